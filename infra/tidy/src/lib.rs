@@ -1,0 +1,1 @@
+//! Guards layering and style; tests only.

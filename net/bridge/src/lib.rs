@@ -1,0 +1,1 @@
+//! Wire to simulation and back: commands in, snapshots out.

@@ -1,0 +1,1 @@
+//! The client library: connect, predict, reconcile, interpolate, resume.

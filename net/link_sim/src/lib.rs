@@ -1,0 +1,1 @@
+//! A seeded network: latency, jitter, loss, reordering, duplication, rate limits.

@@ -1,0 +1,1 @@
+//! QUIC over quinn-proto, driven by the tick.

@@ -1,0 +1,1 @@
+//! One player's session without I/O: acks, baselines, priority, budget, jitter buffer, resume.

@@ -1,0 +1,1 @@
+//! The game protocol: datagrams, stream messages, bit codec, quantisation, limits, tickets.

@@ -1,0 +1,1 @@
+//! The battle server: tick loop, sessions, journal, replay.

@@ -1,0 +1,1 @@
+//! What two services repeat: telemetry, health and metrics listener, shutdown.

@@ -1,0 +1,15 @@
+//! The static battlefield and the body that moves through it.
+//!
+//! Everything here is a pure function of a map: terrain, obstacles, rays and the movement step
+//! that the simulation runs for every soldier and the client runs again to predict its own. No
+//! ECS, no tick, no players. Start with [`Field`].
+//!
+//! Axes: x east, y up, z south. Distances in metres, times in seconds, angles in [`Yaw`] and
+//! [`Pitch`] units. Only `+ - * / sqrt` and `libm` are used, so the results are the same bit for
+//! bit in debug and release (`docs/decisions/0001-determinism.md`).
+
+pub mod angle;
+pub mod body;
+
+pub use angle::{Pitch, Yaw};
+pub use glam::{Vec2, Vec3};
