@@ -6,4 +6,6 @@
 //! What is deliberately absent: sockets, async, TLS, the simulation. Bytes travel over a
 //! [`peer::Peer`]; what entities mean is the bridge's business.
 
+pub mod clock;
+pub mod jitter;
 pub mod peer;
