@@ -1,0 +1,163 @@
+//! Which crate may know which. Arrows point one way; see `docs/architecture.md`.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+use sortie_tidy::{assert_none, workspace_root};
+
+/// Every allowed arrow between crates of this workspace, for code that ships.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("sortie-wire", &[]),
+    ("sortie-field", &[]),
+    ("sortie-udp", &[]),
+    ("sortie-link-sim", &[]),
+    ("sortie-kit", &[]),
+    ("sortie-tidy", &[]),
+    ("sortie-sim", &["sortie-field"]),
+    ("sortie-session", &["sortie-wire"]),
+    ("sortie-quic", &["sortie-session", "sortie-udp"]),
+    ("sortie-client", &["sortie-quic", "sortie-session", "sortie-wire"]),
+    ("sortie-bridge", &["sortie-sim", "sortie-field", "sortie-session", "sortie-wire"]),
+    (
+        "sortie-battle",
+        &[
+            "sortie-bridge",
+            "sortie-sim",
+            "sortie-field",
+            "sortie-session",
+            "sortie-quic",
+            "sortie-udp",
+            "sortie-wire",
+            "sortie-kit",
+        ],
+    ),
+    (
+        "sortie-bench",
+        &[
+            "sortie-client",
+            "sortie-bridge",
+            "sortie-sim",
+            "sortie-field",
+            "sortie-link-sim",
+            "sortie-quic",
+            "sortie-session",
+            "sortie-udp",
+            "sortie-wire",
+        ],
+    ),
+    ("sortie", &["sortie-battle", "sortie-bench", "sortie-kit", "sortie-sim", "sortie-field"]),
+];
+
+/// Arrows that only tests may add: a test of a lower layer may stand on the simulated link, and
+/// the tests of a composition on the crates that it is composed with.
+const TEST_ARROWS: &[(&str, &[&str])] = &[
+    ("sortie-session", &["sortie-link-sim"]),
+    ("sortie-quic", &["sortie-link-sim"]),
+    (
+        "sortie-client",
+        &["sortie-link-sim", "sortie-bridge", "sortie-sim", "sortie-field", "sortie-udp"],
+    ),
+    ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
+    ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
+    ("sortie", &["sortie-client", "sortie-bridge", "sortie-wire", "sortie-udp", "sortie-quic"]),
+];
+
+/// Foreign crates that a layer must never see, with the reason.
+const FOREIGN: &[(&str, &[&str], &str)] = &[
+    (
+        "sortie-sim",
+        &["tokio", "quinn", "quinn-proto", "rustls", "rand", "libc", "mio", "bincode", "chrono"],
+        "the simulation knows no socket, clock, file or chance but its own",
+    ),
+    (
+        "sortie-field",
+        &["tokio", "quinn", "quinn-proto", "rand", "libc", "bevy_ecs", "bincode"],
+        "the battlefield is a pure function of its map",
+    ),
+    (
+        "sortie-wire",
+        &["tokio", "quinn", "quinn-proto", "bevy_ecs", "glam"],
+        "the wire knows bytes, neither transports nor the world",
+    ),
+    (
+        "sortie-session",
+        &["tokio", "quinn", "quinn-proto", "mio", "libc", "rustls"],
+        "the session core is sans-IO",
+    ),
+    ("sortie-client", &["tokio", "mio", "libc"], "the client library is sans-IO"),
+    ("sortie-link-sim", &["tokio", "mio", "rand"], "the simulated link replays from its seed"),
+];
+
+#[test]
+fn no_crate_knows_a_crate_beyond_its_arrows() {
+    let mut findings = Vec::new();
+    for (name, dependencies) in workspace() {
+        let Some(allowed) = allowed(ARROWS, &name) else {
+            findings.push(format!("{name} is not on the list; add it with its arrows"));
+            continue;
+        };
+        let in_tests = self::allowed(TEST_ARROWS, &name).unwrap_or(&[]);
+        for Dependency { name: to, for_tests } in dependencies {
+            let ours = to == "sortie" || to.starts_with("sortie-");
+            let fits =
+                allowed.contains(&&*to) || (for_tests && in_tests.contains(&&*to)) || to == name;
+            if ours && !fits {
+                findings.push(format!("{name} -> {to}{}", if for_tests { " (tests)" } else { "" }));
+            }
+        }
+    }
+    assert_none("arrows between crates may only point the way of docs/architecture.md:", &findings);
+}
+
+#[test]
+fn layers_do_not_see_foreign_crates_of_other_layers() {
+    let crates = workspace();
+    let mut findings = Vec::new();
+    for (name, banned, reason) in FOREIGN {
+        let shipped = crates[*name].iter().filter(|dependency| !dependency.for_tests);
+        for dependency in shipped.filter(|dependency| banned.contains(&&*dependency.name)) {
+            findings.push(format!("{name} -> {}: {reason}", dependency.name));
+        }
+    }
+    assert_none("these layers are kept apart:", &findings);
+}
+
+struct Dependency {
+    name: String,
+    for_tests: bool,
+}
+
+fn allowed(
+    list: &[(&str, &'static [&'static str])],
+    name: &str,
+) -> Option<&'static [&'static str]> {
+    list.iter().find(|(from, _)| *from == name).map(|(_, to)| *to)
+}
+
+/// The workspace's crates with their declared dependencies.
+fn workspace() -> BTreeMap<String, Vec<Dependency>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(workspace_root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    packages.iter().map(|package| (text(&package["name"]), dependencies(package))).collect()
+}
+
+fn dependencies(package: &Value) -> Vec<Dependency> {
+    let declared = package["dependencies"].as_array().expect("a list of dependencies");
+    let read = |dependency: &Value| Dependency {
+        name: text(&dependency["name"]),
+        for_tests: dependency["kind"] == "dev",
+    };
+    declared.iter().map(read).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}

@@ -1,0 +1,124 @@
+//! House rules that neither rustc, clippy nor rustfmt check.
+
+use sortie_tidy::{SourceFile, assert_none, rust_sources};
+
+/// The one file that may call the socket system calls.
+const UNSAFE_HOME: &str = "net/udp/src/sys.rs";
+
+/// Beyond this a file holds a second idea.
+const LINES_MAX: usize = 600;
+
+/// As in rustfmt.toml, which leaves strings and comments alone.
+const COLUMNS_MAX: usize = 100;
+
+#[test]
+fn unsafe_lives_in_one_file() {
+    let findings = all(|file| {
+        if file.path == UNSAFE_HOME {
+            return Vec::new();
+        }
+        file.findings(|line| {
+            words(&line.code).any(|word| word == "unsafe")
+                || line.code.contains("allow(unsafe_code)") && !file.path.starts_with("net/udp/")
+        })
+    });
+    assert_none(&format!("unsafe code lives in {UNSAFE_HOME} only:"), &findings);
+}
+
+#[test]
+fn files_hold_one_idea() {
+    let findings = all(|file| match file.lines.len() {
+        lines if lines > LINES_MAX => vec![format!("{}: {lines} lines", file.path)],
+        _ => Vec::new(),
+    });
+    assert_none(&format!("look for the second idea in files over {LINES_MAX} lines:"), &findings);
+}
+
+#[test]
+fn lines_fit_the_screen() {
+    let findings = all(|file| file.findings(|line| line.text.chars().count() > COLUMNS_MAX));
+    assert_none(&format!("lines end before column {COLUMNS_MAX}:"), &findings);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let banned = ["todo!", "unimplemented!", "dbg!"];
+    let findings =
+        all(|file| file.findings(|line| banned.iter().any(|name| line.code.contains(name))));
+    assert_none("finish it or leave it out:", &findings);
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    let findings = all(|file| file.findings(|line| line.code.contains("#[ignore")));
+    assert_none("a test runs or does not exist:", &findings);
+}
+
+#[test]
+fn tests_do_not_sleep() {
+    let findings =
+        all(|file| file.findings(|line| line.in_test && line.code.contains("thread::sleep")));
+    assert_none(
+        "a test waits for a fact, with a deadline, or drives a simulated clock:",
+        &findings,
+    );
+}
+
+#[test]
+fn the_simulation_iterates_in_an_order_of_its_own() {
+    let findings = in_sim(|code| {
+        words(code).any(|word| matches!(word, "HashMap" | "HashSet" | "RandomState"))
+    });
+    assert_none(
+        "std's hash maps iterate in a random order; use sorted vectors or BTreeMap:",
+        &findings,
+    );
+}
+
+#[test]
+fn the_simulation_uses_no_platform_mathematics() {
+    const METHODS: &[&str] = &[
+        "sin", "cos", "tan", "sin_cos", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh",
+        "exp", "exp2", "exp_m1", "ln", "ln_1p", "log", "log2", "log10", "powf", "powi", "cbrt",
+        "hypot",
+    ];
+    let findings = in_sim(|code| {
+        METHODS.iter().any(|name| {
+            code.contains(&format!(".{name}("))
+                || code.contains(&format!("f32::{name}"))
+                || code.contains(&format!("f64::{name}"))
+        })
+    });
+    assert_none(
+        "these differ between platforms; use libm's (docs/decisions/0001-determinism.md):",
+        &findings,
+    );
+}
+
+#[test]
+fn the_simulation_has_no_clock() {
+    let findings = in_sim(|code| {
+        words(code).any(|word| matches!(word, "Instant" | "SystemTime" | "thread_rng"))
+    });
+    assert_none("a tick depends on configuration, seed and commands only:", &findings);
+}
+
+fn all(rule: impl FnMut(&SourceFile) -> Vec<String>) -> Vec<String> {
+    let sources = rust_sources();
+    assert!(sources.len() > 20, "the walk found only {} sources", sources.len());
+    sources.iter().filter(|file| !file.path.starts_with("infra/tidy/")).flat_map(rule).collect()
+}
+
+/// Findings in the code of the simulation that ships; its tests may do as they like.
+fn in_sim(mut broken: impl FnMut(&str) -> bool) -> Vec<String> {
+    all(|file| {
+        if !file.path.starts_with("sim/") || file.path.contains("/tests/") {
+            return Vec::new();
+        }
+        file.findings(|line| !line.in_test && broken(&line.code))
+    })
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
