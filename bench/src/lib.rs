@@ -1,1 +1,10 @@
-//! Bots, scenarios and benchmarks.
+//! Bots, scenarios and measurements.
+//!
+//! A library that the `sortie` binary uses for `swarm` and `sim`, and that the benchmarks stand
+//! on. It knows clients and the simulation, never the server: a server under test is another
+//! process. Start with [`scenario`], then [`measure`].
+
+pub mod measure;
+pub mod samples;
+pub mod scenario;
+pub mod walker;

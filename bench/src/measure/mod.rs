@@ -1,0 +1,7 @@
+//! The measurements behind `docs/benchmarks.md`.
+//!
+//! Each one asserts what it computed and returns figures; none asserts a time. `bench-table` runs
+//! them at full size and prints the table, the tests run them small.
+
+pub mod cpu;
+pub mod floor;

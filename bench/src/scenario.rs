@@ -1,0 +1,106 @@
+//! What the players of a run do, and on which ground.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What the players of a run do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// Two teams fight for the points of the map.
+    #[default]
+    Conquest,
+    /// Everyone walks at constant density, nobody fights: S1 of the benchmarks.
+    Uniform,
+    /// All players fight in one place.
+    Crush,
+}
+
+/// Players that the small shipped map is made for.
+const SMALL_MAP_PLAYERS: usize = 128;
+
+/// Side of the square that a crush happens on, metres.
+const CRUSH_SIDE_M: f32 = 96.0;
+
+/// Radius within which a player of [`Scenario::Uniform`] sees others, metres.
+pub const S1_RADIUS_M: f64 = 32.0;
+
+/// Others that a player of [`Scenario::Uniform`] sees on average.
+pub const S1_VISIBLE: f64 = 64.0;
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Conquest, Self::Uniform, Self::Crush];
+
+    /// As users type it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conquest => "conquest",
+            Self::Uniform => "uniform",
+            Self::Crush => "crush",
+        }
+    }
+
+    /// The map that this many players need, as `sortie battle --map` takes it.
+    pub fn map_for(self, players: usize) -> String {
+        match self {
+            Self::Conquest if players <= SMALL_MAP_PLAYERS => "ridge".to_owned(),
+            Self::Conquest => "steppe".to_owned(),
+            Self::Uniform => format!("plain:{:.1}", uniform_side_m(players)),
+            Self::Crush => format!("plain:{CRUSH_SIDE_M}"),
+        }
+    }
+
+    /// The mode, as `sortie battle --mode` takes it.
+    pub fn mode(self) -> &'static str {
+        match self {
+            Self::Conquest => "conquest",
+            Self::Uniform => "none",
+            Self::Crush => "deathmatch",
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Side of the square on which a player sees [`S1_VISIBLE`] others within [`S1_RADIUS_M`] on
+/// average, edges included, metres.
+///
+/// The share of pairs of a unit square that are closer than `r` is `πr² - 8/3·r³ + r⁴/2`.
+pub fn uniform_side_m(players: usize) -> f32 {
+    let others = players.saturating_sub(1) as f64;
+    let visible = |r: f64| others * r * r * (std::f64::consts::PI - r * (8.0 / 3.0 - r / 2.0));
+    if visible(1.0) <= S1_VISIBLE {
+        return S1_RADIUS_M as f32; // So few that all of them see each other.
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..64 {
+        let middle = (low + high) / 2.0;
+        if visible(middle) < S1_VISIBLE { low = middle } else { high = middle }
+    }
+    (S1_RADIUS_M / low) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_uniform_square_keeps_the_published_density() {
+        for (players, side_m) in [(100, 51.6), (250, 95.9), (500, 143.3)] {
+            assert!((uniform_side_m(players) - side_m).abs() < 0.06, "{players} players");
+        }
+        assert_eq!(uniform_side_m(1), 32.0);
+    }
+
+    #[test]
+    fn names_are_those_of_the_command_line() {
+        let names: Vec<String> = Scenario::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["conquest", "uniform", "crush"]);
+    }
+}

@@ -1,0 +1,335 @@
+//! Bots over the network: real clients, real sockets, against an own server or a running one.
+//!
+//! [`run`] starts the server as a child process (or is told of a running one), signs a ticket for
+//! each bot, spreads the bots over a few threads, and counts what they saw. Each bot owns a
+//! socket and a client, as a player's machine would; a simulated link may stand between the two.
+//! Verifying the replay is the caller's part: this crate knows no server code.
+
+mod link;
+mod report;
+mod seat;
+mod server;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub use report::{SwarmReport, TickCpu};
+pub use server::{Ended, ServerProcess, Target};
+
+use crate::samples::{Samples, rounded};
+use crate::scenario::Scenario;
+use worker::{Outcome, Worker};
+
+/// What a run consists of.
+#[derive(Clone, Debug)]
+pub struct SwarmConfig {
+    /// How many bots.
+    pub bots: usize,
+    /// How long they play, from the start of connecting.
+    pub duration: Duration,
+    /// What they do.
+    pub scenario: Scenario,
+    /// Seed of bots, battle and simulated network.
+    pub seed: u64,
+    /// Threads that drive the bots.
+    pub threads: usize,
+    /// The simulated network.
+    pub link: Link,
+    /// What they connect to.
+    pub server: Server,
+}
+
+/// A simulated network; each direction is treated alike, on its own. All zero: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Link {
+    /// Share of the packets dropped, 0 to 1.
+    pub loss: f64,
+    /// Added one way.
+    pub delay: Duration,
+    /// The delay varies by up to this much, both ways.
+    pub jitter: Duration,
+    /// Share of the packets that later ones overtake, 0 to 1.
+    pub reorder: f64,
+    /// Share of the packets delivered twice, 0 to 1.
+    pub duplicate: f64,
+    /// How often each bot moves to a new address.
+    pub rebind_every: Option<Duration>,
+}
+
+impl Link {
+    /// Whether packets are to be touched at all.
+    pub fn is_plain(&self) -> bool {
+        Self { rebind_every: None, ..*self } == Self::default()
+    }
+}
+
+/// What the bots connect to.
+#[derive(Clone, Debug)]
+pub enum Server {
+    /// A child process of our own.
+    Own {
+        /// The `sortie` binary.
+        program: PathBuf,
+        /// Where it keeps journal and keys.
+        data_dir: PathBuf,
+        /// Its map; the scenario's without one.
+        map: Option<String>,
+        /// Ticks a second.
+        tick_hz: u32,
+        /// Simulation threads.
+        threads: usize,
+    },
+    /// One that runs already.
+    Running(Target),
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Since the start of connecting.
+    pub elapsed: Duration,
+    /// Bots that have a soldier now.
+    pub connected: usize,
+    /// Bots that lost it.
+    pub lost: usize,
+    /// Newest server tick seen.
+    pub tick: u32,
+    /// Mean round-trip time, milliseconds.
+    pub rtt_ms: f64,
+    /// Snapshots decoded a second, all bots.
+    pub snapshots_per_s: f64,
+    /// Tickets left (or score reached) per team, as the bots were told.
+    pub tickets: [u32; 2],
+}
+
+/// Why a run could not be carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum SwarmError {
+    /// The child process did not start.
+    #[error("the battle server could not be started")]
+    Spawn(#[source] io::Error),
+    /// The child process ended when it should not have; its own message is above on stderr.
+    #[error("the battle server ended by itself ({0}); its message stands above")]
+    Ended(String),
+    /// The child process does not answer.
+    #[error("the battle server did not say `{0}` within {1:?}")]
+    Silent(&'static str, Duration),
+    /// The first line is not what it should be.
+    #[error("the battle server's ready line cannot be read")]
+    ReadyLine(#[source] serde_json::Error),
+    /// A field of the first line is not what it should be.
+    #[error("the battle server's ready line has no usable `{0}`")]
+    ReadyField(&'static str),
+    /// A bot's socket could not be opened or driven.
+    #[error("a bot's socket failed")]
+    Socket(#[from] io::Error),
+    /// A bot could not be set up.
+    #[error("a bot could not be set up: {0}")]
+    Client(String),
+    /// A thread of the swarm panicked.
+    #[error("a thread of the swarm panicked")]
+    Panicked,
+}
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs a swarm to its end, or until `stop` is set; `progress` hears of it now and then.
+pub fn run(
+    config: &SwarmConfig,
+    progress: &mut dyn FnMut(&Progress),
+    stop: &AtomicBool,
+) -> Result<SwarmReport, SwarmError> {
+    let mut own = None;
+    let target = match &config.server {
+        Server::Running(target) => target.clone(),
+        Server::Own { program, .. } => {
+            let server = own.insert(ServerProcess::start(program, &arguments(config))?);
+            server.target()?
+        }
+    };
+    let started = Instant::now();
+    let outcome = drive(config, &target, progress, stop, &mut || {
+        own.as_mut().is_some_and(ServerProcess::has_ended)
+    })?;
+    let mut report = summarise(config, outcome, started.elapsed());
+    if let Some(server) = own {
+        add_server(&mut report, &server.end()?);
+    }
+    Ok(report)
+}
+
+/// Drives all bots to the end of the run; `server_gone` tells whether there is still a point.
+fn drive(
+    config: &SwarmConfig,
+    target: &Target,
+    progress: &mut dyn FnMut(&Progress),
+    stop: &AtomicBool,
+    server_gone: &mut dyn FnMut() -> bool,
+) -> Result<Outcome, SwarmError> {
+    let started = Instant::now();
+    let end = started + config.duration;
+    let threads = config.threads.clamp(1, config.bots.max(1));
+    let abandon = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (sender, receiver) = channel();
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| {
+                let (sender, abandon) = (sender.clone(), &abandon);
+                scope.spawn(move || {
+                    let numbers = (0..config.bots).filter(|number| number % threads == thread);
+                    let seats = numbers.map(|number| Seat::new(config, target, number, started));
+                    let worker = Worker::new(thread, seats.collect::<Result<_, _>>()?)?;
+                    let stopped = || stop.load(Relaxed) || abandon.load(Relaxed);
+                    worker.run(end, &stopped, &sender)
+                })
+            })
+            .collect();
+        drop(sender);
+        let mut board = Board::new(threads, started);
+        // Ends when every thread has dropped its sender.
+        while let Ok((thread, status)) = receiver.recv() {
+            if board.update(thread, status) {
+                progress(&board.progress());
+                if server_gone() {
+                    abandon.store(true, Relaxed);
+                }
+            }
+        }
+        let mut all = Outcome::default();
+        for worker in workers {
+            let outcome = worker.join().map_err(|_| SwarmError::Panicked)??;
+            all.seats.extend(outcome.seats);
+            all.cpu += outcome.cpu;
+        }
+        Ok(all)
+    })
+}
+
+/// The flags of our own server.
+fn arguments(config: &SwarmConfig) -> Vec<String> {
+    let Server::Own { data_dir, map, tick_hz, threads, .. } = &config.server else {
+        return Vec::new();
+    };
+    let map = map.clone().unwrap_or_else(|| config.scenario.map_for(config.bots));
+    let data_dir = data_dir.display().to_string();
+    // Room for a few guests beside the bots.
+    let players_max = (config.bots + 8).min(8_192);
+    [
+        ("--listen", "127.0.0.1:0".to_owned()),
+        ("--ops", "127.0.0.1:0".to_owned()),
+        ("--data-dir", data_dir),
+        ("--map", map),
+        ("--mode", config.scenario.mode().to_owned()),
+        ("--tick-hz", tick_hz.to_string()),
+        ("--threads", threads.to_string()),
+        ("--players-max", players_max.to_string()),
+        ("--seed", config.seed.to_string()),
+    ]
+    .into_iter()
+    .flat_map(|(flag, value)| [flag.to_owned(), value])
+    .chain(["--dev-tickets", "--json", "--end-with-stdin"].map(str::to_owned))
+    .collect()
+}
+
+/// The newest word of each thread.
+struct Board {
+    threads: Vec<SeatStatus>,
+    started: Instant,
+    told: Instant,
+    snapshots_told: u64,
+    progress: Progress,
+}
+
+impl Board {
+    fn new(threads: usize, started: Instant) -> Self {
+        Self {
+            threads: vec![SeatStatus::default(); threads],
+            started,
+            told: started,
+            snapshots_told: 0,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Takes a thread's word; true when it is time to tell the user.
+    fn update(&mut self, thread: usize, status: SeatStatus) -> bool {
+        self.threads[thread] = status;
+        let since = self.told.elapsed();
+        if since < PROGRESS_EVERY {
+            return false;
+        }
+        let sum = self.threads.iter().copied().fold(SeatStatus::default(), SeatStatus::plus);
+        let fresh = sum.snapshots.saturating_sub(self.snapshots_told);
+        self.progress = Progress {
+            elapsed: self.started.elapsed(),
+            connected: sum.playing,
+            lost: sum.lost,
+            tick: sum.tick,
+            rtt_ms: sum.rtt_ms_sum / sum.playing.max(1) as f64,
+            snapshots_per_s: fresh as f64 / since.as_secs_f64(),
+            tickets: sum.tickets,
+        };
+        (self.told, self.snapshots_told) = (Instant::now(), sum.snapshots);
+        true
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+}
+
+/// What the bots saw, as a report.
+fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> SwarmReport {
+    let mut report = SwarmReport {
+        scenario: config.scenario.to_string(),
+        bots: config.bots,
+        duration_s: rounded(elapsed.as_secs_f64()),
+        swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
+        ..SwarmReport::default()
+    };
+    let (mut rtt_ms, mut correction_m) = (Samples::default(), Samples::default());
+    let (mut bytes, mut playing_s) = (0, 0.0);
+    for seat in outcome.seats {
+        report.clients_connected += usize::from(seat.connected);
+        report.clients_lost += usize::from(seat.connected && !seat.playing);
+        report.clients_resumed += seat.resumes;
+        report.updates_expected += seat.updates_expected;
+        report.updates_delivered += seat.updates_delivered;
+        bytes += seat.snapshot_bytes;
+        playing_s += seat.playing_for.as_secs_f64();
+        rtt_ms.extend(&seat.rtt_ms);
+        correction_m.extend(&seat.correction_m);
+    }
+    report.rtt_ms = rtt_ms.p50_p99();
+    report.correction_m = correction_m.p50_p99_max();
+    report.snapshot_bytes_per_client_per_s = rounded(bytes as f64 / f64::max(playing_s, 1e-3));
+    report
+}
+
+/// What the server itself reported.
+fn add_server(report: &mut SwarmReport, ended: &Ended) {
+    let server = &ended.report;
+    let count = |name: &str| server[name].as_u64();
+    report.ticks = count("ticks");
+    report.tick_overruns = count("tick_overruns");
+    report.tick_cpu_us = server.get("tick_cpu_us").map(|cpu| {
+        let at = |name: &str| cpu[name].as_f64().unwrap_or_default();
+        TickCpu { p50: at("p50"), p99: at("p99"), p999: at("p999") }
+    });
+    report.server_cpu_seconds = ended.cpu_seconds.or(server["server_cpu_seconds"].as_f64());
+    report.server_rss_mib = ended.rss_mib;
+    report.shots = count("shots");
+    report.hits = count("hits");
+    report.kills = count("kills");
+    report.captures = count("captures");
+    report.replay_path = server["replay_path"].as_str().map(PathBuf::from);
+}
