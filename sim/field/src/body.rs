@@ -1,6 +1,11 @@
-//! A soldier's body and the one movement step that server and client both run.
+//! A soldier's body and what moves it; [`step_body`] is the step that server and client both run.
 
 use glam::Vec3;
+
+pub use crate::{
+    movement::{push_body, step_body},
+    rules::{MoveRules, MoveRulesError},
+};
 
 use crate::angle::Yaw;
 
@@ -13,6 +18,16 @@ pub enum Stance {
     Standing = 0,
     /// Crouched, 1.2 m.
     Crouched = 1,
+}
+
+impl Stance {
+    /// Height of a body in this stance, metres.
+    pub fn height_m(self, rules: &MoveRules) -> f32 {
+        match self {
+            Self::Standing => rules.stand_m,
+            Self::Crouched => rules.crouch_m,
+        }
+    }
 }
 
 /// All state that movement reads and writes.
@@ -30,6 +45,13 @@ pub struct Body {
     pub jump_held: bool,
     /// Highest point of the present fall, metres; equal to `pos.y` on the ground.
     pub fall_from_y: f32,
+}
+
+impl Body {
+    /// At rest, upright, with its feet at `pos`; the first step finds the ground.
+    pub fn at(pos: Vec3) -> Self {
+        Self { pos, fall_from_y: pos.y, ..Self::default() }
+    }
 }
 
 /// What the player wants the body to do in one step.

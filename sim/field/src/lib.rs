@@ -10,6 +10,21 @@
 
 pub mod angle;
 pub mod body;
+mod field;
+mod grid;
+mod hash;
+pub mod map;
+mod movement;
+mod obstacle;
+mod ray;
+mod rules;
+mod terrain;
 
-pub use angle::{Pitch, Yaw};
+pub use angle::{Pitch, Yaw, direction};
+pub use body::{Body, MoveIntent, MoveRules, Stance, step_body};
+pub use field::Field;
 pub use glam::{Vec2, Vec3};
+pub use map::{Map, MapError};
+pub use obstacle::{Obstacle, Shape};
+pub use ray::RayHit;
+pub use terrain::Terrain;
