@@ -4,6 +4,7 @@
 //! on. It knows clients and the simulation, never the server: a server under test is another
 //! process. Start with [`scenario`], then [`measure`].
 
+pub mod ground;
 pub mod measure;
 pub mod samples;
 pub mod scenario;

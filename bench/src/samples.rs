@@ -64,6 +64,11 @@ impl Samples {
         self.values.len()
     }
 
+    /// How many samples fit without allocating.
+    pub fn capacity(&self) -> usize {
+        self.values.capacity()
+    }
+
     /// The mean, 0 without samples.
     pub fn mean(&self) -> f64 {
         let sum: f64 = self.values.iter().map(|&value| f64::from(value)).sum();

@@ -5,3 +5,5 @@
 
 pub mod cpu;
 pub mod floor;
+pub mod rays;
+pub mod table;

@@ -1,0 +1,60 @@
+//! Rays through the static battlefield: what a hitscan shot and every line of sight are made of.
+
+use sortie_field::{Field, Pitch, Vec3, Yaw, angle::direction};
+
+use super::cpu::thread_time;
+
+/// Length of a ray, metres: the reach of a rifle.
+const REACH_M: f32 = 300.0;
+
+/// Height of the eyes, metres.
+const EYES_M: f32 = 1.6;
+
+/// What rays cost on one thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rays {
+    /// Rays a second.
+    pub per_second: f64,
+    /// Share of the rays that hit ground or obstacle, 0 to 1.
+    pub hit_share: f64,
+}
+
+/// Casts `count` rays from places spread over the map, a little up or down.
+pub fn measure(field: &Field, count: usize) -> Rays {
+    let side_m = field.map().size_m;
+    let mut random = 1_u64;
+    let mut draw = move || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 40) as f32 / (1_u64 << 24) as f32
+    };
+    let rays: Vec<(Vec3, Vec3)> = (0..count)
+        .map(|_| {
+            let (x, z) = (draw() * side_m, draw() * side_m);
+            let eyes = Vec3::new(x, field.ground_y(x, z) + EYES_M, z);
+            let pitch = Pitch::from_radians((draw() - 0.5) * 0.2);
+            (eyes, direction(Yaw((draw() * 65_535.0) as u16), pitch))
+        })
+        .collect();
+    let before = thread_time();
+    let hits = rays.iter().filter(|(eyes, way)| field.raycast(*eyes, *way, REACH_M).is_some());
+    let hits = hits.count();
+    let spent = thread_time() - before;
+    Rays {
+        per_second: count as f64 / spent.as_secs_f64().max(1e-9),
+        hit_share: hits as f64 / count.max(1) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground;
+
+    #[test]
+    fn some_rays_hit_and_some_do_not() {
+        let field = Field::new(ground::load("ridge").unwrap());
+        let rays = measure(&field, 2_000);
+        assert!((0.05..0.999).contains(&rays.hit_share), "{rays:?}");
+        assert!(rays.per_second > 0.0);
+    }
+}
