@@ -5,7 +5,7 @@
 //! in a burst gains nothing: each still moves the soldier once, in its own tick, or not at all.
 
 /// Inputs are taken for at most this many ticks after the newest taken one.
-pub const WINDOW_TICKS: u32 = 16;
+pub const WINDOW_TICKS: u32 = sortie_wire::limits::INPUT_WINDOW_TICKS;
 
 /// What became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,13 @@
 //! What is deliberately absent: sockets, async, TLS, the simulation. Bytes travel over a
 //! [`peer::Peer`]; what entities mean is the bridge's business.
 
+pub mod budget;
 pub mod clock;
+pub mod gain;
+pub mod history;
+pub mod inputs;
 pub mod jitter;
 pub mod peer;
+mod plan;
+pub mod predict;
+pub mod record;

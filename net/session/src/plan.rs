@@ -1,0 +1,272 @@
+//! Which entities go into a snapshot: what changed for this player, and when that is more than
+//! the datagram bears, the most urgent of it.
+
+use crate::{
+    gain::{Link, Viewpoint, gain, is_far},
+    history::FrameHistory,
+    record::Held,
+};
+
+/// Bits that one update is expected to take until the session has seen its own.
+const UPDATE_BITS_START: f32 = 48.0;
+/// An entity told for the first time takes about so much more than an update.
+const ENTER_FACTOR: f32 = 2.6;
+/// Removing takes little more than naming.
+const REMOVE_BITS: f32 = 10.0;
+/// Under load, far entities are told in one of so many snapshots.
+pub(crate) const FAR_PERIOD: u32 = 4;
+
+/// What is to be done about one entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// The client's state of this tick is still true, or has to do for now.
+    Keep(u32),
+    /// No longer visible.
+    Remove,
+    /// Send the difference to the client's state of this tick.
+    Delta(u32),
+    /// Send all; the client's state, if it has one, is of this tick and forgotten here.
+    Full(Option<u32>),
+    /// Newly visible, but it has to wait: the client does not know it yet.
+    Wait,
+}
+
+/// One entity of the merge of baseline and visible set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: u32,
+    pub(crate) action: Action,
+    pub(crate) priority: f32,
+}
+
+/// News that did not fit, with the priority gathered so far. In id order.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    id: u32,
+    priority: f32,
+}
+
+/// Who the snapshot is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Viewer<'a> {
+    /// The face of the history that this player's team sees.
+    pub face: usize,
+    /// Where it stands and looks.
+    pub from: Viewpoint,
+    /// Entities in combat with it, in id order.
+    pub combat: &'a [u32],
+    /// Its squad mates, in id order.
+    pub squad: &'a [u32],
+}
+
+/// Plans snapshots. Its buffers are reused.
+#[derive(Clone, Debug)]
+pub(crate) struct Planner {
+    entries: Vec<Entry>,
+    waiting: Vec<Waiting>,
+    /// Priorities of this snapshot's news, to find the one that just fits.
+    ranked: Vec<f32>,
+    /// Moving mean of an update's bits.
+    update_bits: f32,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            waiting: Vec::new(),
+            ranked: Vec::new(),
+            update_bits: UPDATE_BITS_START,
+        }
+    }
+}
+
+/// What a plan starts from.
+pub(crate) struct Task<'a> {
+    pub(crate) history: &'a FrameHistory,
+    /// What the client holds, in id order; empty without a baseline.
+    pub(crate) baseline: &'a [Held],
+    /// In id order.
+    pub(crate) visible: &'a [u32],
+    pub(crate) viewer: Viewer<'a>,
+    /// Far entities are told in one of [`FAR_PERIOD`] snapshots.
+    pub(crate) thin_far: bool,
+    pub(crate) budget_bits: usize,
+}
+
+impl Planner {
+    /// Fills the list of entries, in id order.
+    pub(crate) fn plan(&mut self, task: &Task<'_>) -> &[Entry] {
+        let expected_bits = self.merge(task);
+        if expected_bits > task.budget_bits as f32 {
+            self.ration(task);
+        } else {
+            self.waiting.clear();
+        }
+        &self.entries
+    }
+
+    /// Merges baseline and visible set; gives the bits that all the news would take.
+    fn merge(&mut self, task: &Task<'_>) -> f32 {
+        self.entries.clear();
+        let tick = task.history.newest();
+        let mut bits = 0.0;
+        let mut baseline = task.baseline.iter().peekable();
+        for &id in task.visible {
+            while let Some(gone) = baseline.next_if(|held| held.id < id) {
+                bits += REMOVE_BITS;
+                self.push(gone.id, Action::Remove);
+            }
+            let held = baseline.next_if(|held| held.id == id);
+            let Some(current) = task.history.current(id, task.viewer.face) else {
+                // Seen a moment ago and gone from the field since.
+                if held.is_some() {
+                    bits += REMOVE_BITS;
+                    self.push(id, Action::Remove);
+                }
+                continue;
+            };
+            let action = match held {
+                // The held state is the present one: from now on it counts as of now, so that
+                // what stands still never grows too old to be a base.
+                Some(held) if current.changed_at <= held.tick => Action::Keep(tick),
+                Some(held) if task.thin_far && !self.is_due(id, tick, task, current.state) => {
+                    Action::Keep(held.tick)
+                }
+                Some(held) if task.history.at(held.tick, id, task.viewer.face).is_some() => {
+                    bits += self.update_bits;
+                    Action::Delta(held.tick)
+                }
+                _ => {
+                    bits += self.update_bits * ENTER_FACTOR;
+                    Action::Full(held.map(|held| held.tick))
+                }
+            };
+            self.push(id, action);
+        }
+        for gone in baseline {
+            bits += REMOVE_BITS;
+            self.push(gone.id, Action::Remove);
+        }
+        bits
+    }
+
+    fn push(&mut self, id: u32, action: Action) {
+        self.entries.push(Entry { id, action, priority: 0.0 });
+    }
+
+    fn is_due(
+        &self,
+        id: u32,
+        tick: u32,
+        task: &Task<'_>,
+        state: &sortie_wire::state::EntityState,
+    ) -> bool {
+        (id ^ tick).is_multiple_of(FAR_PERIOD) || !is_far(state, &task.viewer.from)
+    }
+
+    /// Lets the least urgent news wait until the rest fits.
+    fn ration(&mut self, task: &Task<'_>) {
+        let Viewer { face, from, combat, squad } = task.viewer;
+        self.ranked.clear();
+        let mut waiting = self.waiting.iter().peekable();
+        let mut budget_bits = task.budget_bits as f32;
+        for entry in &mut self.entries {
+            match entry.action {
+                Action::Delta(_) | Action::Full(_) => {}
+                Action::Remove => {
+                    budget_bits -= REMOVE_BITS;
+                    continue;
+                }
+                Action::Keep(_) | Action::Wait => continue,
+            }
+            let Some(current) = task.history.current(entry.id, face) else { continue };
+            let link = Link {
+                combat: combat.binary_search(&entry.id).is_ok(),
+                squad: squad.binary_search(&entry.id).is_ok(),
+            };
+            while waiting.next_if(|waiting| waiting.id < entry.id).is_some() {}
+            let gathered = waiting
+                .next_if(|waiting| waiting.id == entry.id)
+                .map_or(0.0, |waiting| waiting.priority);
+            entry.priority = gathered + gain(current.state, &from, link);
+            self.ranked.push(entry.priority);
+        }
+        let fits = (budget_bits / self.update_bits).max(0.0) as usize;
+        let threshold = if fits == 0 {
+            f32::INFINITY
+        } else if fits >= self.ranked.len() {
+            0.0
+        } else {
+            let (_, &mut threshold, _) =
+                self.ranked.select_nth_unstable_by(fits - 1, |a, b| b.total_cmp(a));
+            threshold
+        };
+        self.postpone(threshold, budget_bits);
+    }
+
+    fn postpone(&mut self, threshold: f32, budget_bits: f32) {
+        self.waiting.clear();
+        let mut left_bits = budget_bits;
+        for entry in &mut self.entries {
+            let bits = match entry.action {
+                Action::Delta(_) => self.update_bits,
+                Action::Full(_) => self.update_bits * ENTER_FACTOR,
+                Action::Keep(_) | Action::Remove | Action::Wait => continue,
+            };
+            // Equal priorities share a threshold; the bits decide among them.
+            if entry.priority >= threshold && left_bits > 0.0 {
+                left_bits -= bits;
+                continue;
+            }
+            entry.action = entry.action.postponed();
+            self.waiting.push(Waiting { id: entry.id, priority: entry.priority });
+        }
+    }
+
+    /// An entity that was planned to be sent did not fit after all.
+    pub(crate) fn note_unsent(&mut self, index: usize) -> Action {
+        let entry = &mut self.entries[index];
+        entry.action = entry.action.postponed();
+        let waiting = Waiting { id: entry.id, priority: entry.priority };
+        let at = self.waiting.partition_point(|other| other.id < waiting.id);
+        self.waiting.insert(at, waiting);
+        entry.action
+    }
+
+    /// Learns what updates really take.
+    pub(crate) fn note_bits(&mut self, updates: usize, enters: usize, bits: usize) {
+        let weight = updates as f32 + enters as f32 * ENTER_FACTOR;
+        if weight > 0.0 {
+            let mean = (bits as f32 / weight).clamp(16.0, 160.0);
+            self.update_bits += (mean - self.update_bits) * 0.1;
+        }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The priority gathered by news that waits, and how many wait with more.
+    pub(crate) fn waiting(&self, id: u32) -> Option<(f32, usize)> {
+        let at = self.waiting.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
+        let priority = self.waiting[at].priority;
+        let ahead = self.waiting.iter().filter(|other| other.priority > priority).count();
+        Some((priority, ahead))
+    }
+
+    /// Forgets who waits: the client's next snapshot is a full one.
+    pub(crate) fn reset(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+impl Action {
+    fn postponed(self) -> Self {
+        match self {
+            Self::Delta(tick) | Self::Full(Some(tick)) => Self::Keep(tick),
+            Self::Full(None) => Self::Wait,
+            other => other,
+        }
+    }
+}
