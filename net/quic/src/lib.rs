@@ -1,1 +1,49 @@
-//! QUIC over quinn-proto, driven by the tick.
+//! QUIC over quinn-proto, driven by the tick: no tokio, no task, no lock, no timer per connection.
+//!
+//! Sans-I/O: [`Server`] (one shard: one thread, one socket) and [`Client`] take datagrams and a
+//! time and give datagrams, events and wake-ups. Each connection carries unreliable datagrams and
+//! one reliable stream of messages in each direction. [`Pump`] moves a batch of datagrams between
+//! one of them and a `sortie_udp::Socket`. Start with [`Server`]; why it is driven like this, and
+//! what that costs, stands in `docs/decisions/0002-driving-quinn-proto.md`.
+//!
+//! What is deliberately absent: what messages and datagrams mean, player sessions, 0-RTT (never
+//! offered, never accepted), session tickets, more than one message stream, and certificates
+//! signed by an authority (clients pin a fingerprint).
+
+mod admission;
+mod cid;
+mod client;
+mod config;
+mod congestion;
+mod connection;
+mod counters;
+mod error;
+mod frame;
+mod identity;
+mod peer;
+mod peer_id;
+mod pump;
+mod secrets;
+mod server;
+mod tls;
+mod transport;
+
+pub use admission::{PrefixLimit, RetryPolicy};
+pub use client::{Client, ClientEvent};
+pub use config::{ALPN, ClientConfig, CloseCodes, ServerConfig, Shard};
+pub use counters::Counters;
+pub use error::{CloseReason, SendDatagramError, SendMessageError, SetupError};
+pub use identity::{Fingerprint, Identity, IdentityError};
+pub use peer::{ClientLane, ServerLane};
+pub use peer_id::PeerId;
+pub use pump::{Driven, Pump};
+pub use secrets::Secrets;
+pub use server::{Server, ServerEvent};
+
+/// Where a datagram written by `poll_transmit` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Its destination: not always the address that the peer had a moment ago, since path checks
+    /// after a migration go to the previous one too.
+    pub to: std::net::SocketAddr,
+}

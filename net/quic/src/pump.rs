@@ -1,0 +1,93 @@
+//! Batches between a socket and a [`Server`] or [`Client`].
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use sortie_udp::{BATCH, RecvBatch, RecvCounters, SendBatch, SendCounters, Socket};
+
+use crate::{Client, Server, Transmit};
+
+/// What a [`Pump`] serves.
+pub trait Driven {
+    /// Takes one UDP datagram in.
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut);
+
+    /// Writes the next UDP datagram into `out`, whose content is replaced.
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit>;
+}
+
+impl Driven for Server {
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+        self.handle_datagram(now, from, datagram);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.poll_transmit(now, out)
+    }
+}
+
+impl Driven for Client {
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+        self.handle_datagram(now, from, datagram);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.poll_transmit(now, out)
+    }
+}
+
+/// The buffers of one thread, 230 KiB. It keeps nothing between calls: one pump may serve many
+/// sockets in turn, as a swarm's does.
+#[derive(Default)]
+pub struct Pump {
+    rx: RecvBatch,
+    tx: SendBatch,
+}
+
+impl Pump {
+    /// A pump.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Hands what waits at the socket to `driven`, at most `batches_max` batches of 64 so that a
+    /// flood cannot hold up the tick. Returns how many datagrams it handed over.
+    ///
+    /// Each datagram gets memory of its own: what a peer makes us keep (stream data out of order)
+    /// then pins its own packet, and not a whole arena for each byte.
+    pub fn receive(
+        &mut self,
+        socket: &Socket,
+        driven: &mut impl Driven,
+        now: Instant,
+        batches_max: usize,
+    ) -> io::Result<usize> {
+        let mut total = 0;
+        for _ in 0..batches_max {
+            let count = self.rx.receive(socket)?;
+            for (from, datagram) in self.rx.iter() {
+                driven.handle_datagram(now, from, BytesMut::from(datagram));
+                total += 1;
+            }
+            if count < BATCH {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Sends all that `driven` has to send. What the socket does not take is dropped and counted.
+    pub fn transmit(&mut self, socket: &Socket, driven: &mut impl Driven, now: Instant) {
+        while let Some(transmit) = driven.poll_transmit(now, self.tx.slot(socket)) {
+            self.tx.commit(transmit.to);
+        }
+        self.tx.flush(socket);
+    }
+
+    /// Totals of both directions.
+    pub fn counters(&self) -> (RecvCounters, SendCounters) {
+        (self.rx.counters(), self.tx.counters())
+    }
+}
