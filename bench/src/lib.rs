@@ -8,4 +8,5 @@ pub mod ground;
 pub mod measure;
 pub mod samples;
 pub mod scenario;
+pub mod ticket;
 pub mod walker;

@@ -39,8 +39,9 @@ pub struct Floor {
     pub lost: u64,
 }
 
-/// Measures the floor for `clients` over `ticks`; `sealed` adds AES-128-GCM both ways.
-pub fn measure(clients: usize, ticks: usize, sealed: bool) -> io::Result<Floor> {
+/// Measures the floor for `clients` over `ticks`, one each `pace`; `sealed` adds AES-128-GCM both
+/// ways.
+pub fn measure(clients: usize, ticks: usize, pace: Duration, sealed: bool) -> io::Result<Floor> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Socket::bind(loopback, SocketOptions::default())?;
     let at = server.local_addr();
@@ -56,7 +57,7 @@ pub fn measure(clients: usize, ticks: usize, sealed: bool) -> io::Result<Floor> 
         let (go, told) = channel();
         let (done, arrived) = channel();
         let players = scope.spawn(move || play(&sockets, &told, &done));
-        let floor = serve(&server, clients, ticks, sealed, &go, &arrived);
+        let floor = serve(&server, (clients, ticks, pace), sealed, &go, &arrived);
         drop(go);
         players.join().map_err(|_| io::Error::other("the players' thread panicked"))??;
         floor
@@ -83,8 +84,7 @@ fn play(sockets: &[UdpSocket], told: &Receiver<()>, done: &Sender<u64>) -> io::R
 
 fn serve(
     socket: &Socket,
-    clients: usize,
-    ticks: usize,
+    (clients, ticks, pace): (usize, usize, Duration),
     sealed: bool,
     go: &Sender<()>,
     arrived: &Receiver<u64>,
@@ -96,7 +96,9 @@ fn serve(
     let mut plain = Vec::with_capacity(2_048);
     let (mut lost, mut sequence) = (0, 0_u64);
     let mut samples = Vec::with_capacity(ticks);
+    let started = Instant::now();
     for tick in 0..WARM_UP_TICKS + ticks {
+        wait_until(started + pace * tick as u32);
         go.send(()).map_err(|_| io::Error::other("the players are gone"))?;
         let taken = arrived.recv().map_err(|_| io::Error::other("the players are gone"))?;
         if tick > 0 {
@@ -136,6 +138,17 @@ fn serve(
     Ok(Floor { us_per_client_tick: median(&mut samples), lost })
 }
 
+/// Waits for the next tick, as a server does.
+pub(super) fn wait_until(at: Instant) {
+    loop {
+        let left = at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        thread::park_timeout(left);
+    }
+}
+
 fn seal(key: &LessSafeKey, sequence: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&sequence.to_be_bytes());
@@ -150,7 +163,7 @@ mod tests {
     #[test]
     fn the_floor_moves_every_datagram() {
         for sealed in [false, true] {
-            let floor = measure(8, 10, sealed).unwrap();
+            let floor = measure(8, 10, Duration::ZERO, sealed).unwrap();
             assert_eq!(floor.lost, 0);
             assert!(floor.us_per_client_tick > 0.0);
         }

@@ -5,5 +5,6 @@
 
 pub mod cpu;
 pub mod floor;
+pub mod quic_lane;
 pub mod rays;
 pub mod table;
