@@ -1,0 +1,332 @@
+//! Join tickets: a signed admission of one player to one battle, checked without asking anyone.
+//!
+//! ```text
+//! version 1 (u8) | ticket id (u128) | player key (u128) | battle id (u128)
+//! | team (u8: 0, 1, 255 = balance decides) | class (u8) | expires at (u64, ms since 1970)
+//! | name length (u8) | name | audience length (u8) | audience | Ed25519 signature (64 bytes)
+//! ```
+//! Integers are little-endian, text is UTF-8. The signature covers the bytes of `CONTEXT` and all
+//! bytes before the signature.
+
+use ring::{
+    rand::{SecureRandom, SystemRandom},
+    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
+};
+
+use crate::limits::{
+    AUDIENCE_BYTES_MAX, CLOCK_LEEWAY_MS, NAME_BYTES_MAX, TICKET_BYTES_MAX, TICKET_LIFE_MS_MAX,
+};
+
+/// What the signature covers before the ticket: a ticket key signs nothing that means anything
+/// elsewhere.
+pub const CONTEXT: &[u8] = b"sortie join ticket\0";
+
+const VERSION: u8 = 1;
+const NO_TEAM: u8 = 255;
+const SIGNATURE_BYTES: usize = 64;
+/// Version, three ids, team, class, expiry.
+const FIXED_BYTES: usize = 1 + 3 * 16 + 1 + 1 + 8;
+const _: () = assert!(
+    TICKET_BYTES_MAX >= FIXED_BYTES + 2 + NAME_BYTES_MAX + AUDIENCE_BYTES_MAX + SIGNATURE_BYTES
+);
+
+/// What a ticket says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Names the ticket, so that it can be used only once.
+    pub ticket_id: u128,
+    /// The account behind the player.
+    pub player_key: u128,
+    /// The only battle that it opens.
+    pub battle_id: u128,
+    /// The side, 0 or 1; `None` lets balance decide.
+    pub team: Option<u8>,
+    /// Class for the first spawn.
+    pub class: u8,
+    /// Milliseconds since 1970 after which it opens nothing.
+    pub expires_at_ms: u64,
+    /// The name that others see: 1 to 32 bytes without control characters.
+    pub name: String,
+    /// The battle server that it is meant for, up to 64 bytes; empty: any that runs the battle.
+    pub audience: String,
+}
+
+/// Why a ticket opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// Layout, limits or signature are wrong.
+    #[error("the ticket is invalid")]
+    Invalid,
+    /// Its time is over, or longer than any issuer may grant.
+    #[error("the ticket has expired")]
+    Expired,
+    /// It is for another battle or another server.
+    #[error("the ticket is for another battle")]
+    WrongBattle,
+}
+
+impl TicketError {
+    /// What the client is told.
+    pub fn close_code(self) -> crate::close::CloseCode {
+        match self {
+            Self::Invalid => crate::close::CloseCode::TicketInvalid,
+            Self::Expired => crate::close::CloseCode::TicketExpired,
+            Self::WrongBattle => crate::close::CloseCode::TicketWrongBattle,
+        }
+    }
+}
+
+/// Signs tickets. Belongs to the control plane, or to a development server.
+pub struct TicketSigner {
+    pair: Ed25519KeyPair,
+    seed: [u8; 32],
+}
+
+impl core::fmt::Debug for TicketSigner {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TicketSigner").field("public_key", &self.public_key()).finish()
+    }
+}
+
+impl TicketSigner {
+    /// From the 32-byte private seed of RFC 8032.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are an Ed25519 seed");
+        Self { pair, seed }
+    }
+
+    /// A new key pair from the system's random numbers; `None` when those fail.
+    pub fn generate() -> Option<Self> {
+        let mut seed = [0; 32];
+        SystemRandom::new().fill(&mut seed).ok()?;
+        Some(Self::from_seed(seed))
+    }
+
+    /// The private seed. Danger: whoever has it opens every battle that trusts this key.
+    pub fn seed(&self) -> &[u8; 32] {
+        &self.seed
+    }
+
+    /// The public key, for [`TicketVerifier::new`].
+    pub fn public_key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        key.copy_from_slice(self.pair.public_key().as_ref());
+        key
+    }
+
+    /// The signed ticket as it travels.
+    ///
+    /// # Errors
+    /// `Invalid` when name, audience or team break their limits.
+    pub fn sign(&self, ticket: &Ticket) -> Result<Vec<u8>, TicketError> {
+        if !is_lawful(ticket) {
+            return Err(TicketError::Invalid);
+        }
+        let mut signed = Vec::with_capacity(CONTEXT.len() + TICKET_BYTES_MAX);
+        signed.extend_from_slice(CONTEXT);
+        write_body(ticket, &mut signed);
+        let signature = self.pair.sign(&signed);
+        let mut bytes = signed.split_off(CONTEXT.len());
+        bytes.extend_from_slice(signature.as_ref());
+        Ok(bytes)
+    }
+}
+
+/// Checks tickets of one issuer for one battle.
+#[derive(Clone, Debug)]
+pub struct TicketVerifier {
+    key: UnparsedPublicKey<[u8; 32]>,
+    battle_id: u128,
+    audience: String,
+}
+
+impl TicketVerifier {
+    /// Accepts what `public_key` signed for `battle_id` and for `audience`, this server's name.
+    pub fn new(public_key: [u8; 32], battle_id: u128, audience: impl Into<String>) -> Self {
+        let key = UnparsedPublicKey::new(&ED25519, public_key);
+        Self { key, battle_id, audience: audience.into() }
+    }
+
+    /// The ticket in `bytes`, if it opens this battle at `now_ms` (milliseconds since 1970).
+    /// That it is used only once is the caller's business.
+    ///
+    /// # Errors
+    /// Which of the rules it breaks; nothing of the content is believed before the signature is.
+    pub fn verify(&self, bytes: &[u8], now_ms: u64) -> Result<Ticket, TicketError> {
+        if bytes.len() > TICKET_BYTES_MAX {
+            return Err(TicketError::Invalid);
+        }
+        let ticket = self.authentic(bytes).ok_or(TicketError::Invalid)?;
+        if ticket.battle_id != self.battle_id
+            || !(ticket.audience.is_empty() || ticket.audience == self.audience)
+        {
+            return Err(TicketError::WrongBattle);
+        }
+        let latest_ms = now_ms.saturating_add(TICKET_LIFE_MS_MAX + CLOCK_LEEWAY_MS);
+        let earliest_ms = now_ms.saturating_sub(CLOCK_LEEWAY_MS);
+        if !(earliest_ms..=latest_ms).contains(&ticket.expires_at_ms) {
+            return Err(TicketError::Expired);
+        }
+        Ok(ticket)
+    }
+
+    fn authentic(&self, bytes: &[u8]) -> Option<Ticket> {
+        let body_len = bytes.len().checked_sub(SIGNATURE_BYTES)?;
+        let (body, signature) = bytes.split_at_checked(body_len)?;
+        let mut signed = [0; CONTEXT.len() + TICKET_BYTES_MAX];
+        signed[..CONTEXT.len()].copy_from_slice(CONTEXT);
+        signed.get_mut(CONTEXT.len()..CONTEXT.len() + body.len())?.copy_from_slice(body);
+        self.key.verify(&signed[..CONTEXT.len() + body.len()], signature).ok()?;
+        read_body(body)
+    }
+}
+
+fn is_lawful(ticket: &Ticket) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&ticket.name.len())
+        && !ticket.name.chars().any(char::is_control)
+        && ticket.audience.len() <= AUDIENCE_BYTES_MAX
+        && ticket.team.is_none_or(|team| team <= 1)
+}
+
+fn write_body(ticket: &Ticket, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    for id in [ticket.ticket_id, ticket.player_key, ticket.battle_id] {
+        out.extend_from_slice(&id.to_le_bytes());
+    }
+    out.push(ticket.team.unwrap_or(NO_TEAM));
+    out.push(ticket.class);
+    out.extend_from_slice(&ticket.expires_at_ms.to_le_bytes());
+    for text in [&ticket.name, &ticket.audience] {
+        out.push(text.len() as u8);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Reads what comes before the signature. Public for fuzzing beneath the signature.
+///
+/// Anything that [`TicketSigner::sign`] would not have written is `None`.
+pub fn read_body(mut body: &[u8]) -> Option<Ticket> {
+    let [version] = take(&mut body)?;
+    if version != VERSION {
+        return None;
+    }
+    let [ticket_id, player_key, battle_id] =
+        [take(&mut body)?, take(&mut body)?, take(&mut body)?].map(u128::from_le_bytes);
+    let [team, class] = take(&mut body)?;
+    let expires_at_ms = u64::from_le_bytes(take(&mut body)?);
+    let name = take_text(&mut body)?;
+    let audience = take_text(&mut body)?;
+    let ticket = Ticket {
+        ticket_id,
+        player_key,
+        battle_id,
+        team: Some(team).filter(|&team| team != NO_TEAM),
+        class,
+        expires_at_ms,
+        name,
+        audience,
+    };
+    (body.is_empty() && is_lawful(&ticket)).then_some(ticket)
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*head)
+}
+
+fn take_text(bytes: &mut &[u8]) -> Option<String> {
+    let [len] = take(bytes)?;
+    let (text, rest) = bytes.split_at_checked(usize::from(len))?;
+    *bytes = rest;
+    std::str::from_utf8(text).ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+
+    fn ticket() -> Ticket {
+        Ticket {
+            ticket_id: 1,
+            player_key: 2 << 100,
+            battle_id: 3,
+            team: Some(1),
+            class: 2,
+            expires_at_ms: NOW_MS + 20_000,
+            name: "Ada".into(),
+            audience: String::new(),
+        }
+    }
+
+    fn signer() -> TicketSigner {
+        TicketSigner::from_seed([9; 32])
+    }
+
+    fn verify(ticket: &Ticket) -> Result<Ticket, TicketError> {
+        let verifier = TicketVerifier::new(signer().public_key(), 3, "alpha");
+        verifier.verify(&signer().sign(ticket).unwrap(), NOW_MS)
+    }
+
+    #[test]
+    fn a_good_ticket_says_what_was_signed() {
+        assert_eq!(verify(&ticket()), Ok(ticket()));
+        let ticket = Ticket {
+            team: None,
+            name: "x".repeat(NAME_BYTES_MAX),
+            audience: "a".repeat(AUDIENCE_BYTES_MAX),
+            ..ticket()
+        };
+        let bytes = signer().sign(&ticket).unwrap();
+        let audience = ticket.audience.clone();
+        let verifier = TicketVerifier::new(signer().public_key(), 3, audience);
+        assert_eq!(verifier.verify(&bytes, NOW_MS), Ok(ticket));
+    }
+
+    #[test]
+    fn a_ticket_opens_one_battle_on_one_server_for_a_short_time() {
+        let wrong = Err(TicketError::WrongBattle);
+        assert_eq!(verify(&Ticket { battle_id: 4, ..ticket() }), wrong);
+        assert_eq!(verify(&Ticket { audience: "beta".into(), ..ticket() }), wrong);
+        assert!(verify(&Ticket { audience: "alpha".into(), ..ticket() }).is_ok());
+        let at = |expires_at_ms| verify(&Ticket { expires_at_ms, ..ticket() }).is_ok();
+        assert!(at(NOW_MS - CLOCK_LEEWAY_MS) && !at(NOW_MS - CLOCK_LEEWAY_MS - 1));
+        let latest = NOW_MS + TICKET_LIFE_MS_MAX + CLOCK_LEEWAY_MS;
+        assert!(at(latest) && !at(latest + 1) && !at(u64::MAX) && !at(0));
+    }
+
+    #[test]
+    fn any_changed_or_missing_byte_makes_it_invalid() {
+        let bytes = signer().sign(&ticket()).unwrap();
+        let verifier = TicketVerifier::new(signer().public_key(), 3, "alpha");
+        for index in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[index] ^= 0x20;
+            assert_eq!(verifier.verify(&changed, NOW_MS), Err(TicketError::Invalid));
+            assert_eq!(verifier.verify(&bytes[..index], NOW_MS), Err(TicketError::Invalid));
+        }
+        let stranger = TicketVerifier::new([1; 32], 3, "alpha");
+        assert_eq!(stranger.verify(&bytes, NOW_MS), Err(TicketError::Invalid));
+        assert_eq!(verifier.verify(&[0; 10_000], NOW_MS), Err(TicketError::Invalid));
+    }
+
+    #[test]
+    fn unlawful_tickets_are_not_signed() {
+        let names = ["", "a\nb", &"x".repeat(NAME_BYTES_MAX + 1)];
+        for name in names {
+            let ticket = Ticket { name: name.to_owned(), ..ticket() };
+            assert_eq!(signer().sign(&ticket), Err(TicketError::Invalid), "{name:?}");
+        }
+        assert!(signer().sign(&Ticket { team: Some(2), ..ticket() }).is_err());
+    }
+
+    #[test]
+    fn generated_keys_differ() {
+        let [a, b] = [(); 2].map(|()| TicketSigner::generate().unwrap());
+        assert_ne!(a.public_key(), b.public_key());
+        assert_eq!(TicketSigner::from_seed(*a.seed()).public_key(), a.public_key());
+    }
+}
