@@ -15,7 +15,7 @@ use crate::{
     angle::Yaw,
     body::{Body, MoveIntent, MoveRules, Stance},
     field::Field,
-    obstacle::Obstacle,
+    obstacle::{Obstacle, Shape},
 };
 
 /// Longest step that is simulated at once, seconds: 20 Hz.
@@ -161,9 +161,13 @@ fn travel(
     let height_m = body.stance.height_m(rules);
     let start = body.pos;
 
-    let mut by = hold_back(field, start, height_m, step_m, wanted, rules);
-    by = stay_on_map(field, start, by, rules.radius_m);
+    let disc_m = rules.radius_m + SKIN_M;
+    let reach_m = wanted.length() + disc_m;
+    let walls = Walls::around(field, start, height_m, step_m, reach_m).keep_off(disc_m);
+    let mut by = stay_on_map(field, start, walls.bend(wanted), rules.radius_m);
     by = refuse_steep(field, start, by, rules);
+    // Edge and slope may have bent the way into a wall again; a shorter way is always free.
+    by = walls.shorten(by);
     let limit_m = rules.sprint_mps * dt_s;
     if dt_s > 0.0 {
         by = shorten(by, limit_m);
@@ -177,7 +181,7 @@ fn travel(
         body.vel.y = (body.vel.y - rules.gravity_mps2 * dt_s).max(-rules.fall_mps_max);
         rise_m = rise_m.max(-rules.fall_mps_max * dt_s);
     }
-    let mut floor = find_floor(field, pos, rules.radius_m, start.y + step_m);
+    let mut floor = find_floor(field, pos, rules.radius_m, start.y + step_m, by.length());
     let feet = if was_grounded {
         // Follow the ground down as far as a step, else start to fall.
         if floor.y >= start.y - rules.step_up_m { floor.y } else { start.y }
@@ -194,7 +198,7 @@ fn travel(
             // The way leads under something too low.
             by = Vec2::ZERO;
             pos = start;
-            floor = find_floor(field, pos, rules.radius_m, start.y + step_m);
+            floor = find_floor(field, pos, rules.radius_m, start.y + step_m, 0.0);
             pos.y = pos.y.max(floor.y.min(start.y + step_m));
             if !was_grounded {
                 pos.y = (start.y + rise_m.min(0.0)).max(floor.y);
@@ -220,53 +224,80 @@ fn settle(body: &mut Body, floor: Floor, was_grounded: bool, rules: &MoveRules) 
         return None;
     }
     let fall_m = body.fall_from_y - body.pos.y;
-    body.vel.y = 0.0;
     body.fall_from_y = body.pos.y;
-    body.grounded = true;
-    if floor.normal_y < cos_degrees(rules.slope_deg_max) {
-        body.grounded = false;
+    body.grounded = !too_steep(floor.normal, rules);
+    if body.grounded {
+        body.vel.y = 0.0;
+    } else {
+        // What gravity and the slope leave of the velocity: the body slides down.
+        body.vel -= floor.normal * floor.normal.dot(body.vel).min(0.0);
+        let slide = shorten(Vec2::new(body.vel.x, body.vel.z), rules.sprint_mps);
+        body.vel = Vec3::new(slide.x, body.vel.y.min(0.0), slide.y);
     }
     (!was_grounded && fall_m > 0.0).then_some(fall_m)
 }
 
-/// Cuts a movement back to what the obstacles around leave free.
-fn hold_back(
-    field: &Field,
-    start: Vec3,
-    height_m: f32,
-    step_m: f32,
-    wanted: Vec2,
-    rules: &MoveRules,
-) -> Vec2 {
-    let mut walls = [Wall { away: Vec2::ZERO, gap_m: f32::INFINITY }; WALL_COUNT_MAX];
-    let mut count = 0;
-    let reach_m = wanted.length() + rules.radius_m + SKIN_M;
-    let mut by = wanted;
-    for obstacle in field.near(start.x, start.z) {
-        if obstacle.bottom() >= start.y + height_m || obstacle.top() <= start.y + step_m {
-            continue;
+/// What hems a body in from where it stands.
+struct Walls {
+    walls: [Wall; WALL_COUNT_MAX],
+    count: usize,
+    /// More walls than there is room for: nothing moves.
+    jammed: bool,
+}
+
+impl Walls {
+    /// Obstacles in the way of a body of `height_m` whose feet climb `step_m`.
+    fn around(field: &Field, start: Vec3, height_m: f32, step_m: f32, reach_m: f32) -> Self {
+        let none = Wall { away: Vec2::ZERO, gap_m: f32::INFINITY };
+        let mut around = Self { walls: [none; WALL_COUNT_MAX], count: 0, jammed: false };
+        // A head that touches a ceiling is not inside it, however that rounds.
+        let head = start.y + height_m - SKIN_M;
+        for obstacle in field.near(start.x, start.z) {
+            if obstacle.bottom() >= head || obstacle.top() <= start.y + step_m {
+                continue;
+            }
+            let nearest = obstacle.nearest(start.x, start.z);
+            if nearest.top_m > start.y + step_m {
+                around.add(nearest.away, nearest.distance_m, reach_m);
+            }
         }
-        let nearest = obstacle.nearest(start.x, start.z);
-        if nearest.distance_m > reach_m || nearest.top_m <= start.y + step_m {
-            continue;
+        around
+    }
+
+    fn add(&mut self, away: [f32; 2], distance_m: f32, reach_m: f32) {
+        if distance_m > reach_m {
+            return;
         }
-        let gap_m = nearest.distance_m - rules.radius_m - SKIN_M;
-        let wall = Wall { away: Vec2::from(nearest.away), gap_m: gap_m.max(-PUSH_OUT_M) };
-        if count == WALL_COUNT_MAX {
+        self.jammed |= self.count == WALL_COUNT_MAX;
+        if !self.jammed {
+            self.walls[self.count] = Wall { away: Vec2::from(away), gap_m: distance_m };
+            self.count += 1;
+        }
+    }
+
+    /// Widens the body from a point to a disc.
+    fn keep_off(mut self, radius_m: f32) -> Self {
+        for wall in &mut self.walls[..self.count] {
+            wall.gap_m = (wall.gap_m - radius_m).max(-PUSH_OUT_M);
+        }
+        self
+    }
+
+    /// The movement, bent along the walls.
+    fn bend(&self, wanted: Vec2) -> Vec2 {
+        // Being held off one wall may lead into another; a few rounds settle corners.
+        let walls = &self.walls[..self.count];
+        (0..4).fold(wanted, |by, _| walls.iter().fold(by, |by, wall| wall.hold(by)))
+    }
+
+    /// The movement, only as far as the tightest wall allows.
+    fn shorten(&self, by: Vec2) -> Vec2 {
+        if self.jammed {
             return Vec2::ZERO;
         }
-        walls[count] = wall;
-        count += 1;
-        by = wall.hold(by);
+        let shares = self.walls[..self.count].iter().map(|wall| wall.free_share(by));
+        by * shares.fold(1.0, f32::min)
     }
-    let walls = &walls[..count];
-    // Being held off one wall may lead into another; a few rounds settle corners.
-    for _ in 0..3 {
-        by = walls.iter().fold(by, |by, wall| wall.hold(by));
-    }
-    // What is still not settled goes only as far as the tightest wall allows.
-    let share = walls.iter().map(|wall| wall.free_share(by)).fold(1.0, f32::min);
-    by * share
 }
 
 /// The line through an obstacle's nearest point that a body must not cross.
@@ -288,11 +319,9 @@ impl Wall {
     /// How much of a movement the gap allows, 0 to 1.
     fn free_share(&self, by: Vec2) -> f32 {
         let towards = -self.away.dot(by);
+        let room = self.gap_m.max(0.0);
         // Rounding in `hold` must not stop a body that slides.
-        if towards <= self.gap_m.max(0.0) + 0.5 * SKIN_M {
-            return 1.0;
-        }
-        (self.gap_m.max(0.0) / towards).clamp(0.0, 1.0)
+        if towards <= room + 1e-6 { 1.0 } else { room / towards }
     }
 }
 
@@ -320,7 +349,7 @@ fn refuse_steep(field: &Field, start: Vec3, by: Vec2, rules: &MoveRules) -> Vec2
         return by;
     }
     let normal = terrain.normal(x, z);
-    if normal.y >= cos_degrees(rules.slope_deg_max) {
+    if !too_steep(normal, rules) {
         return by;
     }
     let downhill = Vec2::new(normal.x, normal.z).normalize_or_zero();
@@ -334,27 +363,29 @@ fn refuse_steep(field: &Field, start: Vec3, by: Vec2, rules: &MoveRules) -> Vec2
 #[derive(Clone, Copy)]
 struct Floor {
     y: f32,
-    /// Upward part of its normal.
-    normal_y: f32,
+    /// Its normal; obstacles count as level.
+    normal: Vec3,
 }
 
-/// The highest surface under the disc that is not above `reach_y`; the ground counts always.
-fn find_floor(field: &Field, pos: Vec3, radius_m: f32, reach_y: f32) -> Floor {
+/// The highest surface under the disc that is not above `reach_y`; the ground counts always, and
+/// ramps count to where `moved_m` along them may have led.
+fn find_floor(field: &Field, pos: Vec3, radius_m: f32, reach_y: f32, moved_m: f32) -> Floor {
     let terrain = &field.map().terrain;
-    let mut floor = Floor { y: terrain.height(pos.x, pos.z), normal_y: 1.0 };
+    let mut floor = Floor { y: terrain.height(pos.x, pos.z), normal: Vec3::Y };
     let mut on_terrain = true;
     for obstacle in field.near(pos.x, pos.z) {
         if obstacle.bottom() > reach_y || obstacle.top() <= floor.y {
             continue;
         }
         let nearest = obstacle.nearest(pos.x, pos.z);
+        let reach_y = if obstacle.shape == Shape::Ramp { reach_y + moved_m } else { reach_y };
         if nearest.distance_m < radius_m && nearest.top_m <= reach_y && nearest.top_m > floor.y {
             floor.y = nearest.top_m;
             on_terrain = false;
         }
     }
     if on_terrain {
-        floor.normal_y = terrain.normal(pos.x, pos.z).y;
+        floor.normal = terrain.normal(pos.x, pos.z);
     }
     floor
 }
@@ -373,6 +404,8 @@ fn shorten(v: Vec2, length_max: f32) -> Vec2 {
     if squared > length_max * length_max { v * (length_max / squared.sqrt()) } else { v }
 }
 
-fn cos_degrees(degrees: f32) -> f32 {
-    libm::cosf(degrees * (core::f32::consts::PI / 180.0))
+fn too_steep(normal: Vec3, rules: &MoveRules) -> bool {
+    // Nearly level is never too steep, and needs no cosine.
+    const LEVEL: f32 = 0.9999;
+    normal.y < LEVEL && normal.y < libm::cosf(rules.slope_deg_max * (core::f32::consts::PI / 180.0))
 }

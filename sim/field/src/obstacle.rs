@@ -77,7 +77,7 @@ impl Obstacle {
 
     /// Whether the point lies inside or on the solid.
     pub fn contains(&self, point: Vec3) -> bool {
-        let local = self.to_local(point - self.center);
+        let local = self.turn(point - self.center);
         local.abs().cmple(self.half).all()
             && (self.shape == Shape::Box || local.y + self.half.y <= self.rise(local.z))
     }
@@ -85,8 +85,8 @@ impl Obstacle {
     /// The first meeting with a ray within `max_m`; a start inside meets at once.
     #[inline]
     pub fn raycast(&self, origin: Vec3, dir: Vec3, max_m: f32) -> Option<RayHit> {
-        let start = self.to_local(origin - self.center);
-        let along = self.to_local(dir);
+        let start = self.turn(origin - self.center);
+        let along = self.turn(dir);
         let mut clip = Clip { enter: 0.0, leave: max_m, normal: -along };
         for axis in 0..3 {
             clip.slab(axis, start[axis], along[axis], self.half[axis])?;
@@ -97,13 +97,13 @@ impl Obstacle {
             let normal = Vec3::new(0.0, 1.0, -slope) * (1.0 / (1.0 + slope * slope).sqrt());
             clip.half_space(above, along.y - along.z * slope, normal)?;
         }
-        Some(RayHit { distance_m: clip.enter, normal: self.to_world(clip.normal) })
+        Some(RayHit { distance_m: clip.enter, normal: self.turn(clip.normal) })
     }
 
     /// Distance, direction and top of the footprint as seen from a point in the plane.
     #[inline]
     pub(crate) fn nearest(&self, x: f32, z: f32) -> Nearest {
-        let local = self.to_local(Vec3::new(x - self.center.x, 0.0, z - self.center.z));
+        let local = self.turn(Vec3::new(x - self.center.x, 0.0, z - self.center.z));
         let clamped_x = local.x.clamp(-self.half.x, self.half.x);
         let clamped_z = local.z.clamp(-self.half.z, self.half.z);
         let (dx, dz) = (local.x - clamped_x, local.z - clamped_z);
@@ -120,7 +120,7 @@ impl Obstacle {
                 (-in_z, Vec3::new(0.0, 0.0, 1.0f32.copysign(local.z)))
             }
         };
-        let away = self.to_world(away);
+        let away = self.turn(away);
         Nearest { distance_m, away: [away.x, away.z], top_m: self.top_at(clamped_z) }
     }
 
@@ -138,14 +138,9 @@ impl Obstacle {
         (local_z + self.half.z) * (self.half.y / self.half.z)
     }
 
-    /// World offset to (across, up, along the heading).
+    /// World offset to (across, up, along the heading), or back: a mirror is its own inverse.
     #[inline]
-    fn to_local(&self, v: Vec3) -> Vec3 {
-        Vec3::new(v.x * self.cos + v.z * self.sin, v.y, v.x * self.sin - v.z * self.cos)
-    }
-
-    #[inline]
-    fn to_world(&self, v: Vec3) -> Vec3 {
+    fn turn(&self, v: Vec3) -> Vec3 {
         Vec3::new(v.x * self.cos + v.z * self.sin, v.y, v.x * self.sin - v.z * self.cos)
     }
 }

@@ -25,12 +25,13 @@ impl Field {
     /// that starts less than 2 cm under the ground starts on top of it. Nothing is met outside
     /// the map; what is not finite meets nothing.
     pub fn raycast(&self, origin: Vec3, dir_unit: Vec3, max_m: f32) -> Option<RayHit> {
-        self.cast::<false>(origin, dir_unit, max_m)
+        self.cast::<false>(self.on_top(origin), dir_unit, max_m)
     }
 
     /// Whether nothing stands between two places. Exactly the same in both directions; the last
     /// 2 cm at each end are not looked at, so that a foot on the ground can be seen.
     pub fn line_clear(&self, from: Vec3, to: Vec3) -> bool {
+        let (from, to) = (self.on_top(from), self.on_top(to));
         // One canonical direction makes the answer symmetrical to the last bit.
         let (a, b) =
             if (from.x, from.z, from.y) <= (to.x, to.z, to.y) { (from, to) } else { (to, from) };
@@ -43,6 +44,13 @@ impl Field {
         self.cast::<true>(a + dir * ENDS_M, dir, length - 2.0 * ENDS_M).is_none()
     }
 
+    /// Lifts a place that rounding put just under the ground.
+    fn on_top(&self, place: Vec3) -> Vec3 {
+        let under_m = self.map.terrain.height(place.x, place.z) - place.y;
+        let lift_m = if (0.0..ENDS_M).contains(&under_m) { under_m + 1e-3 } else { 0.0 };
+        Vec3::new(place.x, place.y + lift_m, place.z)
+    }
+
     /// With `ANY` the first thing found will do, else the nearest.
     #[inline]
     fn cast<const ANY: bool>(&self, origin: Vec3, dir: Vec3, max_m: f32) -> Option<RayHit> {
@@ -52,7 +60,6 @@ impl Field {
         let inverse = Vec3::ONE / dir;
         let [from_m, end_m] = self.clip_to_map(origin, dir, inverse, max_m)?;
         let mut ray = Ray { origin, dir, inverse, best: None, end_m };
-        ray.start_on_top(self, from_m);
         let squares = self.rays.blocks_per_side();
         let mut walk = Walk::new(origin, dir, inverse, BLOCK_M, squares, [from_m, end_m]);
         while let Some(square) = walk.next(squares) {
@@ -95,15 +102,6 @@ struct Ray {
 }
 
 impl Ray {
-    /// Lifts a start that rounding put just under the ground.
-    fn start_on_top(&mut self, field: &Field, from_m: f32) {
-        let start = self.origin + self.dir * from_m;
-        let under = field.map.terrain.height(start.x, start.z) - start.y;
-        if (0.0..ENDS_M).contains(&under) {
-            self.origin.y += under + 1e-3;
-        }
-    }
-
     #[inline]
     fn look_into(&mut self, field: &Field, square: Square) {
         let block = field.rays.block(square.ix, square.iz);
@@ -140,8 +138,9 @@ impl Ray {
             let span = CellSpan { ix, iz, from_m, to_m };
             if let Some(distance_m) = terrain.enter(self.origin, self.dir, span) {
                 let at = self.origin + self.dir * distance_m;
-                let inside = distance_m == 0.0;
-                let normal = if inside { -self.dir } else { terrain.normal(at.x, at.z) };
+                let normal = terrain.normal(at.x, at.z);
+                // A ray that came from below did not meet the upper side.
+                let normal = if normal.dot(self.dir) < 0.0 { normal } else { -self.dir };
                 self.keep(RayHit { distance_m, normal });
                 return;
             }

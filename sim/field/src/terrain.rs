@@ -38,6 +38,27 @@ impl Terrain {
         Self { cells, heights_m }
     }
 
+    /// Replaces the corner heights within `reach_m` of a place along x and z by
+    /// `height_m(x, z, height before)`.
+    pub(crate) fn reshape(
+        &mut self,
+        [x, z]: [f32; 2],
+        reach_m: f32,
+        mut height_m: impl FnMut(f32, f32, f32) -> f32,
+    ) {
+        // `as` saturates below at 0.
+        let corners = |middle: f32| {
+            let first = libm::ceilf((middle - reach_m) / CELL_M) as usize;
+            first..=(((middle + reach_m) / CELL_M) as usize).min(self.cells)
+        };
+        for iz in corners(z) {
+            for ix in corners(x) {
+                let height = &mut self.heights_m[iz * (self.cells + 1) + ix];
+                *height = height_m(ix as f32 * CELL_M, iz as f32 * CELL_M, *height);
+            }
+        }
+    }
+
     /// Cells along one side.
     pub fn cells(&self) -> usize {
         self.cells

@@ -124,26 +124,21 @@ fn raise_ground(document: &Document, sites: &[Site]) -> Terrain {
     if is_flat {
         return Terrain::from_fn(document.size_m, |_, _| 0.0);
     }
-    // A height table is the author's own work: recipes level nothing in it.
-    let levelled: Vec<(Site, f32)> = sites
-        .iter()
-        .filter(|site| site.level_m > 0.0 && recipe.heights_m.is_empty())
-        .map(|&site| (site, wild(site.at.x, site.at.y)))
-        .collect();
-    Terrain::from_fn(document.size_m, |x, z| {
-        let mut height_m = wild(x, z);
-        for (site, level) in &levelled {
-            let reach_m = site.level_m * 2.0;
-            let apart = Vec2::new(x, z) - site.at;
-            let squared = apart.length_squared();
-            if squared < reach_m * reach_m {
-                let outside = (squared.sqrt() - site.level_m) / site.level_m;
-                let blend = smooth(outside.clamp(0.0, 1.0));
-                height_m = level + (height_m - level) * blend;
-            }
-        }
-        height_m
-    })
+    let mut terrain = Terrain::from_fn(document.size_m, wild);
+    if !recipe.heights_m.is_empty() {
+        // A height table is the author's own work: nothing in it is levelled.
+        return terrain;
+    }
+    for site in sites.iter().filter(|site| site.level_m > 0.0) {
+        let level_m = wild(site.at.x, site.at.y);
+        let reach_m = site.level_m * 2.0;
+        terrain.reshape(site.at.to_array(), reach_m, |x, z, height_m| {
+            let apart_m = (Vec2::new(x, z) - site.at).length();
+            let outside = (apart_m - site.level_m) / site.level_m;
+            level_m + (height_m - level_m) * smooth(outside.clamp(0.0, 1.0))
+        });
+    }
+    terrain
 }
 
 /// Sums octaves of smooth seeded noise.
