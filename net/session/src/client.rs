@@ -42,15 +42,25 @@ pub enum SnapshotVerdict {
     Undecodable(DecodeError),
 }
 
+/// A decoded snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// What it says.
+    pub snapshot: Snapshot,
+    /// Parallel to its entities: the tick that each state is of. A snapshot without room for an
+    /// entity leaves it at its baseline's state, which may be older than what came in between.
+    pub since: Vec<u32>,
+}
+
 /// What a client remembers to talk to its [`ServerSession`](crate::server::ServerSession).
 #[derive(Debug)]
 pub struct ClientSession {
     clock: ClientClock,
     /// Index = tick modulo the ring's length.
     inputs: Vec<InputCommand>,
-    snapshots: Vec<Snapshot>,
+    snapshots: Vec<Received>,
     /// Decoded into, then swapped into the ring: a refused datagram spoils nothing.
-    scratch: Snapshot,
+    scratch: Received,
     newest: Option<u32>,
     /// Bit n: the snapshot of `newest - 1 - n` arrived.
     arrived_bits: u32,
@@ -63,8 +73,8 @@ impl ClientSession {
         Self {
             clock: ClientClock::new(now, tick_hz, server_tick, rtt),
             inputs: vec![InputCommand::default(); INPUTS_REMEMBERED as usize],
-            snapshots: (0..RECORD_SNAPSHOTS).map(|_| Snapshot::default()).collect(),
-            scratch: Snapshot::default(),
+            snapshots: (0..RECORD_SNAPSHOTS).map(|_| Received::default()).collect(),
+            scratch: Received::default(),
             newest: None,
             arrived_bits: 0,
             counters: ClientCounters::default(),
@@ -119,28 +129,50 @@ impl ClientSession {
     pub fn handle_snapshot(&mut self, now: Instant, datagram: &[u8]) -> SnapshotVerdict {
         let ring = &self.snapshots;
         let baseline = |tick: u32| {
-            let snapshot = &ring[slot_of(tick)];
+            let snapshot = &ring[slot_of(tick)].snapshot;
             (snapshot.header.tick == tick && tick != 0).then_some(&snapshot.entities[..])
         };
-        if let Err(error) = Snapshot::decode(datagram, baseline, &mut self.scratch) {
+        if let Err(error) = Snapshot::decode(datagram, baseline, &mut self.scratch.snapshot) {
             self.counters.undecodable += 1;
             return SnapshotVerdict::Undecodable(error);
         }
-        let tick = self.scratch.header.tick;
+        let tick = self.scratch.snapshot.header.tick;
         if !self.note_arrival(tick) {
             self.counters.stale += 1;
             return SnapshotVerdict::Stale;
         }
         self.counters.snapshots += 1;
         self.counters.snapshot_bytes += datagram.len() as u64;
+        self.date_states();
         let slot = slot_of(tick);
         std::mem::swap(&mut self.snapshots[slot], &mut self.scratch);
         if self.newest != Some(tick) {
+            self.counters.stale += 1;
             return SnapshotVerdict::Stale;
         }
-        let header = &self.snapshots[slot].header;
+        let header = &self.snapshots[slot].snapshot.header;
         self.clock.note_margin(now, header.input_margin, header.input_tick);
         SnapshotVerdict::Newest
+    }
+
+    /// Tells of each state of the snapshot just decoded which tick it is of: the snapshot's own,
+    /// or that of the baseline when it is the baseline's state.
+    fn date_states(&mut self) {
+        let Received { snapshot, since } = &mut self.scratch;
+        since.clear();
+        let tick = snapshot.header.tick;
+        let Some(baseline) = snapshot.header.baseline else {
+            since.resize(snapshot.entities.len(), tick);
+            return;
+        };
+        let base = &self.snapshots[slot_of(baseline)];
+        let mut known = base.snapshot.entities.iter().zip(&base.since).peekable();
+        for (id, state) in &snapshot.entities {
+            while known.next_if(|((known_id, _), _)| known_id < id).is_some() {}
+            let same = known.next_if(|((known_id, _), _)| known_id == id);
+            let kept = same.filter(|((_, before), _)| before == state);
+            since.push(kept.map_or(tick, |(_, since)| *since));
+        }
     }
 
     /// Whether the snapshot of `tick` is new here; keeps the acks.
@@ -169,7 +201,7 @@ impl ClientSession {
     }
 
     /// The newest snapshot.
-    pub fn newest(&self) -> Option<&Snapshot> {
+    pub fn newest(&self) -> Option<&Received> {
         self.newest.map(|tick| &self.snapshots[slot_of(tick)])
     }
 

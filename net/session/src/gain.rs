@@ -18,6 +18,19 @@ pub struct Viewpoint {
     pub south: f32,
 }
 
+/// Who the snapshot is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Viewer<'a> {
+    /// The face of the history that this player's team sees.
+    pub face: usize,
+    /// Where it stands and looks.
+    pub from: Viewpoint,
+    /// Entities in combat with it, in id order.
+    pub combat: &'a [u32],
+    /// Its squad mates, in id order.
+    pub squad: &'a [u32],
+}
+
 /// Distance bands: nearer than so many metres, that gain per tick.
 const BANDS: [(f32, f32); 4] = [(25.0, 32.0), (60.0, 16.0), (120.0, 8.0), (250.0, 4.0)];
 const BEYOND: f32 = 2.0;

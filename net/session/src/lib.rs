@@ -7,6 +7,7 @@
 //! [`peer::Peer`]; what entities mean is the bridge's business.
 
 pub mod budget;
+pub mod client;
 pub mod clock;
 pub mod gain;
 pub mod history;
@@ -16,3 +17,4 @@ pub mod peer;
 mod plan;
 pub mod predict;
 pub mod record;
+pub mod server;

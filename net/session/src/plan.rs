@@ -2,7 +2,7 @@
 //! the datagram bears, the most urgent of it.
 
 use crate::{
-    gain::{Link, Viewpoint, gain, is_far},
+    gain::{Link, Viewer, gain, is_far},
     history::FrameHistory,
     record::Held,
 };
@@ -46,19 +46,6 @@ struct Waiting {
     priority: f32,
 }
 
-/// Who the snapshot is for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Viewer<'a> {
-    /// The face of the history that this player's team sees.
-    pub face: usize,
-    /// Where it stands and looks.
-    pub from: Viewpoint,
-    /// Entities in combat with it, in id order.
-    pub combat: &'a [u32],
-    /// Its squad mates, in id order.
-    pub squad: &'a [u32],
-}
-
 /// Plans snapshots. Its buffers are reused.
 #[derive(Clone, Debug)]
 pub(crate) struct Planner {
@@ -96,14 +83,13 @@ pub(crate) struct Task<'a> {
 
 impl Planner {
     /// Fills the list of entries, in id order.
-    pub(crate) fn plan(&mut self, task: &Task<'_>) -> &[Entry] {
+    pub(crate) fn plan(&mut self, task: &Task<'_>) {
         let expected_bits = self.merge(task);
         if expected_bits > task.budget_bits as f32 {
             self.ration(task);
         } else {
             self.waiting.clear();
         }
-        &self.entries
     }
 
     /// Merges baseline and visible set; gives the bits that all the news would take.
@@ -245,6 +231,23 @@ impl Planner {
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Entities with news in this snapshot.
+    pub(crate) fn news_count(&self) -> usize {
+        let is_news = |entry: &&Entry| !matches!(entry.action, Action::Keep(_) | Action::Wait);
+        self.entries.iter().filter(is_news).count()
+    }
+
+    /// What the newest plan has for an entity.
+    pub(crate) fn action(&self, id: u32) -> Option<Action> {
+        let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
+        Some(self.entries[at].action)
+    }
+
+    /// Entities whose news waits.
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.waiting.len()
     }
 
     /// The priority gathered by news that waits, and how many wait with more.

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use sortie_wire::{
     input::InputDatagram,
-    snapshot::{Sound, SnapshotEncoder, SnapshotHeader},
+    message::LoadStep,
+    snapshot::{Full, HitMarker, SnapshotEncoder, SnapshotHeader, Sound, gap_bits_for},
     state::SelfState,
 };
 
 use crate::{
     budget::ByteBudget,
-    gain::Viewpoint,
+    gain::Viewer,
     history::FrameHistory,
     inputs::{InputCounters, InputQueue, TakenInput},
     peer::{LossCounters, Peer},
-    plan::{Action, Planner, Task, Viewer},
+    plan::{Action, Planner, Task},
     record::{Held, SentRecord},
 };
 
@@ -22,6 +23,13 @@ use crate::{
 pub const STRIKES_MAX: u32 = 32;
 /// Input datagrams looked at per tick; the rest of a flood is dropped unread.
 pub const DATAGRAMS_PER_TICK_MAX: u32 = 8;
+/// Ticks that a client may show others behind its newest snapshot.
+pub const INTERPOLATION_TICKS_MAX: u32 = 8;
+/// Bits that a snapshot takes before its first record: header, own soldier, counts; with the few
+/// that the last byte wastes.
+const FIXED_BITS: usize = 74 + 380 + 8;
+const SOUND_BITS: usize = 16;
+const HIT_BITS: usize = 9;
 
 /// What a session is made with.
 #[derive(Clone, Copy, Debug)]
@@ -38,18 +46,6 @@ impl Default for SessionConfig {
     fn default() -> Self {
         Self { tick_hz: 60, bytes_per_s: 64 * 1_024, rewind_ticks_max: 12 }
     }
-}
-
-/// The steps in which snapshots degrade under load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LoadStep {
-    /// Everything, every tick.
-    #[default]
-    Normal,
-    /// Far entities in one of four snapshots.
-    ThinFar,
-    /// That, and a snapshot every other tick.
-    HalfRate,
 }
 
 /// What became of one input datagram.
@@ -101,6 +97,8 @@ pub struct SnapshotSource<'a> {
     pub own: &'a SelfState,
     /// What it hears.
     pub sounds: &'a [Sound],
+    /// Whom it hit.
+    pub hits: &'a [HitMarker],
     /// How far snapshots are thinned out.
     pub load: LoadStep,
 }
@@ -230,7 +228,7 @@ impl ServerSession {
         let mut taken = self.inputs.take(tick);
         let rtt_ticks = self.rtt.as_secs_f32() * f32::from(self.config.tick_hz);
         // A round trip, the inputs in hand, and what interpolation lies behind.
-        let explained = rtt_ticks.ceil() as u32 + 2 * INTERPOLATION_TICKS_MAX;
+        let explained = rtt_ticks.ceil() as u32 + INTERPOLATION_TICKS_MAX + 4;
         let oldest = tick.saturating_sub(explained.min(self.config.rewind_ticks_max));
         taken.command.view_tick = taken.command.view_tick.clamp(oldest, tick);
         taken
@@ -259,5 +257,142 @@ impl ServerSession {
         self.counters.snapshots += 1;
         self.counters.snapshot_bytes += bytes as u64;
         bytes
+    }
+
+    fn try_encode(
+        &mut self,
+        source: &SnapshotSource<'_>,
+        baseline: Option<u32>,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let tick = source.history.newest();
+        let fixed_bits =
+            FIXED_BITS + SOUND_BITS * source.sounds.len() + HIT_BITS * source.hits.len();
+        self.planner.plan(&Task {
+            history: source.history,
+            baseline: baseline.and_then(|tick| self.record.held_after(tick)).unwrap_or(&[]),
+            visible: source.visible,
+            viewer: source.viewer,
+            thin_far: source.load >= LoadStep::ThinFar,
+            budget_bits: (out.len() * 8).saturating_sub(fixed_bits),
+        });
+        let header = SnapshotHeader {
+            tick,
+            baseline,
+            input_margin: self.inputs.margin(),
+            input_tick: self.inputs.newest_fresh(),
+            gap_bits: self.gap_bits(source.visible),
+        };
+        let mut encoder =
+            SnapshotEncoder::new(out, &header, source.own, source.sounds, source.hits)?;
+        let mut held = self.record.open(tick);
+        self.write_records(source, &mut encoder, &mut held).ok()?;
+        self.record.seal(tick, held);
+        self.counters.full_snapshots += u64::from(baseline.is_none());
+        Some(encoder.finish())
+    }
+
+    /// Writes what is planned, and what the client then holds. [`Full`] when a removal does not
+    /// fit; an update that does not fit waits.
+    fn write_records(
+        &mut self,
+        source: &SnapshotSource<'_>,
+        encoder: &mut SnapshotEncoder<'_>,
+        held: &mut Vec<Held>,
+    ) -> Result<(), Full> {
+        let (history, face) = (source.history, source.viewer.face);
+        let tick = history.newest();
+        let bits_before = encoder.bit_len();
+        let (mut updates, mut enters) = (0, 0);
+        for index in 0..self.planner.entries().len() {
+            let entry = self.planner.entries()[index];
+            let id = entry.id;
+            let sent = match entry.action {
+                Action::Remove => {
+                    encoder.remove(id)?;
+                    continue;
+                }
+                Action::Keep(tick) => {
+                    held.push(Held { id, tick });
+                    continue;
+                }
+                Action::Wait => continue,
+                Action::Delta(from) => {
+                    updates += 1;
+                    match (history.at(from, id, face), history.current(id, face)) {
+                        (Some(from), Some(to)) => encoder.delta(id, from, to.state),
+                        _ => Err(Full),
+                    }
+                }
+                Action::Full(_) => {
+                    enters += 1;
+                    let to = history.current(id, face).ok_or(Full);
+                    to.and_then(|to| encoder.full(id, to.state))
+                }
+            };
+            if sent.is_ok() {
+                held.push(Held { id, tick });
+            } else if let Action::Keep(tick) = self.planner.note_unsent(index) {
+                held.push(Held { id, tick });
+            }
+        }
+        self.planner.note_bits(updates, enters, encoder.bit_len() - bits_before);
+        self.counters.updates += u64::from(encoder.records());
+        self.counters.postponed += self.planner.waiting_count() as u64;
+        Ok(())
+    }
+
+    /// Soldiers' ids lie close together and make most of the records; props take the long form.
+    fn gap_bits(&self, visible: &[u32]) -> u8 {
+        let soldiers = visible.partition_point(|&id| id < sortie_wire::limits::FIRST_PROP_ID);
+        let records = self.planner.news_count().min(soldiers);
+        let id_end = visible[..soldiers].last().map_or(1, |id| id + 1);
+        gap_bits_for(records, id_end)
+    }
+
+    /// Why an entity was or was not in the newest snapshot.
+    pub fn why(&self, id: u32) -> Why {
+        if let Some((priority, ahead)) = self.planner.waiting(id) {
+            return Why::Waiting { priority, ahead };
+        }
+        let held = self.record.held_after(self.snapshot_tick).unwrap_or(&[]);
+        let Ok(at) = held.binary_search_by_key(&id, |held| held.id) else {
+            return Why::NotVisible;
+        };
+        match self.planner.action(id) {
+            Some(Action::Delta(_) | Action::Full(_)) => Why::Sent,
+            _ => Why::Unchanged { held: held[at].tick },
+        }
+    }
+
+    /// What the client holds once it has the snapshot of `tick`, in id order; `None` when that
+    /// one is forgotten or was never sent.
+    pub fn held_after(&self, tick: u32) -> Option<&[Held]> {
+        self.record.held_after(tick)
+    }
+
+    /// The newest snapshot that the client is known to have, since it (re)joined.
+    pub fn acknowledged(&self) -> Option<u32> {
+        (self.newest_ack != 0).then_some(self.newest_ack)
+    }
+
+    /// Totals of this player's inputs.
+    pub fn input_counters(&self) -> InputCounters {
+        self.inputs.counters()
+    }
+
+    /// How far the newest input is ahead of the tick consumed.
+    pub fn input_margin(&self) -> i8 {
+        self.inputs.margin()
+    }
+
+    /// Totals so far.
+    pub fn counters(&self) -> SessionCounters {
+        self.counters
+    }
+
+    /// Share of the byte rate that the path bears, 0.125 to 1.
+    pub fn budget_share(&self) -> f32 {
+        self.budget.share()
     }
 }
