@@ -1,1 +1,9 @@
-//! What two services repeat: telemetry, health and metrics listener, shutdown.
+//! What two services repeat: telemetry, metrics, the health and metrics listener.
+//!
+//! What is deliberately absent: anything that knows what a service does. A service tells its
+//! [`health::Health`]; how that becomes an HTTP status is decided here.
+
+pub mod health;
+pub mod metrics;
+pub mod ops;
+pub mod telemetry;
