@@ -3,7 +3,11 @@
 //! Commands of one tick are sorted by player slot; within a slot they apply in the given order.
 //! Every field may come from a stranger: the simulation clamps or ignores, it never fails.
 
+mod codec;
+
 use sortie_field::{Pitch, Yaw};
+
+pub use codec::{COMMAND_BYTES_MAX, CommandDecodeError, decode_command, encode_command};
 
 use crate::id::{Class, PlayerKey, PlayerSlot, PointId, Team, Tick};
 

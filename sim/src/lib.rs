@@ -9,7 +9,27 @@
 //! transcendental functions, and any iteration whose order depends on history.
 //! Start with `schedule.rs`: the order of a tick stands there in one place.
 
+pub mod battle;
+pub mod codec;
 pub mod command;
+pub mod components;
+pub mod config;
 pub mod event;
+pub mod facts;
+pub mod hash;
 pub mod id;
+mod movement;
+mod publish;
+mod receive;
+pub mod region;
+pub mod rng;
+pub mod schedule;
+mod separation;
+mod state;
 pub mod view;
+mod walk;
+pub mod workers;
+pub mod world;
+
+pub use battle::{Battle, BattleSetup};
+pub use sortie_field as field;

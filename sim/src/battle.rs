@@ -1,0 +1,171 @@
+//! The battle: the one type that the rest of the world drives.
+
+mod checkpoint;
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use sortie_field::Field;
+
+use crate::command::Command;
+use crate::components::{PropTable, Roster};
+use crate::config::SimConfig;
+use crate::event::TickOutput;
+use crate::facts::{Deaths, EventLog, Work, Wounds};
+use crate::hash::Mixer;
+use crate::id::Tick;
+use crate::movement::MoveRows;
+use crate::publish::Face;
+use crate::receive::Inbox;
+use crate::region::{Leaf, Regions};
+use crate::rng::Rng;
+use crate::schedule::Timetable;
+use crate::separation::Crowd;
+use crate::state::StateReader;
+use crate::view::View;
+use crate::workers::Workers;
+use crate::world::{Clock, Ground, Rules};
+
+pub use checkpoint::RestoreError;
+
+/// What a battle is made from. Equal setups and equal commands give equal battles; `threads` is
+/// free.
+#[derive(Clone)]
+pub struct BattleSetup {
+    /// The rules.
+    pub config: SimConfig,
+    /// The battlefield.
+    pub field: Arc<Field>,
+    /// The root of all chance.
+    pub seed: u64,
+    /// Threads that a step may use; 0 and 1 mean the caller's alone.
+    pub threads: usize,
+}
+
+/// A deterministic battle, stepped by ordered commands. Plain data: it may move between threads.
+pub struct Battle {
+    world: World,
+    timetable: Timetable,
+    reader: StateReader,
+    output: TickOutput,
+    seed: u64,
+}
+
+impl Battle {
+    /// A battle at tick 0 without players.
+    ///
+    /// # Panics
+    /// `config` is not [valid](SimConfig::validate); parsed ones always are.
+    pub fn new(setup: BattleSetup) -> Self {
+        Self::with_timetable(setup, |_| {})
+    }
+
+    /// The same, with a hand on the schedules before they are built: for tests that shuffle the
+    /// order of systems that claim to be independent.
+    pub fn with_timetable(setup: BattleSetup, tune: impl FnOnce(&mut Timetable)) -> Self {
+        if let Err(error) = setup.config.validate() {
+            panic!("a battle needs valid rules: {error}");
+        }
+        let mut world = World::new();
+        insert_resources(&mut world, &setup);
+        let mut timetable = Timetable::of_battle();
+        tune(&mut timetable);
+        timetable.initialize(&mut world);
+        let reader = StateReader::new(&mut world);
+        Self { world, timetable, reader, output: TickOutput::default(), seed: setup.seed }
+    }
+
+    /// Steps one tick: [`tick`](Self::tick) goes up by one, and what happened comes out.
+    ///
+    /// `commands` are sorted by player slot; within a slot they apply in order. Unsorted ones are
+    /// still deterministic, but two journals of one battle would no longer look alike.
+    pub fn step(&mut self, commands: &[Command]) -> &TickOutput {
+        self.step_profiled(commands, &mut |_| {})
+    }
+
+    /// The same; `at_boundary` is called with a phase's name when the phase has ended. The
+    /// simulation knows no clock: the caller reads its own.
+    pub fn step_profiled(
+        &mut self,
+        commands: &[Command],
+        at_boundary: &mut dyn FnMut(&'static str),
+    ) -> &TickOutput {
+        debug_assert!(commands.is_sorted_by_key(|command| command.player));
+        let inbox = &mut self.world.resource_mut::<Inbox>().0;
+        inbox.clear();
+        inbox.extend_from_slice(commands);
+        self.timetable.run(&mut self.world, at_boundary);
+        self.reader.follow(&self.world);
+        self.output.tick = self.tick();
+        self.output.report = self.world.resource::<Regions>().report();
+        // The log is emptied when the next tick begins: the two buffers just take turns.
+        std::mem::swap(&mut self.output.events, &mut self.world.resource_mut::<EventLog>().0);
+        &self.output
+    }
+
+    /// The last tick stepped; 0 before the first. The next [`step`](Self::step) is this plus one.
+    pub fn tick(&self) -> Tick {
+        self.world.resource::<Clock>().tick
+    }
+
+    /// The world as it stands after the last tick.
+    pub fn view(&self) -> &View {
+        &self.world.resource::<Face>().0
+    }
+
+    /// What the last [`step`](Self::step) gave; empty before the first and after a restore.
+    pub fn output(&self) -> &TickOutput {
+        &self.output
+    }
+
+    /// Over all state. Equal battles have equal hashes on every tick.
+    pub fn state_hash(&self) -> u64 {
+        let mut mixer = Mixer::default();
+        self.reader.save_world(&self.world, &mut mixer);
+        mixer.finish()
+    }
+
+    /// The rules.
+    pub fn config(&self) -> &SimConfig {
+        &self.world.resource::<Rules>().0
+    }
+
+    /// The battlefield.
+    pub fn field(&self) -> &Arc<Field> {
+        &self.world.resource::<Ground>().0
+    }
+
+    /// The root of all chance in it.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The regions as they stand after the last tick.
+    pub fn regions(&self) -> impl Iterator<Item = Leaf> + '_ {
+        self.world.resource::<Regions>().leaves()
+    }
+
+    /// The threads that steps use, for other work between steps; `None` when there is one.
+    pub fn pool(&self) -> Option<&rayon::ThreadPool> {
+        self.world.resource::<Workers>().pool()
+    }
+}
+
+fn insert_resources(world: &mut World, setup: &BattleSetup) {
+    world.insert_resource(Clock::new(setup.config.tick_hz));
+    world.insert_resource(Rng::new(setup.seed));
+    world.insert_resource(Regions::new(setup.field.map().size_m));
+    world.insert_resource(Ground(Arc::clone(&setup.field)));
+    world.insert_resource(Workers::new(setup.threads));
+    world.insert_resource(Rules(Arc::new(setup.config.clone())));
+    world.init_resource::<Roster>();
+    world.init_resource::<PropTable>();
+    world.init_resource::<Inbox>();
+    world.init_resource::<EventLog>();
+    world.init_resource::<Wounds>();
+    world.init_resource::<Deaths>();
+    world.init_resource::<Work>();
+    world.init_resource::<MoveRows>();
+    world.init_resource::<Crowd>();
+    world.init_resource::<Face>();
+}

@@ -1,0 +1,176 @@
+//! Bodies move: what the player wants, what the neighbours push, what the ground allows.
+//!
+//! Soldiers are gathered into dense rows by region, regions are stepped in parallel, and the rows
+//! are scattered back. A row reads only its own state and what stood fast when the tick began.
+
+mod border;
+
+use bevy_ecs::prelude::*;
+use sortie_field::body::{Body, MoveIntent, MoveRules, push_body, step_body};
+use sortie_field::{Field, Vec2};
+
+use crate::command::{Buttons, Input};
+use crate::components::{Identity, Intent, Pose, Roster, Stats, Vitals};
+use crate::config::BodyRules;
+use crate::facts::{Cause, Work, Wound, Wounds};
+use crate::id::{PlayerSlot, Tick};
+use crate::region::Regions;
+use crate::rng::Rng;
+use crate::schedule::{Phase, Timetable};
+use crate::separation::Crowd;
+use crate::workers::Workers;
+use crate::world::{Clock, Ground, Rules};
+
+/// Work units of moving one soldier; a candidate for a push counts one.
+const STEP_UNITS: u32 = 16;
+
+/// The soldiers of this tick that have bodies in the field, region after region.
+#[derive(Resource, Debug, Default)]
+pub struct MoveRows {
+    /// In slot order, as gathered.
+    gathered: Vec<MoveRow>,
+    /// The same, region after region.
+    rows: Vec<MoveRow>,
+}
+
+/// One soldier on its way through the tick.
+#[derive(Clone, Copy, Debug, Default)]
+struct MoveRow {
+    slot: PlayerSlot,
+    body: Body,
+    intent: MoveIntent,
+    /// The downed lie where they are: nobody pushes them.
+    pushed: bool,
+    /// Results.
+    fall_m: Option<f32>,
+    moved_m: f32,
+    candidates: u32,
+}
+
+pub(crate) fn add_systems(timetable: &mut Timetable) {
+    timetable.add(
+        Phase::Move,
+        (gather_rows, step_rows, scatter_rows, hurt_fallen, border::watch_border).chain(),
+    );
+}
+
+fn gather_rows(
+    roster: Res<Roster>,
+    rules: Res<Rules>,
+    soldiers: Query<(&Identity, &Pose, &Intent, &Vitals)>,
+    mut moving: ResMut<MoveRows>,
+    mut crowd: ResMut<Crowd>,
+    mut regions: ResMut<Regions>,
+) {
+    let MoveRows { gathered, rows } = &mut *moving;
+    gathered.clear();
+    for (identity, pose, intent, vitals) in soldiers.iter_many(roster.entities()).flatten() {
+        if !vitals.in_field() {
+            continue;
+        }
+        let (intent, pushed) = match vitals.alive() {
+            true => (wish(&intent.input), true),
+            // The downed stay where they fall.
+            false => (MoveIntent { yaw: intent.input.yaw, ..MoveIntent::default() }, false),
+        };
+        let slot = identity.slot;
+        gathered.push(MoveRow { slot, body: pose.0, intent, pushed, ..MoveRow::default() });
+    }
+    let pushing = gathered.iter().filter(|row| row.pushed);
+    crowd.build(rules.body.personal_space_m, pushing.map(|row| (row.slot, row.body.pos)));
+    regions.sort(gathered, |row| row.body.pos, rows);
+}
+
+fn wish(input: &Input) -> MoveIntent {
+    MoveIntent {
+        right: f32::from(input.move_right) / 127.0,
+        forward: f32::from(input.move_forward) / 127.0,
+        yaw: input.yaw,
+        jump: input.buttons.contains(Buttons::JUMP),
+        crouch: input.buttons.contains(Buttons::CROUCH),
+        sprint: input.buttons.contains(Buttons::SPRINT),
+    }
+}
+
+fn step_rows(
+    mut moving: ResMut<MoveRows>,
+    crowd: Res<Crowd>,
+    regions: Res<Regions>,
+    workers: Res<Workers>,
+    ground: Res<Ground>,
+    rules: Res<Rules>,
+    rng: Res<Rng>,
+    clock: Res<Clock>,
+) {
+    let step = Step {
+        crowd: &crowd,
+        field: &ground,
+        movement: &rules.movement,
+        bodies: &rules.body,
+        rng: &rng,
+        tick: clock.tick,
+        dt_s: clock.dt_s,
+    };
+    workers.for_each_group(&mut moving.rows, regions.groups(), |_, rows| {
+        rows.iter_mut().for_each(|row| step.soldier(row));
+    });
+}
+
+/// Everything that stands fast while bodies move.
+struct Step<'a> {
+    crowd: &'a Crowd,
+    field: &'a Field,
+    movement: &'a MoveRules,
+    bodies: &'a BodyRules,
+    rng: &'a Rng,
+    tick: Tick,
+    dt_s: f32,
+}
+
+impl Step<'_> {
+    fn soldier(&self, row: &mut MoveRow) {
+        let before = row.body.pos;
+        if row.pushed {
+            let push = self.crowd.push_on(row.slot, before, self.bodies, self.rng, self.tick);
+            row.candidates = push.candidates;
+            if push.velocity_mps != Vec2::ZERO {
+                let by = push.velocity_mps * self.dt_s;
+                push_body(&mut row.body, by, self.field, self.movement);
+            }
+        }
+        row.fall_m = step_body(&mut row.body, &row.intent, self.field, self.movement, self.dt_s);
+        let moved = row.body.pos - before;
+        row.moved_m = Vec2::new(moved.x, moved.z).length();
+    }
+}
+
+fn scatter_rows(
+    roster: Res<Roster>,
+    moving: Res<MoveRows>,
+    mut soldiers: Query<(&mut Pose, &mut Stats)>,
+    mut work: ResMut<Work>,
+) {
+    for row in &moving.rows {
+        let Some(entity) = roster.get(row.slot) else { continue };
+        let Ok((mut pose, mut stats)) = soldiers.get_mut(entity) else { continue };
+        pose.0 = row.body;
+        stats.distance_m += row.moved_m;
+        work.add(row.slot, STEP_UNITS + row.candidates);
+    }
+}
+
+/// Falls hurt in proportion to what they exceed the safe height by.
+fn hurt_fallen(mut moving: ResMut<MoveRows>, rules: Res<Rules>, mut wounds: ResMut<Wounds>) {
+    let body = &rules.body;
+    // In slot order, whatever the regions are: `gathered` has it, `rows` has the falls.
+    let MoveRows { gathered, rows } = &mut *moving;
+    let hard = |row: &&MoveRow| row.fall_m.is_some_and(|fall_m| fall_m > body.fall_safe_m);
+    gathered.clear();
+    gathered.extend(rows.iter().filter(hard));
+    gathered.sort_unstable_by_key(|row| row.slot);
+    for row in gathered.iter() {
+        let excess_m = row.fall_m.unwrap_or_default() - body.fall_safe_m;
+        let damage_hp = 100.0 * excess_m / (body.fall_deadly_m - body.fall_safe_m);
+        wounds.0.push(Wound { victim: row.slot, by: row.slot, damage_hp, cause: Cause::Fall });
+    }
+}

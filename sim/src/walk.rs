@@ -1,0 +1,57 @@
+//! The mode in which nobody fights: soldiers come in anywhere on the map, at once.
+
+use bevy_ecs::prelude::*;
+use sortie_field::Vec3;
+use sortie_field::body::Body;
+
+use crate::components::{Identity, Pose, Requests, Roster, Vitals};
+use crate::config::Mode;
+use crate::event::Event;
+use crate::facts::EventLog;
+use crate::rng::{Rng, Stream};
+use crate::schedule::{Phase, Timetable};
+use crate::view::Status;
+use crate::world::{Clock, Ground, Rules};
+
+/// Places that chance tries before it takes one that may be inside something.
+const TRIES_MAX: usize = 16;
+
+pub(crate) fn add_systems(timetable: &mut Timetable) {
+    timetable.add(Phase::Objective, place_walkers.run_if(walking));
+}
+
+fn walking(rules: Res<Rules>) -> bool {
+    rules.mode == Mode::Walk
+}
+
+fn place_walkers(
+    roster: Res<Roster>,
+    clock: Res<Clock>,
+    ground: Res<Ground>,
+    rules: Res<Rules>,
+    rng: Res<Rng>,
+    mut soldiers: Query<(&Identity, &mut Pose, &mut Requests, &mut Vitals)>,
+    mut events: ResMut<EventLog>,
+) {
+    let mut soldiers = soldiers.iter_many_mut(roster.entities());
+    while let Some(Ok((identity, mut pose, mut requests, mut vitals))) = soldiers.fetch_next() {
+        if vitals.status != Status::Waiting || requests.spawn.take().is_none() {
+            continue;
+        }
+        let mut dice = rng.dice(clock.tick, identity.slot, Stream::Spawn);
+        let size_m = ground.map().size_m;
+        let mut pos = Vec3::ZERO;
+        for _ in 0..TRIES_MAX {
+            let (x, z) = (dice.unit() * size_m, dice.unit() * size_m);
+            pos = Vec3::new(x, ground.ground_y(x, z), z);
+            if ground.has_room(pos, rules.movement.radius_m, rules.movement.stand_m) {
+                break;
+            }
+        }
+        pose.0 = Body::at(pos);
+        vitals.status = Status::Alive;
+        vitals.health_hp = 100;
+        vitals.spawned_at = clock.tick;
+        events.0.push(Event::Spawned { player: identity.slot, pos });
+    }
+}

@@ -1,0 +1,4 @@
+//! The battle as a whole, one file a behaviour. One crate, so that it links once.
+
+mod support;
+mod threads;
