@@ -3,7 +3,7 @@
 
 use crate::{
     gain::{Link, Viewer, gain, is_far},
-    history::FrameHistory,
+    history::{FrameHistory, HISTORY_TICKS},
     record::Held,
 };
 
@@ -13,8 +13,25 @@ const UPDATE_BITS_START: f32 = 48.0;
 const ENTER_FACTOR: f32 = 2.6;
 /// Removing takes little more than naming.
 const REMOVE_BITS: f32 = 10.0;
+/// Gain of an entity that the client does not know, against one that it knows.
+const ENTER_BOOST: f32 = 4.0;
+/// A held state older than this comes before others of its band.
+const AGEING_TICKS: u32 = HISTORY_TICKS / 2;
+const AGEING_BOOST: f32 = 2.0;
 /// Under load, far entities are told in one of so many snapshots.
 pub(crate) const FAR_PERIOD: u32 = 4;
+
+/// Classes of priority: class 0 is no news, then four to each doubling from 1 upwards.
+const CLASSES: usize = 96;
+
+/// The class of a priority. Floats order like their bits, and the upper ones are a logarithm.
+fn class_of(priority: f32) -> usize {
+    if priority <= 0.0 {
+        return 0;
+    }
+    let quarter = (priority.max(1.0).to_bits() >> 21) - (1.0_f32.to_bits() >> 21);
+    (1 + quarter as usize).min(CLASSES - 1)
+}
 
 /// What is to be done about one entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +68,8 @@ struct Waiting {
 pub(crate) struct Planner {
     entries: Vec<Entry>,
     waiting: Vec<Waiting>,
-    /// Priorities of this snapshot's news, to find the one that just fits.
-    ranked: Vec<f32>,
+    /// Bits that the news of each class of priority would take.
+    classes: [f32; CLASSES],
     /// Moving mean of an update's bits.
     update_bits: f32,
 }
@@ -62,7 +79,7 @@ impl Default for Planner {
         Self {
             entries: Vec::new(),
             waiting: Vec::new(),
-            ranked: Vec::new(),
+            classes: [0.0; CLASSES],
             update_bits: UPDATE_BITS_START,
         }
     }
@@ -154,7 +171,7 @@ impl Planner {
     /// Lets the least urgent news wait until the rest fits.
     fn ration(&mut self, task: &Task<'_>) {
         let Viewer { face, from, combat, squad } = task.viewer;
-        self.ranked.clear();
+        let tick = task.history.newest();
         let mut waiting = self.waiting.iter().peekable();
         let mut budget_bits = task.budget_bits as f32;
         for entry in &mut self.entries {
@@ -175,38 +192,58 @@ impl Planner {
             let gathered = waiting
                 .next_if(|waiting| waiting.id == entry.id)
                 .map_or(0.0, |waiting| waiting.priority);
-            entry.priority = gathered + gain(current.state, &from, link);
-            self.ranked.push(entry.priority);
+            entry.priority =
+                gathered + gain(current.state, &from, link) * boost(entry.action, tick);
         }
-        let fits = (budget_bits / self.update_bits).max(0.0) as usize;
-        let threshold = if fits == 0 {
-            f32::INFINITY
-        } else if fits >= self.ranked.len() {
-            0.0
-        } else {
-            let (_, &mut threshold, _) =
-                self.ranked.select_nth_unstable_by(fits - 1, |a, b| b.total_cmp(a));
-            threshold
-        };
-        self.postpone(threshold, budget_bits);
+        self.postpone(budget_bits, tick);
     }
 
-    fn postpone(&mut self, threshold: f32, budget_bits: f32) {
-        self.waiting.clear();
+    /// Keeps the most urgent news that fits into `budget_bits`; the rest waits.
+    ///
+    /// Priorities are counted into classes of a fifth's width, which costs one pass where sorting
+    /// costs many. Inside the class that fits in part, the first to be kept differs from tick to
+    /// tick.
+    fn postpone(&mut self, budget_bits: f32, tick: u32) {
+        self.classes.fill(0.0);
+        for entry in &self.entries {
+            self.classes[class_of(entry.priority)] += self.bits(entry.action);
+        }
         let mut left_bits = budget_bits;
-        for entry in &mut self.entries {
-            let bits = match entry.action {
-                Action::Delta(_) => self.update_bits,
-                Action::Full(_) => self.update_bits * ENTER_FACTOR,
-                Action::Keep(_) | Action::Remove | Action::Wait => continue,
-            };
-            // Equal priorities share a threshold; the bits decide among them.
-            if entry.priority >= threshold && left_bits > 0.0 {
-                left_bits -= bits;
+        let mut cut = CLASSES;
+        while cut > 1 && left_bits >= self.classes[cut - 1] {
+            cut -= 1;
+            left_bits -= self.classes[cut];
+        }
+        // Classes from `cut` on fit as a whole, the one below in part.
+        let first = tick.wrapping_mul(2_654_435_769) as usize % self.entries.len().max(1);
+        for index in (first..self.entries.len()).chain(0..first) {
+            let entry = self.entries[index];
+            let class = class_of(entry.priority);
+            if class == 0 || class >= cut {
                 continue;
             }
-            entry.action = entry.action.postponed();
-            self.waiting.push(Waiting { id: entry.id, priority: entry.priority });
+            let bits = self.bits(entry.action);
+            if class + 1 == cut && bits <= left_bits {
+                left_bits -= bits;
+            } else {
+                self.entries[index].action = entry.action.postponed();
+            }
+        }
+        self.waiting.clear();
+        for entry in &self.entries {
+            if entry.priority > 0.0 && matches!(entry.action, Action::Keep(_) | Action::Wait) {
+                self.waiting.push(Waiting { id: entry.id, priority: entry.priority });
+            }
+        }
+    }
+
+    /// What an action is expected to take.
+    fn bits(&self, action: Action) -> f32 {
+        match action {
+            Action::Delta(_) => self.update_bits,
+            Action::Full(_) => self.update_bits * ENTER_FACTOR,
+            Action::Remove => REMOVE_BITS,
+            Action::Keep(_) | Action::Wait => 0.0,
         }
     }
 
@@ -239,6 +276,11 @@ impl Planner {
         self.entries.iter().filter(is_news).count()
     }
 
+    /// Entities that this snapshot removes.
+    pub(crate) fn remove_count(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.action == Action::Remove).count()
+    }
+
     /// What the newest plan has for an entity.
     pub(crate) fn action(&self, id: u32) -> Option<Action> {
         let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
@@ -261,6 +303,16 @@ impl Planner {
     /// Forgets who waits: the client's next snapshot is a full one.
     pub(crate) fn reset(&mut self) {
         self.waiting.clear();
+    }
+}
+
+/// An entity that the client does not know at all outweighs one that is a little late. And a state
+/// that is about to leave the history is refreshed while that still takes a delta only.
+fn boost(action: Action, tick: u32) -> f32 {
+    match action {
+        Action::Full(None) => ENTER_BOOST,
+        Action::Delta(held) if tick - held > AGEING_TICKS => AGEING_BOOST,
+        _ => 1.0,
     }
 }
 

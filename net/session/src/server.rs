@@ -30,6 +30,10 @@ pub const INTERPOLATION_TICKS_MAX: u32 = 8;
 const FIXED_BITS: usize = 74 + 380 + 8;
 const SOUND_BITS: usize = 16;
 const HIT_BITS: usize = 9;
+/// An update takes no more than this while removals still have to follow; a removal takes no more
+/// than that on average.
+const UPDATE_BITS_MAX: usize = 190;
+const REMOVE_BITS_MAX: usize = 14;
 
 /// What a session is made with.
 #[derive(Clone, Copy, Debug)]
@@ -266,6 +270,7 @@ impl ServerSession {
         out: &mut [u8],
     ) -> Option<usize> {
         let tick = source.history.newest();
+        let bits_max = out.len() * 8;
         let fixed_bits =
             FIXED_BITS + SOUND_BITS * source.sounds.len() + HIT_BITS * source.hits.len();
         self.planner.plan(&Task {
@@ -274,7 +279,7 @@ impl ServerSession {
             visible: source.visible,
             viewer: source.viewer,
             thin_far: source.load >= LoadStep::ThinFar,
-            budget_bits: (out.len() * 8).saturating_sub(fixed_bits),
+            budget_bits: bits_max.saturating_sub(fixed_bits),
         });
         let header = SnapshotHeader {
             tick,
@@ -286,7 +291,7 @@ impl ServerSession {
         let mut encoder =
             SnapshotEncoder::new(out, &header, source.own, source.sounds, source.hits)?;
         let mut held = self.record.open(tick);
-        self.write_records(source, &mut encoder, &mut held).ok()?;
+        self.write_records(source, bits_max, &mut encoder, &mut held).ok()?;
         self.record.seal(tick, held);
         self.counters.full_snapshots += u64::from(baseline.is_none());
         Some(encoder.finish())
@@ -297,6 +302,7 @@ impl ServerSession {
     fn write_records(
         &mut self,
         source: &SnapshotSource<'_>,
+        bits_max: usize,
         encoder: &mut SnapshotEncoder<'_>,
         held: &mut Vec<Held>,
     ) -> Result<(), Full> {
@@ -304,12 +310,14 @@ impl ServerSession {
         let tick = history.newest();
         let bits_before = encoder.bit_len();
         let (mut updates, mut enters) = (0, 0);
+        let mut removes_left = self.planner.remove_count();
         for index in 0..self.planner.entries().len() {
             let entry = self.planner.entries()[index];
             let id = entry.id;
             let sent = match entry.action {
                 Action::Remove => {
                     encoder.remove(id)?;
+                    removes_left -= 1;
                     continue;
                 }
                 Action::Keep(tick) => {
@@ -317,6 +325,13 @@ impl ServerSession {
                     continue;
                 }
                 Action::Wait => continue,
+                // Removals must not be crowded out: without them the rest means nothing.
+                _ if removes_left > 0
+                    && encoder.bit_len() + UPDATE_BITS_MAX + removes_left * REMOVE_BITS_MAX
+                        > bits_max =>
+                {
+                    Err(Full)
+                }
                 Action::Delta(from) => {
                     updates += 1;
                     match (history.at(from, id, face), history.current(id, face)) {
