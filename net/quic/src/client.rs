@@ -68,7 +68,7 @@ impl Client {
         Ok(Self {
             endpoint,
             handle,
-            connection: Connection::new(quic, rules, now),
+            connection: Connection::new(quic, rules, true, 0, now),
             drained: false,
             last_events: VecDeque::new(),
             responses: VecDeque::new(),
@@ -82,11 +82,12 @@ impl Client {
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
         self.now = now;
         self.counters.packets_in += 1;
-        self.counters.bytes_in += datagram.len() as u64;
+        let bytes = datagram.len();
+        self.counters.bytes_in += bytes as u64;
         self.scratch.clear();
         match self.endpoint.handle(now, from, None, None, datagram, &mut self.scratch) {
             Some(DatagramEvent::ConnectionEvent(_, event)) if !self.drained => {
-                self.connection.handle_event(event);
+                self.connection.handle_event(event, from, bytes);
                 self.settle();
             }
             Some(DatagramEvent::Response(transmit)) if self.responses.len() < 16 => {

@@ -17,6 +17,7 @@ use crate::config::CloseCodes;
 use crate::counters::Counters;
 use crate::error::{CloseReason, SendDatagramError, SendMessageError};
 use crate::frame::{FrameReader, PREFIX_BYTES, write_frame};
+use crate::path_guard::PathGuard;
 
 /// Path MTU discovery and the exchange of ids are over by then; see [`Connection::is_spent`].
 const SETTLING: Duration = Duration::from_secs(3);
@@ -63,6 +64,7 @@ pub(crate) struct Connection {
     pub(crate) remote: SocketAddr,
     /// Set when the connection is over; the state machine lives on for three PTOs.
     pub(crate) closed: Option<CloseReason>,
+    guard: PathGuard,
     /// Accepted without a proven address, and not proven since.
     pub(crate) unproven: bool,
     /// The driver has been told of its end.
@@ -74,9 +76,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(mut quic: Quic, rules: Rules, now: Instant) -> Self {
+    /// Wraps a state machine that an endpoint has just made, from a first datagram of so many bytes
+    /// and an address that is proven or not.
+    pub(crate) fn new(
+        mut quic: Quic,
+        rules: Rules,
+        proven: bool,
+        first_bytes: usize,
+        now: Instant,
+    ) -> Self {
         let datagram_room = quic.datagrams().send_buffer_space();
         let remote = quic.remote_address();
+        let guard = PathGuard::new(remote, proven, first_bytes, now);
         Self {
             quic,
             rules,
@@ -94,15 +105,33 @@ impl Connection {
             visits: 0,
             remote,
             closed: None,
-            unproven: false,
+            guard,
+            unproven: !proven,
             is_told: false,
             is_dirty: false,
             is_ready: false,
         }
     }
 
-    pub(crate) fn handle_event(&mut self, event: ConnectionEvent) {
+    /// Takes in what the endpoint made of a datagram of so many bytes.
+    pub(crate) fn handle_event(&mut self, event: ConnectionEvent, from: SocketAddr, bytes: usize) {
+        self.guard.on_received(from, bytes);
+        if !self.connected || self.guard.is_home(from) {
+            return self.quic.handle_event(event);
+        }
+        // A move in progress: the answer to a challenge proves the new address. That quinn-proto
+        // counts them is the only trace that it leaves outside.
+        let answers = |quic: &Quic| quic.stats().frame_rx.path_response;
+        let before = answers(&self.quic);
         self.quic.handle_event(event);
+        if answers(&self.quic) > before && self.quic.remote_address() == from {
+            self.guard.on_proven(from);
+        }
+    }
+
+    /// Whether a packet just written may leave; see [`PathGuard`].
+    pub(crate) fn may_send(&mut self, now: Instant, to: SocketAddr, bytes: usize) -> bool {
+        self.guard.may_send(now, to, bytes)
     }
 
     /// Runs the timers that are due; false when none was.
@@ -155,6 +184,7 @@ impl Connection {
             Event::Connected => {
                 self.connected = true;
                 self.unproven = false;
+                self.guard.on_proven(self.quic.remote_address());
                 counters.connected += 1;
                 if self.quic.side().is_client() {
                     self.stream = self.quic.streams().open(Dir::Bi);

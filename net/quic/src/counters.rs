@@ -25,6 +25,8 @@ pub struct Counters {
     pub retries: u64,
     /// Attempts refused: full, or too many from one address range.
     pub refused: u64,
+    /// Packets held back because they would have amplified what an unproven address sent.
+    pub amplification_held: u64,
     /// Handshakes completed.
     pub connected: u64,
     /// Handshakes that failed after being accepted.

@@ -20,6 +20,7 @@ mod counters;
 mod error;
 mod frame;
 mod identity;
+mod path_guard;
 mod peer;
 mod peer_id;
 mod pump;

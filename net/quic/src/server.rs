@@ -83,8 +83,8 @@ pub struct Server {
     connections_max: usize,
     accepts_per_pass: usize,
     accepts_left: usize,
-    /// Admitted, and waiting for a pass with handshakes to spare.
-    waiting: VecDeque<Incoming>,
+    /// Admitted, and waiting for a pass with handshakes to spare; with the first datagram's length.
+    waiting: VecDeque<(Incoming, usize)>,
     slots: Vec<Slot>,
     open: usize,
     /// Accepted handshakes whose address is unproven.
@@ -155,16 +155,17 @@ impl Server {
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
         self.now = now;
         self.counters.packets_in += 1;
-        self.counters.bytes_in += datagram.len() as u64;
+        let bytes = datagram.len();
+        self.counters.bytes_in += bytes as u64;
         self.scratch.clear();
         match self.endpoint.handle(now, from, None, None, datagram, &mut self.scratch) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(connection) = self.connection_at(handle.0) {
-                    connection.handle_event(event);
+                    connection.handle_event(event, from, bytes);
                     self.settle(handle.0);
                 }
             }
-            Some(DatagramEvent::NewConnection(incoming)) => self.admit(incoming),
+            Some(DatagramEvent::NewConnection(incoming)) => self.admit(incoming, bytes),
             Some(DatagramEvent::Response(transmit)) => self.respond(transmit.destination),
             None => self.counters.ignored += 1,
         }
@@ -182,9 +183,9 @@ impl Server {
         }
         self.accepts_left = self.accepts_per_pass;
         while self.accepts_left > 0
-            && let Some(incoming) = self.waiting.pop_front()
+            && let Some((incoming, bytes)) = self.waiting.pop_front()
         {
-            self.accept(incoming);
+            self.accept(incoming, bytes);
         }
     }
 
@@ -323,24 +324,27 @@ impl Server {
             return Some(self.count_out(to, out.len()));
         }
         while let Some(&index) = self.dirty.front() {
-            if let Some(connection) = self.connection_at(index as usize) {
-                let to = connection.poll_transmit(now, out);
-                let is_done = to.is_none() || connection.is_spent(now, out.len());
-                if is_done {
-                    connection.is_dirty = false;
-                    self.dirty.pop_front();
-                }
-                if let Some(to) = to {
-                    return Some(self.count_out(to, out.len()));
-                }
-            } else {
+            let Some(connection) = self.connection_at(index as usize) else {
+                self.dirty.pop_front();
+                continue;
+            };
+            let to = connection.poll_transmit(now, out);
+            let may_send = to.is_some_and(|to| connection.may_send(now, to, out.len()));
+            if to.is_none() || connection.is_spent(now, out.len()) {
+                connection.is_dirty = false;
                 self.dirty.pop_front();
             }
+            match to {
+                Some(to) if may_send => return Some(self.count_out(to, out.len())),
+                Some(_) => self.counters.amplification_held += 1,
+                None => {}
+            }
+            out.clear();
         }
         None
     }
 
-    fn admit(&mut self, incoming: Incoming) {
+    fn admit(&mut self, incoming: Incoming, bytes: usize) {
         self.counters.attempts += 1;
         let proven = incoming.remote_address_validated();
         let pending = self.unproven + self.waiting.len();
@@ -352,9 +356,9 @@ impl Server {
         };
         match verdict {
             Verdict::Accept if self.accepts_left > 0 && self.waiting.is_empty() => {
-                self.accept(incoming);
+                self.accept(incoming, bytes);
             }
-            Verdict::Accept => self.waiting.push_back(incoming),
+            Verdict::Accept => self.waiting.push_back((incoming, bytes)),
             Verdict::Retry => {
                 self.counters.retries += 1;
                 self.scratch.clear();
@@ -373,18 +377,17 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, incoming: Incoming) {
+    fn accept(&mut self, incoming: Incoming, bytes: usize) {
         self.accepts_left = self.accepts_left.saturating_sub(1);
-        let unproven = !incoming.remote_address_validated();
+        let proven = incoming.remote_address_validated();
         self.scratch.clear();
         match self.endpoint.accept(incoming, self.now, &mut self.scratch, None) {
             Ok((ConnectionHandle(index), quic)) => {
                 if self.slots.len() <= index {
                     self.slots.resize_with(index + 1, Slot::default);
                 }
-                let mut connection = Connection::new(quic, self.rules, self.now);
-                connection.unproven = unproven;
-                self.unproven += usize::from(unproven);
+                let connection = Connection::new(quic, self.rules, proven, bytes, self.now);
+                self.unproven += usize::from(!proven);
                 let before = self.slots[index].connection.replace(Box::new(connection));
                 assert!(before.is_none(), "a drained connection leaves its slot at once");
                 self.open += 1;

@@ -1,0 +1,74 @@
+//! What hostile connections can make the server hold. A binary of its own: it reads the memory of
+//! the whole process.
+
+mod raw;
+mod world;
+
+use std::time::Duration;
+
+use world::{World, lossy};
+
+/// Resident memory of this process, in bytes.
+fn resident_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = text.split_whitespace().nth(1).unwrap().parse().unwrap();
+    pages * 4_096
+}
+
+#[test]
+fn a_connection_that_takes_all_it_can_holds_about_a_megabyte_at_most() {
+    const HOSTILE: usize = 50;
+    let mut world = World::new();
+    // They never read, so that the server's messages pile up, and fill every window of theirs.
+    for _ in 0..HOSTILE {
+        let (player, _) = world.join_now(lossy(0, 4));
+        world.players[player].client.send_message(b"open the stream").unwrap();
+        world.run(Duration::from_millis(20));
+        world.players[player].reads = false;
+    }
+    let before = resident_bytes();
+    for _ in 0..100 {
+        let peers: Vec<_> = world.server.peers().collect();
+        for peer in peers {
+            let _ = world.server.send_message(peer, &[1; 16_000]);
+            let _ = world.server.send_datagram_from(peer, &[2; 1_000]);
+        }
+        for player in &mut world.players {
+            let _ = player.client.send_message(&[3; 16_000]);
+            let _ = player.client.send_datagram(bytes::Bytes::from(vec![4; 1_000]));
+        }
+        world.run(Duration::from_millis(20));
+        world.events.clear();
+    }
+    assert_eq!(world.server.peers().count(), HOSTILE);
+    let held = (resident_bytes() - before) / HOSTILE;
+    // The clients, their unread windows included, are in this figure too.
+    println!("{held} bytes a hostile connection");
+    assert!(held < 1 << 20, "{held}");
+}
+
+#[test]
+fn tiny_fragments_out_of_order_pin_their_own_packets_only() {
+    let mut world = World::new();
+    let mut raw = raw::RawClient::connect(&mut world, b"sortie/1");
+    raw.run_until(&mut world, |raw| raw.connected);
+    let id = raw.quic.streams().open(quinn_proto::Dir::Bi).unwrap();
+    let before = resident_bytes();
+    // One byte a packet; every second packet never arrives, and neither do repairs.
+    let mut packet = Vec::new();
+    for k in 0..20_000_u32 {
+        if raw.quic.send_stream(id).write(&[1]).is_err() {
+            break;
+        }
+        packet.clear();
+        while raw.quic.poll_transmit(world.now, 1, &mut packet).is_some() {
+            if k % 2 == 1 {
+                world.inject(raw.address, &packet);
+            }
+            packet.clear();
+        }
+    }
+    let held = resident_bytes().saturating_sub(before);
+    println!("{held} bytes held");
+    assert!(held < 16 << 20, "both sides, server and sender: {held}");
+}
