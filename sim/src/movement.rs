@@ -81,7 +81,8 @@ fn gather_rows(
     regions.sort(gathered, |row| row.body.pos, rows);
 }
 
-fn wish(input: &Input) -> MoveIntent {
+/// What an input wants of the body. Clients predict with the same.
+pub fn wish(input: &Input) -> MoveIntent {
     MoveIntent {
         right: f32::from(input.move_right) / 127.0,
         forward: f32::from(input.move_forward) / 127.0,

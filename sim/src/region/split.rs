@@ -1,10 +1,14 @@
-//! Hot regions split, cold siblings merge, both only after a while.
+//! Hot regions split, what is cold together merges, both only after a while.
 //!
 //! A region splits along its longer side, at the place that halves its load, and so do its parts
 //! at once, as long as they are hotter than the ceiling: a crowd is divided in one tick, however
 //! many cuts it takes. That is why no region stays above the ceiling for longer than
 //! `split_after_ticks`. Regions too narrow to cut are the exception, and none of them holds more
 //! soldiers than fit on `side_min_m`².
+//!
+//! A cut stays while there is load to share out below it, so a crowd that wanders drags a chain of
+//! old cuts along. When a hot region finds no room for one more cut, in depth or in count, the
+//! whole map is divided anew, at most once every `merge_after_ticks`.
 
 use bevy_ecs::prelude::*;
 
@@ -23,8 +27,15 @@ pub(super) fn adapt_regions(rules: Res<Rules>, mut regions: ResMut<Regions>) {
         splits: 0,
         merges: 0,
         load_max: 0,
+        cramped: false,
     };
     adapting.node(&mut tree.root, &mut load.shares, 0);
+    tree.age_ticks = tree.age_ticks.saturating_add(1);
+    if adapting.cramped && tree.age_ticks >= rules.region.merge_after_ticks {
+        tree.age_ticks = 0;
+        let whole = adapting.merge(&mut tree.root);
+        tree.root = adapting.divided(whole, &mut load.shares, 0);
+    }
     let Adapting { splits, merges, load_max, .. } = adapting;
     if splits + merges > 0 {
         tree.flatten();
@@ -42,37 +53,51 @@ struct Adapting<'a> {
     splits: u32,
     merges: u32,
     load_max: u32,
+    /// A hot region found no room for a cut.
+    cramped: bool,
 }
 
 impl Adapting<'_> {
-    /// `shares` are those that lie in the node; their order is free.
-    fn node(&mut self, node: &mut Node, shares: &mut [Share], depth: usize) {
+    /// Gives the node's work units. `shares` are those that lie in it; their order is free.
+    fn node(&mut self, node: &mut Node, shares: &mut [Share], depth: usize) -> u32 {
         match node {
             Node::Leaf(leaf) => {
-                let hot = leaf.load_units > self.rules.ceiling_units;
+                let units = leaf.load_units;
+                self.load_max = self.load_max.max(units);
+                let hot = units > self.rules.ceiling_units;
                 leaf.hot_ticks = if hot { leaf.hot_ticks.saturating_add(1) } else { 0 };
                 if leaf.hot_ticks >= self.rules.split_after_ticks {
                     *node = self.divided(*leaf, shares, depth);
                 }
+                units
             }
             Node::Cut(cut) => {
                 let (across_x, at_m) = (cut.across_x, cut.at_m);
                 let (low, high) = part(shares, |share| place_m(share, across_x) < at_m);
-                self.node(&mut cut.low, low, depth + 1);
-                self.node(&mut cut.high, high, depth + 1);
-                if let Some(merged) = self.merged(cut) {
-                    *node = Node::Leaf(merged);
+                let low_units = self.node(&mut cut.low, low, depth + 1);
+                let units = low_units.saturating_add(self.node(&mut cut.high, high, depth + 1));
+                let cold = units < self.rules.low_water_units;
+                cut.cold_ticks = if cold { cut.cold_ticks.saturating_add(1) } else { 0 };
+                if cut.cold_ticks >= self.rules.merge_after_ticks {
+                    self.merge(node);
                 }
+                units
             }
         }
-        if let Node::Leaf(leaf) = node {
-            self.load_max = self.load_max.max(leaf.load_units);
-        }
+    }
+
+    /// Makes everything below `node` one region, and returns it.
+    fn merge(&mut self, node: &mut Node) -> Leaf {
+        let (rect, load_units, regions) = node.summed();
+        self.merges += regions - 1;
+        self.room += regions as usize - 1;
+        let leaf = Leaf { rect, load_units, hot_ticks: 0 };
+        *node = Node::Leaf(leaf);
+        leaf
     }
 
     /// Cuts a hot region until no part is hot or can be cut.
     fn divided(&mut self, leaf: Leaf, shares: &mut [Share], depth: usize) -> Node {
-        self.load_max = self.load_max.max(leaf.load_units);
         let hot = leaf.load_units > self.rules.ceiling_units;
         let place = if hot { self.place_to_cut(&leaf.rect, shares, depth) } else { None };
         let Some((across_x, at_m)) = place else { return Node::Leaf(leaf) };
@@ -94,37 +119,27 @@ impl Adapting<'_> {
         })
     }
 
-    /// Across the longer side, where the load halves; the other side when that one is too short
-    /// or all stand on one line.
-    fn place_to_cut(&self, rect: &Rect, shares: &mut [Share], depth: usize) -> Option<(bool, f32)> {
-        if self.room == 0 || depth >= DEPTH_MAX || shares.len() < 2 {
+    /// Across the longer side, where the load halves, as near as there is room for both parts; the
+    /// other side when that one is too short.
+    fn place_to_cut(
+        &mut self,
+        rect: &Rect,
+        shares: &mut [Share],
+        depth: usize,
+    ) -> Option<(bool, f32)> {
+        if self.room == 0 || depth >= DEPTH_MAX {
+            self.cramped = true;
             return None;
         }
+        let least_m = self.rules.side_min_m;
         let wide = rect.x_high - rect.x_low >= rect.z_high - rect.z_low;
         [wide, !wide].into_iter().find_map(|across_x| {
-            let at_m = median_m(shares, across_x);
             let (low_m, high_m) = rect.side(across_x);
-            let least_m = self.rules.side_min_m;
-            let roomy = at_m - low_m >= least_m && high_m - at_m >= least_m;
-            roomy.then_some((across_x, at_m))
+            let (first_m, last_m) = (low_m + least_m, high_m - least_m);
+            // Near the edge of a region only a worse cut than the middle of the load has room.
+            (first_m <= last_m)
+                .then(|| (across_x, median_m(shares, across_x).clamp(first_m, last_m)))
         })
-    }
-
-    /// Counts cold ticks of a cut between two regions; at the end gives the region to be again.
-    fn merged(&mut self, cut: &mut Cut) -> Option<Leaf> {
-        let (Node::Leaf(low), Node::Leaf(high)) = (&*cut.low, &*cut.high) else {
-            cut.cold_ticks = 0;
-            return None;
-        };
-        let units = low.load_units.saturating_add(high.load_units);
-        let cold = units < self.rules.low_water_units;
-        cut.cold_ticks = if cold { cut.cold_ticks.saturating_add(1) } else { 0 };
-        if cut.cold_ticks < self.rules.merge_after_ticks {
-            return None;
-        }
-        self.merges += 1;
-        let rect = low.rect.joined(&high.rect);
-        Some(Leaf { rect, load_units: units, hot_ticks: 0 })
     }
 }
 
@@ -141,7 +156,7 @@ impl Rect {
         }
     }
 
-    fn joined(&self, other: &Self) -> Self {
+    pub(super) fn joined(&self, other: &Self) -> Self {
         Self {
             x_low: self.x_low.min(other.x_low),
             x_high: self.x_high.max(other.x_high),
@@ -168,8 +183,7 @@ fn median_m(shares: &mut [Share], across_x: bool) -> f32 {
             return place_m(share, across_x);
         }
     }
-    // Without shares there is no middle, and no place is inside any side.
-    f32::NAN
+    unreachable!("a region is cut only when it has load")
 }
 
 /// Brings the shares that `belongs_low` to the front.

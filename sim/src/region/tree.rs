@@ -45,7 +45,7 @@ pub(crate) struct Cut {
     pub(crate) across_x: bool,
     /// Places below go low, the others high, metres.
     pub(crate) at_m: f32,
-    /// For how many ticks in a row both children, regions, have been cold together.
+    /// For how many ticks in a row everything below has been cold together.
     pub(crate) cold_ticks: u16,
     pub(crate) low: Box<Node>,
     pub(crate) high: Box<Node>,
@@ -62,22 +62,25 @@ enum Step {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) root: Node,
+    /// Ticks since the whole tree was divided anew.
+    pub(crate) age_ticks: u16,
     steps: Vec<Step>,
     leaf_count: usize,
 }
 
-/// No tree is deeper; cuts through a crowd of 8,192 need 13 when they are even.
-pub(crate) const DEPTH_MAX: usize = 32;
+/// No tree is deeper. Even cuts into 256 regions are 8 deep; a crowd that wanders leaves old cuts
+/// behind it, and a tree that got too deep by them is divided anew.
+pub(crate) const DEPTH_MAX: usize = 24;
 
 impl Tree {
     pub(crate) fn new(size_m: f32) -> Self {
         let rect = Rect { x_low: 0.0, x_high: size_m, z_low: 0.0, z_high: size_m };
         let root = Node::Leaf(Leaf { rect, ..Leaf::default() });
-        Self::of(root)
+        Self::of(root, 0)
     }
 
-    fn of(root: Node) -> Self {
-        let mut tree = Self { root, steps: Vec::new(), leaf_count: 0 };
+    fn of(root: Node, age_ticks: u16) -> Self {
+        let mut tree = Self { root, age_ticks, steps: Vec::new(), leaf_count: 0 };
         tree.flatten();
         tree
     }
@@ -140,14 +143,29 @@ fn flatten(node: &Node, steps: &mut Vec<Step>, leaf_count: &mut usize) {
     }
 }
 
+impl Node {
+    /// Rectangle, work units and regions of everything below.
+    pub(crate) fn summed(&self) -> (Rect, u32, u32) {
+        match self {
+            Self::Leaf(leaf) => (leaf.rect, leaf.load_units, 1),
+            Self::Cut(cut) => {
+                let (low, high) = (cut.low.summed(), cut.high.summed());
+                (low.0.joined(&high.0), low.1.saturating_add(high.1), low.2 + high.2)
+            }
+        }
+    }
+}
+
 impl Saved for Tree {
     fn save(&self, sink: &mut impl Sink) {
+        self.age_ticks.save(sink);
         save_node(&self.root, sink);
     }
 
     fn load(source: &mut Source<'_>) -> Result<Self, Corrupt> {
+        let age_ticks = u16::load(source)?;
         let mut leaves = 0;
-        Ok(Self::of(load_node(source, 0, &mut leaves)?))
+        Ok(Self::of(load_node(source, 0, &mut leaves)?, age_ticks))
     }
 }
 

@@ -1,4 +1,7 @@
 //! The battle as a whole, one file a behaviour. One crate, so that it links once.
 
+mod checkpoints;
+mod golden;
+mod regions;
 mod support;
 mod threads;
