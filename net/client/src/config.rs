@@ -1,0 +1,55 @@
+//! What a client is told at its start, and what a player gives it every tick.
+
+use std::time::Duration;
+
+/// Settings of a [`GameClient`](crate::GameClient).
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Server address, pinned fingerprint and the rest of QUIC's settings.
+    pub quic: sortie_quic::ClientConfig,
+    /// The signed join ticket.
+    pub ticket: Vec<u8>,
+    /// Silence of the server after which the client connects anew. Default 2 s.
+    pub silence_max: Duration,
+    /// A connection that has not led to a welcome after this time is given up. Default 3 s.
+    pub attempt_max: Duration,
+    /// Pause before the second attempt in a row; it doubles with each. Default 100 ms.
+    pub backoff_first: Duration,
+    /// Longest pause between attempts. Default 2 s.
+    pub backoff_max: Duration,
+    /// How long a client that was never let in keeps trying. Default 15 s. After a welcome the
+    /// server's grace time counts instead.
+    pub join_max: Duration,
+}
+
+impl ClientConfig {
+    /// The defaults.
+    pub fn new(quic: sortie_quic::ClientConfig, ticket: Vec<u8>) -> Self {
+        Self {
+            quic,
+            ticket,
+            silence_max: Duration::from_secs(2),
+            attempt_max: Duration::from_secs(3),
+            backoff_first: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(2),
+            join_max: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What a player wants in one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalInput {
+    /// Sideways, -127 (left) to 127 (right), relative to the view.
+    pub move_right: i8,
+    /// Along the view, -127 (backward) to 127 (forward).
+    pub move_forward: i8,
+    /// Heading, 65,536 units a turn.
+    pub yaw: u16,
+    /// Elevation, 65,536 units a turn.
+    pub pitch: i16,
+    /// Held [`buttons`](sortie_wire::input::buttons).
+    pub buttons: u16,
+    /// Weapon wanted in hand: 0 primary, 1 sidearm, 2 gadget.
+    pub weapon_slot: u8,
+}

@@ -1,0 +1,353 @@
+//! One player's client: connection, battle and return, driven by calls.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use sortie_quic::{ClientEvent, CloseReason, Driven, SetupError, Transmit};
+use sortie_session::predict::Predict;
+use sortie_wire::{
+    close::CloseCode,
+    limits::PROTOCOL_VERSION,
+    message::{Blob, ClientMessage, Credential, Hello, ServerMessage, Welcome},
+};
+
+use crate::{
+    config::{ClientConfig, LocalInput},
+    corrections::Corrections,
+    event::{Event, State},
+    link::{Link, Stage},
+    playing::Playing,
+    prediction::Prediction,
+    stats::{ClientStats, sum},
+    view::ClientView,
+};
+
+/// Pace of a client that is in no battle: it has nothing to play.
+const IDLE_TICK: Duration = Duration::from_millis(20);
+
+/// One player's client.
+///
+/// Drive it like this: hand in every datagram; when [`next_wake`](Self::next_wake) is due, call
+/// [`tick`](Self::tick) if [`next_tick_at`](Self::next_tick_at) is due, and
+/// [`handle_timeouts`](Self::handle_timeouts); then poll transmits and events until there are none.
+pub struct GameClient<P> {
+    config: ClientConfig,
+    predictor: P,
+    link: Link,
+    resume: Option<Resume>,
+    playing: Option<Playing>,
+    prediction: Prediction,
+    view: ClientView,
+    events: VecDeque<Event>,
+    closed: Option<(Option<u16>, String)>,
+    stats: ClientStats,
+    idle_tick_at: Instant,
+}
+
+/// What the last welcome gave for coming back.
+struct Resume {
+    token: Blob<{ sortie_wire::resume::RESUME_TOKEN_BYTES }>,
+    incarnation: u64,
+    grace: Duration,
+}
+
+impl<P: Predict> GameClient<P> {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// When QUIC cannot be set up with this configuration.
+    pub fn new(config: ClientConfig, predictor: P, now: Instant) -> Result<Self, SetupError> {
+        Ok(Self {
+            link: Link::new(&config, now)?,
+            config,
+            predictor,
+            resume: None,
+            playing: None,
+            prediction: Prediction::default(),
+            view: ClientView::default(),
+            events: VecDeque::new(),
+            closed: None,
+            stats: ClientStats::default(),
+            idle_tick_at: now,
+        })
+    }
+
+    /// Takes one UDP datagram in.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+        self.stats.bytes_in += datagram.len() as u64;
+        self.link.quic.handle_datagram(now, from, datagram);
+        self.settle(now);
+    }
+
+    /// Runs what is due: QUIC's timers, the next attempt, giving up.
+    pub fn handle_timeouts(&mut self, now: Instant) {
+        self.link.quic.handle_timeouts(now);
+        self.settle(now);
+        if self.link.deadline(&self.config).is_some_and(|deadline| deadline <= now) {
+            match self.link.stage {
+                Stage::Pausing(_) => self.retry(now),
+                _ => self.lose(now, "the server does not answer"),
+            }
+        }
+    }
+
+    /// When something is to be done without a datagram coming in.
+    pub fn next_wake(&mut self) -> Instant {
+        let due = [self.link.quic.next_timeout(), self.link.deadline(&self.config)];
+        due.into_iter().flatten().fold(self.next_tick_at(), Instant::min)
+    }
+
+    /// When the next tick is to be played.
+    pub fn next_tick_at(&self) -> Instant {
+        self.playing
+            .as_ref()
+            .map_or(self.idle_tick_at, |playing| playing.session.clock().next_tick_at())
+    }
+
+    /// Plays the tick that is due with what the player wants. In no battle, nothing happens.
+    pub fn tick(&mut self, now: Instant, wish: &LocalInput) {
+        let Some(playing) = &mut self.playing else {
+            self.idle_tick_at = now + IDLE_TICK;
+            return;
+        };
+        let Self { predictor, prediction, view, .. } = self;
+        let datagram = playing.tick(now, wish, predictor, prediction, view);
+        // A datagram that does not leave is a lost datagram; the next ones repeat it.
+        let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
+    }
+
+    /// Writes the next UDP datagram into `out`, whose content is replaced; gives where it goes.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let transmit = self.link.quic.poll_transmit(now, out)?;
+        self.stats.bytes_out += out.len() as u64;
+        Some(transmit.to)
+    }
+
+    /// What happened since the last call.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Says something on the reliable stream; dropped while there is none.
+    pub fn send_message(&mut self, message: &ClientMessage) {
+        if let (Some(_), Ok(bytes)) = (&self.playing, message.encode()) {
+            // A backlog means a dead connection, which the silence will tell.
+            let _ = self.link.quic.send_message(&bytes);
+        }
+    }
+
+    /// Leaves the battle for good. Keep polling transmits until [`is_done`](Self::is_done).
+    pub fn leave(&mut self, _now: Instant) {
+        self.send_message(&ClientMessage::Leave);
+        self.link.quic.close(u32::from(CloseCode::Left.number()), CloseCode::Left.text());
+        self.end(Some(CloseCode::Left.number()), CloseCode::Left.text().to_owned());
+    }
+
+    /// The socket has another address now: tells the server from there at once.
+    pub fn local_address_changed(&mut self) {
+        self.link.quic.local_address_changed();
+    }
+
+    /// Drops the connection without a word and connects anew, as after a loss.
+    pub fn reconnect(&mut self, now: Instant) {
+        if self.closed.is_none() {
+            self.lose(now, "reconnecting");
+        }
+    }
+
+    /// Where the client stands.
+    pub fn state(&self) -> State {
+        if let Some((code, reason)) = &self.closed {
+            return State::Closed { code: *code, reason: reason.clone() };
+        }
+        match self.link.stage {
+            Stage::Up => State::Playing,
+            _ if self.resume.is_some() => State::Resuming,
+            Stage::Joining(_) => State::Joining,
+            _ => State::Connecting,
+        }
+    }
+
+    /// Whether everything is over and sent.
+    pub fn is_done(&self) -> bool {
+        self.closed.is_some() && self.link.quic.is_drained()
+    }
+
+    /// The battle as this player may know it.
+    pub fn view(&self) -> &ClientView {
+        &self.view
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> ClientStats {
+        let mut stats = self.stats;
+        stats.rtt = self.link.quic.rtt();
+        stats.attempts = self.link.attempts;
+        if let Some(playing) = &self.playing {
+            stats.session = sum(stats.session, playing.session.counters());
+            stats.clock_jumps += playing.session.clock().jumps();
+        }
+        stats
+    }
+
+    /// How far prediction was off.
+    pub fn corrections(&self) -> &Corrections {
+        &self.prediction.corrections
+    }
+
+    /// Works off what QUIC has to say.
+    fn settle(&mut self, now: Instant) {
+        while let Some(event) = self.link.quic.poll_event() {
+            match event {
+                ClientEvent::Connected => self.say_hello(now),
+                ClientEvent::Message(message) => self.handle_message(now, &message),
+                ClientEvent::Datagram(datagram) => self.handle_snapshot(now, &datagram),
+                ClientEvent::Closed(reason) => {
+                    self.handle_closed(now, &reason);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn say_hello(&mut self, now: Instant) {
+        let ticket = || Blob::new(self.config.ticket.clone()).map(Credential::Ticket);
+        let credential = match &self.resume {
+            Some(resume) => Some(Credential::Resume(resume.token.clone())),
+            None => ticket(),
+        };
+        let Some(credential) = credential else {
+            self.end(None, "the ticket is too long".to_owned());
+            return;
+        };
+        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, credential });
+        if let Ok(bytes) = hello.encode() {
+            let _ = self.link.quic.send_message(&bytes);
+        }
+        self.link.stage = Stage::Joining(now);
+    }
+
+    fn handle_message(&mut self, now: Instant, bytes: &[u8]) {
+        self.link.heard_at = now;
+        let message = match ServerMessage::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                let code = CloseCode::Malformed;
+                self.link.quic.close(u32::from(code.number()), code.text());
+                self.end(None, format!("the server sent a malformed message: {error}"));
+                return;
+            }
+        };
+        match message {
+            ServerMessage::Welcome(welcome) => self.handle_welcome(now, *welcome),
+            message => {
+                self.view.apply(&message);
+                self.events.push_back(Event::Message(message));
+            }
+        }
+    }
+
+    fn handle_welcome(&mut self, now: Instant, welcome: Welcome) {
+        if self.playing.is_some() {
+            return;
+        }
+        let prepared =
+            self.predictor.prepare(welcome.map.as_str(), welcome.rules.as_str(), welcome.tick_hz);
+        if let Err(error) = prepared {
+            let code = CloseCode::Left;
+            self.link.quic.close(u32::from(code.number()), code.text());
+            self.end(None, error.to_string());
+            return;
+        }
+        let resumed_after = self.link.up(now);
+        let restarted =
+            self.resume.as_ref().is_some_and(|last| last.incarnation != welcome.incarnation);
+        if self.resume.is_some() {
+            self.stats.resumes += 1;
+            self.stats.resume_max = self.stats.resume_max.max(resumed_after);
+        }
+        self.playing = Some(Playing::new(now, &welcome, self.link.quic.rtt()));
+        self.prediction.restart();
+        self.view.others.clear();
+        self.view.slot = welcome.slot;
+        self.view.team = welcome.team;
+        self.view.tick_hz = welcome.tick_hz;
+        self.view.load = welcome.load;
+        self.view.map = welcome.map.into_string();
+        self.view.rules = welcome.rules.into_string();
+        self.resume = Some(Resume {
+            token: welcome.resume_token,
+            incarnation: welcome.incarnation,
+            grace: Duration::from_secs(welcome.grace_s.into()),
+        });
+        self.events.push_back(Event::Welcomed { resumed: welcome.resumed, restarted });
+    }
+
+    fn handle_snapshot(&mut self, now: Instant, datagram: &[u8]) {
+        self.link.heard_at = now;
+        let Some(playing) = &mut self.playing else { return };
+        let Self { predictor, prediction, view, events, .. } = self;
+        playing.handle_snapshot(now, datagram, predictor, prediction, view, events);
+    }
+
+    fn handle_closed(&mut self, now: Instant, reason: &CloseReason) {
+        // What the given-up connection of a pause still says changes nothing.
+        if self.closed.is_some() || matches!(self.link.stage, Stage::Pausing(_)) {
+            return;
+        }
+        if let CloseReason::Remote { code, .. } = reason
+            && let Some(code) = CloseCode::from_number(*code)
+            && code.is_final()
+        {
+            self.end(Some(code.number()), code.text().to_owned());
+            return;
+        }
+        self.lose(now, &reason.to_string());
+    }
+
+    /// The connection is of no use any more: comes back if there is still time.
+    fn lose(&mut self, now: Instant, why: &str) {
+        if let Some(playing) = self.playing.take() {
+            self.stats.session = sum(self.stats.session, playing.session.counters());
+            self.stats.clock_jumps += playing.session.clock().jumps();
+            self.events.push_back(Event::Lost);
+        }
+        self.idle_tick_at = now + IDLE_TICK;
+        let grace = self.resume.as_ref().map_or(self.config.join_max, |resume| resume.grace);
+        if !self.link.lose(&self.config, now, grace) {
+            self.end(None, why.to_owned());
+        }
+    }
+
+    fn retry(&mut self, now: Instant) {
+        if let Err(error) = self.link.retry(&self.config, now) {
+            self.end(None, error.to_string());
+        }
+    }
+
+    fn end(&mut self, code: Option<u16>, reason: String) {
+        if self.closed.is_some() {
+            return;
+        }
+        if let Some(playing) = self.playing.take() {
+            self.stats.session = sum(self.stats.session, playing.session.counters());
+        }
+        self.link.stage = Stage::Over;
+        self.closed = Some((code, reason));
+        self.events.push_back(Event::Closed);
+    }
+}
+
+impl<P: Predict> Driven for GameClient<P> {
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+        self.handle_datagram(now, from, datagram);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.poll_transmit(now, out).map(|to| Transmit { to })
+    }
+}
