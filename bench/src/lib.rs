@@ -2,10 +2,12 @@
 //!
 //! A library that the `sortie` binary uses for `swarm` and `sim`, and that the benchmarks stand
 //! on. It knows clients and the simulation, never the server: a server under test is another
-//! process. Start with [`scenario`], then [`measure`].
+//! process. Start with [`scenario`], then [`headless`] and [`measure`].
 
 pub mod ground;
+pub mod headless;
 pub mod measure;
+pub mod minds;
 pub mod samples;
 pub mod scenario;
 pub mod ticket;

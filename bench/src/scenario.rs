@@ -3,6 +3,8 @@
 use std::fmt;
 
 use serde::Serialize;
+use sortie_sim::config::{InterestMode, Mode, SimConfig};
+use sortie_sim::id::PLAYERS_MAX;
 
 /// What the players of a run do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -52,13 +54,24 @@ impl Scenario {
         }
     }
 
-    /// The mode, as `sortie battle --mode` takes it.
-    pub fn mode(self) -> &'static str {
+    /// The rules for this many players.
+    pub fn rules(self, players: usize, tick_hz: u32) -> SimConfig {
+        let mut rules = SimConfig {
+            tick_hz: tick_hz.min(u32::from(u16::MAX)) as u16,
+            players_max: players.clamp(1, PLAYERS_MAX) as u16,
+            ..SimConfig::default()
+        };
         match self {
-            Self::Conquest => "conquest",
-            Self::Uniform => "none",
-            Self::Crush => "deathmatch",
+            Self::Conquest => rules.mode = Mode::Conquest,
+            Self::Uniform => {
+                rules.mode = Mode::Walk;
+                rules.interest.mode = InterestMode::Circle;
+                rules.interest.view_m = S1_RADIUS_M as f32;
+                rules.interest.mates_m = S1_RADIUS_M as f32;
+            }
+            Self::Crush => rules.mode = Mode::Deathmatch,
         }
+        rules
     }
 }
 
@@ -96,6 +109,15 @@ mod tests {
             assert!((uniform_side_m(players) - side_m).abs() < 0.06, "{players} players");
         }
         assert_eq!(uniform_side_m(1), 32.0);
+    }
+
+    #[test]
+    fn every_scenario_has_valid_rules() {
+        for scenario in Scenario::ALL {
+            for players in [1, 1_000, 8_192] {
+                scenario.rules(players, 60).validate().unwrap();
+            }
+        }
     }
 
     #[test]

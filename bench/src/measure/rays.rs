@@ -24,7 +24,8 @@ pub fn measure(field: &Field, count: usize) -> Rays {
     let side_m = field.map().size_m;
     let mut random = 1_u64;
     let mut draw = move || {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 40) as f32 / (1_u64 << 24) as f32
     };
     let rays: Vec<(Vec3, Vec3)> = (0..count)

@@ -113,6 +113,9 @@ mod tests {
     fn a_row_is_a_line_of_markdown() {
         let text = section("T", &[Row::new("a", 12.345, "µs").note("b")]);
         assert!(text.ends_with("| a | 12.3 | µs | b |\n"), "{text}");
-        assert_eq!((digits(0.0), digits(0.0123), digits(1234.5)), ("0".into(), "0.0123".into(), "1234".into()));
+        assert_eq!(
+            (digits(0.0), digits(0.0123), digits(1234.5)),
+            ("0".into(), "0.0123".into(), "1234".into())
+        );
     }
 }

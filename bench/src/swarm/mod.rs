@@ -11,21 +11,22 @@ mod seat;
 mod server;
 mod worker;
 
+use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 pub use report::{SwarmReport, TickCpu};
 pub use server::{Ended, ServerProcess, Target};
 
-use crate::samples::{Samples, rounded};
+use sortie_client::Corrections;
+
+use crate::samples::{P50P99Max, Samples, rounded};
 use crate::scenario::Scenario;
+use seat::{Seat, SeatStatus};
 use worker::{Outcome, Worker};
 
 /// What a run consists of.
@@ -75,20 +76,24 @@ impl Link {
 #[derive(Clone, Debug)]
 pub enum Server {
     /// A child process of our own.
-    Own {
-        /// The `sortie` binary.
-        program: PathBuf,
-        /// Where it keeps journal and keys.
-        data_dir: PathBuf,
-        /// Its map; the scenario's without one.
-        map: Option<String>,
-        /// Ticks a second.
-        tick_hz: u32,
-        /// Simulation threads.
-        threads: usize,
-    },
+    Own(OwnServer),
     /// One that runs already.
     Running(Target),
+}
+
+/// How to start a server of our own.
+#[derive(Clone, Debug)]
+pub struct OwnServer {
+    /// The `sortie` binary.
+    pub program: PathBuf,
+    /// Where it keeps journal and keys.
+    pub data_dir: PathBuf,
+    /// Its map; the scenario's without one.
+    pub map: Option<String>,
+    /// Ticks a second.
+    pub tick_hz: u32,
+    /// Simulation threads.
+    pub threads: usize,
 }
 
 /// How far a run is.
@@ -119,6 +124,9 @@ pub enum SwarmError {
     /// The child process ended when it should not have; its own message is above on stderr.
     #[error("the battle server ended by itself ({0}); its message stands above")]
     Ended(String),
+    /// The data directory cannot be written.
+    #[error("cannot write to the data directory {0}")]
+    DataDir(PathBuf, #[source] io::Error),
     /// The child process does not answer.
     #[error("the battle server did not say `{0}` within {1:?}")]
     Silent(&'static str, Duration),
@@ -151,9 +159,9 @@ pub fn run(
     let mut own = None;
     let target = match &config.server {
         Server::Running(target) => target.clone(),
-        Server::Own { program, .. } => {
-            let server = own.insert(ServerProcess::start(program, &arguments(config))?);
-            server.target()?
+        Server::Own(server) => {
+            let arguments = arguments(config, server)?;
+            own.insert(ServerProcess::start(&server.program, &arguments)?).target()?
         }
     };
     let started = Instant::now();
@@ -214,30 +222,27 @@ fn drive(
     })
 }
 
-/// The flags of our own server.
-fn arguments(config: &SwarmConfig) -> Vec<String> {
-    let Server::Own { data_dir, map, tick_hz, threads, .. } = &config.server else {
-        return Vec::new();
-    };
-    let map = map.clone().unwrap_or_else(|| config.scenario.map_for(config.bots));
-    let data_dir = data_dir.display().to_string();
+/// The flags of our own server; leaves its rules in the data directory.
+fn arguments(config: &SwarmConfig, own: &OwnServer) -> Result<Vec<String>, SwarmError> {
     // Room for a few guests beside the bots.
-    let players_max = (config.bots + 8).min(8_192);
-    [
+    let rules = config.scenario.rules(config.bots + 8, own.tick_hz);
+    let rules_path = own.data_dir.join("swarm-rules.toml");
+    let written = fs::create_dir_all(&own.data_dir)
+        .and_then(|()| fs::write(&rules_path, rules.to_toml()));
+    written.map_err(|error| SwarmError::DataDir(own.data_dir.clone(), error))?;
+    let map = own.map.clone().unwrap_or_else(|| config.scenario.map_for(config.bots));
+    let valued = [
         ("--listen", "127.0.0.1:0".to_owned()),
         ("--ops", "127.0.0.1:0".to_owned()),
-        ("--data-dir", data_dir),
+        ("--data-dir", own.data_dir.display().to_string()),
         ("--map", map),
-        ("--mode", config.scenario.mode().to_owned()),
-        ("--tick-hz", tick_hz.to_string()),
-        ("--threads", threads.to_string()),
-        ("--players-max", players_max.to_string()),
+        ("--rules", rules_path.display().to_string()),
+        ("--threads", own.threads.to_string()),
         ("--seed", config.seed.to_string()),
-    ]
-    .into_iter()
-    .flat_map(|(flag, value)| [flag.to_owned(), value])
-    .chain(["--dev-tickets", "--json", "--end-with-stdin"].map(str::to_owned))
-    .collect()
+    ];
+    let valued = valued.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
+    let flags = ["--dev-tickets", "--json", "--end-with-stdin"].map(str::to_owned);
+    Ok(valued.chain(flags).collect())
 }
 
 /// The newest word of each thread.
@@ -296,21 +301,33 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
         ..SwarmReport::default()
     };
-    let (mut rtt_ms, mut correction_m) = (Samples::default(), Samples::default());
+    // What a tick of the server owed to one bot, it owed to all that were there.
+    let last = outcome.seats.iter().filter_map(|seat| seat.ticks).map(|(_, newest)| newest).max();
+    let (mut rtt_ms, mut corrections) = (Samples::default(), Corrections::default());
     let (mut bytes, mut playing_s) = (0, 0.0);
-    for seat in outcome.seats {
+    for seat in &outcome.seats {
         report.clients_connected += usize::from(seat.connected);
         report.clients_lost += usize::from(seat.connected && !seat.playing);
         report.clients_resumed += seat.resumes;
-        report.updates_expected += seat.updates_expected;
-        report.updates_delivered += seat.updates_delivered;
+        if let (Some((first, _)), Some(last)) = (seat.ticks, last) {
+            report.updates_expected += u64::from(last - first + 1);
+        }
+        report.updates_delivered += seat.snapshots;
         bytes += seat.snapshot_bytes;
         playing_s += seat.playing_for.as_secs_f64();
         rtt_ms.extend(&seat.rtt_ms);
-        correction_m.extend(&seat.correction_m);
+        corrections.merge(&seat.corrections);
+        if let Some(reason) = &seat.ended {
+            tracing::warn!(bot = seat.number, reason, "a bot was put out of the battle");
+        }
     }
     report.rtt_ms = rtt_ms.p50_p99();
-    report.correction_m = correction_m.p50_p99_max();
+    let correction_m = |share| rounded(f64::from(corrections.quantile_m(share)));
+    report.correction_m = P50P99Max {
+        p50: correction_m(0.5),
+        p99: correction_m(0.99),
+        max: rounded(f64::from(corrections.max_m())),
+    };
     report.snapshot_bytes_per_client_per_s = rounded(bytes as f64 / f64::max(playing_s, 1e-3));
     report
 }

@@ -73,7 +73,7 @@ impl Worker {
             seat.leave(left);
         }
         // Leaving is told once more if it was lost; the server's idle timeout does the rest.
-        while left.elapsed() < LEAVE_TIME && self.seats.iter().any(|seat| !seat.is_closed()) {
+        while left.elapsed() < LEAVE_TIME && self.seats.iter().any(|seat| !seat.is_done()) {
             self.turn(Instant::now(), left + LEAVE_TIME)?;
         }
         outcome.cpu = thread_time();

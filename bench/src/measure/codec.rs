@@ -1,0 +1,148 @@
+//! What coding one changed soldier costs, in nanoseconds and in bits.
+//!
+//! The soldiers walk as in the `uniform` scenario. One client sees 64 of them; every snapshot is
+//! a delta against the one of a few ticks before, as a client's acks would have it. Every
+//! snapshot is decoded again and compared.
+
+use std::io;
+
+use sortie_field::{Pitch, Vec3, Yaw, angle::direction};
+use sortie_wire::limits::DATAGRAM_BYTES_MAX;
+use sortie_wire::snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader, gap_bits_for};
+use sortie_wire::state::{EntityState, SelfState, flags, quantise_yaw};
+
+use super::cpu::thread_time;
+use crate::scenario::uniform_side_m;
+use crate::walker::Walker;
+
+/// Soldiers in the battle.
+const SOLDIERS: usize = 500;
+
+/// Soldiers that the client sees: every eighth, so that ids have gaps.
+const VISIBLE_EVERY: usize = 8;
+
+/// Ticks from the baseline to the snapshot: a round trip of 50 ms.
+const BASELINE_AGE: usize = 3;
+
+/// What coding costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Codec {
+    /// Encoding, per record.
+    pub encode_ns: f64,
+    /// Decoding, per record.
+    pub decode_ns: f64,
+    /// Bits of a record: id, action and state.
+    pub bits: f64,
+    /// Bytes of a whole snapshot with this many records.
+    pub snapshot_bytes: f64,
+    /// Records of a snapshot.
+    pub records: usize,
+}
+
+/// One tick: soldiers in order of their ids.
+type Frame = Vec<(u32, EntityState)>;
+
+/// Encodes and decodes a snapshot of each of `ticks`.
+pub fn measure(ticks: usize) -> io::Result<Codec> {
+    let frames = walk(ticks + BASELINE_AGE);
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let mut decoded = Snapshot::default();
+    let mut sums = Sums::default();
+    for tick in BASELINE_AGE..frames.len() {
+        let (frame, baseline) = (&frames[tick], &frames[tick - BASELINE_AGE]);
+        let before = thread_time();
+        let (length, bits) = encode(tick, baseline, frame, &mut buffer)?;
+        let encoded = thread_time();
+        let known = |_| Some(&baseline[..]);
+        Snapshot::decode(&buffer[..length], known, &mut decoded).map_err(io::Error::other)?;
+        sums.encode_ns += (encoded - before).as_nanos() as f64;
+        sums.decode_ns += (thread_time() - encoded).as_nanos() as f64;
+        if decoded.entities != *frame {
+            return Err(io::Error::other(format!("tick {tick} was decoded to something else")));
+        }
+        sums.bits += bits as f64;
+        sums.bytes += length as f64;
+    }
+    let records = frames[0].len();
+    let per_record = (ticks * records).max(1) as f64;
+    Ok(Codec {
+        encode_ns: sums.encode_ns / per_record,
+        decode_ns: sums.decode_ns / per_record,
+        bits: sums.bits / per_record,
+        snapshot_bytes: sums.bytes / ticks.max(1) as f64,
+        records,
+    })
+}
+
+#[derive(Default)]
+struct Sums {
+    encode_ns: f64,
+    decode_ns: f64,
+    bits: f64,
+    bytes: f64,
+}
+
+/// Bytes of the snapshot and bits of its records.
+fn encode(
+    tick: usize,
+    baseline: &Frame,
+    frame: &Frame,
+    out: &mut [u8],
+) -> io::Result<(usize, usize)> {
+    let header = SnapshotHeader {
+        tick: tick as u32,
+        baseline: Some((tick - BASELINE_AGE) as u32),
+        input_margin: 2,
+        input_tick: tick as u32,
+        gap_bits: gap_bits_for(frame.len(), SOLDIERS as u32),
+    };
+    let full = || io::Error::other("the snapshot does not fit");
+    let mut encoder = SnapshotEncoder::new(out, &header, &SelfState::default(), &[], &[]);
+    let encoder_ref = encoder.as_mut().ok_or_else(full)?;
+    let header_bits = encoder_ref.bit_len();
+    for ((id, to), (_, from)) in frame.iter().zip(baseline) {
+        encoder_ref.delta(*id, from, to).map_err(|_| full())?;
+    }
+    let bits = encoder_ref.bit_len() - header_bits;
+    Ok((encoder.map_or(0, SnapshotEncoder::finish), bits))
+}
+
+/// What the client sees of walking soldiers, tick by tick.
+fn walk(ticks: usize) -> Vec<Frame> {
+    let side_m = uniform_side_m(SOLDIERS);
+    let numbers = (0..SOLDIERS).step_by(VISIBLE_EVERY);
+    let mut walkers: Vec<(u32, Walker, Vec3)> = numbers
+        .map(|number| {
+            let share = number as f32 / SOLDIERS as f32;
+            let pos = Vec3::new(share, 0.0, (share * 7.3).fract()) * side_m;
+            (number as u32, Walker::new(1, number, side_m, 60), pos)
+        })
+        .collect();
+    let mut step = |(id, walker, pos): &mut (u32, Walker, Vec3)| {
+        let step = walker.step(*pos);
+        let (ahead, right) = (step.yaw, Yaw(step.yaw.0.wrapping_add(1 << 14)));
+        let way = direction(ahead, Pitch(0)) * f32::from(step.forward)
+            + direction(right, Pitch(0)) * f32::from(step.right);
+        *pos += way * (5.0 / 127.0 / 60.0);
+        let mut state = EntityState {
+            yaw: quantise_yaw(step.yaw.0),
+            flags: flags::GROUNDED,
+            ..EntityState::default()
+        };
+        state.set_position_m(pos.to_array());
+        (*id, state.quantised())
+    };
+    (0..ticks).map(|_| walkers.iter_mut().map(&mut step).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coded_soldiers_are_small_and_true() {
+        let codec = measure(50).unwrap();
+        assert_eq!(codec.records, 63);
+        assert!((15.0..60.0).contains(&codec.bits), "{codec:?}");
+    }
+}

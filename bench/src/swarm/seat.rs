@@ -1,0 +1,355 @@
+//! One bot: a client, a socket of its own, a mind, and perhaps a simulated network in between.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+use sortie_bridge::Predictor;
+use sortie_client::{ClientConfig, Corrections, Event, GameClient, State};
+use sortie_quic::Fingerprint;
+
+use super::link::Path;
+use super::{SwarmConfig, SwarmError, Target};
+use crate::minds::{Decision, NetMind};
+use crate::samples::Samples;
+use crate::ticket::{self, TicketRequest};
+
+/// New connections a second: a crowd at the gate, not a stampede.
+const ARRIVALS_PER_S: u32 = 200;
+
+/// Between two looks at the round-trip time.
+const RTT_EVERY: Duration = Duration::from_millis(500);
+
+/// Player keys of bots begin here, so that guests on the same server do not collide with them.
+const FIRST_BOT_KEY: u128 = 0xb07 << 64;
+
+/// A bot.
+pub struct Seat {
+    number: usize,
+    arrival: Instant,
+    target: Target,
+    client: Option<GameClient<Predictor>>,
+    socket: UdpSocket,
+    path: Option<Path>,
+    rebind: Option<(Duration, Instant)>,
+    mind: NetMind,
+    wake: Instant,
+    out: Vec<u8>,
+    seen: Seen,
+}
+
+/// What a bot noted.
+#[derive(Default)]
+struct Seen {
+    connected: bool,
+    first_tick: Option<u32>,
+    playing_since: Option<Instant>,
+    rtt_ms: Samples,
+    rtt_next: Option<Instant>,
+}
+
+/// How a bot, or the bots of a thread, are at the moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SeatStatus {
+    /// Bots in the battle.
+    pub playing: usize,
+    /// Bots that were in the battle and cannot come back.
+    pub lost: usize,
+    /// Newest server tick seen.
+    pub tick: u32,
+    /// Round-trip times of those that play, summed, milliseconds.
+    pub rtt_ms_sum: f64,
+    /// Snapshots decoded.
+    pub snapshots: u64,
+    /// Tickets left, or score reached, per team.
+    pub tickets: [u32; 2],
+}
+
+impl SeatStatus {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        let newest = if other.tick > self.tick { other } else { self };
+        Self {
+            playing: self.playing + other.playing,
+            lost: self.lost + other.lost,
+            tick: newest.tick,
+            rtt_ms_sum: self.rtt_ms_sum + other.rtt_ms_sum,
+            snapshots: self.snapshots + other.snapshots,
+            tickets: newest.tickets,
+        }
+    }
+}
+
+/// What a bot saw, when all is over.
+#[derive(Debug, Default)]
+pub struct SeatReport {
+    /// Its number.
+    pub number: usize,
+    /// It got a soldier.
+    pub connected: bool,
+    /// It still has it.
+    pub playing: bool,
+    /// Its player slot.
+    pub slot: u16,
+    /// Times it came back.
+    pub resumes: u64,
+    /// Ticks of the first and the newest snapshot.
+    pub ticks: Option<(u32, u32)>,
+    /// Snapshots decoded.
+    pub snapshots: u64,
+    /// Their bytes.
+    pub snapshot_bytes: u64,
+    /// Since it got its soldier.
+    pub playing_for: Duration,
+    /// Round-trip times, milliseconds.
+    pub rtt_ms: Samples,
+    /// How far prediction was off.
+    pub corrections: Corrections,
+    /// Why it is not in the battle any more.
+    pub ended: Option<String>,
+}
+
+impl Seat {
+    /// Bot `number` of the run. It connects a little after the one before it.
+    pub fn new(
+        config: &SwarmConfig,
+        target: &Target,
+        number: usize,
+        started: Instant,
+    ) -> io::Result<Self> {
+        let arrival = started + Duration::from_secs(1) * number as u32 / ARRIVALS_PER_S;
+        let seed = config.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number as u64);
+        // Each bot moves at another moment of the interval.
+        let rebind = config.link.rebind_every.map(|every| {
+            let share = (number % 97) as f64 / 97.0;
+            (every, arrival + every.mul_f64(0.5 + share))
+        });
+        Ok(Self {
+            number,
+            arrival,
+            target: target.clone(),
+            client: None,
+            socket: open(target.addr)?,
+            path: (!config.link.is_plain()).then(|| Path::new(&config.link, seed)),
+            rebind,
+            mind: NetMind::new(config.scenario, config.seed, number),
+            wake: arrival,
+            out: Vec::with_capacity(2_048),
+            seen: Seen::default(),
+        })
+    }
+
+    /// Makes the thread hear of datagrams under `token`.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    /// When it has something to do without a datagram coming in.
+    pub fn next_at(&self) -> Instant {
+        self.wake
+    }
+
+    /// Does what is due: arrives, moves house, plays its tick, runs timers, sends.
+    pub fn serve(
+        &mut self,
+        now: Instant,
+        registry: &Registry,
+        token: Token,
+    ) -> Result<(), SwarmError> {
+        if now < self.arrival {
+            return Ok(());
+        }
+        if self.client.is_none() {
+            self.client = Some(self.arrive(now)?);
+        }
+        if let Some((every, at)) = self.rebind.filter(|(_, at)| *at <= now) {
+            self.rebind = Some((every, at + every));
+            let mut fresh = open(self.target.addr)?;
+            registry.deregister(&mut self.socket)?;
+            registry.register(&mut fresh, token, Interest::READABLE)?;
+            // Nothing is told to the client: a NAT gives no notice either.
+            self.socket = fresh;
+        }
+        self.take_delayed(now);
+        let Some(client) = &mut self.client else { return Ok(()) };
+        client.handle_timeouts(now);
+        if client.next_tick_at() <= now {
+            let Decision { wish, message } = self.mind.decide(client.view());
+            if let Some(message) = message {
+                client.send_message(&message);
+            }
+            client.tick(now, &wish);
+        }
+        self.settle(now);
+        self.send(now)
+    }
+
+    /// Takes in what waits at the socket.
+    pub fn receive(&mut self, now: Instant, scratch: &mut [u8]) -> Result<(), SwarmError> {
+        loop {
+            match self.socket.recv_from(scratch) {
+                Ok((length, from)) => match (&mut self.path, &mut self.client) {
+                    (Some(path), _) => path.push_down(now, &scratch[..length]),
+                    (None, Some(client)) => {
+                        client.handle_datagram(now, from, BytesMut::from(&scratch[..length]));
+                    }
+                    (None, None) => {}
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The server's port may be closed for a moment while it is restarted.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.settle(now);
+        // In the battle, acks ride along with the next input; before it, the handshake is waiting.
+        if self.is_playing() { Ok(()) } else { self.send(now) }
+    }
+
+    /// Says goodbye.
+    pub fn leave(&mut self, now: Instant) {
+        if let Some(client) = &mut self.client {
+            client.leave(now);
+            self.wake = now;
+        }
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn is_done(&self) -> bool {
+        self.client.as_ref().is_none_or(GameClient::is_done)
+    }
+
+    /// How it is.
+    pub fn status(&self) -> SeatStatus {
+        let Some(client) = &self.client else { return SeatStatus::default() };
+        let (playing, stats) = (self.is_playing(), client.stats());
+        SeatStatus {
+            playing: usize::from(playing),
+            lost: usize::from(self.seen.connected && matches!(client.state(), State::Closed { .. })),
+            tick: client.view().snapshot_tick,
+            rtt_ms_sum: if playing { stats.rtt.as_secs_f64() * 1e3 } else { 0.0 },
+            snapshots: stats.session.snapshots,
+            tickets: client.view().round.tickets,
+        }
+    }
+
+    /// What it saw until now.
+    pub fn report(&mut self, now: Instant) -> SeatReport {
+        let Some(client) = &self.client else {
+            return SeatReport { number: self.number, ..SeatReport::default() };
+        };
+        let stats = client.stats();
+        let newest = client.view().snapshot_tick;
+        SeatReport {
+            number: self.number,
+            connected: self.seen.connected,
+            playing: self.is_playing(),
+            slot: client.view().slot,
+            resumes: stats.resumes,
+            ticks: self.seen.first_tick.map(|first| (first, newest)),
+            snapshots: stats.session.snapshots,
+            snapshot_bytes: stats.session.snapshot_bytes,
+            playing_for: self.seen.playing_since.map_or(Duration::ZERO, |since| now - since),
+            rtt_ms: std::mem::take(&mut self.seen.rtt_ms),
+            corrections: client.corrections().clone(),
+            ended: match client.state() {
+                State::Closed { reason, .. } => Some(reason),
+                _ => None,
+            },
+        }
+    }
+
+    fn is_playing(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.state() == State::Playing)
+    }
+
+    /// Begins to connect, with a ticket that is fresh now.
+    fn arrive(&self, now: Instant) -> Result<GameClient<Predictor>, SwarmError> {
+        let refuse = |error: &dyn std::fmt::Display| SwarmError::Client(error.to_string());
+        let request = TicketRequest {
+            battle_id: self.target.battle_id,
+            player_key: FIRST_BOT_KEY + self.number as u128,
+            name: format!("bot-{}", self.number),
+            team: None,
+            class: (self.number % 4) as u8,
+            valid: Duration::from_secs(30),
+        };
+        let ticket = ticket::issue(&self.target.ticket_seed, &request);
+        let ticket = ticket.map_err(|error| refuse(&error))?;
+        let quic = sortie_quic::ClientConfig::new(
+            self.target.addr,
+            Fingerprint(self.target.fingerprint),
+        );
+        let config = ClientConfig::new(quic, ticket);
+        GameClient::new(config, Predictor::default(), now).map_err(|error| refuse(&error))
+    }
+
+    /// Hands on what the simulated network delivers by now, both ways.
+    fn take_delayed(&mut self, now: Instant) {
+        let (Some(path), Some(client)) = (&mut self.path, &mut self.client) else { return };
+        let server = self.target.addr;
+        path.deliver_down(now, |datagram| {
+            client.handle_datagram(now, server, BytesMut::from(datagram));
+        });
+        let socket = &self.socket;
+        // What the socket does not take is lost, as on any network.
+        path.deliver_up(now, |datagram| drop(socket.send_to(datagram, server)));
+    }
+
+    /// Sends what the client has to send, and notes when it wants to be woken.
+    fn send(&mut self, now: Instant) -> Result<(), SwarmError> {
+        let Some(client) = &mut self.client else { return Ok(()) };
+        while let Some(to) = client.poll_transmit(now, &mut self.out) {
+            match &mut self.path {
+                Some(path) => path.push_up(now, &self.out),
+                None => drop(self.socket.send_to(&self.out, to)),
+            }
+        }
+        // A path without delay hands on at once.
+        self.take_delayed(now);
+        self.note_wake();
+        Ok(())
+    }
+
+    fn note_wake(&mut self) {
+        let Some(client) = &mut self.client else { return };
+        let path = self.path.as_ref().and_then(Path::next_at);
+        let rebind = self.rebind.map(|(_, at)| at);
+        self.wake = [path, rebind].into_iter().flatten().fold(client.next_wake(), Instant::min);
+    }
+
+    /// Notes what happened.
+    fn settle(&mut self, now: Instant) {
+        let Some(client) = &mut self.client else { return };
+        while let Some(event) = client.poll_event() {
+            if let Event::Welcomed { .. } = event {
+                self.seen.connected = true;
+                self.seen.playing_since.get_or_insert(now);
+                self.mind.welcome(client.view());
+            }
+        }
+        let snapshot_tick = client.view().snapshot_tick;
+        if self.seen.first_tick.is_none() && snapshot_tick > 0 {
+            self.seen.first_tick = Some(snapshot_tick);
+        }
+        if client.state() == State::Playing && self.seen.rtt_next.is_none_or(|next| next <= now) {
+            self.seen.rtt_next = Some(now + RTT_EVERY);
+            self.seen.rtt_ms.push(client.stats().rtt.as_secs_f32() * 1e3);
+        }
+        self.note_wake();
+    }
+}
+
+/// A socket of its own, on an address that reaches the server.
+fn open(server: SocketAddr) -> io::Result<UdpSocket> {
+    let local = match server {
+        SocketAddr::V4(at) if at.ip().is_loopback() => (Ipv4Addr::LOCALHOST, 0).into(),
+        SocketAddr::V6(at) if at.ip().is_loopback() => (Ipv6Addr::LOCALHOST, 0).into(),
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    UdpSocket::bind(local)
+}
