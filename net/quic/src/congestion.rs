@@ -6,7 +6,7 @@
 //! round, not below [`FLOOR_BYTES`]; grow by what is acknowledged, not above [`CEILING_BYTES`].
 //! At the floor, 100 ms of round trip still carry 400 KB/s, five times a full-size snapshot stream.
 //!
-//! quinn's own controllers fall to two packets under 5 % random loss and then queue snapshots. A
+//! quinn's own controllers may fall to two packets under random loss and then queue snapshots. A
 //! window beyond `u32::MAX`, which switches pacing off, would leave nothing in charge of streams.
 
 use std::any::Any;

@@ -378,7 +378,7 @@ impl Connection {
     }
 
     /// Whether the packet of `packet_bytes` just written was surely the last one for now, so that
-    /// the question whose answer is "nothing" can be spared; it is a third of a packet's cost.
+    /// the question whose answer is "nothing", a walk over the whole state machine, is spared.
     ///
     /// A packet with room left took all stream data and acknowledgements; the datagram queue is
     /// asked. Path checks are padded to 1,200 bytes and do not count as a packet with room. What

@@ -4,6 +4,8 @@
 //! `poll_event` until nothing is left, then send, then `poll_transmit` until nothing is left.
 //! [`crate::Pump`] does the first and the last over a socket. One `now` may serve a whole pass.
 
+mod intake;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use quinn_proto::{
     ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Incoming, ServerConfig as QuicConfig,
 };
 
-use crate::admission::{Admission, Verdict};
+use crate::admission::Admission;
 use crate::cid::ShardCids;
 use crate::config::{ALPN, ServerConfig};
 use crate::connection::{Connection, Rules, Said};
@@ -27,8 +29,6 @@ const INCOMING_MAX: usize = 1_024;
 /// Bytes kept of the further packets of one undecided attempt, and of all.
 const INCOMING_BYTES: u64 = 8 << 10;
 const INCOMING_BYTES_TOTAL: u64 = 1 << 20;
-/// Stateless answers that may wait for the next transmit pass.
-const RESPONSES_MAX: usize = 1_024;
 /// A Retry token is good for one handshake round trip, not for later.
 const RETRY_TOKEN_LIFETIME: Duration = Duration::from_secs(10);
 /// Memory that outgoing datagrams are cut from.
@@ -344,65 +344,6 @@ impl Server {
         None
     }
 
-    fn admit(&mut self, incoming: Incoming, bytes: usize) {
-        self.counters.attempts += 1;
-        let proven = incoming.remote_address_validated();
-        let pending = self.unproven + self.waiting.len();
-        let is_full = self.open + self.waiting.len() >= self.connections_max;
-        let from = incoming.remote_address();
-        let verdict = match is_full {
-            true => Verdict::Refuse,
-            false => self.admission.judge(self.now, from, proven, pending),
-        };
-        match verdict {
-            Verdict::Accept if self.accepts_left > 0 && self.waiting.is_empty() => {
-                self.accept(incoming, bytes);
-            }
-            Verdict::Accept => self.waiting.push_back((incoming, bytes)),
-            Verdict::Retry => {
-                self.counters.retries += 1;
-                self.scratch.clear();
-                match self.endpoint.retry(incoming, &mut self.scratch) {
-                    Ok(transmit) => self.respond(transmit.destination),
-                    // Only attempts with a proven address may not be retried, and this one is not.
-                    Err(error) => self.endpoint.ignore(error.into_incoming()),
-                }
-            }
-            Verdict::Refuse => {
-                self.counters.refused += 1;
-                self.scratch.clear();
-                let transmit = self.endpoint.refuse(incoming, &mut self.scratch);
-                self.respond(transmit.destination);
-            }
-        }
-    }
-
-    fn accept(&mut self, incoming: Incoming, bytes: usize) {
-        self.accepts_left = self.accepts_left.saturating_sub(1);
-        let proven = incoming.remote_address_validated();
-        self.scratch.clear();
-        match self.endpoint.accept(incoming, self.now, &mut self.scratch, None) {
-            Ok((ConnectionHandle(index), quic)) => {
-                if self.slots.len() <= index {
-                    self.slots.resize_with(index + 1, Slot::default);
-                }
-                let connection = Connection::new(quic, self.rules, proven, bytes, self.now);
-                self.unproven += usize::from(!proven);
-                let before = self.slots[index].connection.replace(Box::new(connection));
-                assert!(before.is_none(), "a drained connection leaves its slot at once");
-                self.open += 1;
-                self.counters.accepted += 1;
-                self.settle(index);
-            }
-            Err(error) => {
-                self.counters.handshakes_failed += 1;
-                if let Some(transmit) = error.response {
-                    self.respond(transmit.destination);
-                }
-            }
-        }
-    }
-
     /// Carries on after anything that may have changed a connection.
     fn settle(&mut self, index: usize) {
         let Some(connection) = self.slots[index].connection.as_mut() else { return };
@@ -460,15 +401,6 @@ impl Server {
             Said::Datagram(datagram) => ServerEvent::Datagram { peer, datagram },
             Said::Message(message) => ServerEvent::Message { peer, message },
         })
-    }
-
-    /// Queues what `scratch` holds as a stateless answer.
-    fn respond(&mut self, to: SocketAddr) {
-        if self.responses.len() < RESPONSES_MAX {
-            self.responses.push_back((to, self.scratch.clone()));
-        } else {
-            self.counters.responses_dropped += 1;
-        }
     }
 
     fn mark_dirty(&mut self, index: u32) {

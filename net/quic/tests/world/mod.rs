@@ -56,7 +56,6 @@ pub struct World {
     /// Server events not yet looked at by the test.
     pub events: Vec<ServerEvent>,
     pub traffic: HashMap<SocketAddr, Traffic>,
-    /// Largest ratio of bytes sent to bytes received of any address that owned no player.
     rng: Rng,
     pub seed: u64,
 }
