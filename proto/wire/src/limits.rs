@@ -19,7 +19,7 @@ pub const DATAGRAM_BYTES_MAX: usize = 1_162;
 /// Commands in an input datagram, most.
 pub const INPUT_COMMANDS_MAX: usize = 4;
 /// Bytes of an input datagram, most.
-pub const INPUT_BYTES_MAX: usize = 96;
+pub const INPUT_BYTES_MAX: usize = 66;
 /// An input may be for this many ticks after the last one stepped, most.
 pub const INPUT_WINDOW_TICKS: u32 = 16;
 

@@ -52,9 +52,11 @@ impl Snapshot {
         out.entities.clear();
         (out.updated, out.removed) = (0, 0);
         while let Some(id) = reader.next_id()? {
-            let unmentioned = known.partition_point(|(known_id, _)| *known_id < id);
-            extend(&mut out.entities, &known[..unmentioned])?;
-            known = &known[unmentioned..];
+            let unmentioned = known.iter().take_while(|(known_id, _)| *known_id < id).count();
+            if unmentioned > 0 {
+                extend(&mut out.entities, &known[..unmentioned])?;
+                known = &known[unmentioned..];
+            }
             let from = known.first().filter(|(known_id, _)| *known_id == id);
             known = &known[usize::from(from.is_some())..];
             match reader.change(from.map(|(_, state)| state))? {

@@ -56,39 +56,70 @@ pub(super) fn put_delta(writer: &mut BitWriter<'_>, from: &EntityState, to: &Ent
     let dz = to.z as i32 - from.z as i32;
     let turn = yaw_turn(from.yaw, to.yaw);
     let tilt = pitch_steps(to.pitch) - pitch_steps(from.pitch);
-    let rest = rest_mask(from, to);
+    let rest = if same_rest(from, to) { 0 } else { rest_mask(from, to) };
     let mask = on(dx | dz != 0, MASK_XZ)
         | on(dy != 0, MASK_Y)
         | on(turn != 0, MASK_YAW)
         | on(tilt != 0, MASK_PITCH)
         | on(rest != 0, MASK_REST);
-    writer.put(mask, MASK_BITS);
+    // Mask and small hot fields, 45 bits at most, leave in one piece.
+    let mut word = Word { bits: u64::from(mask), len: MASK_BITS };
     if mask & MASK_XZ != 0 {
-        put_xz(writer, dx, dz, to);
+        put_xz(&mut word, writer, dx, dz, to);
     }
     if dy != 0 {
-        put_y(writer, dy, to.y);
+        put_y(&mut word, writer, dy, to.y);
     }
     if turn != 0 {
-        let small = fits_signed(turn, YAW_SMALL);
-        writer.put_bit(!small);
-        if small {
-            writer.put_signed(turn, YAW_SMALL);
+        if fits_signed(turn, YAW_SMALL) {
+            word.push_small(turn, YAW_SMALL);
         } else {
-            writer.put(yaw_steps(to.yaw), YAW_BITS);
+            word.flush(writer);
+            writer.put(1 | yaw_steps(to.yaw) << 1, 1 + YAW_BITS);
         }
     }
     if tilt != 0 {
-        let small = fits_signed(tilt, PITCH_SMALL);
-        writer.put_bit(!small);
-        if small {
-            writer.put_signed(tilt, PITCH_SMALL);
+        if fits_signed(tilt, PITCH_SMALL) {
+            word.push_small(tilt, PITCH_SMALL);
         } else {
+            word.flush(writer);
+            writer.put_bit(true);
             writer.put_signed(pitch_steps(to.pitch), PITCH_BITS);
         }
     }
+    word.flush(writer);
     if rest != 0 {
         put_rest(writer, rest, to);
+    }
+}
+
+/// Bits on their way into a writer.
+struct Word {
+    bits: u64,
+    len: u32,
+}
+
+impl Word {
+    #[inline(always)]
+    fn push(&mut self, bits: u32, len: u32) {
+        self.bits |= u64::from(bits) << self.len;
+        self.len += len;
+    }
+
+    /// A zero, for "small", and a signed number of `len` bits.
+    #[inline(always)]
+    fn push_small(&mut self, value: i32, len: u32) {
+        self.push((value as u32 & ((1 << len) - 1)) << 1, 1 + len);
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, writer: &mut BitWriter<'_>) {
+        let first = self.len.min(32);
+        writer.put(self.bits as u32, first);
+        if self.len > 32 {
+            writer.put((self.bits >> 32) as u32, self.len - 32);
+        }
+        *self = Self { bits: 0, len: 0 };
     }
 }
 
@@ -169,26 +200,27 @@ fn xz_class(dx: i32, dz: i32) -> u32 {
 }
 
 #[inline(always)]
-fn put_pair(writer: &mut BitWriter<'_>, class: u32, dx: i32, dz: i32, bits: u32) {
-    // One write for class and both halves: this is the hottest field of all.
+fn push_pair(word: &mut Word, class: u32, dx: i32, dz: i32, bits: u32) {
     let ones = (1 << bits) - 1;
     let pair = (dx as u32 & ones) | (dz as u32 & ones) << bits;
-    writer.put(class | pair << 2, 2 + 2 * bits);
+    word.push(class | pair << 2, 2 + 2 * bits);
 }
 
-#[inline]
-fn put_xz(writer: &mut BitWriter<'_>, dx: i32, dz: i32, to: &EntityState) {
+#[inline(always)]
+fn put_xz(word: &mut Word, writer: &mut BitWriter<'_>, dx: i32, dz: i32, to: &EntityState) {
     match xz_class(dx, dz) {
-        0 => put_pair(writer, 0, dx, dz, XZ_SMALL),
-        1 => put_pair(writer, 1, dx, dz, XZ_MEDIUM),
-        2 => put_pair(writer, 2, dx, dz, XZ_LARGE),
+        0 => push_pair(word, 0, dx, dz, XZ_SMALL),
+        1 => push_pair(word, 1, dx, dz, XZ_MEDIUM),
+        2 => push_pair(word, 2, dx, dz, XZ_LARGE),
         3 => {
-            writer.put(0b011, 3);
+            word.push(0b011, 3);
+            word.flush(writer);
             writer.put_signed(dx, XZ_HUGE);
             writer.put_signed(dz, XZ_HUGE);
         }
         _ => {
-            writer.put(0b111, 3);
+            word.push(0b111, 3);
+            word.flush(writer);
             writer.put(to.x, XZ_BITS);
             writer.put(to.z, XZ_BITS);
         }
@@ -220,16 +252,18 @@ fn get_xz(reader: &mut BitReader<'_>, to: &mut EntityState) -> Result<(), Decode
     Ok(())
 }
 
-fn put_y(writer: &mut BitWriter<'_>, dy: i32, y: u32) {
+#[inline(always)]
+fn put_y(word: &mut Word, writer: &mut BitWriter<'_>, dy: i32, y: u32) {
     if fits_signed(dy, Y_SMALL) {
-        writer.put(0, 1);
-        writer.put_signed(dy, Y_SMALL);
-    } else if fits_signed(dy, Y_LARGE) {
+        word.push_small(dy, Y_SMALL);
+        return;
+    }
+    word.flush(writer);
+    if fits_signed(dy, Y_LARGE) {
         writer.put(0b01, 2);
         writer.put_signed(dy, Y_LARGE);
     } else {
-        writer.put(0b11, 2);
-        writer.put(y, Y_BITS);
+        writer.put(0b11 | y << 2, 2 + Y_BITS);
     }
 }
 
@@ -275,7 +309,19 @@ fn get_pitch(reader: &mut BitReader<'_>, from: i16) -> Result<i16, DecodeError> 
     Ok(steps as i16 * ANGLE_STEP as i16)
 }
 
+/// Whether nothing beyond the hot fields changed: one comparison of adjacent bytes.
 #[inline(always)]
+fn same_rest(from: &EntityState, to: &EntityState) -> bool {
+    from.flags == to.flags
+        && from.kind == to.kind
+        && from.team == to.team
+        && from.class == to.class
+        && from.weapon == to.weapon
+        && from.health == to.health
+        && from.vel == to.vel
+        && from.radius_dm == to.radius_dm
+}
+
 fn rest_mask(from: &EntityState, to: &EntityState) -> u32 {
     on(from.flags != to.flags, REST_FLAGS)
         | on(from.weapon != to.weapon, REST_WEAPON)
@@ -284,6 +330,7 @@ fn rest_mask(from: &EntityState, to: &EntityState) -> u32 {
         | on(identity(from) != identity(to), REST_IDENTITY)
 }
 
+#[inline(never)]
 fn put_rest(writer: &mut BitWriter<'_>, rest: u32, to: &EntityState) {
     writer.put(rest, REST_BITS);
     if rest & REST_FLAGS != 0 {

@@ -1,0 +1,118 @@
+//! Time and bits per entity of the snapshot codec: 64 walking soldiers, baseline 4 ticks old.
+//!
+//! `cargo bench -p sortie-wire` measures; under `cargo test` a short run checks that what is
+//! measured is right.
+
+#[path = "../tests/wire/crowd.rs"]
+mod crowd;
+#[path = "../tests/wire/rng.rs"]
+mod rng;
+
+use std::{hint::black_box, time::Instant};
+
+use crowd::Crowd;
+use sortie_wire::{
+    limits::DATAGRAM_BYTES_MAX,
+    snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader, gap_bits_for},
+    state::{EntityState, SelfState},
+};
+
+type Entities = Vec<(u32, EntityState)>;
+
+const SOLDIERS: usize = 64;
+const IDS: usize = 500;
+const AGE_TICKS: usize = 4;
+
+fn main() {
+    let full_run = std::env::args().any(|arg| arg == "--bench");
+    let (rounds, repeats) = if full_run { (200, 15) } else { (1, 1) };
+    let pairs = frame_pairs(100);
+    let datagrams: Vec<_> = pairs.iter().map(|(from, to)| encode(from, to)).collect();
+    check(&pairs, &datagrams);
+    let entities = (pairs.len() * SOLDIERS * rounds) as f64;
+    let encode_ns = median(repeats, || {
+        for _ in 0..rounds {
+            for (from, to) in &pairs {
+                let mut out = [0; DATAGRAM_BYTES_MAX];
+                black_box(encode_into(black_box(from), black_box(to), &mut out));
+            }
+        }
+    }) / entities;
+    let mut decoded = Snapshot::default();
+    let decode_ns = median(repeats, || {
+        for _ in 0..rounds {
+            for ((from, _), datagram) in pairs.iter().zip(&datagrams) {
+                Snapshot::decode(black_box(datagram), |_| Some(from), &mut decoded).unwrap();
+                black_box(&decoded);
+            }
+        }
+    }) / entities;
+    let bytes: usize = datagrams.iter().map(Vec::len).sum();
+    let bits = (bytes * 8) as f64 / (pairs.len() * SOLDIERS) as f64;
+    println!("64 walking soldiers of {IDS}, baseline {AGE_TICKS} ticks old, {repeats} repeats");
+    println!("encode {encode_ns:.1} ns, decode {decode_ns:.1} ns per entity (median)");
+    println!("{bits:.1} bits per entity with the datagram's share of header and own soldier");
+}
+
+/// Frames `AGE_TICKS` apart.
+fn frame_pairs(count: usize) -> Vec<(Entities, Entities)> {
+    let mut crowd = Crowd::new(7, SOLDIERS, IDS, 0.1);
+    let mut frame = || {
+        crowd.step();
+        crowd.states()
+    };
+    let frames: Vec<_> = (0..count + AGE_TICKS).map(|_| frame()).collect();
+    (0..count).map(|at| (frames[at].clone(), frames[at + AGE_TICKS].clone())).collect()
+}
+
+fn encode_into(from: &Entities, to: &Entities, out: &mut [u8]) -> usize {
+    let header = SnapshotHeader {
+        tick: 100,
+        baseline: Some(100 - AGE_TICKS as u32),
+        gap_bits: gap_bits_for(SOLDIERS, IDS as u32),
+        input_tick: 100,
+        input_margin: 2,
+    };
+    let own = SelfState { pos: [1.0; 3], vel: [1.0, 0.0, 1.0], ammo: 30, ..SelfState::default() };
+    let encoder = SnapshotEncoder::new(out, &header, &own, &[], &[]);
+    let mut encoder = encoder.expect("the header fits");
+    for ((id, before), (_, after)) in from.iter().zip(to) {
+        encoder.delta(*id, before, after).expect("64 soldiers fit");
+    }
+    encoder.finish()
+}
+
+fn encode(from: &Entities, to: &Entities) -> Vec<u8> {
+    let mut out = vec![0; DATAGRAM_BYTES_MAX];
+    let len = encode_into(from, to, &mut out);
+    out.truncate(len);
+    out
+}
+
+fn check(pairs: &[(Entities, Entities)], datagrams: &[Vec<u8>]) {
+    let mut decoded = Snapshot::default();
+    for ((from, to), datagram) in pairs.iter().zip(datagrams) {
+        Snapshot::decode(datagram, |_| Some(from), &mut decoded).expect("it was just encoded");
+        assert_eq!(decoded.entities, *to);
+    }
+}
+
+/// Median CPU time of one `work`, nanoseconds.
+fn median(repeats: usize, mut work: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut times: Vec<_> = (0..repeats)
+        .map(|_| {
+            let before = cpu_ns().unwrap_or_else(|| start.elapsed().as_nanos());
+            work();
+            cpu_ns().unwrap_or_else(|| start.elapsed().as_nanos()) - before
+        })
+        .collect();
+    times.sort_unstable();
+    times[repeats / 2] as f64
+}
+
+/// CPU time of this thread so far, where the system tells: a busy machine distorts it least.
+fn cpu_ns() -> Option<u128> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
