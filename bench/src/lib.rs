@@ -4,6 +4,7 @@
 //! on. It knows clients and the simulation, never the server: a server under test is another
 //! process. Start with [`scenario`], then [`headless`] and [`measure`].
 
+pub mod bots;
 pub mod ground;
 pub mod headless;
 pub mod measure;

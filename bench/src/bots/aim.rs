@@ -22,7 +22,7 @@ const TURN_DPS: f32 = 420.0;
 
 /// The hand's error when an enemy comes into view, and what is left of it after a while, degrees.
 const FIRST_ERROR_DEG: f32 = 3.5;
-const LAST_ERROR_DEG: f32 = 0.55;
+const LAST_ERROR_DEG: f32 = 0.8;
 
 /// Time in which the error falls to a third, seconds.
 const SETTLE_S: f32 = 0.35;

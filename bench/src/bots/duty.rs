@@ -53,7 +53,9 @@ impl Duty {
     /// Looks for somebody to help.
     pub(super) fn choose(&mut self, view: &BotView<'_>, is_engaged: bool, random: &mut Random) {
         self.choose_patient(view, is_engaged);
-        if self.patient.is_none() && view.tick >= self.next_use && self.wants_gadget(view, is_engaged)
+        if self.patient.is_none()
+            && view.tick >= self.next_use
+            && self.wants_gadget(view, is_engaged)
         {
             self.use_until = view.after_s(0.1);
             self.next_use = view.after_s(random.range(12.0, 25.0));
@@ -97,9 +99,8 @@ impl Duty {
             }
             BotClass::Support => view.mates.iter().any(|mate| near(&mate)),
             BotClass::Recon => {
-                let inside = |point: &super::Point| {
-                    apart_m(point.pos, view.me.pos) < point.radius_m
-                };
+                let inside =
+                    |point: &super::Point| apart_m(point.pos, view.me.pos) < point.radius_m;
                 is_engaged || view.points.iter().any(inside)
             }
         }

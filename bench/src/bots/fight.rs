@@ -99,6 +99,7 @@ impl Fight {
                 if self.target != Some(enemy.id) {
                     self.react_at = view.after_s(aim.acquire(random));
                     self.target = Some(enemy.id);
+                    self.burst = (0, 0);
                 }
                 (self.hint, self.is_clear) = (index, true);
                 self.lost_at = view.after_s(1.2);
@@ -139,7 +140,7 @@ impl Fight {
     }
 
     fn plan_burst(&mut self, view: &BotView<'_>, distance_m: f32, random: &mut Random) {
-        if view.tick < self.burst.1 {
+        if view.tick < self.burst.1.max(self.react_at) {
             return;
         }
         let (hold_s, rest_s) = match distance_m {

@@ -54,7 +54,8 @@ pub struct BotBrain {
 impl BotBrain {
     /// A bot; the same seed, slot and views give the same orders.
     pub fn new(seed: u64, slot: u16) -> Self {
-        let mut random = Random::new(seed ^ (u64::from(slot) + 1).wrapping_mul(0xd1b5_4a32_d192_ed03));
+        let mut random =
+            Random::new(seed ^ (u64::from(slot) + 1).wrapping_mul(0xd1b5_4a32_d192_ed03));
         Self {
             slot,
             aim: Aim::new(&mut random),

@@ -180,14 +180,15 @@ fn bots_aim_like_people() {
 #[test]
 fn nobody_reacts_at_once_or_shoots_through_hills() {
     let mut stage = Stage::new("plain", 1, 1, Vec3::new(256.0, 0.0, 200.0));
-    let enemy = Enemy { id: 3, pos: Vec3::new(256.0, 0.0, 180.0), vel: Vec3::ZERO, crouched: false };
+    let enemy =
+        Enemy { id: 3, pos: Vec3::new(256.0, 0.0, 180.0), vel: Vec3::ZERO, crouched: false };
     for _ in 0..60 {
         stage.step();
     }
     stage.enemies.push(enemy);
     let first = (0..HZ).find(|_| stage.step().buttons & buttons::FIRE != 0);
     let first = first.expect("fires within a second");
-    assert!(first > 10 && first < 50, "fired after {first} ticks");
+    assert!(first > 10 && first < 55, "fired after {first} ticks");
 
     let mut stage = Stage::new("ridge", 1, 1, Vec3::new(150.0, 0.0, 256.0));
     let far = Vec3::new(365.0, stage.field.ground_y(365.0, 256.0), 256.0);
