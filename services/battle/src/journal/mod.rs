@@ -1,0 +1,25 @@
+//! The journal: what a battle server writes while a battle runs. A closed journal is its replay.
+//!
+//! A header, then for every tick the commands that were stepped in it and a hash of the state
+//! after it, now and then a checkpoint, at the end an end. Layout: `block.rs` for the file,
+//! `group.rs` for the ticks. Start with [`Journal`] to write and [`JournalReader`] to read.
+
+mod block;
+mod bytes;
+mod checkpoint;
+mod error;
+mod file;
+mod group;
+mod header;
+mod reader;
+mod roster;
+mod writer;
+
+pub use block::{BLOCK_BYTES_MAX, BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, PREAMBLE_BYTES};
+pub use checkpoint::{Checkpoint, End};
+pub use error::{Damage, JournalError};
+pub use group::TickRecord;
+pub use header::{Header, SIMULATION};
+pub use reader::{Found, JournalReader, Place, Tail, Walk};
+pub use roster::{Admitted, Roster, Totals};
+pub use writer::{Journal, JournalOptions};

@@ -1,0 +1,325 @@
+//! Reading journals back: a scan that finds out what is whole, and a walk over its ticks.
+//!
+//! A journal that ends in the middle of a block was torn by a crash: it counts up to the last
+//! whole block. A block that is not whole while a later one is means that bytes were changed:
+//! then everything from there on is refused, with the ticks named.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::block::{
+    BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, MAGIC, MARKER, PREAMBLE_BYTES,
+};
+use super::checkpoint::{Checkpoint, End};
+use super::error::{Damage, JournalError};
+use super::group::{Previous, TickRecord, decode_group};
+use super::header::Header;
+
+/// A block's place in the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its head.
+    pub head: Head,
+    /// Where its head begins.
+    pub offset: u64,
+}
+
+/// A journal that was scanned: everything up to `bytes` is as it was written.
+#[derive(Debug)]
+pub struct JournalReader {
+    path: PathBuf,
+    file: File,
+    /// What the battle is.
+    pub header: Header,
+    /// All whole blocks behind the header.
+    pub blocks: Vec<Place>,
+    /// Length of what is whole.
+    pub bytes: u64,
+    /// Bytes behind it, left by a crash.
+    pub torn_bytes: u64,
+    /// How the battle ended; `None` while it runs, or when it was torn.
+    pub end: Option<End>,
+}
+
+/// Where writing goes on.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    pub(super) bytes: u64,
+    pub(super) next_sequence: u32,
+    pub(super) last_tick: u32,
+    pub(super) previous: Previous,
+}
+
+impl JournalReader {
+    /// Scans a journal: every checksum of it.
+    ///
+    /// # Errors
+    /// It is no journal, of another version, or bytes in its middle were changed.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        let file_bytes = file.metadata().map_err(failed)?.len();
+        let mut input = BufReader::with_capacity(1 << 18, &file);
+        check_preamble(path, &mut input)?;
+        let mut scan = Scan {
+            offset: PREAMBLE_BYTES as u64,
+            file_bytes,
+            next_sequence: 0,
+            last_tick: 0,
+            stored: Vec::new(),
+            blocks: Vec::new(),
+        };
+        let stop = scan.run(&mut input);
+        let bytes = scan.offset;
+        if let Err(damage) = stop {
+            let mut rest = Vec::new();
+            let mut after = &file;
+            after.seek(SeekFrom::Start(bytes)).map_err(failed)?;
+            after.read_to_end(&mut rest).map_err(failed)?;
+            if let Some(next) = find_block(&rest, scan.next_sequence) {
+                let first = scan.last_tick + u32::from(!scan.blocks.is_empty());
+                let last = next.first.max(first);
+                let ticks = first..=last;
+                return Err(JournalError::Damaged { ticks, offset: bytes, damage });
+            }
+        }
+        let torn_bytes = file_bytes - bytes;
+        let reader = Self::of_blocks(path, file, scan.blocks, bytes, torn_bytes)?;
+        Ok(reader)
+    }
+
+    fn of_blocks(
+        path: &Path,
+        file: File,
+        mut blocks: Vec<Place>,
+        bytes: u64,
+        torn_bytes: u64,
+    ) -> Result<Self, JournalError> {
+        let no_journal = || JournalError::NoJournal { path: path.to_owned() };
+        let first = blocks.first().copied().ok_or_else(no_journal)?;
+        if first.head.kind != Kind::Header {
+            return Err(no_journal());
+        }
+        blocks.remove(0);
+        let mut reader = Self {
+            path: path.to_owned(),
+            file,
+            header: Header {
+                battle_id: 0,
+                created_ms: 0,
+                seed: 0,
+                simulation: String::new(),
+                rules: String::new(),
+                map: String::new(),
+            },
+            blocks,
+            bytes,
+            torn_bytes,
+            end: None,
+        };
+        let content = reader.content(&first)?;
+        reader.header =
+            Header::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
+        if let Some(last) = reader.blocks.last().copied()
+            && last.head.kind == Kind::End
+        {
+            let content = reader.content(&last)?;
+            reader.end = Some(End::from_bytes(&content).map_err(|damage| damaged(&last, damage))?);
+        }
+        Ok(reader)
+    }
+
+    /// The last tick in it; 0 when there is none.
+    pub fn last_tick(&self) -> u32 {
+        self.blocks.last().map_or(0, |block| block.head.last)
+    }
+
+    /// The newest checkpoint at or before `tick`.
+    pub fn checkpoint_before(&self, tick: u32) -> Option<usize> {
+        self.blocks
+            .iter()
+            .rposition(|block| block.head.kind == Kind::Checkpoint && block.head.last <= tick)
+    }
+
+    /// Reads a block's content, checking it again.
+    pub fn content(&mut self, place: &Place) -> Result<Vec<u8>, JournalError> {
+        let failed = |source| JournalError::Io { path: self.path.clone(), source };
+        let mut head = [0; BLOCK_HEAD_BYTES];
+        self.file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+        self.file.read_exact(&mut head).map_err(failed)?;
+        let mut stored = vec![0; place.head.stored_bytes as usize];
+        self.file.read_exact(&mut stored).map_err(failed)?;
+        let checked = place.head.check(&head, &stored);
+        checked
+            .and_then(|()| place.head.content(&stored))
+            .map_err(|damage| damaged(place, damage))
+    }
+
+    /// Starts reading at the first tick, or behind the checkpoint at `blocks[index]`.
+    ///
+    /// # Errors
+    /// The checkpoint is damaged.
+    pub fn start(
+        &mut self,
+        checkpoint: Option<usize>,
+    ) -> Result<(Option<Checkpoint>, Walk), JournalError> {
+        let Some(index) = checkpoint else {
+            return Ok((None, Walk { next: 0, previous: Previous::default() }));
+        };
+        let place = self.blocks[index];
+        let content = self.content(&place)?;
+        let (checkpoint, previous) =
+            Checkpoint::from_bytes(&content).map_err(|damage| damaged(&place, damage))?;
+        Ok((Some(checkpoint), Walk { next: index + 1, previous }))
+    }
+
+    /// What is found next; `None` at the end.
+    ///
+    /// # Errors
+    /// The block is damaged.
+    pub fn next(&mut self, walk: &mut Walk) -> Result<Option<Found>, JournalError> {
+        let Some(place) = self.blocks.get(walk.next).copied() else { return Ok(None) };
+        walk.next += 1;
+        let content = self.content(&place)?;
+        let damage = |damage| damaged(&place, damage);
+        Ok(Some(match place.head.kind {
+            Kind::Header => return Err(damage(Damage("a second header"))),
+            Kind::Ticks => {
+                let mut ticks = Vec::new();
+                let range = (place.head.first, place.head.last);
+                decode_group(&content, range, &mut walk.previous, |record| {
+                    ticks.push(record);
+                    true
+                })
+                .map_err(damage)?;
+                Found::Ticks(ticks)
+            }
+            Kind::Checkpoint => {
+                let (checkpoint, previous) = Checkpoint::from_bytes(&content).map_err(damage)?;
+                walk.previous = previous;
+                Found::Checkpoint(place.head.last, Box::new(checkpoint))
+            }
+            Kind::End => Found::End(End::from_bytes(&content).map_err(damage)?),
+        }))
+    }
+
+    /// Where writing goes on after `walk` reached the end.
+    pub fn tail(&self, walk: Walk) -> Tail {
+        Tail {
+            bytes: self.bytes,
+            next_sequence: self.blocks.last().map_or(1, |block| block.head.sequence + 1),
+            last_tick: self.last_tick(),
+            previous: walk.previous,
+        }
+    }
+}
+
+/// A position in a journal.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    next: usize,
+    previous: Previous,
+}
+
+/// What a walk comes upon.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// A group of ticks, oldest first.
+    Ticks(Vec<TickRecord>),
+    /// The state after a tick.
+    Checkpoint(u32, Box<Checkpoint>),
+    /// The end of the battle.
+    End(End),
+}
+
+fn damaged(place: &Place, damage: Damage) -> JournalError {
+    let ticks = place.head.first..=place.head.last;
+    JournalError::Damaged { ticks, offset: place.offset, damage }
+}
+
+fn check_preamble(path: &Path, input: &mut impl Read) -> Result<(), JournalError> {
+    let mut preamble = [0; PREAMBLE_BYTES];
+    if input.read_exact(&mut preamble).is_err() || preamble[..MAGIC.len()] != MAGIC {
+        return Err(JournalError::NoJournal { path: path.to_owned() });
+    }
+    let version = u16::from_le_bytes([preamble[8], preamble[9]]);
+    if version != FORMAT_VERSION || preamble[10..] != [0; 2] {
+        let found = format!("journal format {version}");
+        return Err(JournalError::Version { found, known: format!("format {FORMAT_VERSION}") });
+    }
+    Ok(())
+}
+
+struct Scan {
+    /// Everything before is whole.
+    offset: u64,
+    file_bytes: u64,
+    next_sequence: u32,
+    last_tick: u32,
+    stored: Vec<u8>,
+    blocks: Vec<Place>,
+}
+
+impl Scan {
+    /// Reads whole blocks until the file ends or one is not whole.
+    fn run(&mut self, input: &mut impl Read) -> Result<(), Damage> {
+        while self.offset < self.file_bytes {
+            let mut head_bytes = [0; BLOCK_HEAD_BYTES];
+            input.read_exact(&mut head_bytes).map_err(|_| Damage("it ends early"))?;
+            let head = Head::parse(&head_bytes)?;
+            let end = self.offset + (BLOCK_HEAD_BYTES as u64) + u64::from(head.stored_bytes);
+            // Nothing is allocated for bytes that are not there.
+            if end > self.file_bytes {
+                return Err(Damage("it ends early"));
+            }
+            self.stored.resize(head.stored_bytes as usize, 0);
+            input.read_exact(&mut self.stored).map_err(|_| Damage("it ends early"))?;
+            head.check(&head_bytes, &self.stored)?;
+            self.check_order(&head)?;
+            self.blocks.push(Place { head, offset: self.offset });
+            self.offset = end;
+            self.next_sequence += 1;
+            self.last_tick = head.last;
+        }
+        Ok(())
+    }
+
+    fn check_order(&self, head: &Head) -> Result<(), Damage> {
+        let has_ended = self.blocks.last().is_some_and(|block| block.head.kind == Kind::End);
+        let follows = match head.kind {
+            Kind::Header => self.blocks.is_empty(),
+            Kind::Ticks => head.first == self.last_tick + 1,
+            Kind::Checkpoint | Kind::End => {
+                head.first == self.last_tick && head.last == self.last_tick
+            }
+        };
+        if head.sequence == self.next_sequence && follows && !has_ended {
+            Ok(())
+        } else {
+            Err(Damage("blocks are missing, doubled or out of order"))
+        }
+    }
+}
+
+/// The first whole block in `rest` with at least this sequence number.
+fn find_block(rest: &[u8], sequence_min: u32) -> Option<Head> {
+    // A file full of lies could ask for a checksum of everything at every byte.
+    let mut patience = rest.len() * 4 + (1 << 20);
+    let mut at = 0;
+    while let Some(found) = rest[at..].windows(MARKER.len()).position(|four| four == MARKER) {
+        at += found;
+        let Some((head_bytes, behind)) = rest[at..].split_first_chunk() else { return None };
+        if let Ok(head) = Head::parse(head_bytes)
+            && head.sequence >= sequence_min
+            && let Some(stored) = behind.get(..head.stored_bytes as usize)
+        {
+            patience = patience.checked_sub(stored.len())?;
+            if head.check(head_bytes, stored).is_ok() {
+                return Some(head);
+            }
+        }
+        at += 1;
+    }
+    None
+}

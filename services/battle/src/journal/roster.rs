@@ -1,0 +1,154 @@
+//! What a battle server knows of its players beyond the simulation, and must not forget: their
+//! names, and the tickets that were used.
+
+use std::collections::BTreeMap;
+
+use sortie_sim::event::Event;
+use sortie_sim::id::PlayerSlot;
+use sortie_wire::limits::NAME_BYTES_MAX;
+
+use super::bytes::{Parts, put_blob, put_varint};
+use super::error::Damage;
+
+/// A ticket that let a player in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The player's place.
+    pub slot: PlayerSlot,
+    /// The ticket; it is good for nothing any more.
+    pub ticket_id: u128,
+    /// When it would have expired anyway, milliseconds since 1970.
+    pub expires_at_ms: u64,
+    /// The name that others see.
+    pub name: String,
+}
+
+impl Admitted {
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.slot.0.to_le_bytes());
+        out.extend_from_slice(&self.ticket_id.to_le_bytes());
+        out.extend_from_slice(&self.expires_at_ms.to_le_bytes());
+        put_blob(out, self.name.as_bytes());
+    }
+
+    pub(super) fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
+        Ok(Self {
+            slot: PlayerSlot(parts.u16()?),
+            ticket_id: parts.u128()?,
+            expires_at_ms: parts.u64()?,
+            name: take_name(parts)?,
+        })
+    }
+}
+
+fn take_name(parts: &mut Parts<'_>) -> Result<String, Damage> {
+    let name = parts.text()?;
+    if name.len() > NAME_BYTES_MAX {
+        return Err(Damage("a name is too long"));
+    }
+    Ok(name.to_owned())
+}
+
+/// What happened since the battle began, for its report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Shots fired.
+    pub shots: u64,
+    /// Wounds dealt to others.
+    pub hits: u64,
+    /// Soldiers downed by an enemy.
+    pub kills: u64,
+    /// Points that got a new owner.
+    pub captures: u64,
+    /// Regions that were split.
+    pub splits: u64,
+    /// Pairs of regions that were merged.
+    pub merges: u64,
+    /// Most regions at a time.
+    pub regions_max: u64,
+    /// Players that joined.
+    pub joins: u64,
+}
+
+impl Totals {
+    /// Counts one event.
+    pub fn count(&mut self, event: &Event) {
+        match event {
+            Event::Shot { .. } => self.shots += 1,
+            Event::Hit { shooter, victim, .. } if shooter != victim => self.hits += 1,
+            Event::Downed { victim, killer: Some(killer), .. } if killer != victim => {
+                self.kills += 1;
+            }
+            Event::PointOwner { owner: Some(_), .. } => self.captures += 1,
+            Event::Joined { .. } => self.joins += 1,
+            _ => {}
+        }
+    }
+
+    fn all(&mut self) -> [&mut u64; 8] {
+        [
+            &mut self.shots,
+            &mut self.hits,
+            &mut self.kills,
+            &mut self.captures,
+            &mut self.splits,
+            &mut self.merges,
+            &mut self.regions_max,
+            &mut self.joins,
+        ]
+    }
+}
+
+/// The players beyond the simulation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// Names; index = slot.
+    pub names: Vec<String>,
+    /// Tickets used and not yet expired, with their expiry in milliseconds since 1970.
+    pub used_tickets: BTreeMap<u128, u64>,
+    /// What happened so far.
+    pub totals: Totals,
+}
+
+impl Roster {
+    /// Notes an admission.
+    pub fn admit(&mut self, admitted: &Admitted) {
+        let slot = usize::from(admitted.slot.0);
+        if self.names.len() <= slot {
+            self.names.resize(slot + 1, String::new());
+        }
+        self.names[slot].clone_from(&admitted.name);
+        self.used_tickets.insert(admitted.ticket_id, admitted.expires_at_ms);
+    }
+
+    /// The name of a player; empty for nobody.
+    pub fn name(&self, slot: PlayerSlot) -> &str {
+        self.names.get(usize::from(slot.0)).map_or("", String::as_str)
+    }
+
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.names.len() as u32);
+        self.names.iter().for_each(|name| put_blob(out, name.as_bytes()));
+        put_varint(out, self.used_tickets.len() as u32);
+        for (id, expires_at_ms) in &self.used_tickets {
+            out.extend_from_slice(&id.to_le_bytes());
+            out.extend_from_slice(&expires_at_ms.to_le_bytes());
+        }
+        let mut totals = self.totals;
+        totals.all().iter().for_each(|total| out.extend_from_slice(&total.to_le_bytes()));
+    }
+
+    pub(super) fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
+        let mut roster = Self::default();
+        for _ in 0..parts.varint()? {
+            roster.names.push(take_name(parts)?);
+        }
+        for _ in 0..parts.varint()? {
+            roster.used_tickets.insert(parts.u128()?, parts.u64()?);
+        }
+        for total in roster.totals.all() {
+            *total = parts.u64()?;
+        }
+        Ok(roster)
+    }
+}
