@@ -36,7 +36,10 @@ pub struct Fields(Arc<Mutex<BTreeMap<String, Arc<Field>>>>);
 
 impl Fields {
     /// The field of a map document.
-    fn of(&self, document: &str) -> Result<Arc<Field>, UnusableRules> {
+    ///
+    /// # Errors
+    /// The document is no map.
+    pub fn of(&self, document: &str) -> Result<Arc<Field>, UnusableRules> {
         // Nobody panics while holding it.
         let mut fields = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(field) = fields.get(document) {

@@ -1,0 +1,90 @@
+//! Eight clients in a battle over bad networks: everybody plays, prediction holds, nobody is lost.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Net, bad_link};
+use sortie_client::{Corrections, Event, State};
+use sortie_link_sim::LinkConfig;
+use sortie_sim::config::{Mode, SimConfig};
+
+fn walk() -> SimConfig {
+    SimConfig { mode: Mode::Walk, ..SimConfig::default() }
+}
+
+fn net(link: LinkConfig, rebind_every: Option<Duration>) -> Net {
+    let mut net = Net::new(walk(), 120.0, link, rebind_every);
+    (1..=8).for_each(|key| net.join(key));
+    net
+}
+
+fn corrections(net: &Net) -> Corrections {
+    let mut sum = Corrections::default();
+    net.seats.iter().for_each(|seat| sum.merge(seat.client.corrections()));
+    sum
+}
+
+#[test]
+fn on_a_perfect_wire_prediction_is_exact() {
+    let mut net = net(LinkConfig::default(), None);
+    net.run(Duration::from_secs(10));
+    net.assert_all_playing();
+    let corrections = corrections(&net);
+    println!("{corrections:?}");
+    assert!(corrections.count() > 8 * 500);
+    assert!(corrections.quantile_m(0.99) <= 0.02);
+}
+
+#[test]
+fn under_loss_delay_and_jitter_prediction_holds() {
+    let mut net = net(bad_link(), None);
+    net.run(Duration::from_secs(30));
+    net.assert_all_playing();
+    let corrections = corrections(&net);
+    println!("{corrections:?}");
+    for seat in &net.seats {
+        let stats = seat.client.stats();
+        println!("{stats:?}");
+        assert_eq!(stats.resumes, 0);
+    }
+    assert!(corrections.count() > 8 * 1_200);
+    assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
+}
+
+#[test]
+fn address_changes_and_blackouts_lose_nobody() {
+    let mut net = net(bad_link(), Some(Duration::from_secs(7)));
+    net.run(Duration::from_secs(10));
+    let slots: Vec<u16> = net.seats.iter().map(|seat| seat.client.view().slot).collect();
+    net.seats[2].muted = true;
+    net.run(Duration::from_secs(5));
+    assert_eq!(net.seats[2].client.state(), State::Resuming);
+    net.seats[2].muted = false;
+    let now = net.now;
+    net.seats[5].client.reconnect(now);
+    net.run(Duration::from_secs(10));
+    net.assert_all_playing();
+    let slots_after: Vec<u16> = net.seats.iter().map(|seat| seat.client.view().slot).collect();
+    assert_eq!(slots, slots_after, "the same soldiers");
+    assert!(net.seats[2].client.stats().resumes == 1);
+    assert!(net.seats[5].client.stats().resumes == 1);
+    assert!(net.seats.iter().all(|seat| seat.nat.rebinds() >= 3));
+    let corrections = corrections(&net);
+    println!("{corrections:?}");
+    assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
+}
+
+#[test]
+fn the_newer_connection_of_a_player_replaces_the_older() {
+    let mut net = net(LinkConfig::default(), None);
+    net.run(Duration::from_secs(2));
+    net.join(3);
+    net.run(Duration::from_secs(2));
+    let older = net.seats[2].client.state();
+    assert!(matches!(older, State::Closed { code: Some(10), .. }), "{older:?}");
+    assert_eq!(net.seats[8].client.state(), State::Playing);
+    assert_eq!(net.seats[8].client.view().slot, net.seats[2].client.view().slot);
+    assert!(net.seats[2].events.contains(&Event::Closed));
+    assert_eq!(net.host.replaced, 1);
+}

@@ -1,0 +1,284 @@
+//! A battle server without sockets, files or threads: what the real one composes, in a page.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Instant};
+
+use bytes::BytesMut;
+use sortie_bridge::{
+    feed::Feed,
+    frame::publish,
+    input::{action, input_command},
+    lens::Lens,
+    noise::Noises,
+};
+use sortie_field::{Field, Map};
+use sortie_quic::{
+    Fingerprint, Identity, PeerId, Secrets, Server, ServerConfig, ServerEvent, ServerLane,
+};
+use sortie_session::{
+    history::FrameHistory,
+    peer::Peer,
+    server::{InputVerdict, ServerSession, SessionConfig},
+};
+use sortie_sim::{
+    Battle, BattleSetup,
+    command::{Action, Command, SpawnAt},
+    config::SimConfig,
+    id::{Class, EntityId, PlayerKey, PlayerSlot},
+    view::{Status, View},
+};
+use sortie_wire::{
+    close::CloseCode,
+    limits::{DATAGRAM_BYTES_MAX, PROTOCOL_VERSION},
+    message::{Blob, ClientMessage, Credential, LoadStep, ServerMessage, Text, Welcome},
+    resume::{ResumeClaims, ResumeKey},
+};
+
+pub struct Player {
+    pub session: ServerSession,
+    pub lens: Lens,
+    pub peer: Option<PeerId>,
+    pub key: u128,
+    /// Ticks in which the soldier was alive.
+    pub alive_ticks: u32,
+}
+
+pub struct Host {
+    pub fingerprint: Fingerprint,
+    pub battle: Battle,
+    pub players: Vec<Player>,
+    pub incarnation: u64,
+    pub replaced: u32,
+    pub peers_lost: u32,
+    quic: Server,
+    history: FrameHistory,
+    noises: Noises,
+    feed: Feed,
+    slots: BTreeMap<PeerId, usize>,
+    pending: Vec<Command>,
+    tokens: ResumeKey,
+    config: SimConfig,
+}
+
+impl Host {
+    pub fn new(config: SimConfig, size_m: f32, seed: u64, now: Instant) -> Self {
+        let identity = Identity::ephemeral().unwrap();
+        let fingerprint = identity.fingerprint();
+        let mut quic = ServerConfig::new(identity, Secrets::ephemeral());
+        quic.rng_seed = Some([9; 32]);
+        let field = Arc::new(Field::new(Map::plain(size_m)));
+        let setup = BattleSetup { config: config.clone(), field, seed, threads: 1 };
+        Self {
+            fingerprint,
+            battle: Battle::new(setup),
+            players: Vec::new(),
+            incarnation: 1,
+            replaced: 0,
+            peers_lost: 0,
+            quic: Server::new(quic, now).unwrap(),
+            history: FrameHistory::new(),
+            noises: Noises::default(),
+            feed: Feed::new(config.tick_hz),
+            slots: BTreeMap::new(),
+            pending: Vec::new(),
+            tokens: ResumeKey::new(&[5; 32]),
+            config,
+        }
+    }
+
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+        self.quic.handle_datagram(now, from, datagram);
+    }
+
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        self.quic.poll_transmit(now, out).map(|transmit| transmit.to)
+    }
+
+    /// One tick: what arrived, the step, what leaves.
+    pub fn tick(&mut self, now: Instant) {
+        self.quic.handle_timeouts(now);
+        while let Some(event) = self.quic.poll_event() {
+            self.handle_event(event);
+        }
+        self.step();
+        self.send_snapshots();
+        self.send_feed();
+    }
+
+    fn handle_event(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::Connected { .. } => {}
+            ServerEvent::Message { peer, message } => match ClientMessage::decode(&message) {
+                Ok(message) => self.handle_message(peer, message),
+                Err(error) => panic!("a client sent a broken message: {error}"),
+            },
+            ServerEvent::Datagram { peer, datagram } => {
+                let Some(&slot) = self.slots.get(&peer) else { return };
+                let tick = self.battle.tick().0;
+                let verdict = self.players[slot].session.handle_input_datagram(&datagram, tick);
+                assert!(matches!(verdict, InputVerdict::Taken | InputVerdict::Flooded));
+            }
+            ServerEvent::Closed { peer, .. } => {
+                self.peers_lost += 1;
+                if let Some(slot) = self.slots.remove(&peer)
+                    && self.players[slot].peer == Some(peer)
+                {
+                    self.players[slot].peer = None;
+                }
+            }
+        }
+    }
+
+    fn handle_message(&mut self, peer: PeerId, message: ClientMessage) {
+        let Some(&slot) = self.slots.get(&peer) else {
+            let ClientMessage::Hello(hello) = message else { panic!("no hello came first") };
+            assert_eq!(hello.version, PROTOCOL_VERSION);
+            self.admit(peer, &hello.credential);
+            return;
+        };
+        if let Some(action) = action(&message) {
+            self.pending.push(Command { player: PlayerSlot(slot as u16), action });
+        }
+    }
+
+    fn admit(&mut self, peer: PeerId, credential: &Credential) {
+        let tick = self.battle.tick().0;
+        let (slot, resumed) = match credential {
+            Credential::Ticket(ticket) => {
+                // Tests sign nothing: the ticket is the player's key.
+                let key = u128::from_le_bytes(ticket[..16].try_into().unwrap());
+                match self.players.iter().position(|player| player.key == key) {
+                    Some(slot) => (slot, true),
+                    None => (self.add_player(key, tick), false),
+                }
+            }
+            Credential::Resume(token) => match self.tokens.verify(token) {
+                Some(claims) => (usize::from(claims.slot), true),
+                None => {
+                    let code = CloseCode::ResumeUnknown;
+                    self.quic.close(peer, u32::from(code.number()), code.text());
+                    return;
+                }
+            },
+        };
+        if let Some(older) = self.players[slot].peer.replace(peer) {
+            let code = CloseCode::Replaced;
+            self.quic.close(older, u32::from(code.number()), code.text());
+            self.slots.remove(&older);
+            self.replaced += 1;
+        }
+        if resumed {
+            self.players[slot].session.resume(tick);
+        }
+        self.slots.insert(peer, slot);
+        let welcome = self.welcome(slot, tick, resumed);
+        self.quic.send_message(peer, &welcome.encode().unwrap()).unwrap();
+        for message in self.feed.everything(self.battle.view()) {
+            self.quic.send_message(peer, &message.encode().unwrap()).unwrap();
+        }
+    }
+
+    fn add_player(&mut self, key: u128, tick: u32) -> usize {
+        let slot = self.players.len();
+        let config = SessionConfig { bytes_per_s: 64 << 10, ..SessionConfig::default() };
+        self.players.push(Player {
+            session: ServerSession::new(config, tick),
+            lens: Lens::default(),
+            peer: None,
+            key,
+            alive_ticks: 0,
+        });
+        let player = PlayerSlot(slot as u16);
+        self.feed.set_person(player, &format!("player {slot}"), true);
+        let join = Action::Join { key: PlayerKey(key), team: None, class: Class::Assault };
+        self.pending.push(Command { player, action: join });
+        slot
+    }
+
+    fn welcome(&self, slot: usize, tick: u32, resumed: bool) -> ServerMessage {
+        let claims =
+            ResumeClaims { battle_id: 1, slot: slot as u16, player_key: self.players[slot].key };
+        let team = self.battle.view().soldiers.get(slot).map_or(0, |row| row.team as u8);
+        ServerMessage::Welcome(Box::new(Welcome {
+            version: PROTOCOL_VERSION,
+            battle_id: 1,
+            incarnation: self.incarnation,
+            slot: slot as u16,
+            team,
+            tick,
+            tick_hz: self.config.tick_hz,
+            snapshot_interval_ticks: 1,
+            grace_s: 30,
+            resumed,
+            load: LoadStep::Normal,
+            resume_token: Blob::new(self.tokens.issue(&claims).to_vec()).unwrap(),
+            map: Text::new(self.battle.field().map().document()).unwrap(),
+            rules: Text::new(self.config.to_toml()).unwrap(),
+        }))
+    }
+
+    fn step(&mut self) {
+        let tick = self.battle.tick().0 + 1;
+        let mut commands = std::mem::take(&mut self.pending);
+        for (slot, player) in self.players.iter_mut().enumerate() {
+            let slot = PlayerSlot(slot as u16);
+            if let Some(peer) = player.peer {
+                player.session.note_path(&ServerLane { server: &mut self.quic, peer });
+            }
+            let taken = player.session.take_input(tick);
+            commands.push(input_command(slot, &taken.command));
+            let row = self.battle.view().soldiers.get(usize::from(slot.0));
+            if row.is_some_and(|row| row.status == Status::Waiting && row.spawns_at.is_none()) {
+                let spawn = Action::Spawn { at: SpawnAt::Base, class: Class::Assault };
+                commands.push(Command { player: slot, action: spawn });
+            }
+        }
+        commands.sort_by_key(|command| command.player);
+        self.battle.step(&commands);
+        let view = self.battle.view();
+        for row in view.soldiers.iter().filter(|row| row.status == Status::Alive) {
+            self.players[usize::from(row.slot.0)].alive_ticks += 1;
+        }
+        publish(view, &mut self.history);
+        self.noises.gather(&self.battle.output().events, self.config.interest.hearing_m);
+        self.feed.note_tick(self.battle.output(), view);
+    }
+
+    fn send_snapshots(&mut self) {
+        let view = self.battle.view();
+        for (slot, player) in self.players.iter_mut().enumerate() {
+            let Some(peer) = player.peer else { continue };
+            let slot = PlayerSlot(slot as u16);
+            let seen = seen_by(view, slot);
+            player.lens.look(view, slot, &seen, &self.noises, self.config.tick_hz);
+            let mut lane = ServerLane { server: &mut self.quic, peer };
+            let mut out = [0; DATAGRAM_BYTES_MAX];
+            let room = lane.max_datagram().min(out.len());
+            let source = player.lens.source(&self.history, LoadStep::Normal);
+            let bytes = player.session.encode_snapshot(&source, &mut out[..room]);
+            if bytes > 0 {
+                // A lane without room loses the snapshot; the next one replaces it.
+                let _ = lane.send_datagram(&out[..bytes]);
+            }
+        }
+    }
+
+    fn send_feed(&mut self) {
+        for message in self.feed.take() {
+            let bytes = message.encode().unwrap();
+            for peer in self.players.iter().filter_map(|player| player.peer) {
+                let _ = self.quic.send_message(peer, &bytes);
+            }
+        }
+    }
+}
+
+/// Everyone in the field within 60 m.
+fn seen_by(view: &View, slot: PlayerSlot) -> Vec<EntityId> {
+    let Some(own) = view.soldiers.get(usize::from(slot.0)) else { return Vec::new() };
+    let near = |pos: sortie_field::Vec3| pos.distance(own.body.pos) < 60.0;
+    let soldiers = view.soldiers.iter().filter(|row| {
+        matches!(row.status, Status::Alive | Status::Down) && row.slot != slot && near(row.body.pos)
+    });
+    let props = view.props.iter().filter(|row| near(row.pos)).map(|row| row.id);
+    soldiers.map(|row| EntityId::from(row.slot)).chain(props).collect()
+}

@@ -1,0 +1,166 @@
+//! A whole battle in memory: QUIC server, sessions, bridge and simulation on one side, clients on
+//! the other, simulated links and NATs between them, one fake clock.
+
+pub mod host;
+pub mod walker;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use host::Host;
+use sortie_bridge::predict::{Fields, Predictor};
+use sortie_client::{ClientConfig, Event, GameClient, State};
+use sortie_link_sim::{Link, LinkConfig, Nat, Probability};
+use sortie_sim::config::SimConfig;
+use walker::Walker;
+
+pub const HZ: u32 = 60;
+const STEP: Duration = Duration::from_millis(2);
+
+pub fn server_address() -> SocketAddr {
+    "10.0.0.1:4000".parse().unwrap()
+}
+
+/// The seed of this run: `SIM_SEED`, or a fixed one; printed so that a failure can be repeated.
+pub fn seed() -> u64 {
+    let seed = std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(11);
+    println!("SIM_SEED={seed}");
+    seed
+}
+
+/// 5 % loss, 100 ms and up to 40 more, which is 100 ± 20 around 120.
+pub fn bad_link() -> LinkConfig {
+    LinkConfig::lossy(Duration::from_millis(80), Duration::from_millis(40), Probability::percent(5))
+}
+
+/// One client with its path to the server.
+pub struct Seat {
+    pub client: GameClient<Predictor>,
+    pub walker: Walker,
+    pub nat: Nat,
+    pub up: Link<(SocketAddr, Vec<u8>)>,
+    pub down: Link<(SocketAddr, Vec<u8>)>,
+    pub muted: bool,
+    pub events: Vec<Event>,
+}
+
+pub struct Net {
+    pub now: Instant,
+    pub host: Host,
+    pub seats: Vec<Seat>,
+    pub seed: u64,
+    link: LinkConfig,
+    rebind_every: Option<Duration>,
+    fields: Fields,
+    next_tick_at: Instant,
+    scratch: Vec<u8>,
+}
+
+impl Net {
+    pub fn new(
+        config: SimConfig,
+        size_m: f32,
+        link: LinkConfig,
+        rebind_every: Option<Duration>,
+    ) -> Self {
+        let now = Instant::now();
+        let seed = seed();
+        Self {
+            now,
+            host: Host::new(config, size_m, seed, now),
+            seats: Vec::new(),
+            seed,
+            link,
+            rebind_every,
+            fields: Fields::default(),
+            next_tick_at: now,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// A client of the player with this key joins.
+    pub fn join(&mut self, player_key: u128) {
+        let index = self.seats.len() as u16;
+        let mut quic = sortie_quic::ClientConfig::new(server_address(), self.host.fingerprint);
+        quic.rng_seed = Some([index as u8; 32]);
+        let ticket = player_key.to_le_bytes().to_vec();
+        let predictor = Predictor::new(self.fields.clone());
+        let client = GameClient::new(ClientConfig::new(quic, ticket), predictor, self.now).unwrap();
+        let inside = SocketAddr::from(([192, 168, 0, 2], 5_000));
+        let outside = SocketAddr::from(([198, 51, 100, index as u8], 20_000));
+        let link_seed = self.seed ^ u64::from(index) << 16;
+        self.seats.push(Seat {
+            client,
+            walker: Walker::new(self.seed ^ u64::from(index) << 32),
+            nat: Nat::new(inside, outside, self.rebind_every, self.now),
+            up: Link::new(self.link, link_seed),
+            down: Link::new(self.link, link_seed ^ 1),
+            muted: false,
+            events: Vec::new(),
+        });
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += STEP;
+            for index in 0..self.seats.len() {
+                self.run_seat(index);
+            }
+            if self.now >= self.next_tick_at {
+                self.next_tick_at += Duration::from_secs(1) / HZ;
+                self.host.tick(self.now);
+            }
+            self.deliver_from_host();
+        }
+    }
+
+    fn run_seat(&mut self, index: usize) {
+        let now = self.now;
+        let seat = &mut self.seats[index];
+        while let Some((to, datagram)) = seat.down.poll(now) {
+            if seat.nat.inbound(to).is_some() && !seat.muted {
+                seat.client.handle_datagram(now, server_address(), BytesMut::from(&datagram[..]));
+            }
+        }
+        if seat.client.next_wake() <= now {
+            seat.client.handle_timeouts(now);
+            while seat.client.next_tick_at() <= now {
+                let wish = seat.walker.wish(seat.client.view());
+                seat.client.tick(seat.client.next_tick_at(), &wish);
+            }
+        }
+        while seat.client.poll_transmit(now, &mut self.scratch).is_some() {
+            let from = seat.nat.outbound(now);
+            if !seat.muted {
+                seat.up.push(now, (from, self.scratch.clone()), self.scratch.len());
+            }
+        }
+        while let Some(event) = seat.client.poll_event() {
+            seat.events.push(event);
+        }
+        while let Some((from, datagram)) = seat.up.poll(now) {
+            self.host.handle_datagram(now, from, BytesMut::from(&datagram[..]));
+        }
+    }
+
+    fn deliver_from_host(&mut self) {
+        while let Some(to) = self.host.poll_transmit(self.now, &mut self.scratch) {
+            // The last part of the outside address is the seat's number, whatever the port.
+            let std::net::IpAddr::V4(ip) = to.ip() else { continue };
+            let seat = self.seats.get_mut(usize::from(ip.octets()[3]));
+            if let Some(seat) = seat {
+                seat.down.push(self.now, (to, self.scratch.clone()), self.scratch.len());
+            }
+        }
+    }
+
+    pub fn assert_all_playing(&self) {
+        for (index, seat) in self.seats.iter().enumerate() {
+            assert_eq!(seat.client.state(), State::Playing, "client {index}");
+        }
+    }
+}
