@@ -1,19 +1,20 @@
 //! Messages on the ordered stream, coded by bincode 2: standard configuration, little-endian,
 //! variable-length integers.
 //!
+//! On the stream each message stands behind its length, two bytes, big-endian; taking a stream
+//! apart is the lane's business, which knows nothing of what is inside.
+//!
 //! bincode stays behind this module: nothing else in the workspace names it. Every length is
 //! checked before anything is allocated, and a message must be the one encoding of its value.
 
 mod bounded;
 mod client;
-mod frame;
 mod server;
 
 use bincode::{Decode, Encode, enc::write::Writer, error::EncodeError};
 
 pub use bounded::{Blob, List, Text};
 pub use client::{ClientMessage, Credential, Hello, SpawnAt};
-pub use frame::{FrameReader, write_frame};
 pub use server::{
     FeedEntry, LoadStep, PlayerEntry, PointState, RoundState, ScoreEntry, ServerMessage, Welcome,
 };
