@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod golden;
+mod interest;
 mod regions;
 mod support;
 mod threads;

@@ -1,0 +1,92 @@
+//! What a player may know: the set of entities that a client may be told about, per player.
+//!
+//! Rules, before any mechanism. The own team within `mates_m` and the own squad anywhere are
+//! known. An enemy is known while it is spotted, or when it was in line of sight from the eye in
+//! this tick or one of the `grace_ticks` before; "in sight" includes a margin beside and above
+//! the body, so that whoever peeks around a corner is there in time. Smoke blocks sight. Nothing
+//! beyond `view_m` is known, except the squad. Whoever waits to spawn has no eyes.
+//!
+//! The set is a pure function of the views it was shown and the field; it is no state of the
+//! battle, so any number of servers, bots and tests may keep their own. [`oracle`] says the same
+//! by brute force, for tests.
+//!
+//! Lines of sight cost most, so they are spread over ticks: what is in sight is looked at again
+//! when its grace ends, what is not every [`FAR_TICKS`] or [`NEAR_TICKS`], at staggered ticks.
+
+mod heard;
+mod observer;
+pub mod oracle;
+mod scene;
+mod sight;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use sortie_field::Field;
+
+pub use heard::{Sound, heard};
+pub use sight::{SmokeCloud, in_sight};
+
+use crate::config::InterestRules;
+use crate::id::{EntityId, PlayerSlot};
+use crate::view::View;
+use observer::Observer;
+use scene::Scene;
+
+/// An enemy out of sight and nearer than [`NEAR_M`] is looked for every so many ticks.
+pub const NEAR_TICKS: u32 = 4;
+
+/// An enemy out of sight and farther away is looked for every so many ticks.
+pub const FAR_TICKS: u32 = 6;
+
+/// What counts as near, metres.
+pub const NEAR_M: f32 = 80.0;
+
+/// Who is near enough to be looked for at all is found out every so many ticks.
+const GATHER_TICKS: u32 = 6;
+
+/// Observers that one thread takes at a time.
+const GRAIN: usize = 8;
+
+/// Who knows of whom, kept up to date tick by tick.
+#[derive(Debug)]
+pub struct Visibility {
+    rules: InterestRules,
+    scene: Scene,
+    observers: Vec<Observer>,
+}
+
+impl Visibility {
+    /// Nobody knows of anybody yet.
+    pub fn new(rules: InterestRules) -> Self {
+        Self { rules, scene: Scene::default(), observers: Vec::new() }
+    }
+
+    /// Takes up the next tick. Views come in the order of their ticks; leaving ticks out is
+    /// allowed and makes sight coarser. With a `pool` observers are shared out over its threads;
+    /// the result is the same.
+    pub fn update(&mut self, view: &View, field: &Field, pool: Option<&ThreadPool>) {
+        self.scene.build(view, field);
+        self.observers.resize_with(view.soldiers.len(), Observer::default);
+        let Self { rules, scene, observers } = self;
+        let look = |(slot, observer): (usize, &mut Observer)| {
+            observer.look(PlayerSlot(slot as u16), scene, view, field, rules);
+        };
+        match pool {
+            Some(pool) if observers.len() > GRAIN => pool.install(|| {
+                observers.par_iter_mut().enumerate().with_min_len(GRAIN).for_each(look);
+            }),
+            _ => observers.iter_mut().enumerate().for_each(look),
+        }
+    }
+
+    /// Everything that `observer` may be told about, without itself, ids ascending. Empty for a
+    /// slot that nobody has.
+    pub fn visible(&self, observer: PlayerSlot) -> &[EntityId] {
+        self.observers.get(usize::from(observer.0)).map_or(&[], Observer::visible)
+    }
+
+    /// Lines of sight that were looked along in the last update: the work it took.
+    pub fn rays(&self) -> u64 {
+        self.observers.iter().map(|observer| u64::from(observer.rays())).sum()
+    }
+}
