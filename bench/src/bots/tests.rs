@@ -271,3 +271,21 @@ fn empty_weapons_are_reloaded_or_put_away() {
     let drawn = (0..20).find(|_| stage.step().weapon_slot == 1);
     assert!(drawn.is_some(), "nothing left for the rifle");
 }
+
+#[test]
+fn buttons_are_those_of_an_input_command() {
+    use sortie_sim::command::Buttons;
+    let pairs = [
+        (buttons::FIRE, Buttons::FIRE),
+        (buttons::AIM, Buttons::AIM),
+        (buttons::JUMP, Buttons::JUMP),
+        (buttons::CROUCH, Buttons::CROUCH),
+        (buttons::SPRINT, Buttons::SPRINT),
+        (buttons::RELOAD, Buttons::RELOAD),
+        (buttons::USE, Buttons::USE),
+        (buttons::THROW, Buttons::THROW),
+    ];
+    for (ours, theirs) in pairs {
+        assert_eq!(ours, theirs.0);
+    }
+}

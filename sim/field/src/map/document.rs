@@ -12,7 +12,7 @@ pub mod limits {
     /// Longest text, bytes. The server sends it to every client in one message.
     pub const DOCUMENT_BYTES_MAX: usize = 60 * 1024;
     /// Side of a map, metres. Positions on the wire end at 4,095 m.
-    pub const SIZE_M: RangeInclusive<f32> = 16.0..=4_000.0;
+    pub const SIZE_M: RangeInclusive<f32> = 16.0..=4_095.0;
     /// Ground height, metres either way.
     pub const HEIGHT_M_MAX: f32 = 250.0;
     /// Extent of one obstacle along each axis, metres.
