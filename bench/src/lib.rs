@@ -11,5 +11,6 @@ pub mod measure;
 pub mod minds;
 pub mod samples;
 pub mod scenario;
+pub mod swarm;
 pub mod ticket;
 pub mod walker;

@@ -9,6 +9,7 @@ use sortie_sim::view::View;
 
 use super::SimRunConfig;
 use crate::minds::{Said, SimMind, Surroundings};
+use crate::scenario::Scenario;
 
 /// Players that a thread decides for at a time.
 const GRAIN: usize = 32;
@@ -23,6 +24,8 @@ pub struct Crowd {
     commands: Vec<Command>,
     pool: Option<ThreadPool>,
     joined: usize,
+    scenario: Scenario,
+    tick_hz: u32,
 }
 
 struct Player {
@@ -45,6 +48,8 @@ impl Crowd {
             commands: Vec::with_capacity(2 * config.players),
             pool,
             joined: 0,
+            scenario: config.scenario,
+            tick_hz: config.tick_hz,
         }
     }
 
@@ -53,7 +58,7 @@ impl Crowd {
     pub fn decide(&mut self, view: &View, field: &Field) -> &[Command] {
         self.commands.clear();
         let Self { players, surroundings, pool, .. } = self;
-        surroundings.update(view);
+        surroundings.update(view, field, self.scenario, self.tick_hz);
         let think = |(slot, player): (usize, &mut Player)| {
             player.said = match view.soldiers.get(slot) {
                 Some(own) => player.mind.decide(own, view, field, surroundings),

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 pub use report::{SwarmReport, TickCpu};
 pub use server::{Ended, ServerProcess, Target};
 
+use sortie_bridge::predict::Fields;
 use sortie_client::Corrections;
 
 use crate::samples::{P50P99Max, Samples, rounded};
@@ -187,14 +188,16 @@ fn drive(
     let end = started + config.duration;
     let threads = config.threads.clamp(1, config.bots.max(1));
     let abandon = AtomicBool::new(false);
+    let fields = Fields::default();
     thread::scope(|scope| {
         let (sender, receiver) = channel();
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
-                let (sender, abandon) = (sender.clone(), &abandon);
+                let (sender, fields, abandon) = (sender.clone(), fields.clone(), &abandon);
                 scope.spawn(move || {
                     let numbers = (0..config.bots).filter(|number| number % threads == thread);
-                    let seats = numbers.map(|number| Seat::new(config, target, number, started));
+                    let seats =
+                        numbers.map(|number| Seat::new(config, target, number, started, &fields));
                     let worker = Worker::new(thread, seats.collect::<Result<_, _>>()?)?;
                     let stopped = || stop.load(Relaxed) || abandon.load(Relaxed);
                     worker.run(end, &stopped, &sender)
@@ -227,8 +230,8 @@ fn arguments(config: &SwarmConfig, own: &OwnServer) -> Result<Vec<String>, Swarm
     // Room for a few guests beside the bots.
     let rules = config.scenario.rules(config.bots + 8, own.tick_hz);
     let rules_path = own.data_dir.join("swarm-rules.toml");
-    let written = fs::create_dir_all(&own.data_dir)
-        .and_then(|()| fs::write(&rules_path, rules.to_toml()));
+    let written =
+        fs::create_dir_all(&own.data_dir).and_then(|()| fs::write(&rules_path, rules.to_toml()));
     written.map_err(|error| SwarmError::DataDir(own.data_dir.clone(), error))?;
     let map = own.map.clone().unwrap_or_else(|| config.scenario.map_for(config.bots));
     let valued = [

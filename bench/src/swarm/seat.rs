@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
-use sortie_bridge::Predictor;
+use sortie_bridge::predict::{Fields, Predictor};
 use sortie_client::{ClientConfig, Corrections, Event, GameClient, State};
 use sortie_quic::Fingerprint;
 
@@ -36,6 +36,7 @@ pub struct Seat {
     path: Option<Path>,
     rebind: Option<(Duration, Instant)>,
     mind: NetMind,
+    fields: Fields,
     wake: Instant,
     out: Vec<u8>,
     seen: Seen,
@@ -92,8 +93,6 @@ pub struct SeatReport {
     pub connected: bool,
     /// It still has it.
     pub playing: bool,
-    /// Its player slot.
-    pub slot: u16,
     /// Times it came back.
     pub resumes: u64,
     /// Ticks of the first and the newest snapshot.
@@ -119,6 +118,7 @@ impl Seat {
         target: &Target,
         number: usize,
         started: Instant,
+        fields: &Fields,
     ) -> io::Result<Self> {
         let arrival = started + Duration::from_secs(1) * number as u32 / ARRIVALS_PER_S;
         let seed = config.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number as u64);
@@ -135,7 +135,8 @@ impl Seat {
             socket: open(target.addr)?,
             path: (!config.link.is_plain()).then(|| Path::new(&config.link, seed)),
             rebind,
-            mind: NetMind::new(config.scenario, config.seed, number),
+            mind: NetMind::new(config.scenario, config.seed, fields.clone()),
+            fields: fields.clone(),
             wake: arrival,
             out: Vec::with_capacity(2_048),
             seen: Seen::default(),
@@ -228,7 +229,9 @@ impl Seat {
         let (playing, stats) = (self.is_playing(), client.stats());
         SeatStatus {
             playing: usize::from(playing),
-            lost: usize::from(self.seen.connected && matches!(client.state(), State::Closed { .. })),
+            lost: usize::from(
+                self.seen.connected && matches!(client.state(), State::Closed { .. }),
+            ),
             tick: client.view().snapshot_tick,
             rtt_ms_sum: if playing { stats.rtt.as_secs_f64() * 1e3 } else { 0.0 },
             snapshots: stats.session.snapshots,
@@ -247,7 +250,6 @@ impl Seat {
             number: self.number,
             connected: self.seen.connected,
             playing: self.is_playing(),
-            slot: client.view().slot,
             resumes: stats.resumes,
             ticks: self.seen.first_tick.map(|first| (first, newest)),
             snapshots: stats.session.snapshots,
@@ -279,12 +281,11 @@ impl Seat {
         };
         let ticket = ticket::issue(&self.target.ticket_seed, &request);
         let ticket = ticket.map_err(|error| refuse(&error))?;
-        let quic = sortie_quic::ClientConfig::new(
-            self.target.addr,
-            Fingerprint(self.target.fingerprint),
-        );
+        let quic =
+            sortie_quic::ClientConfig::new(self.target.addr, Fingerprint(self.target.fingerprint));
         let config = ClientConfig::new(quic, ticket);
-        GameClient::new(config, Predictor::default(), now).map_err(|error| refuse(&error))
+        GameClient::new(config, Predictor::new(self.fields.clone()), now)
+            .map_err(|error| refuse(&error))
     }
 
     /// Hands on what the simulated network delivers by now, both ways.
