@@ -50,11 +50,11 @@ fn depth_in(obstacle: &Obstacle, body: &Body, rules: &MoveRules) -> f32 {
     if obstacle.shape == Shape::Ramp || obstacle.top() <= feet || obstacle.bottom() >= head {
         return 0.0;
     }
-    let (sin, cos) = (obstacle.yaw.radians().sin(), obstacle.yaw.radians().cos());
+    let (sin, cos) = libm::sincosf(obstacle.yaw.radians());
     let offset = body.pos - obstacle.center;
     let across = (offset.x * cos + offset.z * sin).abs() - obstacle.half.x;
     let along = (offset.x * sin - offset.z * cos).abs() - obstacle.half.z;
-    let outside = across.max(0.0).hypot(along.max(0.0)) + across.max(along).min(0.0);
+    let outside = libm::hypotf(across.max(0.0), along.max(0.0)) + across.max(along).min(0.0);
     (rules.radius_m - outside).max(0.0)
 }
 
@@ -114,9 +114,9 @@ proptest! {
                 let before = body;
                 fallen += usize::from(step_body(&mut body, &intent, &field, &rules, dt_s).is_some());
                 prop_assert!(body.pos.is_finite() && body.vel.is_finite(), "{body:?}");
-                let moved = (body.pos.x - before.pos.x).hypot(body.pos.z - before.pos.z);
+                let moved = libm::hypotf(body.pos.x - before.pos.x, body.pos.z - before.pos.z);
                 prop_assert!(moved <= 7.0 * dt_s + 2e-5, "{moved} m in {dt_s} s");
-                prop_assert!(body.vel.x.hypot(body.vel.z) <= 7.0 + 1e-4);
+                prop_assert!(libm::hypotf(body.vel.x, body.vel.z) <= 7.0 + 1e-4);
                 prop_assert!(body.pos.y >= field.ground_y(body.pos.x, body.pos.z) - 1e-3);
                 prop_assert!((0.399..=95.601).contains(&body.pos.x));
                 prop_assert!((0.399..=95.601).contains(&body.pos.z));
