@@ -73,7 +73,8 @@ fn main() {
                 costs[k].push(cost);
             }
             println!(
-                "{name}: {cost:.2} us a pair, {:.3} calls a pair, {:.2} inputs a snapshot, {:.2} % delivered{}",
+                "{name}: {cost:.2} us a pair, {:.3} calls a pair, {:.2} inputs a snapshot, \
+                 {:.2} % delivered{}",
                 measured.syscalls as f64 / measured.sent as f64,
                 ratio,
                 100.0 * received as f64 / measured.sent as f64,

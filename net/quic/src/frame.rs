@@ -69,6 +69,7 @@ pub(crate) fn write_frame(out: &mut BytesMut, message: &[u8]) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -94,7 +95,7 @@ mod tests {
     proptest! {
         #[test]
         fn messages_survive_any_cut(
-            messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..300), 0..20),
+            messages in vec(vec(any::<u8>(), 1..300), 0..20),
             piece in 1_usize..400,
         ) {
             let mut out = BytesMut::new();
@@ -108,7 +109,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_frames_or_an_error_and_memory_stays_bounded(
-            bytes in proptest::collection::vec(any::<u8>(), 0..2_000),
+            bytes in vec(any::<u8>(), 0..2_000),
             piece in 1_usize..400,
         ) {
             let mut reader = FrameReader::new(64);
