@@ -56,7 +56,7 @@ impl Feed {
     /// Takes up a tick.
     pub fn note_tick(&mut self, output: &TickOutput, view: &View) {
         self.note_events(&output.events, output.tick.0);
-        let second = output.tick.0 % self.tick_hz == 0;
+        let second = output.tick.0.is_multiple_of(self.tick_hz);
         let owners = |points: &[PointState]| -> Vec<Option<u8>> {
             points.iter().map(|point| point.owner).collect()
         };

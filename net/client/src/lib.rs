@@ -26,4 +26,4 @@ pub use game::GameClient;
 pub use remotes::{Pose, Remote, Remotes};
 pub use sortie_session::predict::{Neighbour, Predict, UnusableRules};
 pub use stats::ClientStats;
-pub use view::ClientView;
+pub use view::{ClientView, Mate};

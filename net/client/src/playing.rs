@@ -82,6 +82,7 @@ impl Playing {
         self.render.note_snapshot(tick, view.tick);
         view.snapshot_tick = tick;
         view.others.apply(&snapshot.entities, &received.since);
+        view.remember_mates();
         events.extend(snapshot.sounds.iter().map(|sound| Event::Sound(*sound)));
         events.extend(snapshot.hits.iter().map(|hit| Event::Hit(*hit)));
         gather_neighbours(view, &mut self.neighbours);

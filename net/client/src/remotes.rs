@@ -88,6 +88,8 @@ pub struct Remotes {
     known: Vec<Remote>,
     /// The list being built from the newest snapshot.
     next: Vec<Remote>,
+    /// Who went out of the set last time.
+    gone: Vec<Remote>,
 }
 
 impl Remotes {
@@ -95,9 +97,12 @@ impl Remotes {
     /// `since` tells of each the tick that its state is of.
     pub(crate) fn apply(&mut self, entities: &[(u32, EntityState)], since: &[u32]) {
         self.next.clear();
+        self.gone.clear();
         let mut known = self.known.drain(..).peekable();
         for ((id, state), &tick) in entities.iter().zip(since) {
-            while known.next_if(|remote| remote.id < *id).is_some() {}
+            while let Some(gone) = known.next_if(|remote| remote.id < *id) {
+                self.gone.push(gone);
+            }
             let remote = match known.next_if(|remote| remote.id == *id) {
                 Some(mut remote) => {
                     remote.note(tick, state);
@@ -107,8 +112,13 @@ impl Remotes {
             };
             self.next.push(remote);
         }
-        drop(known);
+        self.gone.extend(known);
         std::mem::swap(&mut self.known, &mut self.next);
+    }
+
+    /// Those that the last snapshot took out of the set.
+    pub(crate) fn gone(&self) -> &[Remote] {
+        &self.gone
     }
 
     /// All, in id order.

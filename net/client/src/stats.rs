@@ -21,8 +21,6 @@ pub struct ClientStats {
     pub attempts: u64,
     /// Times the clock had to jump.
     pub clock_jumps: u64,
-    /// Input ticks that the server says it had to do without.
-    pub late_inputs: u64,
     /// Longest time from losing the connection to the welcome that ended it.
     pub resume_max: Duration,
 }
@@ -36,5 +34,6 @@ pub(crate) fn sum(total: ClientCounters, session: ClientCounters) -> ClientCount
         stale: total.stale + session.stale,
         undecodable: total.undecodable + session.undecodable,
         inputs: total.inputs + session.inputs,
+        starved: total.starved + session.starved,
     }
 }

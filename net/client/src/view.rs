@@ -30,6 +30,8 @@ pub struct ClientView {
     pub own_shown_pos: [f32; 3],
     /// Everyone and everything else that this player knows of.
     pub others: Remotes,
+    /// Where far mates were when last told, about once a second, for the map; by slot.
+    pub mates: BTreeMap<u16, Mate>,
     /// How the round stood when last told.
     pub round: RoundState,
     /// Everyone in the battle, by slot.
@@ -44,7 +46,31 @@ pub struct ClientView {
     pub rules: String,
 }
 
+/// A mate who is neither near nor in sight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mate {
+    /// When it was told.
+    pub tick: u32,
+    /// The feet, metres: east, up, south.
+    pub pos: [f32; 3],
+}
+
 impl ClientView {
+    /// Keeps the last place of mates who went out of the set; forgets it when they are back in it,
+    /// or after three seconds without news: dead, or gone.
+    pub(crate) fn remember_mates(&mut self) {
+        let team = self.team;
+        let mates = |remote: &&Remote| remote.newest().is_soldier() && remote.newest().team == team;
+        for gone in self.others.gone().iter().filter(mates) {
+            let mate = Mate { tick: gone.newest_tick(), pos: gone.newest().position_m() };
+            self.mates.insert(gone.id() as u16, mate);
+        }
+        let oldest = self.snapshot_tick.saturating_sub(3 * u32::from(self.tick_hz));
+        let others = &self.others;
+        self.mates
+            .retain(|slot, mate| mate.tick >= oldest && others.get(u32::from(*slot)).is_none());
+    }
+
     /// Where an entity is shown now.
     pub fn pose(&self, other: &Remote) -> Pose {
         other.pose_at(self.view_tick, f32::from(self.tick_hz))

@@ -53,6 +53,17 @@ fn under_loss_delay_and_jitter_prediction_holds() {
 }
 
 #[test]
+fn in_a_crowd_neighbours_are_predicted_too() {
+    let mut net = Net::new(walk(), 8.0, bad_link(), None);
+    (1..=8).for_each(|key| net.join(key));
+    net.run(Duration::from_secs(30));
+    net.assert_all_playing();
+    let corrections = corrections(&net);
+    println!("{corrections:?}");
+    assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
+}
+
+#[test]
 fn address_changes_and_blackouts_lose_nobody() {
     let mut net = net(bad_link(), Some(Duration::from_secs(7)));
     net.run(Duration::from_secs(10));

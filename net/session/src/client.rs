@@ -29,6 +29,8 @@ pub struct ClientCounters {
     pub undecodable: u64,
     /// Input datagrams made.
     pub inputs: u64,
+    /// Snapshots that say that the server had to do without this client's input in their tick.
+    pub starved: u64,
 }
 
 /// What became of a snapshot datagram.
@@ -151,6 +153,7 @@ impl ClientSession {
             return SnapshotVerdict::Stale;
         }
         let header = &self.snapshots[slot].snapshot.header;
+        self.counters.starved += u64::from(header.input_tick < tick);
         self.clock.note_margin(now, header.input_margin, header.input_tick);
         SnapshotVerdict::Newest
     }

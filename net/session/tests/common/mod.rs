@@ -55,14 +55,14 @@ impl World {
             let chance = self.rng.below(1_000);
             let (x, z, yaw) = &mut self.places[slot];
             // A third stands still for a while.
-            if (slot + self.tick as usize / 200) % 3 != 0 {
+            if !(slot + self.tick as usize / 200).is_multiple_of(3) {
                 let (sin, cos) = (f32::from(*yaw) * std::f32::consts::TAU / 65_536.0).sin_cos();
                 *x = (*x + sin / 12.0).clamp(0.0, self.size_m);
                 *z = (*z - cos / 12.0).clamp(0.0, self.size_m);
                 *yaw = yaw.wrapping_add(chance as u16 * 2);
             }
             // Some are not in the field for a while.
-            if (slot as u32 + self.tick / 64) % 11 == 0 {
+            if (slot as u32 + self.tick / 64).is_multiple_of(11) {
                 continue;
             }
             let mut state = EntityState {
@@ -119,7 +119,6 @@ pub struct Player {
     pub client: ClientSession,
     pub up: Link<Vec<u8>>,
     pub down: Link<Vec<u8>>,
-    pub closed: bool,
     /// Nothing goes up (acks are lost), nothing goes down.
     pub mute_up: bool,
     pub mute_down: bool,
@@ -146,7 +145,6 @@ impl Player {
             client: ClientSession::new(now, HZ, tick, rtt),
             up: Link::new(link, seed ^ u64::from(slot) << 8),
             down: Link::new(link, seed ^ u64::from(slot) << 8 ^ 1),
-            closed: false,
             mute_up: false,
             mute_down: false,
             load: LoadStep::Normal,
