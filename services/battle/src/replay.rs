@@ -1,0 +1,232 @@
+//! Replays: what a closed journal, or one that was torn, can be asked.
+//!
+//! [`info`] reads, [`verify`] simulates the battle again and compares every hash and every
+//! checkpoint, [`seek`] shows a tick.
+
+use std::path::Path;
+
+use serde::Serialize;
+use sortie_sim::Battle;
+use sortie_sim::id::Tick;
+
+use crate::journal::{Found, JournalError, JournalReader, Kind, Roster};
+use crate::resume::{note_totals, restore};
+
+/// What a replay is.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplayInfo {
+    /// The battle, hexadecimal.
+    pub battle_id: String,
+    /// When it began, milliseconds since 1970.
+    pub created_ms: u64,
+    /// The map's name.
+    pub map: String,
+    /// Ticks a second.
+    pub tick_hz: u16,
+    /// The root of all chance.
+    pub seed: u64,
+    /// The simulation that stepped it.
+    pub simulation: String,
+    /// Its last tick.
+    pub ticks: u32,
+    /// Seconds of battle.
+    pub seconds: f64,
+    /// Whether the battle ended in order; a torn one holds what was saved.
+    pub closed: bool,
+    /// Bytes behind the last whole block, left by a crash.
+    pub torn_bytes: u64,
+    /// Bytes of the file that count.
+    pub bytes: u64,
+    /// Blocks of ticks.
+    pub groups: usize,
+    /// Checkpoints.
+    pub checkpoints: usize,
+    /// Players by slot, as far as the newest checkpoint knows them.
+    pub players: Vec<String>,
+}
+
+/// What [`verify`] found to be true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// The battle, hexadecimal.
+    pub battle_id: String,
+    /// Ticks whose hash came out again.
+    pub ticks: u32,
+    /// Commands stepped.
+    pub commands: u64,
+    /// Checkpoints that came out again, byte for byte.
+    pub checkpoints: u32,
+    /// Whether the battle ended in order.
+    pub closed: bool,
+    /// The state hash after the last tick, hexadecimal.
+    pub state_hash: String,
+}
+
+/// Why a replay is not what happened.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The first tick that comes out differently.
+    #[error("tick {tick} differs: recorded {recorded:08x}, simulated {simulated:08x}")]
+    Differs {
+        /// Which.
+        tick: u32,
+        /// The hash in the replay.
+        recorded: u32,
+        /// The hash that came out.
+        simulated: u32,
+    },
+    /// A checkpoint is not the state after its tick.
+    #[error("the checkpoint of tick {tick} is not the state after that tick")]
+    Checkpoint {
+        /// Which.
+        tick: u32,
+    },
+    /// The end is not the state after the last tick.
+    #[error("the end at tick {tick} is not the state after that tick")]
+    End {
+        /// Which.
+        tick: u32,
+    },
+    /// There is no such tick.
+    #[error("there is no tick {asked}; the last one is {last}")]
+    NoSuchTick {
+        /// The tick asked for.
+        asked: u32,
+        /// The last one there is.
+        last: u32,
+    },
+    /// A checkpoint cannot be restored.
+    #[error("cannot restore the battle: {0}")]
+    Restore(String),
+}
+
+/// Called with the tick reached and the last tick; about every hundred ticks.
+pub type Progress<'a> = &'a mut dyn FnMut(u32, u32);
+
+const PROGRESS_TICKS: u32 = 100;
+
+/// Reads what a replay is.
+///
+/// # Errors
+/// It is no replay, or damaged.
+pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
+    let mut reader = JournalReader::open(path)?;
+    let setup = reader.header.setup(1)?;
+    let count = |kind| reader.blocks.iter().filter(|block| block.head.kind == kind).count();
+    let (groups, checkpoints) = (count(Kind::Ticks), count(Kind::Checkpoint));
+    let ticks = reader.last_tick();
+    let newest = reader.checkpoint_before(ticks);
+    let (checkpoint, _) = reader.start(newest)?;
+    let header = &reader.header;
+    Ok(ReplayInfo {
+        battle_id: format!("{:032x}", header.battle_id),
+        created_ms: header.created_ms,
+        map: setup.field.map().name.clone(),
+        tick_hz: setup.config.tick_hz,
+        seed: header.seed,
+        simulation: header.simulation.clone(),
+        ticks,
+        seconds: f64::from(ticks) / f64::from(setup.config.tick_hz),
+        closed: reader.end.is_some(),
+        torn_bytes: reader.torn_bytes,
+        bytes: reader.bytes,
+        groups,
+        checkpoints,
+        players: checkpoint.map(|checkpoint| checkpoint.roster.names).unwrap_or_default(),
+    })
+}
+
+/// Simulates the battle again from its first tick, with so many threads.
+///
+/// # Errors
+/// The first thing that is not as it was recorded.
+pub fn verify(
+    path: &Path,
+    threads: usize,
+    progress: Progress<'_>,
+) -> Result<Verified, ReplayError> {
+    let mut reader = JournalReader::open(path)?;
+    let mut battle = reader.header.battle(threads)?;
+    let last = reader.last_tick();
+    let (_, mut walk) = reader.start(None)?;
+    let mut roster = Roster::default();
+    let (mut commands, mut checkpoints, mut scratch) = (0, 0, Vec::new());
+    while let Some(found) = reader.next(&mut walk)? {
+        match found {
+            Found::Ticks(ticks) => {
+                for record in ticks {
+                    commands += record.commands.len() as u64;
+                    note_totals(&mut roster, battle.step(&record.commands));
+                    compare(&battle, record.tick, record.hash)?;
+                    record.admitted.iter().for_each(|admitted| roster.admit(admitted));
+                    if record.tick.0 % PROGRESS_TICKS == 0 {
+                        progress(record.tick.0, last);
+                    }
+                }
+            }
+            Found::Checkpoint(tick, checkpoint) => {
+                scratch.clear();
+                battle.checkpoint(&mut scratch);
+                // Expired tickets leave the roster by the clock, which no replay knows.
+                let known = &checkpoint.roster;
+                let same_people = known.names == roster.names && known.totals == roster.totals;
+                if scratch != checkpoint.battle || !same_people {
+                    return Err(ReplayError::Checkpoint { tick });
+                }
+                checkpoints += 1;
+            }
+            Found::End(end) => {
+                if end.hash != battle.state_hash() {
+                    return Err(ReplayError::End { tick: end.tick });
+                }
+            }
+        }
+    }
+    progress(last, last);
+    Ok(Verified {
+        battle_id: format!("{:032x}", reader.header.battle_id),
+        ticks: last,
+        commands,
+        checkpoints,
+        closed: reader.end.is_some(),
+        state_hash: format!("{:016x}", battle.state_hash()),
+    })
+}
+
+/// The battle as it stood after `tick`; 0 is before the first.
+///
+/// # Errors
+/// The replay ends before, or is damaged.
+pub fn seek(path: &Path, tick: u32, threads: usize) -> Result<Battle, ReplayError> {
+    let mut reader = JournalReader::open(path)?;
+    let last = reader.last_tick();
+    if tick > last {
+        return Err(ReplayError::NoSuchTick { asked: tick, last });
+    }
+    let checkpoint = reader.checkpoint_before(tick);
+    let (mut battle, _, mut walk) = restore(&mut reader, checkpoint, threads)
+        .map_err(|error| ReplayError::Restore(error.to_string()))?;
+    while battle.tick().0 < tick
+        && let Some(found) = reader.next(&mut walk)?
+    {
+        let Found::Ticks(ticks) = found else { continue };
+        for record in ticks.iter().take_while(|record| record.tick.0 <= tick) {
+            battle.step(&record.commands);
+            compare(&battle, record.tick, record.hash)?;
+        }
+    }
+    Ok(battle)
+}
+
+fn compare(battle: &Battle, tick: Tick, recorded: u32) -> Result<(), ReplayError> {
+    let simulated = battle.state_hash() as u32;
+    // A command that was changed may also change which tick is stepped.
+    if simulated == recorded && battle.tick() == tick {
+        Ok(())
+    } else {
+        Err(ReplayError::Differs { tick: tick.0, recorded, simulated })
+    }
+}

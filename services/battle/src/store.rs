@@ -1,0 +1,197 @@
+//! The data directory: the journal, the replays, the keys.
+//!
+//! ```text
+//! lock               held by the server that uses the directory
+//! battle.journal     the battle that runs, or was running when the server died
+//! replays/ID.sortie  closed journals
+//! incarnation        how often a server was started here
+//! resume-key, dev-ticket-key   32 bytes each; with quic-*, readable by the owner only
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// A data directory that is ours.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    /// Unlocked by the kernel when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens a data directory, making it if need be.
+    ///
+    /// # Errors
+    /// It cannot be written, or another server uses it.
+    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+        let name = dir.display();
+        fs::create_dir_all(dir.join("replays"))
+            .with_context(|| format!("cannot make the data directory {name}"))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join("lock"))
+            .with_context(|| format!("cannot write to the data directory {name}"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                bail!("another server uses {name}; stop it or choose another --data-dir")
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock the data directory {name}"))
+            }
+        }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The journal of the battle that runs.
+    pub fn journal_path(&self) -> PathBuf {
+        self.dir.join("battle.journal")
+    }
+
+    /// Where a battle's replay is, or will be.
+    pub fn replay_path(&self, battle_id: u128) -> PathBuf {
+        self.dir.join("replays").join(format!("{battle_id:032x}.sortie"))
+    }
+
+    /// Makes the closed journal the battle's replay.
+    pub fn keep_replay(&self, battle_id: u128) -> io::Result<PathBuf> {
+        let replay = self.replay_path(battle_id);
+        fs::rename(self.journal_path(), &replay)?;
+        sync_dir(&self.dir)?;
+        sync_dir(&self.dir.join("replays"))?;
+        Ok(replay)
+    }
+
+    /// Makes a file under a temporary name, lets `fill` write it, and gives it its name when it
+    /// is whole and on the disk.
+    pub fn create_whole<T>(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(File) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let temporary = path.with_extension("new");
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        let filled = fill(file)?;
+        fs::rename(&temporary, path)?;
+        sync_dir(&self.dir)?;
+        Ok(filled)
+    }
+
+    /// A key of 32 random bytes, made at the first call and kept.
+    ///
+    /// # Errors
+    /// The file is damaged, unreadable, or cannot be written.
+    pub fn key(&self, name: &str) -> anyhow::Result<[u8; 32]> {
+        let path = self.dir.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => match <[u8; 32]>::try_from(bytes) {
+                Ok(key) => Ok(key),
+                Err(_) => bail!("{} is damaged: it must hold 32 bytes", path.display()),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = random()?;
+                self.write_whole(&path, &key)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                Ok(key)
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Counts this start; the first is 1.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn next_incarnation(&self) -> anyhow::Result<u64> {
+        let path = self.dir.join("incarnation");
+        let before = match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().with_context(|| {
+                format!("{} is damaged: it must hold a number", path.display())
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0u64,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let now = before.saturating_add(1);
+        self.write_whole(&path, format!("{now}\n").as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(now)
+    }
+
+    fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.create_whole(path, |mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+    }
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// The system has none.
+pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        bail!("the system's source of random numbers fails");
+    }
+    Ok(bytes)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn keys_and_starts_are_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Store::open(dir.path()).unwrap();
+        let key = first.key("resume-key").unwrap();
+        assert_eq!(first.next_incarnation().unwrap(), 1);
+        drop(first);
+        let second = Store::open(dir.path()).unwrap();
+        assert_eq!(second.key("resume-key").unwrap(), key);
+        assert_ne!(second.key("other-key").unwrap(), key);
+        assert_eq!(second.next_incarnation().unwrap(), 2);
+        let mode = fs::metadata(dir.path().join("resume-key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_servers_do_not_share_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Store::open(dir.path()).unwrap();
+        let error = Store::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("another server"), "{error}");
+        drop(first);
+        Store::open(dir.path()).unwrap();
+    }
+}
