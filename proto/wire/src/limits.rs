@@ -36,11 +36,9 @@ pub const SOUNDS_MAX: usize = 15;
 /// Hit markers in a snapshot, most.
 pub const HITS_MAX: usize = 7;
 
-/// A framed message: bytes of its length prefix.
-pub const FRAME_PREFIX_BYTES: usize = 2;
-/// Bytes of a message from a server, most, without its length prefix.
+/// Bytes of a message from a server, most, without the two bytes of length before it.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
-/// Bytes of a message from a client, most, without its length prefix.
+/// Bytes of a message from a client, most, without the two bytes of length before it.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
 /// Map and rules documents of a welcome together, bytes.
 pub const DOCUMENTS_BYTES_MAX: usize = 60 * 1_024;

@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../entries.rs"]
-mod entries;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    entries::message(bytes);
+    sortie_wire_fuzz::message(bytes);
 });

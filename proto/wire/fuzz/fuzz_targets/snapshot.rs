@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../entries.rs"]
-mod entries;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    entries::snapshot(bytes);
+    sortie_wire_fuzz::snapshot(bytes);
 });
