@@ -1,20 +1,25 @@
 //! The rules of a battle as data: equal on every machine that simulates it, hashed into journals
 //! and handshakes. Addresses, pools and paths are process configuration and not here.
 
+mod combat;
 mod interest;
 mod region;
+pub mod weapons;
 
 use serde::{Deserialize, Serialize};
 use sortie_field::MoveRules;
 
+pub use combat::{CombatRules, ObjectiveRules, ScoreRules};
 pub use interest::{InterestMode, InterestRules};
 pub use region::RegionRules;
+pub use weapons::{ClassSpec, Gadget, Loadout, WEAPONS_MAX, WeaponMode, WeaponSpec};
 
 use crate::hash::Mixer;
-use crate::id::PLAYERS_MAX;
+use crate::id::{Class, PLAYERS_MAX, WeaponId};
 
 /// The shipped rules: one document, kept in a file a subject.
-const SHIPPED: &str = include_str!("../rules/battle.toml");
+const SHIPPED: &str =
+    concat!(include_str!("../rules/battle.toml"), include_str!("../rules/weapons.toml"));
 
 /// All rules of a battle. [`SimConfig::default`] is what stands in `sim/rules/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,16 @@ pub struct SimConfig {
     pub region: RegionRules,
     /// What a player may see.
     pub interest: InterestRules,
+    /// What hurts and heals.
+    pub combat: CombatRules,
+    /// What a round is won by.
+    pub objective: ObjectiveRules,
+    /// Points on the scoreboard.
+    pub score: ScoreRules,
+    /// The weapon table, by [`WeaponId`].
+    pub weapons: Vec<WeaponSpec>,
+    /// What each class carries, in the order of [`Class::ALL`].
+    pub classes: Vec<ClassSpec>,
 }
 
 /// What a round is about.
@@ -114,7 +129,25 @@ impl SimConfig {
         self.movement.validate().map_err(|error| ConfigError::Value(error.to_string()))?;
         self.body.validate()?;
         self.region.validate()?;
-        self.interest.validate()
+        self.interest.validate()?;
+        self.combat.validate()?;
+        self.objective.validate()?;
+        weapons::validate(&self.weapons, &self.classes)
+    }
+
+    /// A weapon's row. Ids come from [`loadout`](Self::loadout) and from checked state.
+    pub fn weapon(&self, id: WeaponId) -> &WeaponSpec {
+        &self.weapons[usize::from(id.0)]
+    }
+
+    /// What a class is.
+    pub fn class(&self, class: Class) -> &ClassSpec {
+        &self.classes[class as usize]
+    }
+
+    /// What a class carries. Valid rules name weapons of the table only.
+    pub fn loadout(&self, class: Class) -> Loadout {
+        weapons::loadout(&self.weapons, self.class(class)).expect("valid rules name weapons")
     }
 
     /// The document that reads as these rules.
