@@ -3,10 +3,16 @@
 //! `--quick` runs everything small, `--only NAME` one section. Figures are CPU times unless they
 //! say otherwise; `docs/benchmarks.md` says how to read them.
 
+use std::alloc::System;
 use std::process::ExitCode;
 
-use sortie_bench::measure::suite::{SECTIONS, Size};
+use sortie_bench::measure::suite::{Run, SECTIONS, Size};
 use sortie_bench::measure::table;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts allocations.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> ExitCode {
     let (mut size, mut only) = (Size::Full, None);
@@ -22,11 +28,12 @@ fn main() -> ExitCode {
             }
         }
     }
+    let run = Run { size, allocations: || ALLOCATOR.stats().allocations as u64 };
     println!("{}", table::origin());
     let chosen = |name: &str| only.as_deref().is_none_or(|only| only == name);
     for section in SECTIONS.iter().filter(|section| chosen(section.name)) {
         eprintln!("{} …", section.name);
-        match (section.rows)(size) {
+        match (section.rows)(&run) {
             Ok(rows) => println!("{}", table::section(section.title, &rows)),
             Err(error) => {
                 eprintln!("bench-table: {}: {error}", section.name);

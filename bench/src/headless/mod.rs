@@ -72,19 +72,44 @@ pub enum SimRunError {
     Rules(String),
 }
 
+/// A battle and its players, between two ticks.
+pub struct Arena {
+    /// The battle.
+    pub battle: Battle,
+    /// Where it is fought.
+    pub field: Arc<Field>,
+    /// The map's name.
+    pub map: String,
+    crowd: Crowd,
+}
+
+impl Arena {
+    /// A battle at tick 0, its players at the gate.
+    pub fn new(config: &SimRunConfig) -> Result<Self, SimRunError> {
+        let map = config.map.clone().unwrap_or_else(|| config.scenario.map_for(config.players));
+        let field = Arc::new(Field::new(ground::load(&map)?));
+        let rules = config.scenario.rules(config.players, config.tick_hz);
+        rules.validate().map_err(|error| SimRunError::Rules(error.to_string()))?;
+        let crowd = Crowd::new(config, &field);
+        let battle = Battle::new(BattleSetup {
+            config: rules,
+            field: Arc::clone(&field),
+            seed: config.seed,
+            threads: config.threads,
+        });
+        Ok(Self { battle, field, map, crowd })
+    }
+
+    /// Lets everyone decide, and steps.
+    pub fn step(&mut self) -> &TickOutput {
+        let commands = self.crowd.decide(self.battle.view(), &self.field);
+        self.battle.step(commands)
+    }
+}
+
 /// Steps a battle through all ticks, or until `stop` is set.
 pub fn run(config: &SimRunConfig, stop: &AtomicBool) -> Result<SimReport, SimRunError> {
-    let map_name = config.map.clone().unwrap_or_else(|| config.scenario.map_for(config.players));
-    let field = Arc::new(Field::new(ground::load(&map_name)?));
-    let rules = config.scenario.rules(config.players, config.tick_hz);
-    rules.validate().map_err(|error| SimRunError::Rules(error.to_string()))?;
-    let mut crowd = Crowd::new(config, &field);
-    let mut battle = Battle::new(BattleSetup {
-        config: rules,
-        field: Arc::clone(&field),
-        seed: config.seed,
-        threads: config.threads,
-    });
+    let Arena { mut battle, field, map, mut crowd } = Arena::new(config)?;
     // Buffers grow to their size in the first tenth.
     let steady_from = config.ticks / 10;
     let mut meter = Meter::new(config.ticks as usize);
@@ -100,8 +125,7 @@ pub fn run(config: &SimRunConfig, stop: &AtomicBool) -> Result<SimReport, SimRun
         let allocations_before = (config.allocations)();
         meter.begin();
         let began = Instant::now();
-        let output: &TickOutput =
-            battle.step_profiled(commands, &mut |phase: &'static str| meter.phase(phase));
+        let output = battle.step_profiled(commands, &mut |phase| meter.phase(phase));
         meter.step_us.push(micros(began.elapsed()));
         let allocated = (config.allocations)() - allocations_before;
         if tick >= steady_from {
@@ -109,5 +133,5 @@ pub fn run(config: &SimRunConfig, stop: &AtomicBool) -> Result<SimReport, SimRun
         }
         tally.add(output);
     }
-    Ok(SimReport::new(config, map_name, &tally, &mut meter, battle.state_hash()))
+    Ok(SimReport::new(config, map, &tally, &mut meter, battle.state_hash()))
 }

@@ -12,6 +12,8 @@ use sortie_wire::snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader, gap_bits_
 use sortie_wire::state::{EntityState, SelfState, flags, quantise_yaw};
 
 use super::cpu::thread_time;
+use super::suite::Run;
+use super::table::Row;
 use crate::scenario::uniform_side_m;
 use crate::walker::Walker;
 
@@ -133,6 +135,20 @@ fn walk(ticks: usize) -> Vec<Frame> {
         (*id, state.quantised())
     };
     (0..ticks).map(|_| walkers.iter_mut().map(&mut step).collect()).collect()
+}
+
+/// The section of the table.
+pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+    let codec = measure(run.choose(60, 20_000))?;
+    let records = codec.records;
+    let per = "per changed soldier";
+    Ok(vec![
+        Row::new(format!("bits {per}"), codec.bits, "bit").note("goal at most 40, stretch 28"),
+        Row::new(format!("encode {per}"), codec.encode_ns, "ns"),
+        Row::new(format!("decode {per}"), codec.decode_ns, "ns"),
+        Row::new(format!("snapshot of {records} changed soldiers"), codec.snapshot_bytes, "B")
+            .note("header and own soldier included, without transport"),
+    ])
 }
 
 #[cfg(test)]

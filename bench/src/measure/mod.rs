@@ -6,7 +6,10 @@
 pub mod codec;
 pub mod cpu;
 pub mod floor;
+pub mod interest;
 pub mod quic_lane;
 pub mod rays;
 pub mod suite;
 pub mod table;
+pub mod tick;
+pub mod transport;

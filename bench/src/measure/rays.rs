@@ -1,8 +1,13 @@
 //! Rays through the static battlefield: what a hitscan shot and every line of sight are made of.
 
+use std::io;
+
 use sortie_field::{Field, Pitch, Vec3, Yaw, angle::direction};
 
 use super::cpu::thread_time;
+use super::suite::Run;
+use super::table::Row;
+use crate::ground;
 
 /// Length of a ray, metres: the reach of a rifle.
 const REACH_M: f32 = 300.0;
@@ -46,10 +51,25 @@ pub fn measure(field: &Field, count: usize) -> Rays {
     }
 }
 
+/// The section of the table.
+pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+    let count = run.choose(2_000, 400_000);
+    let mut rows = Vec::new();
+    for name in ["ridge", "steppe"] {
+        let field = Field::new(ground::load(name).map_err(io::Error::other)?);
+        let rays = measure(&field, count);
+        let share = 100.0 * rays.hit_share;
+        rows.push(
+            Row::new(format!("rays of 300 m on {name}"), rays.per_second / 1e6, "million / s")
+                .note(format!("one thread; {share:.0} % hit ground or obstacle")),
+        );
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground;
 
     #[test]
     fn some_rays_hit_and_some_do_not() {

@@ -1,0 +1,60 @@
+//! What a tick costs: many sizes at constant density and in one crowd, and its phases.
+
+use std::io;
+use std::sync::atomic::AtomicBool;
+
+use super::suite::Run;
+use super::table::Row;
+use crate::headless::{self, SimReport, SimRunConfig};
+use crate::scenario::Scenario;
+
+/// The section with all sizes.
+pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+    let sizes: &[usize] = run.choose(&[60], &[100, 500, 1_000, 2_000, 4_000]);
+    let mut rows = Vec::new();
+    for (scenario, place) in
+        [(Scenario::Uniform, "constant density, walking"), (Scenario::Crush, "one crowd, fighting")]
+    {
+        for &players in sizes {
+            let report = report(run, scenario, players)?;
+            let (p99, allocations) = (report.tick_us.p99, report.allocations_per_tick);
+            let mut note = format!("p99 {p99:.0} µs; {allocations:.2} allocations a tick");
+            if scenario == Scenario::Crush {
+                note += &format!("; {} shots, {} hits", report.shots, report.hits);
+            }
+            let what = format!("{players} players, {place}");
+            rows.push(Row::new(what, report.tick_us.p50, "µs, p50").note(note));
+        }
+    }
+    Ok(rows)
+}
+
+/// The section with the phases of one tick.
+pub fn phase_rows(run: &Run) -> io::Result<Vec<Row>> {
+    let players = run.choose(60, 1_000);
+    let mut rows = Vec::new();
+    for scenario in [Scenario::Uniform, Scenario::Crush] {
+        for (name, time) in report(run, scenario, players)?.system_us {
+            let note = format!("p99 {:.0} µs", time.p99);
+            rows.push(Row::new(format!("{name}, {scenario}"), time.mean, "µs, mean").note(note));
+        }
+    }
+    Ok(rows)
+}
+
+/// One run on one thread. Wall time, but of a thread that does nothing else.
+fn report(run: &Run, scenario: Scenario, players: usize) -> io::Result<SimReport> {
+    let config = SimRunConfig {
+        players,
+        ticks: run.choose(40, 900),
+        threads: 1,
+        scenario,
+        allocations: run.allocations,
+        ..SimRunConfig::default()
+    };
+    let report = headless::run(&config, &AtomicBool::new(false)).map_err(io::Error::other)?;
+    if report.ticks != config.ticks {
+        return Err(io::Error::other("the run was cut short"));
+    }
+    Ok(report)
+}
