@@ -1,7 +1,7 @@
 //! What a player may know: the set of entities that a client may be told about, per player.
 //!
-//! Rules, before any mechanism. The own team within `mates_m` and the own squad anywhere are
-//! known. An enemy is known while it is spotted, or when it was in line of sight from the eye in
+//! Rules, before any mechanism. The own team within `mates_m` or in sight and the own squad
+//! anywhere are shown. An enemy is known while it is spotted, or when it was in line of sight from the eye in
 //! this tick or one of the `grace_ticks` before; "in sight" includes a margin beside and above
 //! the body, so that whoever peeks around a corner is there in time. Smoke blocks sight. Nothing
 //! beyond `view_m` is known, except the squad. Whoever waits to spawn has no eyes.
@@ -37,6 +37,9 @@ pub const NEAR_TICKS: u32 = 4;
 
 /// An enemy out of sight and farther away is looked for every so many ticks.
 pub const FAR_TICKS: u32 = 6;
+
+/// A mate beyond `mates_m` is looked for every so many ticks.
+const MATE_TICKS: u32 = 15;
 
 /// What counts as near, metres.
 pub const NEAR_M: f32 = 80.0;

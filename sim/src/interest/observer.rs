@@ -4,7 +4,7 @@ use sortie_field::{Field, Vec3};
 
 use super::scene::{Body, Scene, prop_shape};
 use super::sight::{POINT_COUNT, Shape, SmokeCloud, in_sight};
-use super::{FAR_TICKS, GATHER_TICKS, NEAR_M, NEAR_TICKS};
+use super::{FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS};
 use crate::config::{InterestMode, InterestRules};
 use crate::id::{EntityId, PlayerSlot, Tick};
 use crate::view::{PropKind, PropRow, View};
@@ -194,7 +194,7 @@ fn next_prop(view: &View, before: EntityId) -> EntityId {
 impl Candidate {
     fn new(id: EntityId, slot: PlayerSlot, tick: Tick) -> Self {
         // Staggered, so that no tick has to look for all newcomers.
-        let delay = if id < EntityId::FIRST_PROP { (id.0 + u32::from(slot.0)) % 2 } else { 0 };
+        let delay = if id < EntityId::FIRST_PROP { (id.0 + u32::from(slot.0)) % 3 } else { 0 };
         Self { id, seen_at: Tick(0), look_at: Tick(tick.0 + delay), point: 0 }
     }
 }
@@ -223,15 +223,27 @@ impl Sight<'_> {
         if distance > self.rules.view_m * self.rules.view_m {
             return false;
         }
+        let shape = body.shape(self.rules.peek_m);
         if body.team == self.eyes.team {
-            let mates = distance <= self.rules.mates_m * self.rules.mates_m;
-            return mates
-                || self.sees(candidate, distance, rays, body.shape(self.rules.peek_m), true);
+            let near = distance <= self.rules.mates_m * self.rules.mates_m;
+            return near || self.sees_mate(candidate, rays, shape);
         }
         debug_assert_ne!(candidate.id, EntityId::from(slot));
         // Looked at even while spotted: the spotting may end in any tick.
-        let seen = self.sees(candidate, distance, rays, body.shape(self.rules.peek_m), true);
+        let seen = self.sees(candidate, distance, rays, shape, true);
         seen || body.spotted
+    }
+
+    /// The own team is no secret: what is at stake is bytes, and a rare look is enough.
+    fn sees_mate(&self, candidate: &mut Candidate, rays: &mut u32, shape: Shape) -> bool {
+        let tick = self.scene.tick;
+        if tick >= candidate.look_at {
+            *rays += 1;
+            candidate.look_at = Tick(tick.0 + MATE_TICKS);
+            let seen = self.sees_point(shape, 0, &self.scene.smoke);
+            candidate.seen_at = if seen { tick } else { Tick(0) };
+        }
+        candidate.seen_at.0 > 0
     }
 
     fn knows_prop(&self, candidate: &mut Candidate, view: &View, rays: &mut u32) -> bool {

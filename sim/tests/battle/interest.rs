@@ -85,7 +85,7 @@ fn a_planted_leak_is_found() {
 }
 
 #[test]
-fn whoever_comes_into_sight_is_shown_within_moments() {
+fn an_enemy_who_comes_into_sight_is_shown_within_moments() {
     // One ray in turns of two looks: both halves of the points have been looked at by then.
     let patience = 2 * FAR_TICKS + 2;
     let mut seen_for = vec![0u32; usize::from(PLAYERS) * usize::from(PLAYERS)];
@@ -96,7 +96,8 @@ fn whoever_comes_into_sight_is_shown_within_moments() {
         for (observer, other) in slots().flat_map(|a| slots().map(move |b| (a, b))) {
             let [mine, theirs] = [observer, other].map(|slot| &view.soldiers[usize::from(slot.0)]);
             let within = (theirs.body.pos - mine.body.pos).length() < rules.view_m - 1.0;
-            let seen = observer != other
+            // Mates are no secret and looked for at leisure.
+            let seen = mine.team != theirs.team
                 && within
                 && sees(view, battle.field(), &rules, observer, other.into());
             let place = usize::from(observer.0) * usize::from(PLAYERS) + usize::from(other.0);
