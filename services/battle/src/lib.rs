@@ -8,4 +8,9 @@ pub mod journal;
 pub mod replay;
 pub mod report;
 pub mod resume;
+pub mod server;
 pub mod store;
+
+pub use config::{BattleServerConfig, Ready, TicketAuthority};
+pub use report::BattleReport;
+pub use server::run;

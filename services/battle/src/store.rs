@@ -126,9 +126,10 @@ impl Store {
     pub fn next_incarnation(&self) -> anyhow::Result<u64> {
         let path = self.dir.join("incarnation");
         let before = match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().with_context(|| {
-                format!("{} is damaged: it must hold a number", path.display())
-            })?,
+            Ok(text) => text
+                .trim()
+                .parse()
+                .with_context(|| format!("{} is damaged: it must hold a number", path.display()))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0u64,
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));

@@ -74,7 +74,8 @@ impl Previous {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.0.len() as u32);
         for row in &self.0 {
-            let Input { move_right, move_forward, yaw, pitch, buttons, weapon_slot, .. } = row.input;
+            let Input { move_right, move_forward, yaw, pitch, buttons, weapon_slot, .. } =
+                row.input;
             out.extend_from_slice(&[u8::from(row.present), move_right as u8, move_forward as u8]);
             out.extend_from_slice(&yaw.0.to_le_bytes());
             out.extend_from_slice(&pitch.0.to_le_bytes());

@@ -8,9 +8,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::block::{
-    BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, MAGIC, MARKER, PREAMBLE_BYTES,
-};
+use super::block::{BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, MAGIC, MARKER, PREAMBLE_BYTES};
 use super::checkpoint::{Checkpoint, End};
 use super::error::{Damage, JournalError};
 use super::group::{Previous, TickRecord, decode_group};
@@ -119,8 +117,7 @@ impl JournalReader {
             end: None,
         };
         let content = reader.content(&first)?;
-        reader.header =
-            Header::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
+        reader.header = Header::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
         if let Some(last) = reader.blocks.last().copied()
             && last.head.kind == Kind::End
         {
@@ -151,9 +148,7 @@ impl JournalReader {
         let mut stored = vec![0; place.head.stored_bytes as usize];
         self.file.read_exact(&mut stored).map_err(failed)?;
         let checked = place.head.check(&head, &stored);
-        checked
-            .and_then(|()| place.head.content(&stored))
-            .map_err(|damage| damaged(place, damage))
+        checked.and_then(|()| place.head.content(&stored)).map_err(|damage| damaged(place, damage))
     }
 
     /// Starts reading at the first tick, or behind the checkpoint at `blocks[index]`.

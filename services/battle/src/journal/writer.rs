@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 use sortie_sim::command::Command;
 use sortie_sim::id::Tick;
 
+use super::Header;
 use super::block::Kind;
 use super::checkpoint::{Checkpoint, End};
 use super::file::JournalFile;
 use super::group::{GROUP_TICKS_MAX, GroupEncoder};
 use super::reader::Tail;
 use super::roster::Admitted;
-use super::Header;
 use crate::failpoint::Failpoints;
 
 /// How a journal is written.
@@ -92,6 +92,18 @@ impl Journal {
         let faults = options.failpoints.clone();
         let file = JournalFile::resume(file, tail.bytes, tail.next_sequence, faults)?;
         Self::start(file, GroupEncoder::new(tail.previous), tail.last_tick, options)
+    }
+
+    /// A journal that takes nothing any more: what is left after [`close`](Self::close).
+    pub fn closed() -> Self {
+        let (_, spare) = mpsc::channel();
+        let shared = Arc::new(Shared {
+            durable: AtomicU32::new(u32::MAX),
+            bytes: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+        });
+        Self { entries: None, spare, shared, thread: None }
     }
 
     fn start(
@@ -227,9 +239,7 @@ impl Writer {
         loop {
             let entry = match due {
                 None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(due) => {
-                    self.queue.recv_timeout(due.saturating_duration_since(Instant::now()))
-                }
+                Some(due) => self.queue.recv_timeout(due.saturating_duration_since(Instant::now())),
             };
             match entry {
                 Ok(Entry::Tick { tick, hash, mut commands, admitted }) => {

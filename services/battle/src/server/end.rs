@@ -1,0 +1,134 @@
+//! Ending in order: the journal first, then everything that waited for it, then goodbye.
+
+use std::time::{Duration, Instant};
+
+use sortie_sim::view::RoundState;
+use sortie_wire::close::CloseCode;
+
+use super::shard::Shard;
+use super::{Ending, Outlook, Server, process_cpu};
+use crate::failpoint::Point;
+use crate::journal::End;
+use crate::report::{BattleReport, Percentiles};
+
+/// How long last messages may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How long a lost close packet can still be asked for.
+const FAREWELL: Duration = Duration::from_millis(60);
+const STEP: Duration = Duration::from_millis(5);
+
+impl Server {
+    /// Closes the journal, tells the clients why, and reports.
+    ///
+    /// # Errors
+    /// The journal cannot become a replay.
+    pub fn end(mut self, why: Ending) -> anyhow::Result<BattleReport> {
+        self.health.set_not_ready("battle", Some("has ended".to_owned()));
+        let (tick, hash) = (self.battle.tick(), self.battle.state_hash());
+        let journal_bytes = self.journal.bytes();
+        let options = self.config.journal.clone();
+        let unused = crate::journal::Journal::closed();
+        let journal = std::mem::replace(&mut self.journal, unused);
+        let complete = journal.close(End { tick: tick.0, hash });
+        self.say_goodbye(match why {
+            Ending::Stopped => CloseCode::ShuttingDown,
+            Ending::Duration | Ending::Round => CloseCode::RoundOver,
+        });
+        let battle_id = self.header.battle_id;
+        options.failpoints.pass(Point::AfterEnd)?;
+        let journal_bytes = std::fs::metadata(self.store.journal_path())
+            .map_or(journal_bytes, |metadata| metadata.len());
+        let replay_path = self.store.keep_replay(battle_id)?;
+        Ok(BattleReport {
+            replay_path: Some(replay_path),
+            journal_complete: complete,
+            journal_bytes,
+            state_hash: format!("{hash:016x}"),
+            ended_by: format!("{why:?}").to_lowercase(),
+            ..self.report()
+        })
+    }
+
+    fn say_goodbye(&mut self, code: CloseCode) {
+        let outlook = Outlook {
+            view: self.battle.view(),
+            history: &self.history,
+            visibility: &self.visibility,
+            noises: &self.noises,
+            load: self.ladder.step(),
+            // The journal is closed: all that waited for it may leave.
+            released: u32::MAX,
+            tick_hz: self.battle.config().tick_hz,
+        };
+        for shard in &mut self.shards {
+            shard.tell(&outlook);
+            let peers: Vec<_> = shard.quic.peers().collect();
+            peers.into_iter().for_each(|peer| shard.say_leaving(peer, code));
+        }
+        let tick = self.battle.tick().0;
+        linger(&mut self.shards, tick, LAST_WORDS);
+        for shard in &mut self.shards {
+            shard.quic.close_all(u32::from(code.number()), code.text());
+        }
+        linger(&mut self.shards, tick, FAREWELL);
+    }
+
+    fn report(&self) -> BattleReport {
+        let (counters, totals) = (&self.counters, &self.roster.totals);
+        let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(of).sum::<u64>();
+        let (inputs_late, inputs_missing) = self.inputs();
+        BattleReport {
+            battle_id: self.ready.battle_id.clone(),
+            last_tick: self.battle.tick().0,
+            ticks: counters.ticks,
+            tick_overruns: counters.overruns,
+            tick_cpu_us: Percentiles::from(&self.tick_cpu_us),
+            tick_us: Percentiles::from(&self.tick_us),
+            server_cpu_seconds: process_cpu().saturating_sub(self.cpu_at_start).as_secs_f64(),
+            clients_peak: counters.clients_peak as u32,
+            joins: totals.joins,
+            resumes: counters.resumes,
+            clients_lost: counters.clients_lost,
+            updates_expected: sum(|shard| shard.counters.updates_due),
+            snapshots_sent: sum(|shard| shard.counters.snapshots),
+            snapshot_bytes: sum(|shard| shard.counters.snapshot_bytes),
+            bytes_out: sum(|shard| shard.quic.counters().bytes_out),
+            bytes_in: sum(|shard| shard.quic.counters().bytes_in),
+            inputs_late,
+            inputs_missing,
+            malformed: sum(|shard| shard.counters.malformed),
+            overload_step_max: counters.overload_step_max,
+            shots: totals.shots,
+            hits: totals.hits,
+            kills: totals.kills,
+            captures: totals.captures,
+            regions_max: totals.regions_max,
+            splits: totals.splits,
+            merges: totals.merges,
+            winner: match self.battle.view().round {
+                RoundState::Ended { winner, .. } => winner.map(|team| team as u8),
+                RoundState::Running => None,
+            },
+            ..BattleReport::default()
+        }
+    }
+}
+
+/// Keeps the connections going without a battle behind them, at most so long; ends early when
+/// nobody is connected.
+fn linger(shards: &mut [Shard], tick: u32, at_most: Duration) {
+    let deadline = Instant::now() + at_most;
+    loop {
+        let now = Instant::now();
+        for shard in shards.iter_mut() {
+            shard.receive(now, tick);
+            shard.transmit(now);
+        }
+        let is_empty = shards.iter().all(|shard| shard.quic.open_connections() == 0);
+        if is_empty || now >= deadline {
+            return;
+        }
+        // An error only shortens the wait.
+        drop(shards[0].socket.wait_readable_until(now + STEP));
+    }
+}

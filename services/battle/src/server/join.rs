@@ -1,0 +1,223 @@
+//! Hellos answered: newcomers with tickets, players coming back.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use sortie_quic::PeerId;
+use sortie_sim::command::{Action, Command};
+use sortie_sim::id::{Class, PlayerKey, PlayerSlot, Team};
+use sortie_wire::close::CloseCode;
+use sortie_wire::limits::PROTOCOL_VERSION;
+use sortie_wire::message::{Blob, Credential, Hello, LoadStep, ServerMessage, Text, Welcome};
+use sortie_wire::ticket::Ticket;
+
+use super::Server;
+use super::seat::Seat;
+use crate::journal::Admitted;
+
+/// Hellos answered in one tick: each may cost a signature's check, some 60 µs.
+const HELLOS_PER_TICK_MAX: usize = 16;
+
+/// A player who came in this tick and waits for its welcome.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    slot: PlayerSlot,
+    /// The soldier was there before.
+    resumed: bool,
+    /// The welcome may leave when this tick is durable: what a client was promised must not be
+    /// forgotten by a crash.
+    held_until: u32,
+}
+
+impl Server {
+    /// Answers the hellos that wait.
+    pub(super) fn answer_hellos(&mut self, now: Instant) {
+        let now_ms = unix_ms();
+        let mut left = HELLOS_PER_TICK_MAX;
+        for shard in 0..self.shards.len() {
+            let count = self.shards[shard].hellos.len().min(left);
+            left -= count;
+            let hellos: Vec<(PeerId, Hello)> = self.shards[shard].hellos.drain(..count).collect();
+            for (peer, hello) in hellos {
+                if !self.shards[shard].is_waiting(peer) {
+                    continue;
+                }
+                if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
+                    tracing::debug!(%peer, %code, "a client is turned away");
+                    self.counters.turned_away += 1;
+                    self.shards[shard].close(peer, code);
+                }
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        shard: usize,
+        peer: PeerId,
+        hello: &Hello,
+        now: Instant,
+        now_ms: u64,
+    ) -> Result<(), CloseCode> {
+        if hello.version != PROTOCOL_VERSION {
+            return Err(CloseCode::ProtocolVersion);
+        }
+        match &hello.credential {
+            Credential::Ticket(bytes) => {
+                let used = &self.roster.used_tickets;
+                let ticket = self.admission.check_ticket(bytes, now_ms, used)?;
+                self.admit(shard, peer, ticket, now)
+            }
+            Credential::Resume(token) => {
+                let claims = self.admission.check_token(token)?;
+                let slot = PlayerSlot(claims.slot);
+                let known = self.slots.get(&PlayerKey(claims.player_key)) == Some(&slot);
+                if !known {
+                    return Err(CloseCode::ResumeUnknown);
+                }
+                self.come_back(shard, peer, slot, 0, now);
+                Ok(())
+            }
+        }
+    }
+
+    fn admit(
+        &mut self,
+        shard: usize,
+        peer: PeerId,
+        ticket: Ticket,
+        now: Instant,
+    ) -> Result<(), CloseCode> {
+        let key = PlayerKey(ticket.player_key);
+        let known = self.slots.get(&key).copied();
+        let slot = match known {
+            Some(slot) => slot,
+            None => self.free_slot()?,
+        };
+        let admitted = Admitted {
+            slot,
+            ticket_id: ticket.ticket_id,
+            expires_at_ms: ticket.expires_at_ms,
+            name: ticket.name,
+        };
+        self.roster.admit(&admitted);
+        self.admitted.push(admitted);
+        let tick = self.battle.tick().0 + 1;
+        if known.is_some() {
+            self.come_back(shard, peer, slot, tick, now);
+            return Ok(());
+        }
+        let team = ticket.team.and_then(Team::from_index);
+        let class = Class::from_index(ticket.class).unwrap_or_default();
+        self.commands.push(Command { player: slot, action: Action::Join { key, team, class } });
+        self.slots.insert(key, slot);
+        let seat = Seat::new(slot, key, self.session_config, tick - 1, now);
+        self.place(shard, seat);
+        self.shards[shard].seat_guest(peer, slot.0, now);
+        self.arrivals.push(Arrival { slot, resumed: false, held_until: tick });
+        Ok(())
+    }
+
+    /// The next slot, when there is one and newcomers are let in.
+    fn free_slot(&self) -> Result<PlayerSlot, CloseCode> {
+        if self.ladder.step() >= LoadStep::NoJoins {
+            return Err(CloseCode::Overloaded);
+        }
+        let joining = self.commands.iter();
+        let joining = joining.filter(|command| matches!(command.action, Action::Join { .. }));
+        let taken = self.battle.view().soldiers.len() + joining.count();
+        if taken >= usize::from(self.battle.config().players_max) {
+            return Err(CloseCode::BattleFull);
+        }
+        Ok(PlayerSlot(taken as u16))
+    }
+
+    /// The player of `slot` is back, over a connection of `shard`. An older connection is closed.
+    fn come_back(
+        &mut self,
+        shard: usize,
+        peer: PeerId,
+        slot: PlayerSlot,
+        held_until: u32,
+        now: Instant,
+    ) {
+        let Some(mut seat) = self.take_seat(slot) else { return };
+        if let Some((home, older)) = seat.peer.map(|peer| (self.home(slot), peer)) {
+            self.shards[home].close(older, CloseCode::Replaced);
+        }
+        seat.session.resume(self.battle.tick().0);
+        self.homes[usize::from(slot.0)] = Some(shard as u8);
+        self.shards[shard].seats.insert(slot.0, seat);
+        self.shards[shard].seat_guest(peer, slot.0, now);
+        self.arrivals.retain(|arrival| arrival.slot != slot);
+        self.arrivals.push(Arrival { slot, resumed: true, held_until });
+        self.counters.resumes += 1;
+    }
+
+    /// Gives a new seat its home.
+    pub(super) fn place(&mut self, shard: usize, seat: Seat) {
+        let slot = usize::from(seat.slot.0);
+        if self.homes.len() <= slot {
+            self.homes.resize(slot + 1, None);
+        }
+        self.homes[slot] = Some(shard as u8);
+        self.shards[shard].seats.insert(seat.slot.0, Box::new(seat));
+    }
+
+    /// Takes a player's seat out of its home.
+    pub(super) fn take_seat(&mut self, slot: PlayerSlot) -> Option<Box<Seat>> {
+        let home = self.homes.get(usize::from(slot.0)).copied().flatten()?;
+        self.shards[usize::from(home)].seats.remove(&slot.0)
+    }
+
+    fn home(&self, slot: PlayerSlot) -> usize {
+        usize::from(self.homes[usize::from(slot.0)].unwrap_or_default())
+    }
+
+    /// Welcomes those who came in this tick, which is stepped by now.
+    pub(super) fn welcome_arrivals(&mut self) {
+        let arrivals = std::mem::take(&mut self.arrivals);
+        if arrivals.is_empty() {
+            return;
+        }
+        let tick = self.battle.tick().0;
+        let everything: Vec<_> = self.feed.everything(self.battle.view());
+        let everything: Vec<_> = everything.iter().filter_map(super::encoded).collect();
+        for arrival in arrivals {
+            let welcome = super::encoded(&self.welcome(&arrival));
+            let home = self.home(arrival.slot);
+            let Some(seat) = self.shards[home].seats.get_mut(&arrival.slot.0) else { continue };
+            seat.outbox.clear();
+            seat.outbox.extend(welcome.map(|bytes| (arrival.held_until, bytes)));
+            seat.outbox.extend(everything.iter().map(|bytes| (tick, bytes.clone())));
+        }
+    }
+
+    fn welcome(&self, arrival: &Arrival) -> ServerMessage {
+        let slot = arrival.slot;
+        let row = self.battle.view().soldiers.get(usize::from(slot.0));
+        let key = row.map_or(0, |row| row.key.0);
+        let token = self.admission.token(slot.0, key);
+        ServerMessage::Welcome(Box::new(Welcome {
+            version: PROTOCOL_VERSION,
+            battle_id: self.header.battle_id,
+            incarnation: self.incarnation,
+            slot: slot.0,
+            team: row.map_or(0, |row| row.team as u8),
+            tick: self.battle.tick().0,
+            tick_hz: self.battle.config().tick_hz,
+            snapshot_interval_ticks: 1,
+            grace_s: self.config.grace.as_secs().min(u64::from(u16::MAX)) as u16,
+            resumed: arrival.resumed,
+            load: self.ladder.step(),
+            resume_token: Blob::new(token).unwrap_or_default(),
+            map: Text::new(self.header.map.clone()).unwrap_or_default(),
+            rules: Text::new(self.header.rules.clone()).unwrap_or_default(),
+        }))
+    }
+}
+
+/// Now, by the wall clock, for expiry only.
+pub(super) fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_millis() as u64
+}

@@ -1,0 +1,434 @@
+//! The server: one thread owns the battle and ticks; shards of clients work beside it.
+//!
+//! A tick, in order: shards receive · hellos are answered · inputs and requests become commands ·
+//! the battle steps · the journal takes them · what is visible is found out · shards tell their
+//! players and send. Nothing acts directly in reaction to a packet, and the tick waits for
+//! nobody: not for a client, not for the disk.
+
+mod clock;
+mod end;
+mod join;
+mod ladder;
+mod metrics;
+mod open;
+mod seat;
+mod shard;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use sortie_bridge::feed::Feed;
+use sortie_bridge::frame::publish;
+use sortie_bridge::input::input_command;
+use sortie_bridge::noise::Noises;
+use sortie_kit::health::Health;
+use sortie_kit::ops::OpsListener;
+use sortie_session::history::FrameHistory;
+use sortie_session::server::SessionConfig;
+use sortie_sim::Battle;
+use sortie_sim::command::{Action, Command};
+use sortie_sim::event::Event;
+use sortie_sim::id::{PlayerKey, PlayerSlot};
+use sortie_sim::interest::Visibility;
+use sortie_sim::view::{RoundState, Status};
+use sortie_wire::close::CloseCode;
+use sortie_wire::message::ServerMessage;
+
+use crate::admission::{Admission, forget_expired};
+use crate::config::{BattleServerConfig, Ready};
+use crate::histogram::Histogram;
+use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
+use crate::report::BattleReport;
+use crate::resume::note_totals;
+use crate::store::Store;
+use clock::Clock;
+use join::Arrival;
+use ladder::Ladder;
+use metrics::Metrics;
+use shard::{Outlook, Shard};
+
+/// A checkpoint is written every so many seconds.
+pub const CHECKPOINT_S: u32 = 15;
+
+/// Counters that are no metric's own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    ticks: u64,
+    overruns: u64,
+    clients_peak: usize,
+    clients_lost: u64,
+    resumes: u64,
+    turned_away: u64,
+    overload_step_max: u8,
+    /// Of players whose seats are gone.
+    inputs_late: u64,
+    inputs_missing: u64,
+}
+
+/// A battle server.
+pub struct Server {
+    config: BattleServerConfig,
+    store: Store,
+    ready: Ready,
+    health: Health,
+    metrics: Metrics,
+    /// Ends with the server.
+    _ops: Option<OpsListener>,
+    incarnation: u64,
+
+    battle: Battle,
+    header: Header,
+    journal: Journal,
+    journal_is_dead: bool,
+    roster: Roster,
+    admission: Admission,
+    session_config: SessionConfig,
+
+    shards: Vec<Shard>,
+    /// Which shard holds a player's seat; index = slot.
+    homes: Vec<Option<u8>>,
+    /// The slots of players who have not left.
+    slots: BTreeMap<PlayerKey, PlayerSlot>,
+    arrivals: Vec<Arrival>,
+
+    history: FrameHistory,
+    visibility: Visibility,
+    noises: Noises,
+    /// How far shots are heard, metres.
+    hearing_m: f32,
+    feed: Feed,
+
+    clock: Clock,
+    ladder: Ladder,
+    commands: Vec<Command>,
+    admitted: Vec<Admitted>,
+    counters: Counters,
+    tick_us: Histogram,
+    tick_cpu_us: Histogram,
+    cpu_at_tick: Duration,
+    cpu_at_start: Duration,
+}
+
+/// Runs a battle server until the battle ends or `stop` is set; `on_ready` is called when clients
+/// can connect.
+///
+/// # Errors
+/// It cannot start: a port is taken, a file cannot be read, the journal cannot be trusted.
+pub fn run(
+    config: BattleServerConfig,
+    stop: &AtomicBool,
+    on_ready: impl FnOnce(&Ready),
+) -> anyhow::Result<BattleReport> {
+    let mut server = Server::open(config)?;
+    on_ready(server.ready());
+    server.start_clock(Instant::now());
+    let ended_by = loop {
+        let now = Instant::now();
+        if let Some(wait) = server.due().checked_duration_since(now).filter(|d| !d.is_zero()) {
+            std::thread::sleep(wait);
+            continue;
+        }
+        if stop.load(Ordering::Relaxed) {
+            break Ending::Stopped;
+        }
+        server.tick(now);
+        if let Some(ending) = server.ending() {
+            break ending;
+        }
+    };
+    server.end(ended_by)
+}
+
+/// Why a battle server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to.
+    Stopped,
+    /// Its time is over.
+    Duration,
+    /// The round is over.
+    Round,
+}
+
+impl Server {
+    /// What clients need to connect.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// The battle as it stands.
+    pub fn battle(&self) -> &Battle {
+        &self.battle
+    }
+
+    /// The journal that is being written.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Players with a connection.
+    pub fn connected(&self) -> usize {
+        self.shards.iter().map(Shard::connected).sum()
+    }
+
+    /// Starts the clock anew: the first tick is due a period after `now`.
+    pub fn start_clock(&mut self, now: Instant) {
+        self.clock = Clock::new(self.battle.config().tick_hz, now);
+        self.cpu_at_tick = process_cpu();
+    }
+
+    /// When the next tick is due.
+    pub fn due(&self) -> Instant {
+        self.clock.due()
+    }
+
+    /// One tick of the server.
+    pub fn tick(&mut self, now: Instant) {
+        let left_out = self.clock.begin(now);
+        self.health.beat(now);
+        let last = self.battle.tick().0;
+        self.with_shards(|shard| shard.receive(now, last));
+        self.answer_hellos(now);
+        self.gather_commands(now);
+        self.step();
+        self.look();
+        self.tell();
+        let now = self.note_work(now, left_out);
+        if self.battle.tick().0.is_multiple_of(16) {
+            self.show_metrics();
+            forget_expired(&mut self.roster.used_tickets, join::unix_ms());
+        }
+        self.health.beat(now);
+    }
+
+    /// Why the server should end now, if it should.
+    pub fn ending(&self) -> Option<Ending> {
+        let tick = self.battle.tick().0;
+        let hz = f64::from(self.battle.config().tick_hz);
+        let ticks_in = |duration: Duration| (duration.as_secs_f64() * hz).ceil() as u32;
+        if let RoundState::Ended { at, .. } = self.battle.view().round
+            && tick.saturating_sub(at.0) >= ticks_in(self.config.linger)
+        {
+            return Some(Ending::Round);
+        }
+        let is_over = self.config.duration.is_some_and(|duration| tick >= ticks_in(duration));
+        is_over.then_some(Ending::Duration)
+    }
+
+    /// Lets every shard work, beside each other if there are threads.
+    fn with_shards(&mut self, work: impl Fn(&mut Shard) + Sync + Send) {
+        match self.battle.pool() {
+            Some(pool) if self.shards.len() > 1 => {
+                let shards = &mut self.shards;
+                pool.install(|| shards.par_iter_mut().for_each(work));
+            }
+            _ => self.shards.iter_mut().for_each(work),
+        }
+    }
+
+    /// What players want becomes commands, after the joins that are there already.
+    fn gather_commands(&mut self, now: Instant) {
+        let tick = self.battle.tick().0 + 1;
+        let grace = self.config.grace;
+        for shard in &mut self.shards {
+            for seat in shard.seats.values_mut() {
+                let player = seat.slot;
+                let requests = seat.requests.drain(..);
+                self.commands.extend(requests.map(|action| Command { player, action }));
+                let away = seat.away_since.map(|since| now.saturating_duration_since(since));
+                if away.is_some_and(|away| away > grace) {
+                    self.counters.clients_lost += 1;
+                    self.commands.push(Command { player, action: Action::Leave });
+                }
+                let taken = seat.session.take_input(tick);
+                self.commands.push(input_command(player, &taken.command));
+                let is_here = seat.peer.is_some();
+                if std::mem::replace(&mut seat.was_here, is_here) != is_here {
+                    self.feed.set_person(player, self.roster.name(player), is_here);
+                }
+            }
+        }
+        // Mostly sorted already: one shard's seats come in order.
+        if !self.commands.is_sorted_by_key(|command| command.player) {
+            self.commands.sort_by_key(|command| command.player);
+        }
+    }
+
+    fn step(&mut self) {
+        let output = self.battle.step(&self.commands);
+        note_totals(&mut self.roster, output);
+        let tick = output.tick;
+        self.noises.gather(&output.events, self.hearing_m);
+        let left: Vec<PlayerSlot> = output.events.iter().filter_map(left_player).collect();
+        let output = self.battle.output();
+        self.feed.note_tick(output, self.battle.view());
+        let hash = self.battle.state_hash();
+        self.journal.push_tick(tick, hash as u32, &self.commands, &self.admitted);
+        self.commands.clear();
+        self.admitted.clear();
+        let every = CHECKPOINT_S * u32::from(self.battle.config().tick_hz);
+        if tick.0.is_multiple_of(every) && !self.journal.is_dead() {
+            let mut checkpoint = Checkpoint { battle: Vec::new(), roster: self.roster.clone() };
+            self.battle.checkpoint(&mut checkpoint.battle);
+            self.journal.push_checkpoint(tick, checkpoint);
+        }
+        left.into_iter().for_each(|slot| self.vacate(slot));
+    }
+
+    /// The player of `slot` left for good.
+    fn vacate(&mut self, slot: PlayerSlot) {
+        let home = self.homes.get(usize::from(slot.0)).copied().flatten();
+        let Some(seat) = self.take_seat(slot) else { return };
+        self.slots.remove(&seat.key);
+        let inputs = seat.session.input_counters();
+        self.counters.inputs_late += inputs.late;
+        self.counters.inputs_missing += inputs.repeated + inputs.neutral;
+        if let (Some(home), Some(peer)) = (home, seat.peer) {
+            self.shards[usize::from(home)].close(peer, CloseCode::Left);
+        }
+        self.homes[usize::from(slot.0)] = None;
+    }
+
+    /// What players may know of the tick.
+    fn look(&mut self) {
+        publish(self.battle.view(), &mut self.history);
+        let (view, field) = (self.battle.view(), self.battle.field());
+        self.visibility.update(view, field, self.battle.pool());
+    }
+
+    fn tell(&mut self) {
+        let tick = self.battle.tick().0;
+        for message in self.feed.take() {
+            self.tell_all(tick, &message);
+        }
+        self.welcome_arrivals();
+        self.note_journal();
+        let outlook = Outlook {
+            view: self.battle.view(),
+            history: &self.history,
+            visibility: &self.visibility,
+            noises: &self.noises,
+            load: self.ladder.step(),
+            // Without a journal nothing will ever be durable, and nothing can be taken back.
+            released: if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 },
+            tick_hz: self.battle.config().tick_hz,
+        };
+        let send = |shard: &mut Shard| {
+            shard.tell(&outlook);
+            // A time of its own: encoding may have taken milliseconds.
+            shard.transmit(Instant::now());
+        };
+        match self.battle.pool() {
+            Some(pool) if self.shards.len() > 1 => {
+                let shards = &mut self.shards;
+                pool.install(|| shards.par_iter_mut().for_each(send));
+            }
+            _ => self.shards.iter_mut().for_each(send),
+        }
+    }
+
+    /// A message for every player who is here, when `tick` is durable.
+    fn tell_all(&mut self, tick: u32, message: &ServerMessage) {
+        let Some(bytes) = encoded(message) else { return };
+        for shard in &mut self.shards {
+            for seat in shard.seats.values_mut().filter(|seat| seat.peer.is_some()) {
+                seat.outbox.push_back((tick, Arc::clone(&bytes)));
+            }
+        }
+    }
+
+    fn note_journal(&mut self) {
+        if !self.journal_is_dead && self.journal.is_dead() {
+            self.journal_is_dead = true;
+            // The writer has said so in the log. The battle goes on, but takes nobody new soon.
+            self.health.set_not_ready("journal", Some("cannot be written".to_owned()));
+        }
+    }
+
+    /// Accounts for the tick that began at `began`; gives the time.
+    fn note_work(&mut self, began: Instant, left_out: u32) -> Instant {
+        let now = Instant::now();
+        let work = now.saturating_duration_since(began);
+        let cpu_now = process_cpu();
+        let cpu = cpu_now.saturating_sub(self.cpu_at_tick);
+        self.cpu_at_tick = cpu_now;
+        self.counters.ticks += 1;
+        self.counters.overruns += u64::from(work > self.clock.period()) + u64::from(left_out);
+        self.tick_us.record(work.as_micros() as u64);
+        self.tick_cpu_us.record(cpu.as_micros() as u64);
+        self.metrics.note_tick(work, cpu);
+        self.counters.clients_peak = self.counters.clients_peak.max(self.connected());
+        if self.ladder.note(work) {
+            let step = self.ladder.step();
+            tracing::warn!(?step, "the overload step changed");
+            self.counters.overload_step_max = self.counters.overload_step_max.max(step as u8);
+            self.tell_all(0, &ServerMessage::LoadStep(step));
+        }
+        now
+    }
+
+    fn show_metrics(&mut self) {
+        let (metrics, counters) = (&self.metrics, &self.counters);
+        let tick = self.battle.tick();
+        let report = &self.battle.output().report;
+        metrics.overruns.absolute(counters.overruns);
+        metrics.clients.set(self.connected() as f64);
+        metrics.players.set(self.slots.len() as f64);
+        metrics.overload_step.set(f64::from(self.ladder.step() as u8));
+        metrics.regions.set(f64::from(report.regions));
+        metrics.region_load_max.set(f64::from(report.load_max));
+        metrics.region_splits.absolute(self.roster.totals.splits);
+        metrics.region_merges.absolute(self.roster.totals.merges);
+        metrics.turned_away.absolute(counters.turned_away);
+        metrics.resumes.absolute(counters.resumes);
+        let (late, missing) = self.inputs();
+        metrics.inputs_late.absolute(late);
+        metrics.inputs_missing.absolute(missing);
+        let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(of).sum::<u64>();
+        metrics.malformed.absolute(sum(|shard| shard.counters.malformed));
+        metrics.snapshots.absolute(sum(|shard| shard.counters.snapshots));
+        metrics.snapshot_bytes.absolute(sum(|shard| shard.counters.snapshot_bytes));
+        metrics.udp_bytes_in.absolute(sum(|shard| shard.quic.counters().bytes_in));
+        metrics.udp_bytes_out.absolute(sum(|shard| shard.quic.counters().bytes_out));
+        let behind = tick.0.saturating_sub(self.journal.durable().0);
+        metrics.journal_lag.set(f64::from(behind) * self.clock.period().as_secs_f64());
+        metrics.journal_bytes.set(self.journal.bytes() as f64);
+        metrics.journal_dead.set(f64::from(u8::from(self.journal_is_dead)));
+    }
+
+    /// Inputs that came late, and ticks that lacked one, over all players.
+    fn inputs(&self) -> (u64, u64) {
+        let seats = self.shards.iter().flat_map(|shard| shard.seats.values());
+        let start = (self.counters.inputs_late, self.counters.inputs_missing);
+        seats.fold(start, |(late, missing), seat| {
+            let inputs = seat.session.input_counters();
+            (late + inputs.late, missing + inputs.repeated + inputs.neutral)
+        })
+    }
+}
+
+fn left_player(event: &Event) -> Option<PlayerSlot> {
+    match *event {
+        Event::Left { player } => Some(player),
+        _ => None,
+    }
+}
+
+/// A message's bytes, shared by all who get it; `None` when it cannot be sent at all.
+fn encoded(message: &ServerMessage) -> Option<Arc<[u8]>> {
+    message.encode().ok().map(Arc::from)
+}
+
+/// Whether a soldier's player may still come back.
+fn has_player(status: Status) -> bool {
+    status != Status::Left
+}
+
+/// CPU time of this process so far, user and system.
+fn process_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.max(0) as u32)
+}

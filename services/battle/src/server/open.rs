@@ -1,0 +1,167 @@
+//! Starting a server: battle, keys, sockets, seats of those who were there.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use sortie_bridge::feed::Feed;
+use sortie_bridge::noise::Noises;
+use sortie_kit::health::Health;
+use sortie_kit::ops::OpsListener;
+use sortie_quic::{Identity, Secrets, Server as Quic, ServerConfig, Shard as ShardPlace};
+use sortie_session::history::FrameHistory;
+use sortie_session::server::SessionConfig;
+use sortie_sim::interest::Visibility;
+use sortie_udp::{Socket, SocketOptions};
+use sortie_wire::limits::{CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX};
+use sortie_wire::ticket::TicketSigner;
+
+use super::clock::Clock;
+use super::ladder::Ladder;
+use super::metrics::Metrics;
+use super::seat::Seat;
+use super::shard::Shard;
+use super::{Counters, Server, has_player, process_cpu};
+use crate::admission::Admission;
+use crate::config::{BattleServerConfig, Ready, TicketAuthority, hex};
+use crate::histogram::Histogram;
+use crate::resume::{Opened, open_battle};
+use crate::store::Store;
+
+/// Handshakes that one shard begins in one tick. Each costs up to a millisecond, and two hundred
+/// players are let in within a second.
+const HANDSHAKES_PER_TICK: usize = 4;
+
+impl Server {
+    /// Opens the data directory, begins or takes up the battle, and listens.
+    ///
+    /// # Errors
+    /// What is in the way, and what to do.
+    pub fn open(config: BattleServerConfig) -> anyhow::Result<Self> {
+        let cpu_at_start = process_cpu();
+        let store = Store::open(&config.data_dir)?;
+        let documents = config.map.document().len() + config.rules.to_toml().len();
+        anyhow::ensure!(
+            documents <= DOCUMENTS_BYTES_MAX,
+            "map and rules have {documents} bytes together; clients take {DOCUMENTS_BYTES_MAX}"
+        );
+        let opened = open_battle(&store, &config)?;
+        let incarnation = store.next_incarnation()?;
+        let identity = match &config.certificate {
+            Some((chain, key)) => Identity::from_pem(chain, key)?,
+            None => Identity::load_or_create(store.dir())?,
+        };
+        let (ticket_key, dev_ticket_key) = match &config.tickets {
+            TicketAuthority::PublicKey(key) => (*key, None),
+            TicketAuthority::Dev => {
+                let seed = store.key("dev-ticket-key")?;
+                (TicketSigner::from_seed(seed).public_key(), Some(hex(&seed)))
+            }
+        };
+        let resume_key = store.key("resume-key")?;
+        let battle_id = opened.header.battle_id;
+        let admission = Admission::new(ticket_key, battle_id, &config.audience, &resume_key);
+        let shards = open_shards(&config, &store, &identity, &opened)?;
+        let health = Health::default();
+        let ops = open_ops(&config, &health)?;
+        let ready = Ready {
+            listen: shards[0].socket.local_addr(),
+            fingerprint: identity.fingerprint().to_string(),
+            ops: ops.as_ref().map(OpsListener::addr),
+            battle_id: format!("{battle_id:032x}"),
+            data_dir: config.data_dir.clone(),
+            dev_ticket_key,
+            resumed: opened.resumed,
+            tick: opened.battle.tick().0,
+            incarnation,
+        };
+        let rules = opened.battle.config();
+        let session_config = SessionConfig {
+            tick_hz: rules.tick_hz,
+            bytes_per_s: config.client_bytes_per_s,
+            rewind_ticks_max: rules.rewind_ticks_max(),
+        };
+        let now = Instant::now();
+        let clock = Clock::new(rules.tick_hz, now);
+        let mut server = Self {
+            ladder: Ladder::new(rules.tick_hz, clock.period()),
+            feed: Feed::new(rules.tick_hz),
+            visibility: Visibility::new(rules.interest),
+            hearing_m: rules.interest.hearing_m,
+            history: FrameHistory::new(),
+            noises: Noises::default(),
+            metrics: Metrics::new(),
+            clock,
+            config,
+            store,
+            ready,
+            health,
+            _ops: ops,
+            incarnation,
+            battle: opened.battle,
+            header: opened.header,
+            journal: opened.journal,
+            journal_is_dead: false,
+            roster: opened.roster,
+            admission,
+            session_config,
+            shards,
+            homes: Vec::new(),
+            slots: Default::default(),
+            arrivals: Vec::new(),
+            commands: Vec::new(),
+            admitted: Vec::new(),
+            counters: Counters::default(),
+            tick_us: Histogram::default(),
+            tick_cpu_us: Histogram::default(),
+            cpu_at_tick: cpu_at_start,
+            cpu_at_start,
+        };
+        server.keep_seats(now);
+        Ok(server)
+    }
+
+    /// Everybody who was in the battle has the grace time to come back.
+    fn keep_seats(&mut self, now: Instant) {
+        let tick = self.battle.tick().0;
+        let rows = self.battle.view().soldiers.iter();
+        let players: Vec<_> =
+            rows.filter(|row| has_player(row.status)).map(|row| (row.slot, row.key)).collect();
+        for (slot, key) in players {
+            self.slots.insert(key, slot);
+            self.feed.set_person(slot, self.roster.name(slot), false);
+            self.place(0, Seat::new(slot, key, self.session_config, tick, now));
+        }
+    }
+}
+
+fn open_shards(
+    config: &BattleServerConfig,
+    store: &Store,
+    identity: &Identity,
+    opened: &Opened,
+) -> anyhow::Result<Vec<Shard>> {
+    let listen = config.listen;
+    let sockets = Socket::bind_shards(listen, config.shards, SocketOptions::default())
+        .with_context(|| {
+            format!("cannot listen at {listen} for clients; choose another with --listen")
+        })?;
+    let secrets = Secrets::load_or_create(store.dir())?;
+    let players_max = usize::from(opened.battle.config().players_max);
+    let now = Instant::now();
+    let open = |(index, socket): (usize, Socket)| {
+        let mut quic = ServerConfig::new(identity.clone(), secrets.clone());
+        quic.shard = ShardPlace { index: index as u8, count: config.shards as u16 };
+        // Everybody may come back at once while the old connections are still dying.
+        quic.connections_max = 2 * players_max + 64;
+        quic.accepts_per_pass = HANDSHAKES_PER_TICK;
+        quic.frame_bytes_max = CLIENT_MESSAGE_BYTES_MAX;
+        Ok(Shard::new(socket, Quic::new(quic, now)?))
+    };
+    sockets.into_iter().enumerate().map(open).collect()
+}
+
+fn open_ops(config: &BattleServerConfig, health: &Health) -> anyhow::Result<Option<OpsListener>> {
+    let Some(addr) = config.ops else { return Ok(None) };
+    let recorder = sortie_kit::metrics::recorder()?;
+    OpsListener::start(addr, health.clone(), recorder).map(Some)
+}

@@ -1,0 +1,109 @@
+//! A player's seat: its session and everything the server keeps beside it. It outlives
+//! connections.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sortie_bridge::lens::Lens;
+use sortie_quic::PeerId;
+use sortie_session::server::{ServerSession, SessionConfig};
+use sortie_sim::command::Action;
+use sortie_sim::id::{PlayerKey, PlayerSlot};
+
+/// Requests that one tick takes of one player; more in one tick is flooding.
+pub const REQUESTS_PER_TICK_MAX: usize = 8;
+
+/// A message for the reliable stream: it may leave when its tick is durable.
+pub type Held = (u32, Arc<[u8]>);
+
+/// A player's place in the battle.
+pub struct Seat {
+    /// The place.
+    pub slot: PlayerSlot,
+    /// Who plays.
+    pub key: PlayerKey,
+    /// What is sent and acknowledged.
+    pub session: ServerSession,
+    /// What is told.
+    pub lens: Lens,
+    /// The connection; `None` while the player is away.
+    pub peer: Option<PeerId>,
+    /// Since when the player is away.
+    pub away_since: Option<Instant>,
+    /// When a datagram of the present connection was last read.
+    pub heard_at: Instant,
+    /// Waits for the tick.
+    pub requests: Vec<Action>,
+    /// Waits for its ticks to be durable; falling behind a slow client is the lane's business.
+    pub outbox: VecDeque<Held>,
+    /// Whether the welcome has left: nothing else is sent before.
+    pub is_welcomed: bool,
+    /// Whether the player had a connection when last looked at.
+    pub was_here: bool,
+    /// Snapshots that were due.
+    pub updates_due: u64,
+    /// Messages that may still come before it is a flood.
+    pub message_credit: f32,
+}
+
+impl Seat {
+    /// A seat whose first input may be for the tick after `tick`.
+    pub fn new(
+        slot: PlayerSlot,
+        key: PlayerKey,
+        session: SessionConfig,
+        tick: u32,
+        now: Instant,
+    ) -> Self {
+        Self {
+            slot,
+            key,
+            session: ServerSession::new(session, tick),
+            lens: Lens::default(),
+            peer: None,
+            away_since: Some(now),
+            heard_at: now,
+            requests: Vec::new(),
+            outbox: VecDeque::new(),
+            is_welcomed: false,
+            was_here: false,
+            updates_due: 0,
+            message_credit: MESSAGE_BURST,
+        }
+    }
+
+    /// The player is here, over this connection.
+    pub fn attach(&mut self, peer: PeerId, now: Instant) {
+        self.peer = Some(peer);
+        self.away_since = None;
+        self.heard_at = now;
+        self.outbox.clear();
+        self.is_welcomed = false;
+        self.message_credit = MESSAGE_BURST;
+    }
+
+    /// The connection is gone.
+    pub fn detach(&mut self, now: Instant) {
+        self.peer = None;
+        self.away_since = Some(now);
+        self.outbox.clear();
+        self.is_welcomed = false;
+    }
+
+    /// Whether one more message is no flood.
+    pub fn take_message_credit(&mut self) -> bool {
+        self.message_credit -= 1.0;
+        self.message_credit >= 0.0
+    }
+
+    /// A tick passed, a `tick_hz`th of a second.
+    pub fn refill_message_credit(&mut self, tick_hz: u16) {
+        let refilled = self.message_credit + MESSAGES_PER_S / f32::from(tick_hz);
+        self.message_credit = refilled.min(MESSAGE_BURST);
+    }
+}
+
+/// Messages that a client may send at once, and a second in the long run.
+const MESSAGE_BURST: f32 = 40.0;
+const MESSAGES_PER_S: f32 = 20.0;

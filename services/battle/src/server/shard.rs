@@ -1,0 +1,317 @@
+//! A shard: one socket, its connections, and the seats of the players behind them.
+//!
+//! Shards work apart from each other: they receive before the tick and send after it, each on a
+//! thread of its own if there are threads. What concerns the whole battle they leave for the
+//! server: newcomers' hellos, and departures.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sortie_bridge::input::action;
+use sortie_bridge::noise::Noises;
+use sortie_quic::{
+    CloseReason, PeerId, Pump, SendMessageError, Server as Quic, ServerEvent, ServerLane,
+};
+use sortie_session::history::FrameHistory;
+use sortie_session::peer::Peer;
+use sortie_session::server::InputVerdict;
+use sortie_sim::interest::Visibility;
+use sortie_sim::view::View;
+use sortie_udp::Socket;
+use sortie_wire::close::CloseCode;
+use sortie_wire::limits::DATAGRAM_BYTES_MAX;
+use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
+
+use super::seat::{REQUESTS_PER_TICK_MAX, Seat};
+
+/// Batches of 64 datagrams that one tick takes in, so that a flood cannot hold it up.
+const BATCHES_PER_TICK_MAX: usize = 128;
+/// How long a connection may take to say hello.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+/// A player whose machine is connected and says nothing is idle after this time.
+const IDLE_AFTER: Duration = Duration::from_secs(15);
+/// The path is looked at every so many ticks.
+const PATH_TICKS: u32 = 8;
+
+/// A connection, from its handshake to its end.
+#[derive(Clone, Copy, Debug)]
+struct Guest {
+    peer: PeerId,
+    since: Instant,
+    /// The player behind it, once it was let in.
+    slot: Option<u16>,
+    said_hello: bool,
+}
+
+/// What the shards did, for report and metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShardCounters {
+    /// Datagrams and messages that were none.
+    pub malformed: u64,
+    /// Snapshots that were due.
+    pub updates_due: u64,
+    /// Snapshots sent.
+    pub snapshots: u64,
+    /// Their bytes.
+    pub snapshot_bytes: u64,
+}
+
+/// One socket and who is behind it.
+pub struct Shard {
+    /// Its socket.
+    pub socket: Socket,
+    /// Its connections.
+    pub quic: Quic,
+    pump: Pump,
+    /// By slot of the connection.
+    guests: Vec<Option<Guest>>,
+    /// Seats by the player's slot, so that they come in order.
+    pub seats: BTreeMap<u16, Box<Seat>>,
+    /// Hellos that wait for the server's decision.
+    pub hellos: Vec<(PeerId, Hello)>,
+    /// What it did.
+    pub counters: ShardCounters,
+}
+
+/// What all shards look at when they send.
+#[derive(Clone, Copy)]
+pub struct Outlook<'a> {
+    /// The battle after the tick.
+    pub view: &'a View,
+    /// Its recent past.
+    pub history: &'a FrameHistory,
+    /// Who sees whom.
+    pub visibility: &'a Visibility,
+    /// What was loud.
+    pub noises: &'a Noises,
+    /// How far snapshots are thinned out.
+    pub load: LoadStep,
+    /// Messages of ticks up to this one may leave.
+    pub released: u32,
+    /// Ticks a second.
+    pub tick_hz: u16,
+}
+
+impl Shard {
+    /// A shard without connections.
+    pub fn new(socket: Socket, quic: Quic) -> Self {
+        Self {
+            socket,
+            quic,
+            pump: Pump::new(),
+            guests: Vec::new(),
+            seats: BTreeMap::new(),
+            hellos: Vec::new(),
+            counters: ShardCounters::default(),
+        }
+    }
+
+    /// Takes in all that arrived since the last tick.
+    pub fn receive(&mut self, now: Instant, tick: u32) {
+        let took = self.pump.receive(&self.socket, &mut self.quic, now, BATCHES_PER_TICK_MAX);
+        if let Err(error) = took {
+            // Not a peer's doing; the next tick tries again.
+            tracing::warn!(%error, "cannot receive");
+        }
+        self.quic.handle_timeouts(now);
+        while let Some(event) = self.quic.poll_event() {
+            match event {
+                ServerEvent::Connected { peer, .. } => self.greet(peer, now),
+                ServerEvent::Datagram { peer, datagram } => {
+                    self.take_datagram(peer, &datagram, now, tick);
+                }
+                ServerEvent::Message { peer, message } => self.take_message(peer, &message, tick),
+                ServerEvent::Closed { peer, reason } => self.part(peer, &reason, now),
+            }
+        }
+        self.send_off_the_silent(now);
+    }
+
+    fn greet(&mut self, peer: PeerId, now: Instant) {
+        if self.guests.len() <= peer.index() {
+            self.guests.resize(peer.index() + 1, None);
+        }
+        let guest = Guest { peer, since: now, slot: None, said_hello: false };
+        self.guests[peer.index()] = Some(guest);
+    }
+
+    fn guest(&mut self, peer: PeerId) -> Option<&mut Guest> {
+        self.guests.get_mut(peer.index())?.as_mut().filter(|guest| guest.peer == peer)
+    }
+
+    fn take_datagram(&mut self, peer: PeerId, datagram: &[u8], now: Instant, tick: u32) {
+        // Before the hello is answered there is nothing that a datagram could mean.
+        let Some(slot) = self.guest(peer).and_then(|guest| guest.slot) else { return };
+        let Some(seat) = self.seats.get_mut(&slot) else { return };
+        match seat.session.handle_input_datagram(datagram, tick) {
+            InputVerdict::Taken => seat.heard_at = now,
+            InputVerdict::Flooded => {}
+            InputVerdict::Malformed => self.counters.malformed += 1,
+            InputVerdict::Close => {
+                self.counters.malformed += 1;
+                self.close(peer, CloseCode::Malformed);
+            }
+        }
+    }
+
+    fn take_message(&mut self, peer: PeerId, message: &[u8], tick: u32) {
+        let Some(guest) = self.guest(peer) else { return };
+        let Ok(message) = ClientMessage::decode(message) else {
+            self.counters.malformed += 1;
+            return self.close(peer, CloseCode::Malformed);
+        };
+        match (message, guest.slot) {
+            (ClientMessage::Hello(hello), _) if !guest.said_hello => {
+                guest.said_hello = true;
+                self.hellos.push((peer, hello));
+            }
+            (ClientMessage::Hello(_), _) => self.close(peer, CloseCode::Malformed),
+            // Said after the hello and before its answer: nobody is there yet to want anything.
+            (_, None) if guest.said_hello => {}
+            (_, None) => self.close(peer, CloseCode::HelloExpected),
+            (message, Some(slot)) => self.take_request(peer, slot, &message, tick),
+        }
+    }
+
+    fn take_request(&mut self, peer: PeerId, slot: u16, message: &ClientMessage, tick: u32) {
+        let Some(seat) = self.seats.get_mut(&slot) else { return };
+        if !seat.take_message_credit() || seat.requests.len() >= REQUESTS_PER_TICK_MAX {
+            return self.close(peer, CloseCode::Flood);
+        }
+        if let ClientMessage::Ping { nonce } = *message {
+            let pong = ServerMessage::Pong { nonce, tick };
+            return self.say(peer, &pong);
+        }
+        seat.requests.extend(action(message));
+    }
+
+    fn part(&mut self, peer: PeerId, reason: &CloseReason, now: Instant) {
+        tracing::debug!(%peer, %reason, "a connection is over");
+        self.hellos.retain(|(waiting, _)| *waiting != peer);
+        let Some(guest) = self.guest(peer).copied() else { return };
+        self.guests[peer.index()] = None;
+        let seat = guest.slot.and_then(|slot| self.seats.get_mut(&slot));
+        if let Some(seat) = seat.filter(|seat| seat.peer == Some(peer)) {
+            seat.detach(now);
+        }
+    }
+
+    fn send_off_the_silent(&mut self, now: Instant) {
+        let mut silent: Vec<(PeerId, CloseCode)> = Vec::new();
+        for guest in self.guests.iter().flatten() {
+            let waited = now.saturating_duration_since(guest.since);
+            if !guest.said_hello && waited > HELLO_WITHIN {
+                silent.push((guest.peer, CloseCode::HelloExpected));
+            }
+        }
+        for seat in self.seats.values() {
+            let quiet = now.saturating_duration_since(seat.heard_at);
+            if let Some(peer) = seat.peer.filter(|_| quiet > IDLE_AFTER) {
+                silent.push((peer, CloseCode::Idle));
+            }
+        }
+        silent.into_iter().for_each(|(peer, code)| self.close(peer, code));
+    }
+
+    /// The connection belongs to this player now.
+    pub fn seat_guest(&mut self, peer: PeerId, slot: u16, now: Instant) {
+        if let Some(guest) = self.guest(peer) {
+            guest.slot = Some(slot);
+        }
+        if let Some(seat) = self.seats.get_mut(&slot) {
+            seat.attach(peer, now);
+        }
+    }
+
+    /// Whether a connection that said hello still waits for its answer.
+    pub fn is_waiting(&mut self, peer: PeerId) -> bool {
+        self.guest(peer).is_some_and(|guest| guest.slot.is_none())
+    }
+
+    /// Ends a connection with a code that its client reads.
+    pub fn close(&mut self, peer: PeerId, code: CloseCode) {
+        self.quic.close(peer, u32::from(code.number()), code.text());
+    }
+
+    /// Says why, while the stream still carries it; [`close`](Self::close) follows later.
+    pub fn say_leaving(&mut self, peer: PeerId, code: CloseCode) {
+        let text = Text::truncated(code.text());
+        self.say(peer, &ServerMessage::Leaving { code: code.number(), text });
+    }
+
+    fn say(&mut self, peer: PeerId, message: &ServerMessage) {
+        if let Ok(bytes) = message.encode() {
+            self.send(peer, &bytes);
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, bytes: &[u8]) {
+        match self.quic.send_message(peer, bytes) {
+            Ok(()) | Err(SendMessageError::Closed) => {}
+            Err(error) => {
+                tracing::debug!(%peer, %error, "cannot send a message");
+                self.close(peer, CloseCode::SlowClient);
+            }
+        }
+    }
+
+    /// Tells every player behind this socket what it is to know of the tick.
+    pub fn tell(&mut self, outlook: &Outlook<'_>) {
+        let mut datagram = [0; DATAGRAM_BYTES_MAX];
+        let mut seats = std::mem::take(&mut self.seats);
+        for seat in seats.values_mut() {
+            seat.refill_message_credit(outlook.tick_hz);
+            let Some(peer) = seat.peer else { continue };
+            while let Some((tick, _)) = seat.outbox.front()
+                && *tick <= outlook.released
+                && let Some((_, bytes)) = seat.outbox.pop_front()
+            {
+                self.send(peer, &bytes);
+                // The first message after an attachment is the welcome.
+                seat.is_welcomed = true;
+            }
+            if seat.is_welcomed {
+                self.send_snapshot(seat, peer, outlook, &mut datagram);
+            }
+        }
+        self.seats = seats;
+    }
+
+    fn send_snapshot(
+        &mut self,
+        seat: &mut Seat,
+        peer: PeerId,
+        outlook: &Outlook<'_>,
+        datagram: &mut [u8; DATAGRAM_BYTES_MAX],
+    ) {
+        let tick = outlook.view.tick.0;
+        if !seat.session.snapshot_due(tick, outlook.load, seat.slot.0) {
+            return;
+        }
+        let mut lane = ServerLane { server: &mut self.quic, peer };
+        if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
+            seat.session.note_path(&lane);
+        }
+        seat.updates_due += 1;
+        self.counters.updates_due += 1;
+        let seen = outlook.visibility.visible(seat.slot);
+        seat.lens.look(outlook.view, seat.slot, seen, outlook.noises, outlook.tick_hz);
+        let source = seat.lens.source(outlook.history, outlook.load);
+        let room = lane.max_datagram().min(datagram.len());
+        let bytes = seat.session.encode_snapshot(&source, &mut datagram[..room]);
+        if bytes > 0 && lane.send_datagram(&datagram[..bytes]).is_ok() {
+            self.counters.snapshots += 1;
+            self.counters.snapshot_bytes += bytes as u64;
+        }
+    }
+
+    /// Hands everything that waits to the network.
+    pub fn transmit(&mut self, now: Instant) {
+        self.pump.transmit(&self.socket, &mut self.quic, now);
+    }
+
+    /// Players behind this socket that are here.
+    pub fn connected(&self) -> usize {
+        self.seats.values().filter(|seat| seat.peer.is_some()).count()
+    }
+}
