@@ -7,7 +7,23 @@
 //!
 //! What is deliberately absent: sockets, clocks, async, files, the wire format, std's
 //! transcendental functions, and any iteration whose order depends on history.
-//! Start with `schedule.rs`: the order of a tick stands there in one place.
+//!
+//! Start with [`schedule`]: the order of a tick stands there in one place. Then:
+//!
+//! | to learn | read |
+//! |---|---|
+//! | what a soldier is made of | [`components`] |
+//! | what a tick's systems tell each other | [`facts`] |
+//! | what is hashed and saved, all of it | `state.rs`, [`codec`] |
+//! | how work is shared out, and what regions are | [`region`], [`workers`] |
+//! | what a player may know | [`interest`] |
+//! | the rules as data | [`config`], `sim/rules/` |
+//!
+//! Invariants. Soldiers are reached through the [`Roster`](components::Roster) and props through
+//! the [`PropTable`](components::PropTable), never by the order in which bevy stores them. Chance
+//! is a pure function of (seed, tick, who, purpose): there is no generator to advance. Parallel
+//! work changes only its own row, and rows are put back in slot order. A tick asks for no memory
+//! once its buffers have grown.
 
 pub mod battle;
 pub mod codec;

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
 
 use super::Regions;
-use super::tree::Node;
+use super::tree::{Node, Tree};
 use crate::components::{Identity, Pose, Roster, Vitals};
 use crate::facts::Work;
 
@@ -33,19 +33,25 @@ pub(super) fn weigh_regions(
 ) {
     let Regions { tree, load, report, .. } = &mut *regions;
     load.shares.clear();
-    load.units.clear();
-    load.units.resize(tree.leaf_count(), 0);
     for (identity, pose, vitals) in soldiers.iter_many(roster.entities()).flatten() {
         let units = work.0[usize::from(identity.slot.0)];
         if vitals.in_field() && units > 0 {
             load.shares.push(Share { pos: pose.0.pos, units });
-            let region = &mut load.units[usize::from(tree.leaf_at(pose.0.pos))];
-            *region = region.saturating_add(units);
         }
     }
-    let mut loads = load.units.iter();
-    write_loads(&mut tree.root, &mut loads);
+    weigh(tree, &load.shares, &mut load.units);
     report.load_sum = load.units.iter().fold(0, |sum, &units| sum.saturating_add(units));
+}
+
+/// Writes each region's load into the tree. `units` is scratch and ends as the loads by region.
+pub(super) fn weigh(tree: &mut Tree, shares: &[Share], units: &mut Vec<u32>) {
+    units.clear();
+    units.resize(tree.leaf_count(), 0);
+    for share in shares {
+        let region = &mut units[usize::from(tree.leaf_at(share.pos))];
+        *region = region.saturating_add(share.units);
+    }
+    write_loads(&mut tree.root, &mut units.iter());
 }
 
 fn write_loads<'a>(node: &mut Node, loads: &mut impl Iterator<Item = &'a u32>) {

@@ -14,36 +14,40 @@ use bevy_ecs::prelude::*;
 
 use super::Regions;
 use super::load::Share;
-use super::tree::{Cut, DEPTH_MAX, Leaf, Node, Rect};
+use super::tree::{Cut, DEPTH_MAX, Leaf, Node, Rect, Tree};
 use crate::config::RegionRules;
+use crate::event::TickReport;
 use crate::world::Rules;
 
 /// Applies the tick's loads to the tree.
 pub(super) fn adapt_regions(rules: Res<Rules>, mut regions: ResMut<Regions>) {
     let Regions { tree, load, report, .. } = &mut *regions;
+    let load_sum = report.load_sum;
+    *report = TickReport { load_sum, ..adapt(tree, &mut load.shares, &rules.region) };
+}
+
+fn adapt(tree: &mut Tree, shares: &mut [Share], rules: &RegionRules) -> TickReport {
     let mut adapting = Adapting {
-        rules: &rules.region,
-        room: usize::from(rules.region.regions_max).saturating_sub(tree.leaf_count()),
+        rules,
+        room: usize::from(rules.regions_max).saturating_sub(tree.leaf_count()),
         splits: 0,
         merges: 0,
         load_max: 0,
         cramped: false,
     };
-    adapting.node(&mut tree.root, &mut load.shares, 0);
+    adapting.node(&mut tree.root, shares, 0);
     tree.age_ticks = tree.age_ticks.saturating_add(1);
-    if adapting.cramped && tree.age_ticks >= rules.region.merge_after_ticks {
+    if adapting.cramped && tree.age_ticks >= rules.merge_after_ticks {
         tree.age_ticks = 0;
         let whole = adapting.merge(&mut tree.root);
-        tree.root = adapting.divided(whole, &mut load.shares, 0);
+        tree.root = adapting.divided(whole, shares, 0);
     }
     let Adapting { splits, merges, load_max, .. } = adapting;
     if splits + merges > 0 {
         tree.flatten();
     }
-    report.regions = tree.leaf_count() as u32;
-    report.splits = splits;
-    report.merges = merges;
-    report.load_max = load_max;
+    let regions = tree.leaf_count() as u32;
+    TickReport { regions, splits, merges, load_max, load_sum: 0 }
 }
 
 struct Adapting<'a> {
@@ -199,4 +203,117 @@ fn part(
         }
     }
     shares.split_at_mut(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use sortie_field::Vec3;
+
+    use super::*;
+    use crate::codec::{Saved, Source};
+    use crate::region::load::weigh;
+
+    const RULES: RegionRules = RegionRules {
+        ceiling_units: 100,
+        low_water_units: 50,
+        split_after_ticks: 3,
+        merge_after_ticks: 5,
+        side_min_m: 1.0,
+        regions_max: 64,
+    };
+
+    /// One tick with soldiers of 10 units each.
+    fn tick(tree: &mut Tree, places: &[(f32, f32)]) -> TickReport {
+        let share = |&(x, z): &(f32, f32)| Share { pos: Vec3::new(x, 0.0, z), units: 10 };
+        let mut shares: Vec<Share> = places.iter().map(share).collect();
+        weigh(tree, &shares, &mut Vec::new());
+        let report = adapt(tree, &mut shares, &RULES);
+        for share in &shares {
+            let leaf = tree.leaves().nth(tree.leaf_at(share.pos).into()).expect("a region");
+            let Rect { x_low, x_high, z_low, z_high } = leaf.rect;
+            assert!(
+                (x_low..x_high).contains(&share.pos.x) && (z_low..z_high).contains(&share.pos.z)
+            );
+        }
+        report
+    }
+
+    fn row(count: usize, from_x: f32) -> Vec<(f32, f32)> {
+        (0..count).map(|index| (from_x + 2.0 * index as f32, 30.0)).collect()
+    }
+
+    #[test]
+    fn a_hot_region_splits_in_the_middle_of_its_load_and_not_before_its_time() {
+        let mut tree = Tree::new(128.0);
+        let crowd = row(16, 10.0);
+        assert_eq!(tick(&mut tree, &crowd).regions, 1);
+        assert_eq!(tick(&mut tree, &crowd).regions, 1);
+        let report = tick(&mut tree, &crowd);
+        assert_eq!((report.regions, report.splits, report.load_max), (2, 1, 160));
+        let loads: Vec<u32> = tree.leaves().map(|leaf| leaf.load_units).collect();
+        assert_eq!(loads, [80, 80]);
+    }
+
+    #[test]
+    fn a_crowd_of_any_size_is_divided_in_one_tick() {
+        let mut tree = Tree::new(128.0);
+        let crowd: Vec<_> = (0..4).flat_map(|z| row(60, z as f32)).collect();
+        (0..2).for_each(|_| drop(tick(&mut tree, &crowd)));
+        let report = tick(&mut tree, &crowd);
+        assert_eq!(report.regions, 1 + report.splits);
+        assert!(tree.leaves().all(|leaf| leaf.load_units <= RULES.ceiling_units));
+    }
+
+    #[test]
+    fn a_moment_of_heat_or_cold_changes_nothing() {
+        let mut tree = Tree::new(128.0);
+        let crowd = row(16, 10.0);
+        for _ in 0..5 {
+            tick(&mut tree, &crowd);
+            tick(&mut tree, &crowd);
+            assert_eq!(tick(&mut tree, &[]).regions, 1);
+        }
+        (0..3).for_each(|_| drop(tick(&mut tree, &crowd)));
+        for _ in 0..5 {
+            (0..4).for_each(|_| drop(tick(&mut tree, &[])));
+            assert_eq!(tick(&mut tree, &crowd).regions, 2);
+        }
+    }
+
+    #[test]
+    fn what_is_cold_together_becomes_one_region_again() {
+        let mut tree = Tree::new(128.0);
+        (0..3).for_each(|_| drop(tick(&mut tree, &row(60, 2.0))));
+        let before = tree.leaf_count() as u32;
+        assert!(before >= 8);
+        (0..4).for_each(|_| assert_eq!(tick(&mut tree, &row(3, 2.0)).merges, 0));
+        let report = tick(&mut tree, &row(3, 2.0));
+        assert_eq!((report.regions, report.merges), (1, before - 1));
+    }
+
+    #[test]
+    fn a_crowd_that_wanders_never_runs_out_of_room() {
+        let mut tree = Tree::new(4_096.0);
+        let mut hottest = 0;
+        for step in 0..8_000 {
+            let crowd: Vec<_> =
+                (0..3).flat_map(|z| row(20, 5.0 + 0.5 * step as f32 + 0.3 * z as f32)).collect();
+            tick(&mut tree, &crowd);
+            let hot = tree.leaves().map(|leaf| leaf.hot_ticks).max().unwrap_or_default();
+            hottest = hottest.max(hot);
+            let mut bytes = Vec::new();
+            tree.save(&mut bytes);
+            assert!(Tree::load(&mut Source::new(&bytes)).is_ok(), "as deep as may be saved");
+        }
+        assert!(hottest < RULES.split_after_ticks + RULES.merge_after_ticks, "{hottest}");
+    }
+
+    #[test]
+    fn a_knot_too_tight_to_cut_is_left_alone() {
+        let mut tree = Tree::new(1.5);
+        for _ in 0..20 {
+            let report = tick(&mut tree, &[(0.5, 0.5); 30]);
+            assert_eq!((report.regions, report.splits), (1, 0));
+        }
+    }
 }
