@@ -238,6 +238,12 @@ mod tests {
         report
     }
 
+    fn pass(tree: &mut Tree, ticks: u32, places: &[(f32, f32)]) {
+        for _ in 0..ticks {
+            tick(tree, places);
+        }
+    }
+
     fn row(count: usize, from_x: f32) -> Vec<(f32, f32)> {
         (0..count).map(|index| (from_x + 2.0 * index as f32, 30.0)).collect()
     }
@@ -258,7 +264,7 @@ mod tests {
     fn a_crowd_of_any_size_is_divided_in_one_tick() {
         let mut tree = Tree::new(128.0);
         let crowd: Vec<_> = (0..4).flat_map(|z| row(60, z as f32)).collect();
-        (0..2).for_each(|_| drop(tick(&mut tree, &crowd)));
+        pass(&mut tree, 2, &crowd);
         let report = tick(&mut tree, &crowd);
         assert_eq!(report.regions, 1 + report.splits);
         assert!(tree.leaves().all(|leaf| leaf.load_units <= RULES.ceiling_units));
@@ -273,9 +279,9 @@ mod tests {
             tick(&mut tree, &crowd);
             assert_eq!(tick(&mut tree, &[]).regions, 1);
         }
-        (0..3).for_each(|_| drop(tick(&mut tree, &crowd)));
+        pass(&mut tree, 3, &crowd);
         for _ in 0..5 {
-            (0..4).for_each(|_| drop(tick(&mut tree, &[])));
+            pass(&mut tree, 4, &[]);
             assert_eq!(tick(&mut tree, &crowd).regions, 2);
         }
     }
@@ -283,7 +289,7 @@ mod tests {
     #[test]
     fn what_is_cold_together_becomes_one_region_again() {
         let mut tree = Tree::new(128.0);
-        (0..3).for_each(|_| drop(tick(&mut tree, &row(60, 2.0))));
+        pass(&mut tree, 3, &row(60, 2.0));
         let before = tree.leaf_count() as u32;
         assert!(before >= 8);
         (0..4).for_each(|_| assert_eq!(tick(&mut tree, &row(3, 2.0)).merges, 0));
