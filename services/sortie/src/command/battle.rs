@@ -1,0 +1,316 @@
+//! `sortie battle`: a battle server.
+
+use std::cell::Cell;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sortie_battle::config::{BattleServerConfig, Ready};
+use sortie_battle::report::BattleReport;
+use sortie_bench::ground;
+use sortie_sim::config::{Mode, SimConfig};
+use toml::Table;
+
+use crate::cli::Common;
+use crate::exit::{Failure, OrFail, Result};
+use crate::signals;
+use crate::units::{Span, key_from_hex};
+
+/// Options of `sortie battle`.
+#[derive(Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_help = "\
+Examples:
+  sortie battle --dev-tickets                  for clients on this machine
+  sortie battle --listen 0.0.0.0:7777 --ticket-public-key HEX --data-dir /var/lib/sortie
+  sortie battle --map my-map.toml --rules my-rules.toml --mode deathmatch
+
+A server that was killed takes up its battle again when it is started with the same data
+directory. SIGTERM or Ctrl-C ends the battle in order: clients are told why, the journal is closed
+and is the replay. With --json, stdout carries one JSON object a line: first `ready`, at the end
+`report`.")]
+pub struct BattleArgs {
+    /// Where game clients connect (UDP); port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7777", env = "SORTIE_LISTEN")]
+    pub listen: SocketAddr,
+    /// Where /metrics, /healthz and /readyz are (HTTP); keep it off the internet
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9777", env = "SORTIE_OPS")]
+    pub ops: SocketAddr,
+    /// Journal, replays and keys
+    #[arg(long, value_name = "DIR", default_value = "sortie-data", env = "SORTIE_DATA_DIR")]
+    pub data_dir: PathBuf,
+
+    /// A shipped map (ridge: 512 m, steppe: 2,048 m, plain:SIZE) or a TOML file
+    #[arg(long, value_name = "MAP", default_value = "ridge", env = "SORTIE_MAP")]
+    #[arg(help_heading = "Battle")]
+    pub map: String,
+    /// Rules of the battle: a TOML file with what differs from the defaults
+    #[arg(long, value_name = "FILE", env = "SORTIE_RULES", help_heading = "Battle")]
+    pub rules: Option<PathBuf>,
+    /// How the battle is won; overrides the rules
+    #[arg(long, value_name = "MODE", value_enum, env = "SORTIE_MODE", help_heading = "Battle")]
+    pub mode: Option<ModeName>,
+    /// Ticks a second, 20 to 128; overrides the rules
+    #[arg(long, value_name = "HZ", env = "SORTIE_TICK_HZ", help_heading = "Battle")]
+    #[arg(value_parser = clap::value_parser!(u32).range(20..=128))]
+    pub tick_hz: Option<u32>,
+    /// Most players, 1 to 8192; overrides the rules
+    #[arg(long, value_name = "COUNT", env = "SORTIE_PLAYERS_MAX", help_heading = "Battle")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=8_192))]
+    pub players_max: Option<u16>,
+    /// Seed of everything random in the battle [default: a random one]
+    #[arg(long, value_name = "NUMBER", env = "SORTIE_SEED", help_heading = "Battle")]
+    pub seed: Option<u64>,
+    /// How long a lost player's seat is kept
+    #[arg(long, value_name = "DURATION", default_value = "30s", env = "SORTIE_GRACE")]
+    #[arg(help_heading = "Battle")]
+    pub grace: Span,
+    /// End the battle after this long [default: when the round has ended]
+    #[arg(long, value_name = "DURATION", env = "SORTIE_DURATION", help_heading = "Battle")]
+    pub duration: Option<Span>,
+
+    /// Simulation threads [default: one]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_THREADS")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Performance")]
+    pub threads: u16,
+    /// Network shards, each with its own socket: a power of two
+    #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_SHARDS")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Performance")]
+    pub shards: u16,
+
+    /// TLS certificate chain, PEM [default: self-signed, its fingerprint in the ready line]
+    #[arg(long, value_name = "FILE", requires = "key", env = "SORTIE_CERT")]
+    #[arg(help_heading = "Admission")]
+    pub cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "cert", env = "SORTIE_KEY_FILE")]
+    #[arg(help_heading = "Admission")]
+    pub key: Option<PathBuf>,
+    /// Ed25519 public key that join tickets must be signed with, hexadecimal
+    #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_PUBLIC_KEY")]
+    #[arg(help_heading = "Admission")]
+    pub ticket_public_key: Option<String>,
+    /// Make a ticket key pair for development and show its private seed in the ready line
+    #[arg(long, env = "SORTIE_DEV_TICKETS", help_heading = "Admission")]
+    pub dev_tickets: bool,
+
+    /// End the battle in order when stdin closes: for parents that must not leave a server behind
+    #[arg(long, hide = true)]
+    pub end_with_stdin: bool,
+}
+
+/// The modes by the names that users type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeName {
+    /// Hold the points of the map
+    Conquest,
+    /// Teams, first to a score
+    Deathmatch,
+    /// Walk about; nobody can be hurt
+    Walk,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Conquest => Self::Conquest,
+            ModeName::Deathmatch => Self::Deathmatch,
+            ModeName::Walk => Self::Walk,
+        }
+    }
+}
+
+/// Runs the server until the battle is over or a signal comes.
+pub fn run(args: &BattleArgs, common: &Common) -> Result {
+    let config = config_of(args)?;
+    let stop = signals::stop_flag().or_fail(Failure::Start)?;
+    if args.end_with_stdin {
+        end_with_stdin(Arc::clone(&stop));
+    }
+    let is_ready = Cell::new(false);
+    let outcome = sortie_battle::run(config, &stop, |ready| {
+        is_ready.set(true);
+        show_ready(ready, common.json);
+    });
+    let report = outcome.or_fail(if is_ready.get() { Failure::Run } else { Failure::Start })?;
+    show_report(&report, common.json);
+    if !report.journal_complete {
+        let cause = anyhow!("the journal was given up; the replay is not complete");
+        return Err(Failure::Promise.because(cause));
+    }
+    Ok(())
+}
+
+/// The configuration, or what is wrong with it: with the options (2) or with a file (3).
+fn config_of(args: &BattleArgs) -> Result<BattleServerConfig> {
+    let public_key = args
+        .ticket_public_key
+        .as_deref()
+        .map(|text| key_from_hex(text).map_err(|error| anyhow!("--ticket-public-key: {error}")));
+    let public_key = public_key.transpose().or_fail(Failure::Usage)?;
+    let tickets = BattleServerConfig::ticket_authority(public_key, args.dev_tickets)
+        .or_fail(Failure::Usage)?;
+    if !args.shards.is_power_of_two() {
+        let cause = anyhow!("--shards {}: must be a power of two", args.shards);
+        return Err(Failure::Usage.because(cause));
+    }
+    for file in [&args.cert, &args.key].into_iter().flatten() {
+        std::fs::metadata(file)
+            .with_context(|| format!("cannot read the certificate file {}", file.display()))
+            .or_fail(Failure::Start)?;
+    }
+    Ok(BattleServerConfig {
+        listen: args.listen,
+        ops: Some(args.ops),
+        rules: rules_of(args)?,
+        map: ground::load(&args.map).or_fail(Failure::Start)?,
+        seed: args.seed,
+        threads: usize::from(args.threads),
+        shards: usize::from(args.shards),
+        certificate: args.cert.clone().zip(args.key.clone()),
+        tickets,
+        grace: args.grace.0,
+        duration: args.duration.map(|duration| duration.0),
+        ..BattleServerConfig::new(args.data_dir.clone())
+    })
+}
+
+fn rules_of(args: &BattleArgs) -> Result<SimConfig> {
+    let mut rules = match &args.rules {
+        Some(file) => read_rules(file).or_fail(Failure::Start)?,
+        None => SimConfig::default(),
+    };
+    if let Some(mode) = args.mode {
+        rules.mode = mode.into();
+    }
+    if let Some(tick_hz) = args.tick_hz {
+        // clap has checked the range.
+        rules.tick_hz = tick_hz as u16;
+    }
+    if let Some(players_max) = args.players_max {
+        rules.players_max = players_max;
+    }
+    rules.validate().or_fail(Failure::Start)?;
+    Ok(rules)
+}
+
+/// The default rules with what a file says instead.
+fn read_rules(file: &Path) -> anyhow::Result<SimConfig> {
+    let name = file.display();
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read the rules {name}"))?;
+    let changes: Table = text.parse().with_context(|| format!("the rules {name} are no TOML"))?;
+    let mut rules: Table = SimConfig::default().to_toml().parse().context("the default rules")?;
+    overlay(&mut rules, changes);
+    let document = toml::to_string(&rules)?;
+    match SimConfig::parse(&document) {
+        Ok(rules) => Ok(rules),
+        Err(error) => bail!("the rules {name} are unusable: {error}"),
+    }
+}
+
+/// Values of `changes` replace those of `rules`; tables are merged, lists replaced.
+fn overlay(rules: &mut Table, changes: Table) {
+    for (key, change) in changes {
+        match (rules.get_mut(&key), change) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(change)) => {
+                overlay(inner, change);
+            }
+            (_, change) => {
+                rules.insert(key, change);
+            }
+        }
+    }
+}
+
+/// Sets `stop` when stdin is closed.
+fn end_with_stdin(stop: Arc<AtomicBool>) {
+    thread::spawn(move || {
+        let mut ignored = [0; 256];
+        while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
+        stop.store(true, Relaxed);
+    });
+}
+
+fn show_ready(ready: &Ready, json: bool) {
+    if json {
+        print_line("ready", serde_json::to_value(ready));
+        return;
+    }
+    let Ready { listen, fingerprint, battle_id, .. } = ready;
+    println!("battle      {battle_id}{}", if ready.resumed { " (taken up)" } else { "" });
+    println!("listening   {listen}");
+    println!("fingerprint {fingerprint}");
+    if let Some(ops) = ready.ops {
+        println!("operations  http://{ops}/metrics, /healthz, /readyz");
+    }
+    println!("data        {}", ready.data_dir.display());
+    if let Some(key) = &ready.dev_ticket_key {
+        println!("ticket key  {key} (development: whoever has it lets players in)");
+        println!(
+            "try         sortie swarm --server {listen} --fingerprint {fingerprint} --battle-id \
+             {battle_id} --ticket-key {key}"
+        );
+    }
+}
+
+fn show_report(report: &BattleReport, json: bool) {
+    if json {
+        print_line("report", serde_json::to_value(report));
+        return;
+    }
+    let cpu = report.tick_cpu_us;
+    println!("ended       {} at tick {}", report.ended_by, report.last_tick);
+    println!("ticks       {}, {} overruns", report.ticks, report.tick_overruns);
+    println!("tick CPU    {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9", cpu.p50, cpu.p99, cpu.p999);
+    println!("clients     {} at most, {} lost", report.clients_peak, report.clients_lost);
+    println!(
+        "battle      {} shots, {} hits, {} kills, {} captures",
+        report.shots, report.hits, report.kills, report.captures
+    );
+    if let Some(path) = &report.replay_path {
+        println!("replay      {}", path.display());
+    }
+}
+
+/// One JSON object a line; the first key names it.
+fn print_line(event: &str, fields: serde_json::Result<Value>) {
+    let mut line = json!({ "event": event });
+    if let (Some(line), Ok(Value::Object(fields))) = (line.as_object_mut(), fields) {
+        line.extend(fields);
+    }
+    println!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_from_a_file_change_only_what_they_name() {
+        let mut rules: Table = "a = 1\nlist = [1, 2]\n[b]\nc = 2\nd = 3".parse().unwrap();
+        overlay(&mut rules, "a = 5\nlist = [3]\n[b]\nd = 4".parse().unwrap());
+        let expected: Table = "a = 5\nlist = [3]\n[b]\nc = 2\nd = 4".parse().unwrap();
+        assert_eq!(rules, expected);
+    }
+
+    #[test]
+    fn unknown_rules_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rules.toml");
+        std::fs::write(&file, "tick_hertz = 30").unwrap();
+        let error = read_rules(&file).unwrap_err().to_string();
+        assert!(error.contains("tick_hertz"), "{error}");
+        std::fs::write(&file, "tick_hz = 30\n[body]\nborder_s = 20.0").unwrap();
+        let rules = read_rules(&file).unwrap();
+        assert_eq!((rules.tick_hz, rules.body.border_s), (30, 20.0));
+    }
+}

@@ -1,0 +1,198 @@
+//! `sortie replay FILE`: what it is, whether it is true, and how things stood at a tick.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+use sortie_battle::replay::{self, ReplayError, Verified};
+use sortie_sim::view::{SoldierRow, Status, View};
+
+use crate::cli::Common;
+use crate::exit::{Failure, OrFail, Result};
+use crate::progress;
+
+/// Options of `sortie replay`.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sortie replay FILE                what battle it is
+  sortie replay FILE --verify       simulate it again, comparing the state of every tick
+  sortie replay FILE --seek 3600    how things stood after a minute
+  sortie replay FILE --seek 3600 --json
+
+Verifying names the first tick that differs, and ends with exit code 5. A replay that a crash
+left torn is good up to its last whole block. Replays are the journals of battles: a closed one
+lies in the server's data directory.")]
+pub struct ReplayArgs {
+    /// The replay
+    file: PathBuf,
+    /// Print what battle it is (the default)
+    #[arg(long, group = "action")]
+    info: bool,
+    /// Simulate the battle again and compare every tick, every checkpoint and the end
+    #[arg(long, group = "action")]
+    verify: bool,
+    /// Print how things stood after this tick
+    #[arg(long, value_name = "TICK", group = "action")]
+    seek: Option<u32>,
+    /// Simulation threads; the result does not depend on them
+    #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_REPLAY_THREADS")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+}
+
+/// Prints what was asked for.
+pub fn run(args: &ReplayArgs, common: &Common) -> Result {
+    let threads = usize::from(args.threads);
+    let (text, value) = match (args.verify, args.seek) {
+        (true, _) => {
+            let verified = verify(&args.file, threads, common.json)?;
+            (verified_text(&verified), serde_json::to_value(&verified).or_fail(Failure::Run)?)
+        }
+        (false, Some(tick)) => {
+            let battle = replay::seek(&args.file, tick, threads);
+            let battle = battle.map_err(|error| refuse(&args.file, error))?;
+            let (view, hash) = (battle.view(), battle.state_hash());
+            (state_text(view, hash), state_value(view, hash))
+        }
+        (false, None) => {
+            let info = replay::info(&args.file).map_err(|error| refuse(&args.file, error))?;
+            (info_text(&info), serde_json::to_value(&info).or_fail(Failure::Run)?)
+        }
+    };
+    if common.json {
+        println!("{}", serde_json::to_string_pretty(&value).or_fail(Failure::Run)?);
+    } else {
+        print!("{text}");
+    }
+    Ok(())
+}
+
+/// Simulates a replay again; shows how far it is unless `silent`.
+pub fn verify(file: &Path, threads: usize, silent: bool) -> Result<Verified> {
+    let bar = progress::ticks(silent);
+    let outcome = replay::verify(file, threads, &mut |tick, last| {
+        bar.set_length(u64::from(last));
+        bar.set_position(u64::from(tick));
+    });
+    bar.finish_and_clear();
+    outcome.map_err(|error| refuse(file, error))
+}
+
+fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
+    let failure = match error {
+        ReplayError::NoSuchTick { .. } => Failure::Usage,
+        _ => Failure::Replay,
+    };
+    let outcome = Err::<(), _>(error).with_context(|| format!("{}", file.display()));
+    failure.because(outcome.unwrap_err())
+}
+
+fn verified_text(verified: &Verified) -> String {
+    let Verified { ticks, commands, checkpoints, state_hash, .. } = verified;
+    let closed = if verified.closed { "" } else { "; the battle did not end in order" };
+    format!(
+        "verified: {ticks} ticks, {commands} commands and {checkpoints} checkpoints came out as \
+         recorded{closed}\nstate hash {state_hash}\n"
+    )
+}
+
+fn info_text(info: &replay::ReplayInfo) -> String {
+    let bytes_per_hour = info.bytes as f64 / info.seconds.max(1e-3) * 3_600.0;
+    let end = match (info.closed, info.torn_bytes) {
+        (true, _) => "ended in order".to_owned(),
+        (false, torn) => format!("did not end in order; {torn} torn bytes"),
+    };
+    format!(
+        "battle      {}\nmap         {}\nticks       {} at {} Hz, {:.1} s\nplayers     {}\n\
+         size        {} bytes, {:.1} MB an hour, {} blocks, {} checkpoints\nseed        {}\n\
+         simulation  {}\nend         {end}\n",
+        info.battle_id,
+        info.map,
+        info.ticks,
+        info.tick_hz,
+        info.seconds,
+        info.players.len(),
+        info.bytes,
+        bytes_per_hour / 1e6,
+        info.groups,
+        info.checkpoints,
+        info.seed,
+        info.simulation,
+    )
+}
+
+fn state_text(view: &View, hash: u64) -> String {
+    let count = |status| view.soldiers.iter().filter(|row| row.status == status).count();
+    let mut text = format!(
+        "tick {}: {} alive, {} down, {} waiting, {} left; tickets {} : {}\n",
+        view.tick.0,
+        count(Status::Alive),
+        count(Status::Down),
+        count(Status::Waiting),
+        count(Status::Left),
+        view.tickets[0],
+        view.tickets[1]
+    );
+    for (index, point) in view.points.iter().enumerate() {
+        let name = char::from(b'A' + (index % 26) as u8);
+        let owner = point.owner.map_or("nobody".to_owned(), |team| format!("{team:?}"));
+        let [red, blue] = point.inside;
+        text +=
+            &format!("  point {name}  {owner:<7} {:+.2}  {red} : {blue} inside\n", point.progress);
+    }
+    text +=
+        "  slot team  class    status      hp  position                     kills deaths points\n";
+    for row in &view.soldiers {
+        let [x, y, z] = row.body.pos.to_array();
+        text += &format!(
+            "  {:>4} {:<5} {:<8} {:<8} {:>5}  {x:>8.2} {y:>8.2} {z:>8.2}   {:>5} {:>6} {:>6}\n",
+            row.slot.0,
+            format!("{:?}", row.team),
+            format!("{:?}", row.class),
+            format!("{:?}", row.status),
+            row.health_hp,
+            row.score.kills,
+            row.score.deaths,
+            row.score.points,
+        );
+    }
+    text + &format!("state hash {hash:016x}\n")
+}
+
+fn state_value(view: &View, hash: u64) -> Value {
+    let team = |index: usize| ["red", "blue"][index];
+    let soldier = |row: &SoldierRow| {
+        json!({
+            "slot": row.slot.0,
+            "key": format!("{:032x}", row.key.0),
+            "team": team(row.team.index()),
+            "class": format!("{:?}", row.class).to_lowercase(),
+            "status": format!("{:?}", row.status).to_lowercase(),
+            "position_m": row.body.pos.to_array(),
+            "velocity_mps": row.body.vel.to_array(),
+            "health_hp": row.health_hp,
+            "kills": row.score.kills,
+            "deaths": row.score.deaths,
+            "shots": row.score.shots,
+            "hits": row.score.hits,
+            "points": row.score.points,
+        })
+    };
+    let point = |point: &sortie_sim::view::PointRow| {
+        json!({
+            "owner": point.owner.map(|owner| team(owner.index())),
+            "progress": point.progress,
+            "inside": point.inside,
+        })
+    };
+    json!({
+        "tick": view.tick.0,
+        "state_hash": format!("{hash:016x}"),
+        "tickets": view.tickets,
+        "points": view.points.iter().map(point).collect::<Vec<_>>(),
+        "props": view.props.len(),
+        "soldiers": view.soldiers.iter().map(soldier).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,269 @@
+//! `sortie swarm`: bots over the network, against an own server or a running one.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use sortie_bench::swarm::{
+    self, Link, OwnServer, Server, SwarmConfig, SwarmError, SwarmReport, Target,
+};
+
+use crate::cli::Common;
+use crate::command::replay;
+use crate::exit::{Failure, OrFail, Result};
+use crate::progress::Display;
+use crate::scenario::ScenarioName;
+use crate::signals;
+use crate::units::{Share, Span, key_from_hex};
+
+/// Options of `sortie swarm`.
+#[derive(Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_help = "\
+Examples:
+  sortie swarm --bots 200 --duration 30s
+  sortie swarm --loss 5% --delay 100ms --jitter 20ms --rebind-every 10s
+  sortie swarm --server 192.0.2.7:7777 --fingerprint HEX --ticket-key HEX --battle-id HEX
+
+The simulated network stands between each bot and its socket and treats each direction alike:
+--delay 100ms adds 100 ms on the way there and 100 ms on the way back. It replays from --seed.
+Without --server, the swarm starts a server of its own as a child process, so that its CPU time
+is counted apart, and verifies the battle's replay at the end.")]
+pub struct SwarmArgs {
+    /// How many bots
+    #[arg(long, value_name = "COUNT", default_value_t = 64, env = "SORTIE_SWARM_BOTS")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=8_000))]
+    bots: u16,
+    /// How long they play, from the start of connecting
+    #[arg(long, value_name = "DURATION", default_value = "30s", env = "SORTIE_SWARM_DURATION")]
+    duration: Span,
+    /// What they do
+    #[arg(long, value_enum, default_value = "conquest", env = "SORTIE_SWARM_SCENARIO")]
+    scenario: ScenarioName,
+    /// Seed of bots, battle and simulated network
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "SORTIE_SWARM_SEED")]
+    seed: u64,
+    /// Threads that drive the bots
+    #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_SWARM_THREADS")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+
+    /// Drop this share of the packets, in each direction
+    #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
+    loss: Share,
+    /// Delay packets by this much, in each direction
+    #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
+    delay: Span,
+    /// Vary the delay by up to this much, both ways, keeping it above zero
+    #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
+    jitter: Span,
+    /// Hold this share of the packets back until later ones have passed
+    #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
+    reorder: Share,
+    /// Deliver this share of the packets twice
+    #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
+    duplicate: Share,
+    /// Move each bot to a new address this often, as a NAT would
+    #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
+    rebind_every: Span,
+
+    /// Play on this server instead of an own one
+    #[arg(long, value_name = "ADDR", env = "SORTIE_SWARM_SERVER", help_heading = "Server")]
+    #[arg(requires_all = ["fingerprint", "ticket_key", "battle_id"])]
+    server: Option<SocketAddr>,
+    /// SHA-256 of that server's certificate, as its ready line shows it
+    #[arg(long, value_name = "HEX", env = "SORTIE_FINGERPRINT", help_heading = "Server")]
+    fingerprint: Option<String>,
+    /// Private Ed25519 seed that signs join tickets for that server
+    #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_KEY", hide_env_values = true)]
+    #[arg(help_heading = "Server")]
+    ticket_key: Option<String>,
+    /// The battle on that server, as its ready line shows it
+    #[arg(long, value_name = "HEX", env = "SORTIE_BATTLE_ID", help_heading = "Server")]
+    battle_id: Option<String>,
+    /// Keep the own server's data here [default: a new folder in sortie-data]
+    #[arg(long, value_name = "DIR", env = "SORTIE_SWARM_DATA_DIR", help_heading = "Server")]
+    data_dir: Option<PathBuf>,
+    /// Map of the own server [default: by scenario and number of bots]
+    #[arg(long, value_name = "MAP", env = "SORTIE_SWARM_MAP", help_heading = "Server")]
+    map: Option<String>,
+    /// Ticks a second of the own server
+    #[arg(long, value_name = "HZ", default_value_t = 60, help_heading = "Server")]
+    #[arg(value_parser = clap::value_parser!(u32).range(20..=128))]
+    tick_hz: u32,
+    /// Simulation threads of the own server
+    #[arg(long, value_name = "COUNT", default_value_t = 1, help_heading = "Server")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    server_threads: u16,
+}
+
+/// Runs the swarm, verifies the replay, prints the report.
+pub fn run(args: &SwarmArgs, common: &Common) -> Result {
+    let config = config_of(args).or_fail(Failure::Usage)?;
+    let stop = signals::stop_flag().or_fail(Failure::Start)?;
+    let mut display = Display::new(common.json, args.duration.0);
+    let outcome = swarm::run(&config, &mut |progress| display.show(progress), &stop);
+    display.end();
+    let mut report = outcome.map_err(classify)?;
+    report.check_promises();
+    if let Some(replay) = report.replay_path.clone() {
+        report.set_verified(verify(&replay));
+    } else if matches!(config.server, Server::Own(_)) {
+        report.missed.push("the server left no replay".to_owned());
+    }
+    if common.json {
+        println!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
+    } else {
+        print_report(&report);
+    }
+    match report.missed.as_slice() {
+        [] => Ok(()),
+        missed => Err(Failure::Promise.because(anyhow!("{}", missed.join("; ")))),
+    }
+}
+
+fn verify(replay: &Path) -> std::result::Result<(), String> {
+    replay::verify(replay, 1, true).map(drop).map_err(|error| error.to_string())
+}
+
+fn classify(error: SwarmError) -> crate::exit::Error {
+    match error {
+        SwarmError::Spawn(_)
+        | SwarmError::Ended(_)
+        | SwarmError::DataDir(..)
+        | SwarmError::Socket(_) => Failure::Start.because(error),
+        _ => Failure::Run.because(error),
+    }
+}
+
+fn config_of(args: &SwarmArgs) -> anyhow::Result<SwarmConfig> {
+    Ok(SwarmConfig {
+        bots: usize::from(args.bots),
+        duration: args.duration.0,
+        scenario: args.scenario.into(),
+        seed: args.seed,
+        threads: usize::from(args.threads),
+        link: Link {
+            loss: args.loss.0,
+            delay: args.delay.0,
+            jitter: args.jitter.0,
+            reorder: args.reorder.0,
+            duplicate: args.duplicate.0,
+            rebind_every: Some(args.rebind_every.0).filter(|every| !every.is_zero()),
+        },
+        server: server_of(args)?,
+    })
+}
+
+fn server_of(args: &SwarmArgs) -> anyhow::Result<Server> {
+    let Some(addr) = args.server else {
+        return Ok(Server::Own(OwnServer {
+            program: std::env::current_exe().context("cannot find this program again")?,
+            data_dir: args.data_dir.clone().unwrap_or_else(new_data_dir),
+            map: args.map.clone(),
+            tick_hz: args.tick_hz,
+            threads: usize::from(args.server_threads),
+        }));
+    };
+    let key = |name: &str, value: &Option<String>| {
+        let text = value.as_deref().with_context(|| format!("--server needs --{name}"))?;
+        key_from_hex(text).map_err(|error| anyhow!("--{name}: {error}"))
+    };
+    let battle_id = args.battle_id.as_deref().context("--server needs --battle-id")?;
+    Ok(Server::Running(Target {
+        addr,
+        fingerprint: key("fingerprint", &args.fingerprint)?,
+        ticket_seed: key("ticket-key", &args.ticket_key)?,
+        battle_id: u128::from_str_radix(battle_id.trim(), 16)
+            .context("--battle-id: not all of it is hexadecimal digits")?,
+    }))
+}
+
+/// A folder of its own for each run, below `sortie-data`.
+fn new_data_dir() -> PathBuf {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Path::new("sortie-data").join(format!("swarm-{seconds}-{}", std::process::id()))
+}
+
+fn print_report(report: &SwarmReport) {
+    let count = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
+    let seconds = report.duration_s;
+    println!("{} bots, {}, {seconds:.1} s", report.bots, report.scenario);
+    println!(
+        "  clients    {} connected, {} lost, {} times resumed",
+        report.clients_connected, report.clients_lost, report.clients_resumed
+    );
+    println!("  ticks      {}, {} overruns", count(report.ticks), count(report.tick_overruns));
+    if let Some(cpu) = report.tick_cpu_us {
+        let (p50, p99, p999) = (cpu.p50, cpu.p99, cpu.p999);
+        println!("  tick CPU   {p50:.0} µs p50, {p99:.0} µs p99, {p999:.0} µs p99.9");
+    }
+    if let Some(cpu) = report.server_cpu_seconds {
+        let memory = report.server_rss_mib.unwrap_or_default();
+        let load = 100.0 * cpu / seconds.max(0.001);
+        println!("  server     {cpu:.2} s CPU ({load:.0} % of a core), {memory:.0} MiB");
+    }
+    println!("  round trip {:.1} ms p50, {:.1} ms p99", report.rtt_ms.p50, report.rtt_ms.p99);
+    println!(
+        "  snapshots  {} of {} delivered ({:.2} %), {:.0} B/s per client",
+        report.updates_delivered,
+        report.updates_expected,
+        100.0 * report.delivered_share(),
+        report.snapshot_bytes_per_client_per_s
+    );
+    let correction = report.correction_m;
+    println!(
+        "  correction {:.3} m p50, {:.3} m p99, {:.3} m max",
+        correction.p50, correction.p99, correction.max
+    );
+    println!(
+        "  battle     {} shots, {} hits, {} kills, {} captures",
+        count(report.shots),
+        count(report.hits),
+        count(report.kills),
+        count(report.captures)
+    );
+    if let Some(path) = &report.replay_path {
+        let verdict = match report.replay_verified {
+            Some(true) => "verified, bit for bit",
+            Some(false) => "DOES NOT VERIFY",
+            None => "not verified",
+        };
+        println!("  replay     {} ({verdict})", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches};
+
+    use super::*;
+
+    fn config(flags: &[&str]) -> anyhow::Result<SwarmConfig> {
+        let flags = std::iter::once(&"swarm").chain(flags);
+        let matches = SwarmArgs::augment_args(Command::new("swarm")).try_get_matches_from(flags)?;
+        config_of(&SwarmArgs::from_arg_matches(&matches)?)
+    }
+
+    #[test]
+    fn flags_become_a_link() {
+        let link = config(&["--loss", "5%", "--delay", "100ms", "--jitter", "20ms"]).unwrap().link;
+        assert_eq!((link.loss, link.delay.as_millis(), link.jitter.as_millis()), (0.05, 100, 20));
+        assert_eq!(link.rebind_every, None);
+    }
+
+    #[test]
+    fn a_running_server_needs_its_keys() {
+        assert!(config(&["--server", "127.0.0.1:1"]).is_err());
+        let key = "ab".repeat(32);
+        let flags = ["--server", "127.0.0.1:1", "--fingerprint", &key, "--ticket-key", &key];
+        let flags = [&flags[..], &["--battle-id", "2a"]].concat();
+        let Server::Running(target) = config(&flags).unwrap().server else { panic!("not its own") };
+        assert_eq!((target.battle_id, target.ticket_seed), (42, [0xab; 32]));
+        let short = [&flags[..6], &["--battle-id", "x"]].concat();
+        assert!(config(&short).is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! `sortie ticket`: a join ticket for development.
+
+use clap::Args;
+
+use anyhow::anyhow;
+use sortie_bench::ticket::{self, TicketRequest};
+
+use crate::cli::Common;
+use crate::exit::{Failure, OrFail, Result};
+use crate::units::{Span, key_from_hex, to_hex};
+
+/// Options of `sortie ticket`.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  sortie battle --dev-tickets --json           prints battle_id and dev_ticket_key, then
+  sortie ticket --battle-id HEX --ticket-key HEX --player 7 --name Ada
+
+A ticket admits one player once, and expires after 30 s at the latest. In production the control
+plane issues tickets; its private key never leaves it.")]
+pub struct TicketArgs {
+    /// Private Ed25519 seed, hexadecimal
+    #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_KEY", hide_env_values = true)]
+    ticket_key: String,
+    /// The battle, as its ready line shows it
+    #[arg(long, value_name = "HEX", env = "SORTIE_BATTLE_ID")]
+    battle_id: String,
+    /// Who plays: any number; the same number is the same player
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    player: u128,
+    /// The name that others see
+    #[arg(long, value_name = "TEXT", default_value = "player")]
+    name: String,
+    /// How long the ticket is good for, 30 s at most
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    valid: Span,
+}
+
+/// Prints the ticket in hexadecimal.
+pub fn run(args: &TicketArgs, common: &Common) -> Result {
+    let seed = key_from_hex(&args.ticket_key)
+        .map_err(|error| anyhow!("--ticket-key: {error}"))
+        .or_fail(Failure::Usage)?;
+    let battle_id = u128::from_str_radix(args.battle_id.trim(), 16)
+        .map_err(|_| anyhow!("--battle-id: not all of it is hexadecimal digits"))
+        .or_fail(Failure::Usage)?;
+    let request = TicketRequest {
+        battle_id,
+        player_key: args.player,
+        name: args.name.clone(),
+        team: None,
+        class: 0,
+        valid: args.valid.0,
+    };
+    let text = to_hex(&ticket::issue(&seed, &request).or_fail(Failure::Usage)?);
+    if common.json {
+        println!("{}", serde_json::json!({ "ticket": text }));
+    } else {
+        println!("{text}");
+    }
+    Ok(())
+}

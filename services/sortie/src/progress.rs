@@ -1,0 +1,80 @@
+//! Live progress of a run: one line redrawn on a terminal, a plain line now and then elsewhere,
+//! nothing at all beside `--json`.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sortie_bench::swarm::Progress;
+
+/// How often plain lines are printed where nothing can be redrawn.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Where progress goes.
+pub enum Display {
+    /// A terminal: redrawn in place.
+    Bar(ProgressBar),
+    /// A file or a pipe: a line every few seconds.
+    Plain {
+        /// When the last line was printed.
+        last: Option<Instant>,
+    },
+    /// Nowhere.
+    Silent,
+}
+
+impl Display {
+    /// Chooses by what stderr is.
+    pub fn new(silent: bool, duration: Duration) -> Self {
+        if silent {
+            return Self::Silent;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Plain { last: None };
+        }
+        let bar = ProgressBar::new(duration.as_millis() as u64);
+        let style = ProgressStyle::with_template("{bar:24.cyan/blue} {elapsed:>4} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self::Bar(bar)
+    }
+
+    /// Shows how far a swarm is.
+    pub fn show(&mut self, progress: &Progress) {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_position(progress.elapsed.as_millis() as u64);
+                bar.set_message(line(progress));
+            }
+            Self::Plain { last } if last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) => {
+                *last = Some(Instant::now());
+                eprintln!("{:>5.1}s {}", progress.elapsed.as_secs_f64(), line(progress));
+            }
+            Self::Plain { .. } | Self::Silent => {}
+        }
+    }
+
+    /// Takes the line away, so that the report stands alone.
+    pub fn end(&mut self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar over ticks on a terminal; hidden elsewhere and when `silent`.
+pub fn ticks(silent: bool) -> ProgressBar {
+    if silent || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:24.cyan/blue} tick {pos} of {len}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn line(progress: &Progress) -> String {
+    let Progress { connected, lost, tick, rtt_ms, snapshots_per_s, tickets, .. } = progress;
+    format!(
+        "tick {tick}  {connected} connected, {lost} lost  rtt {rtt_ms:.1} ms  \
+         {snapshots_per_s:.0} snapshots/s  red {} : {} blue",
+        tickets[0], tickets[1]
+    )
+}

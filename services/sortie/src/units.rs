@@ -1,0 +1,182 @@
+//! Values as people write them: `30s`, `100ms`, `5%`. The same spelling serves flags, environment
+//! and file, and `--print-config` prints it back.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A duration written as `250ms`, `30s`, `3m` or `1h`; parts add up: `1m30s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span(pub Duration);
+
+/// Units from the largest to the smallest, in milliseconds.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("'{text}' is no duration; write it like 250ms, 30s, 3m or 1m30s");
+        let mut rest = text.trim();
+        let mut total_ms = 0.0;
+        if rest == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        if rest.is_empty() {
+            return Err(refuse());
+        }
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(refuse)?;
+            let number: f64 = rest[..digits].parse().map_err(|_| refuse())?;
+            rest = &rest[digits..];
+            let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let unit = UNITS.iter().find(|(name, _)| *name == &rest[..letters]);
+            let (_, unit_ms) = unit.ok_or_else(refuse)?;
+            total_ms += number * *unit_ms as f64;
+            rest = &rest[letters..];
+        }
+        if total_ms > 1e12 {
+            return Err(format!("'{text}' is longer than thirty years"));
+        }
+        Ok(Self(Duration::from_micros((total_ms * 1e3).round() as u64)))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros() as u64;
+        if !micros.is_multiple_of(1_000) {
+            return write!(f, "{}ms", micros as f64 / 1e3);
+        }
+        let millis = micros / 1_000;
+        let unit = UNITS.iter().find(|(_, ms)| millis > 0 && millis.is_multiple_of(*ms));
+        match unit {
+            Some((name, ms)) => write!(f, "{}{name}", millis / ms),
+            None => f.write_str("0"),
+        }
+    }
+}
+
+/// A share written as `5%`, `0.5%` or `0.05`; 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Share(pub f64);
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("'{text}' is no share; write it like 5% or 0.05");
+        let (number, scale) = match text.trim().strip_suffix('%') {
+            Some(number) => (number.trim_end(), 0.01),
+            None => (text.trim(), 1.0),
+        };
+        let share = number.parse::<f64>().map_err(|_| refuse())? * scale;
+        if (0.0..=1.0).contains(&share) {
+            Ok(Self(share))
+        } else {
+            Err(format!("'{text}' is not between 0% and 100%"))
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Ten digits after the point hide what binary fractions add to 5 %.
+        write!(f, "{}%", (self.0 * 1e12).round() / 1e10)
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ident),*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )*};
+}
+
+as_text!(Span, Share);
+
+/// Bytes written as hexadecimal digits.
+pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
+    let text = text.trim();
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return Err("an even number of hexadecimal digits is needed".to_owned());
+    }
+    let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16));
+    pairs.collect::<Result<_, _>>().map_err(|_| "not all of it is hexadecimal digits".to_owned())
+}
+
+/// Exactly 32 bytes in hexadecimal: keys and fingerprints.
+pub fn key_from_hex(text: &str) -> Result<[u8; 32], String> {
+    let bytes = from_hex(text)?;
+    bytes.try_into().map_err(|bytes: Vec<u8>| format!("{} bytes instead of 32", bytes.len()))
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        let parsed = |text: &str| text.parse::<Span>().map(|span| span.0.as_millis() as u64);
+        assert_eq!(parsed("30s"), Ok(30_000));
+        assert_eq!(parsed("100ms"), Ok(100));
+        assert_eq!(parsed("1m30s"), Ok(90_000));
+        assert_eq!(parsed("1.5s"), Ok(1_500));
+        assert_eq!(parsed("0"), Ok(0));
+        for wrong in ["", "30", "s", "3 minutes", "-1s", "1e9h", "9999999999h"] {
+            assert!(parsed(wrong).is_err(), "{wrong} was taken for a duration");
+        }
+    }
+
+    #[test]
+    fn shares_read_as_percent_or_fraction() {
+        assert_eq!("5%".parse(), Ok(Share(0.05)));
+        assert_eq!("0.05".parse(), Ok(Share(0.05)));
+        assert_eq!(Share(0.05).to_string(), "5%");
+        for wrong in ["", "%", "101%", "-1%", "NaN", "1.1"] {
+            assert!(wrong.parse::<Share>().is_err(), "{wrong} was taken for a share");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_duration_prints_as_it_is_read(millis in 0u64..100_000_000) {
+            let span = Span(Duration::from_millis(millis));
+            prop_assert_eq!(span.to_string().parse(), Ok(span));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*") {
+            let _ = text.parse::<Span>();
+            let _ = text.parse::<Share>();
+            let _ = from_hex(&text);
+        }
+
+        #[test]
+        fn bytes_survive_hexadecimal(bytes: Vec<u8>) {
+            prop_assert_eq!(from_hex(&to_hex(&bytes)), Ok(bytes));
+        }
+    }
+}
