@@ -53,7 +53,7 @@ pub enum Status {
 }
 
 /// One soldier.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SoldierRow {
     /// The account behind it.
     pub key: PlayerKey,

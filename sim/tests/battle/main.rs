@@ -4,5 +4,6 @@ mod checkpoints;
 mod golden;
 mod interest;
 mod regions;
+mod sight;
 mod support;
 mod threads;

@@ -1,0 +1,190 @@
+//! What a player sees and hears, case by case, on a plain with one wall.
+
+use sortie_sim::config::{InterestRules, SimConfig};
+use sortie_sim::event::Event;
+use sortie_sim::field::map::Map;
+use sortie_sim::field::{Body, Field, Obstacle, Shape, Vec3, Yaw};
+use sortie_sim::id::{EntityId, PlayerSlot, SquadId, Team, Tick, WeaponId};
+use sortie_sim::interest::{FAR_TICKS, NEAR_TICKS, Sound, Visibility, heard};
+use sortie_sim::view::{PropKind, PropRow, SoldierRow, Status, View};
+
+/// The longest that somebody in full sight may go unnoticed.
+const SOON: u32 = NEAR_TICKS + 3;
+
+const ME: PlayerSlot = PlayerSlot(0);
+const HERE: Vec3 = Vec3::new(100.0, 0.0, 128.0);
+const BEHIND_THE_WALL: Vec3 = Vec3::new(120.0, 0.0, 128.0);
+const IN_THE_OPEN: Vec3 = Vec3::new(120.0, 0.0, 160.0);
+
+/// The scene under test, one tick after the other.
+struct Stage {
+    field: Field,
+    rules: InterestRules,
+    view: View,
+    visibility: Visibility,
+}
+
+impl Stage {
+    /// The observer, Red, stands west of a wall that is 3 m high and 20 m long.
+    fn new() -> Self {
+        let mut map = Map::plain(512.0);
+        let (middle, half) = (Vec3::new(110.0, 1.5, 128.0), Vec3::new(0.5, 1.5, 10.0));
+        map.obstacles.push(Obstacle::new(middle, half, Yaw(0), Shape::Box));
+        let rules = SimConfig::default().interest;
+        let visibility = Visibility::new(rules);
+        let mut stage = Self { field: Field::new(map), rules, view: View::default(), visibility };
+        stage.add(Team::Red, HERE);
+        stage
+    }
+
+    fn add(&mut self, team: Team, pos: Vec3) -> EntityId {
+        let slot = PlayerSlot(self.view.soldiers.len() as u16);
+        let (body, status) = (Body::at(pos), Status::Alive);
+        self.view.soldiers.push(SoldierRow { slot, team, body, status, ..SoldierRow::default() });
+        slot.into()
+    }
+
+    fn prop(&mut self, kind: PropKind, team: Team, pos: Vec3, radius_m: f32) -> EntityId {
+        let id = EntityId(EntityId::FIRST_PROP.0 + self.view.props.len() as u32);
+        let owner = PlayerSlot(0);
+        self.view.props.push(PropRow { id, kind, owner, team, pos, vel: Vec3::ZERO, radius_m });
+        id
+    }
+
+    fn soldier(&mut self, id: EntityId) -> &mut SoldierRow {
+        &mut self.view.soldiers[id.0 as usize]
+    }
+
+    fn pass(&mut self, ticks: u32) -> &mut Self {
+        for _ in 0..ticks {
+            self.view.tick.0 += 1;
+            self.visibility.update(&self.view, &self.field, None);
+        }
+        self
+    }
+
+    fn shows(&self, id: EntityId) -> bool {
+        self.visibility.visible(ME).contains(&id)
+    }
+}
+
+#[test]
+fn an_enemy_behind_a_wall_is_unknown_until_it_comes_out() {
+    let mut stage = Stage::new();
+    let enemy = stage.add(Team::Blue, BEHIND_THE_WALL);
+    assert!(!stage.pass(20).shows(enemy));
+    stage.soldier(enemy).body.pos = IN_THE_OPEN;
+    assert!(stage.pass(SOON).shows(enemy));
+}
+
+#[test]
+fn whoever_hides_is_forgotten_after_the_grace_and_not_before() {
+    for moment in 0..3 {
+        let mut stage = Stage::new();
+        let enemy = stage.add(Team::Blue, IN_THE_OPEN);
+        assert!(stage.pass(20 + moment).shows(enemy));
+        stage.soldier(enemy).body.pos = BEHIND_THE_WALL;
+        let grace = u32::from(stage.rules.grace_ticks);
+        assert!(!stage.pass(grace + 1).shows(enemy), "{moment}");
+    }
+}
+
+#[test]
+fn whoever_is_about_to_come_around_a_corner_is_there_already() {
+    let mut stage = Stage::new();
+    // The line past the wall's end, at (109.5, 138), meets x = 120 at z = 149.05.
+    let corner = Vec3::new(120.0, 0.0, 148.5);
+    let enemy = stage.add(Team::Blue, corner);
+    assert!(stage.pass(2 * FAR_TICKS).shows(enemy));
+    stage.soldier(enemy).body.pos.z -= 3.0;
+    assert!(!stage.pass(20).shows(enemy));
+}
+
+#[test]
+fn the_spotted_are_known_for_their_time() {
+    let mut stage = Stage::new();
+    let enemy = stage.add(Team::Blue, BEHIND_THE_WALL);
+    stage.pass(10);
+    stage.soldier(enemy).spotted_until = Tick(15);
+    assert!(stage.pass(5).shows(enemy));
+    assert!(!stage.pass(1).shows(enemy));
+    // And when the time ends in full sight, nothing flickers.
+    stage.soldier(enemy).body.pos = IN_THE_OPEN;
+    stage.soldier(enemy).spotted_until = Tick(40);
+    while stage.view.tick < Tick(60) {
+        assert!(stage.pass(1).shows(enemy), "{:?}", stage.view.tick);
+    }
+}
+
+#[test]
+fn smoke_hides_men_and_shows_itself() {
+    let mut stage = Stage::new();
+    let enemy = stage.add(Team::Blue, IN_THE_OPEN);
+    assert!(stage.pass(10).shows(enemy));
+    let between = (HERE + IN_THE_OPEN) / 2.0;
+    let smoke = stage.prop(PropKind::Smoke, Team::Blue, between, 6.0);
+    stage.pass(10);
+    assert!(!stage.shows(enemy) && stage.shows(smoke));
+    stage.view.props.clear();
+    stage.pass(10);
+    assert!(stage.shows(enemy) && !stage.shows(smoke));
+}
+
+#[test]
+fn props_of_the_enemy_must_be_seen_own_ones_are_known() {
+    let mut stage = Stage::new();
+    let own = stage.prop(PropKind::Grenade, Team::Red, BEHIND_THE_WALL, 0.0);
+    let hidden = stage.prop(PropKind::Grenade, Team::Blue, BEHIND_THE_WALL, 0.0);
+    stage.pass(1);
+    assert!(stage.shows(own) && !stage.shows(hidden));
+    // Thrown in full sight: known in that very tick.
+    let thrown = stage.prop(PropKind::Grenade, Team::Blue, IN_THE_OPEN, 0.0);
+    assert!(stage.pass(1).shows(thrown) && !stage.shows(hidden));
+}
+
+#[test]
+fn mates_are_known_when_near_and_the_squad_everywhere() {
+    let mut stage = Stage::new();
+    let near = stage.add(Team::Red, BEHIND_THE_WALL);
+    let far = stage.add(Team::Red, Vec3::new(400.0, 0.0, 128.0));
+    assert!(stage.pass(10).shows(near) && !stage.shows(far));
+    stage.soldier(ME.into()).squad = Some(SquadId(2));
+    stage.soldier(far).squad = Some(SquadId(2));
+    assert!(stage.pass(10).shows(far));
+    // Squads of the other team have numbers of their own.
+    let enemy = stage.add(Team::Blue, Vec3::new(400.0, 0.0, 140.0));
+    stage.soldier(enemy).squad = Some(SquadId(2));
+    assert!(!stage.pass(10).shows(enemy));
+}
+
+#[test]
+fn whoever_waits_has_no_eyes() {
+    let mut stage = Stage::new();
+    let enemy = stage.add(Team::Blue, IN_THE_OPEN);
+    let mate = stage.add(Team::Red, HERE);
+    stage.soldier(mate).squad = Some(SquadId(0));
+    stage.soldier(ME.into()).squad = Some(SquadId(0));
+    assert!(stage.pass(10).shows(enemy) && stage.shows(mate));
+    stage.soldier(ME.into()).status = Status::Waiting;
+    assert!(!stage.pass(1).shows(enemy) && stage.shows(mate));
+    stage.soldier(mate).status = Status::Waiting;
+    assert!(!stage.pass(1).shows(mate), "whoever is not in the field is nowhere");
+}
+
+#[test]
+fn shots_are_heard_as_directions() {
+    let mut stage = Stage::new();
+    let far = Vec3::new(100.0, 0.0, 128.0 + 61.0);
+    let shot = |shooter, origin| Event::Shot {
+        shooter: PlayerSlot(shooter),
+        weapon: WeaponId(3),
+        origin,
+        end: Vec3::ZERO,
+    };
+    stage.pass(1);
+    let events = [shot(1, BEHIND_THE_WALL), shot(2, far), shot(0, HERE)];
+    let mut sounds = vec![Sound { weapon: WeaponId(9), direction: Yaw(1), loudness: 1 }];
+    heard(&stage.view, &events, ME, &stage.rules, &mut sounds);
+    let east = Yaw(16_384);
+    assert_eq!(sounds, [Sound { weapon: WeaponId(3), direction: east, loudness: 169 }]);
+}
