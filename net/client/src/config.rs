@@ -11,8 +11,11 @@ pub struct ClientConfig {
     pub ticket: Vec<u8>,
     /// Silence of the server after which the client connects anew. Default 2 s.
     pub silence_max: Duration,
-    /// A connection that has not led to a welcome after this time is given up. Default 3 s.
-    pub attempt_max: Duration,
+    /// A first connection that has not led to a welcome after this time is given up. Default 5 s:
+    /// a ticket serves once, so giving up early may mean that it is spent.
+    pub join_attempt_max: Duration,
+    /// The same for an attempt to come back. A token serves any number of times. Default 2 s.
+    pub resume_attempt_max: Duration,
     /// Pause before the second attempt in a row; it doubles with each. Default 100 ms.
     pub backoff_first: Duration,
     /// Longest pause between attempts. Default 2 s.
@@ -29,7 +32,8 @@ impl ClientConfig {
             quic,
             ticket,
             silence_max: Duration::from_secs(2),
-            attempt_max: Duration::from_secs(3),
+            join_attempt_max: Duration::from_secs(5),
+            resume_attempt_max: Duration::from_secs(2),
             backoff_first: Duration::from_millis(100),
             backoff_max: Duration::from_secs(2),
             join_max: Duration::from_secs(15),

@@ -87,7 +87,7 @@ impl<P: Predict> GameClient<P> {
     pub fn handle_timeouts(&mut self, now: Instant) {
         self.link.quic.handle_timeouts(now);
         self.settle(now);
-        if self.link.deadline(&self.config).is_some_and(|deadline| deadline <= now) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
             match self.link.stage {
                 Stage::Pausing(_) => self.retry(now),
                 _ => self.lose(now, "the server does not answer"),
@@ -97,7 +97,7 @@ impl<P: Predict> GameClient<P> {
 
     /// When something is to be done without a datagram coming in.
     pub fn next_wake(&mut self) -> Instant {
-        let due = [self.link.quic.next_timeout(), self.link.deadline(&self.config)];
+        let due = [self.link.quic.next_timeout(), self.deadline()];
         due.into_iter().flatten().fold(self.next_tick_at(), Instant::min)
     }
 
@@ -197,6 +197,10 @@ impl<P: Predict> GameClient<P> {
     /// How far prediction was off.
     pub fn corrections(&self) -> &Corrections {
         &self.prediction.corrections
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.link.deadline(&self.config, self.resume.is_some())
     }
 
     /// Works off what QUIC has to say.

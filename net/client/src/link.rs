@@ -84,9 +84,11 @@ impl Link {
     }
 
     /// When the present attempt counts as failed, or the pause ends.
-    pub(crate) fn deadline(&self, config: &ClientConfig) -> Option<Instant> {
+    pub(crate) fn deadline(&self, config: &ClientConfig, resuming: bool) -> Option<Instant> {
+        let attempt_max =
+            if resuming { config.resume_attempt_max } else { config.join_attempt_max };
         match self.stage {
-            Stage::Connecting(since) | Stage::Joining(since) => Some(since + config.attempt_max),
+            Stage::Connecting(since) | Stage::Joining(since) => Some(since + attempt_max),
             Stage::Up => Some(self.heard_at + config.silence_max),
             Stage::Pausing(until) => Some(until),
             Stage::Over => None,

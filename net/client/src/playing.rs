@@ -86,7 +86,8 @@ impl Playing {
         events.extend(snapshot.sounds.iter().map(|sound| Event::Sound(*sound)));
         events.extend(snapshot.hits.iter().map(|hit| Event::Hit(*hit)));
         gather_neighbours(view, &mut self.neighbours);
-        prediction.reconcile(predictor, &self.session, tick, &snapshot.own, &self.neighbours);
+        let ticks = (tick, snapshot.header.input_tick);
+        prediction.reconcile(predictor, &self.session, ticks, &snapshot.own, &self.neighbours);
         show_own(prediction, view);
     }
 }

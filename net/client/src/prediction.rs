@@ -95,9 +95,8 @@ impl Prediction {
         let last = self.last_input.replace(*input);
         let oldest = input.tick.saturating_sub(PREDICTED as u32);
         for tick in (head + 1).max(oldest)..input.tick {
-            // The clock skipped this tick: the server repeats the input before it.
-            let Some(last) = &last else { continue };
-            predictor.step(&mut state, &stand_in(last, tick).0, neighbours);
+            // The clock skipped this tick.
+            predictor.step(&mut state, &without_input(last.as_ref(), tick), neighbours);
             self.put(tick, state);
         }
         predictor.step(&mut state, input, neighbours);
@@ -105,13 +104,13 @@ impl Prediction {
         self.head = Some(input.tick);
     }
 
-    /// The server says what the own soldier was at `tick`: compares, and plays the inputs since
-    /// then again from there.
+    /// The server says what the own soldier was at `tick`, after it had consumed the input of tick
+    /// `consumed` as the newest: compares, and plays the inputs since then again from there.
     pub(crate) fn reconcile(
         &mut self,
         predictor: &mut impl Predict,
         session: &ClientSession,
-        tick: u32,
+        (tick, consumed): (u32, u32),
         truth: &SelfState,
         neighbours: &[Neighbour],
     ) {
@@ -125,14 +124,12 @@ impl Prediction {
         }
         self.put(tick, *truth);
         let mut state = *truth;
-        let mut last = session.input(tick).copied();
+        // What the server consumed last is what it repeats in ticks without an input of their own.
+        let mut last = session.input(consumed).copied();
         for replayed in tick + 1..=last_played {
             let own = session.input(replayed).copied();
             last = own.or(last);
-            // A tick that the clock skipped has no input; the server repeats the one before.
-            let Some(input) = own.or(last.map(|last| stand_in(&last, replayed).0)) else {
-                continue;
-            };
+            let input = own.unwrap_or_else(|| without_input(last.as_ref(), replayed));
             predictor.step(&mut state, &input, neighbours);
             self.put(replayed, state);
         }
@@ -160,6 +157,12 @@ impl Prediction {
         let far = offset_m.iter().map(|axis| axis * axis).sum::<f32>().sqrt() > SMOOTH_MAX_M;
         self.offset_m = if far { [0.0; 3] } else { offset_m };
     }
+}
+
+/// What the server consumes in a tick that has no input of its own: the one before, for a while.
+fn without_input(last: Option<&InputCommand>, tick: u32) -> InputCommand {
+    let neutral = InputCommand { tick, ..InputCommand::default() };
+    last.map_or(neutral, |last| stand_in(last, tick).0)
 }
 
 fn distance_m(a: [f32; 3], b: [f32; 3]) -> f32 {

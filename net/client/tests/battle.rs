@@ -99,3 +99,34 @@ fn the_newer_connection_of_a_player_replaces_the_older() {
     assert!(net.seats[2].events.contains(&Event::Closed));
     assert_eq!(net.host.replaced, 1);
 }
+
+#[test]
+fn a_restarted_server_gets_its_clients_back_to_the_same_soldiers() {
+    let calm = LinkConfig { delay: Duration::from_millis(50), ..LinkConfig::default() };
+    let resume_max = restart(calm);
+    assert!(resume_max < Duration::from_millis(700), "{resume_max:?}");
+    // Each lost packet of a handshake costs a timeout.
+    let resume_max = restart(bad_link());
+    assert!(resume_max < Duration::from_millis(3_500), "{resume_max:?}");
+}
+
+/// Kills and restarts the server of eight clients; gives the longest way back.
+fn restart(link: LinkConfig) -> Duration {
+    let mut net = net(link, None);
+    net.run(Duration::from_secs(5));
+    let slots: Vec<u16> = net.seats.iter().map(|seat| seat.client.view().slot).collect();
+    let now = net.now;
+    net.host.restart(now);
+    net.run(Duration::from_secs(5));
+    net.assert_all_playing();
+    let slots_after: Vec<u16> = net.seats.iter().map(|seat| seat.client.view().slot).collect();
+    assert_eq!(slots, slots_after);
+    let back = Event::Welcomed { resumed: true, restarted: true };
+    for seat in &net.seats {
+        assert!(seat.events.contains(&back));
+    }
+    let corrections = corrections(&net);
+    println!("{corrections:?}");
+    assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
+    net.seats.iter().map(|seat| seat.client.stats().resume_max).max().unwrap_or_default()
+}

@@ -154,6 +154,7 @@ impl ClientSession {
         }
         let header = &self.snapshots[slot].snapshot.header;
         self.counters.starved += u64::from(header.input_tick < tick);
+        self.clock.note_server_tick(now, tick, header.input_tick);
         self.clock.note_margin(now, header.input_margin, header.input_tick);
         SnapshotVerdict::Newest
     }

@@ -21,12 +21,23 @@ const SNAP_TICKS: f32 = 10.0;
 /// input sent after the jump ends the wait, or this.
 const SETTLE_MAX: Duration = Duration::from_secs(2);
 
+/// Reports for which the first guess of the lead is on trial: a handshake measures the round trip
+/// once or twice, and a client that starts late loses every input until it has slewed.
+const TRIAL_REPORTS: u32 = 120;
+
+/// Jitter makes a snapshot look younger than it is by about this much, ticks.
+const TRIAL_SLACK_TICKS: u32 = 4;
+
 /// When the client's next tick is due, and which it is.
 #[derive(Clone, Debug)]
 pub struct ClientClock {
     tick_len: Duration,
     /// The next tick to be played.
     next_tick: u32,
+    /// How far ahead of a tick just heard of the clock began.
+    lead_ticks: u32,
+    /// The first tick played.
+    first_tick: u32,
     next_at: Instant,
     /// Share by which ticks come sooner (positive) or later.
     slew: f32,
@@ -36,6 +47,10 @@ pub struct ClientClock {
     /// Ignore margins until the server consumed this tick, or this time.
     settling: Option<(u32, Instant)>,
     jumps: u64,
+    /// Reports taken.
+    reports: u32,
+    /// Late reports in a row, and the worst of them.
+    late: (i32, f32),
 }
 
 /// Moving mean and mean deviation, in ticks.
@@ -52,17 +67,23 @@ impl ClientClock {
         let tick_len = Duration::from_secs(1) / u32::from(tick_hz.max(1));
         let rtt_ticks = rtt.as_secs_f32() / tick_len.as_secs_f32();
         // Half a round trip has passed since the message left, half will pass before an input
-        // arrives; a tick for its own quantisation and the target margin come on top.
-        let lead_ticks = (rtt_ticks + 1.0 + MARGIN_TARGET_TICKS).ceil() as u32;
+        // arrives; a tick for its own quantisation and the target margin come on top. A handshake
+        // measures a jittery path once or twice: a fifth more, because starting early costs
+        // nothing but a second of slewing, and starting late costs every input until then.
+        let lead_ticks = (1.2 * rtt_ticks + 2.0 + MARGIN_TARGET_TICKS).ceil() as u32;
         Self {
             tick_len,
             next_tick: server_tick.saturating_add(lead_ticks),
+            lead_ticks,
+            first_tick: server_tick.saturating_add(lead_ticks),
             next_at: now,
             slew: 0.0,
             margin: None,
             run: 0,
             settling: None,
             jumps: 0,
+            reports: 0,
+            late: (0, 0.0),
         }
     }
 
@@ -91,6 +112,18 @@ impl ClientClock {
         tick
     }
 
+    /// A snapshot of `server_tick` has just come in, which had consumed the input of tick
+    /// `consumed_tick` as the newest. Before the first input of this clock is consumed, this says
+    /// at once what margins would say a round trip later: the welcome, which came on a stream, may
+    /// have been old when it arrived.
+    pub fn note_server_tick(&mut self, now: Instant, server_tick: u32, consumed_tick: u32) {
+        let expected = server_tick.saturating_add(self.lead_ticks);
+        let behind = expected.saturating_sub(self.next_tick);
+        if consumed_tick < self.first_tick && behind > TRIAL_SLACK_TICKS {
+            self.jump(now, -(behind as f32));
+        }
+    }
+
     /// Learns from a snapshot how well inputs arrive: `margin_ticks` as the server sent it, and
     /// the newest input tick that it had consumed.
     pub fn note_margin(&mut self, now: Instant, margin_ticks: i8, consumed_tick: u32) {
@@ -101,6 +134,13 @@ impl ClientClock {
             self.settling = None;
         }
         let sample = f32::from(margin_ticks);
+        self.reports += 1;
+        self.late =
+            if sample < 0.0 { (self.late.0 + 1, self.late.1.min(sample)) } else { (0, 0.0) };
+        if self.reports < TRIAL_REPORTS && self.late.0 >= SAME_SIGN_MIN as i32 {
+            self.jump(now, self.late.1 - MARGIN_TARGET_TICKS);
+            return;
+        }
         let margin = self.margin.get_or_insert(Margin { mean: sample, deviation: 0.5 });
         let off = sample - margin.mean;
         margin.mean += off / 16.0;
@@ -143,6 +183,7 @@ impl ClientClock {
         self.slew = 0.0;
         self.run = 0;
         self.margin = None;
+        self.late = (0, 0.0);
         self.settling = Some((self.next_tick, now + SETTLE_MAX));
         self.jumps += 1;
     }

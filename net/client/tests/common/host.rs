@@ -1,6 +1,11 @@
 //! A battle server without sockets, files or threads: what the real one composes, in a page.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
 
 use bytes::BytesMut;
 use sortie_bridge::{
@@ -23,8 +28,9 @@ use sortie_sim::{
     Battle, BattleSetup,
     command::{Action, Command, SpawnAt},
     config::SimConfig,
-    id::{Class, EntityId, PlayerKey, PlayerSlot},
-    view::{Status, View},
+    id::{Class, PlayerKey, PlayerSlot},
+    interest::Visibility,
+    view::Status,
 };
 use sortie_wire::{
     close::CloseCode,
@@ -51,6 +57,11 @@ pub struct Host {
     pub peers_lost: u32,
     quic: Server,
     history: FrameHistory,
+    visibility: Visibility,
+    /// Checkpoints of the last ticks: what a journal would have.
+    saved: VecDeque<Vec<u8>>,
+    identity: Identity,
+    setup: BattleSetup,
     noises: Noises,
     feed: Feed,
     slots: BTreeMap<PeerId, usize>,
@@ -63,25 +74,47 @@ impl Host {
     pub fn new(config: SimConfig, size_m: f32, seed: u64, now: Instant) -> Self {
         let identity = Identity::ephemeral().unwrap();
         let fingerprint = identity.fingerprint();
-        let mut quic = ServerConfig::new(identity, Secrets::ephemeral());
-        quic.rng_seed = Some([9; 32]);
         let field = Arc::new(Field::new(Map::plain(size_m)));
         let setup = BattleSetup { config: config.clone(), field, seed, threads: 1 };
         Self {
             fingerprint,
-            battle: Battle::new(setup),
+            battle: Battle::new(setup.clone()),
             players: Vec::new(),
             incarnation: 1,
             replaced: 0,
             peers_lost: 0,
-            quic: Server::new(quic, now).unwrap(),
+            quic: server(&identity, now),
             history: FrameHistory::new(),
+            visibility: Visibility::new(config.interest),
+            saved: VecDeque::new(),
+            identity,
+            setup,
             noises: Noises::default(),
             feed: Feed::new(config.tick_hz),
             slots: BTreeMap::new(),
             pending: Vec::new(),
             tokens: ResumeKey::new(&[5; 32]),
             config,
+        }
+    }
+
+    /// The process is killed and started again: what it knew of connections, acks and inputs is
+    /// gone, and the battle goes back by the last six ticks.
+    pub fn restart(&mut self, now: Instant) {
+        let saved = self.saved.front().expect("the battle has run for a while");
+        self.battle = Battle::restore(self.setup.clone(), saved).unwrap();
+        self.saved.clear();
+        self.quic = server(&self.identity, now);
+        self.history = FrameHistory::new();
+        self.visibility = Visibility::new(self.config.interest);
+        self.feed = Feed::new(self.config.tick_hz);
+        self.slots.clear();
+        self.pending.clear();
+        self.incarnation += 1;
+        for player in &mut self.players {
+            player.session = session(self.battle.tick().0);
+            player.lens = Lens::default();
+            player.peer = None;
         }
     }
 
@@ -179,9 +212,8 @@ impl Host {
 
     fn add_player(&mut self, key: u128, tick: u32) -> usize {
         let slot = self.players.len();
-        let config = SessionConfig { bytes_per_s: 64 << 10, ..SessionConfig::default() };
         self.players.push(Player {
-            session: ServerSession::new(config, tick),
+            session: session(tick),
             lens: Lens::default(),
             peer: None,
             key,
@@ -239,6 +271,13 @@ impl Host {
             self.players[usize::from(row.slot.0)].alive_ticks += 1;
         }
         publish(view, &mut self.history);
+        self.visibility.update(view, self.battle.field(), None);
+        let mut checkpoint = Vec::new();
+        self.battle.checkpoint(&mut checkpoint);
+        self.saved.push_back(checkpoint);
+        if self.saved.len() > 6 {
+            self.saved.pop_front();
+        }
         self.noises.gather(&self.battle.output().events, self.config.interest.hearing_m);
         self.feed.note_tick(self.battle.output(), view);
     }
@@ -248,8 +287,8 @@ impl Host {
         for (slot, player) in self.players.iter_mut().enumerate() {
             let Some(peer) = player.peer else { continue };
             let slot = PlayerSlot(slot as u16);
-            let seen = seen_by(view, slot);
-            player.lens.look(view, slot, &seen, &self.noises, self.config.tick_hz);
+            let seen = self.visibility.visible(slot);
+            player.lens.look(view, slot, seen, &self.noises, self.config.tick_hz);
             let mut lane = ServerLane { server: &mut self.quic, peer };
             let mut out = [0; DATAGRAM_BYTES_MAX];
             let room = lane.max_datagram().min(out.len());
@@ -272,13 +311,13 @@ impl Host {
     }
 }
 
-/// Everyone in the field within 60 m.
-fn seen_by(view: &View, slot: PlayerSlot) -> Vec<EntityId> {
-    let Some(own) = view.soldiers.get(usize::from(slot.0)) else { return Vec::new() };
-    let near = |pos: sortie_field::Vec3| pos.distance(own.body.pos) < 60.0;
-    let soldiers = view.soldiers.iter().filter(|row| {
-        matches!(row.status, Status::Alive | Status::Down) && row.slot != slot && near(row.body.pos)
-    });
-    let props = view.props.iter().filter(|row| near(row.pos)).map(|row| row.id);
-    soldiers.map(|row| EntityId::from(row.slot)).chain(props).collect()
+/// A server as after a start: its identity and secrets outlive the process.
+fn server(identity: &Identity, now: Instant) -> Server {
+    let mut config = ServerConfig::new(identity.clone(), Secrets::from_root([4; 32]));
+    config.rng_seed = Some([9; 32]);
+    Server::new(config, now).unwrap()
+}
+
+fn session(tick: u32) -> ServerSession {
+    ServerSession::new(SessionConfig::default(), tick)
 }

@@ -1,8 +1,6 @@
 //! Blackouts, lost acks and resumes: the way back is a full snapshot, then deltas.
 
-mod common;
-
-use common::{Game, bad_link};
+use crate::common::{Game, bad_link};
 use sortie_link_sim::LinkConfig;
 use sortie_session::server::SessionConfig;
 

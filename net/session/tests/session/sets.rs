@@ -1,10 +1,8 @@
 //! Every client's decoded set equals the server's record, whatever the network does.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Game, bad_link};
+use crate::common::{Game, bad_link};
 use sortie_link_sim::{Burst, LinkConfig, Probability};
 use sortie_session::server::SessionConfig;
 

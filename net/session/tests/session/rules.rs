@@ -1,8 +1,6 @@
 //! What a session grants and what it refuses.
 
-mod common;
-
-use common::{Game, HZ, World};
+use crate::common::{Game, HZ, World};
 use sortie_link_sim::LinkConfig;
 use sortie_session::{
     inputs::Origin,

@@ -1,0 +1,6 @@
+//! Both sessions of several players joined by simulated links, on a fake clock, from one seed.
+
+mod blackout;
+mod common;
+mod rules;
+mod sets;
