@@ -7,11 +7,14 @@ use sortie_bridge::feed::Feed;
 use sortie_bridge::noise::Noises;
 use sortie_kit::health::Health;
 use sortie_kit::ops::OpsListener;
-use sortie_quic::{Identity, Secrets, Server as Quic, ServerConfig, Shard as ShardPlace};
+use sortie_quic::{
+    CloseCodes, Identity, Secrets, Server as Quic, ServerConfig, Shard as ShardPlace,
+};
 use sortie_session::history::FrameHistory;
 use sortie_session::server::SessionConfig;
 use sortie_sim::interest::Visibility;
 use sortie_udp::{Socket, SocketOptions};
+use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX};
 use sortie_wire::ticket::TicketSigner;
 
@@ -155,6 +158,8 @@ fn open_shards(
         quic.connections_max = 2 * players_max + 64;
         quic.accepts_per_pass = HANDSHAKES_PER_TICK;
         quic.frame_bytes_max = CLIENT_MESSAGE_BYTES_MAX;
+        let malformed = u32::from(CloseCode::Malformed.number());
+        quic.codes = CloseCodes { malformed_frame: malformed, stream_misuse: malformed };
         Ok(Shard::new(socket, Quic::new(quic, now)?))
     };
     sockets.into_iter().enumerate().map(open).collect()

@@ -15,6 +15,7 @@ use sortie_quic::{
 use sortie_session::history::FrameHistory;
 use sortie_session::peer::Peer;
 use sortie_session::server::InputVerdict;
+use sortie_sim::command::Action;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::View;
 use sortie_udp::Socket;
@@ -193,6 +194,10 @@ impl Shard {
         let seat = guest.slot.and_then(|slot| self.seats.get_mut(&slot));
         if let Some(seat) = seat.filter(|seat| seat.peer == Some(peer)) {
             seat.detach(now);
+            // The message that says so may have been lost with the connection.
+            if is_farewell(reason) {
+                seat.requests.push(Action::Leave);
+            }
         }
     }
 
@@ -314,4 +319,10 @@ impl Shard {
     pub fn connected(&self) -> usize {
         self.seats.values().filter(|seat| seat.peer.is_some()).count()
     }
+}
+
+/// How a connection ends whose player leaves for good.
+fn is_farewell(reason: &CloseReason) -> bool {
+    let left = u64::from(CloseCode::Left.number());
+    matches!(reason, CloseReason::Remote { code, .. } if *code == left)
 }

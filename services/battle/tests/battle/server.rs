@@ -1,0 +1,223 @@
+//! Players join, are told, come back, are turned away, and see the end.
+
+use std::time::Instant;
+
+use sortie_battle::failpoint::{Failpoints, Fault, Point};
+use sortie_battle::replay;
+use sortie_battle::server::{Ending, Server};
+use sortie_client::Event;
+use sortie_sim::view::Status;
+use sortie_wire::close::CloseCode;
+use sortie_wire::message::ServerMessage;
+use tempfile::tempdir;
+
+use crate::world::{Player, config, run_alone, run_ticks, run_until, ticket};
+
+fn open(config: sortie_battle::BattleServerConfig) -> Server {
+    let mut server = Server::open(config).unwrap();
+    server.start_clock(Instant::now());
+    server
+}
+
+fn all_play(server: &mut Server, players: &mut [Player]) {
+    run_until(server, players, "all to play", |_, players| players.iter().all(Player::is_playing));
+}
+
+fn join(server: &mut Server, count: u128) -> Vec<Player> {
+    let ready = server.ready().clone();
+    let player = |number| Player::new(&ready, ticket(&ready, 100 + number, number));
+    let mut players: Vec<Player> = (1..=count).map(player).collect();
+    all_play(server, &mut players);
+    players
+}
+
+#[test]
+fn players_join_walk_and_see_each_other() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let mut players = join(&mut server, 4);
+    players[0].wish.move_forward = 127;
+    let from = server.battle().view().soldiers[0].body.pos;
+    run_ticks(&mut server, &mut players, 90);
+    for player in &players {
+        let view = player.client.view();
+        let row = &server.battle().view().soldiers[usize::from(view.slot)];
+        assert_eq!((row.slot.0, row.team as u8), (view.slot, view.team));
+        assert_eq!(view.players.len(), 4, "everybody is on the list");
+        assert_eq!(view.others.iter().count(), 3, "and in sight");
+        let soldier = view.players[&view.slot].clone();
+        assert_eq!(soldier.name.as_str(), format!("player {}", row.key.0));
+    }
+    let mover = players[0].client.view().slot;
+    let to = server.battle().view().soldiers[usize::from(mover)].body.pos;
+    assert!(mover != 0 || from.distance(to) > 3.0, "walked {} m", from.distance(to));
+    let report = server.end(Ending::Stopped).unwrap();
+    assert_eq!((report.joins, report.clients_peak, report.clients_lost), (4, 4, 0));
+    assert!(report.snapshots_sent * 100 >= report.updates_expected * 99);
+    let path = report.replay_path.unwrap();
+    let verified = replay::verify(&path, 1, &mut |_, _| {}).unwrap();
+    assert!(verified.closed);
+    assert_eq!(verified.state_hash, report.state_hash);
+}
+
+#[test]
+fn the_end_is_told() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let mut players = join(&mut server, 2);
+    let ended = std::thread::spawn(move || server.end(Ending::Stopped).unwrap());
+    run_alone(&mut players, "the end", |players| {
+        players.iter().all(|player| player.closed_by().is_some())
+    });
+    for player in &players {
+        assert_eq!(player.closed_by(), Some(CloseCode::ShuttingDown.number()));
+        let told = player.events.iter().any(|event| {
+            matches!(event, Event::Message(ServerMessage::Leaving { code, .. })
+                if *code == CloseCode::ShuttingDown.number())
+        });
+        assert!(told, "{:?}", player.events.last());
+    }
+    assert!(ended.join().unwrap().journal_complete);
+}
+
+#[test]
+fn a_ticket_is_good_once_also_after_a_restart() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let ready = server.ready().clone();
+    let stolen = ticket(&ready, 7, 1);
+    let mut players = vec![Player::new(&ready, stolen.clone())];
+    all_play(&mut server, &mut players);
+    let refused = |server: &mut Server, players: &mut Vec<Player>| {
+        let ready = server.ready().clone();
+        players.push(Player::new(&ready, stolen.clone()));
+        run_until(server, players, "the thief to be turned away", |_, players| {
+            players.last().is_some_and(|thief| thief.closed_by().is_some())
+        });
+        let thief = players.pop().unwrap();
+        assert_eq!(thief.closed_by(), Some(CloseCode::TicketUsed.number()));
+    };
+    refused(&mut server, &mut players);
+    drop(server);
+    let mut config = config(dir.path());
+    config.listen = ready.listen;
+    let mut server = open(config);
+    assert!(server.ready().resumed);
+    refused(&mut server, &mut players);
+}
+
+#[test]
+fn a_second_login_of_a_player_replaces_the_first() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let mut players = join(&mut server, 2);
+    let slot = players[0].client.view().slot;
+    let key = server.battle().view().soldiers[usize::from(slot)].key.0;
+    let ready = server.ready().clone();
+    players.push(Player::new(&ready, ticket(&ready, 200, key)));
+    run_until(&mut server, &mut players, "the new login to play", |_, players| {
+        players[2].is_playing() && players[0].closed_by().is_some()
+    });
+    assert_eq!(players[0].closed_by(), Some(CloseCode::Replaced.number()));
+    assert_eq!(players[2].client.view().slot, slot);
+    assert_eq!(server.battle().view().soldiers.len(), 2);
+}
+
+#[test]
+fn a_restarted_server_finds_its_players_again() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let ready = server.ready().clone();
+    let mut players = join(&mut server, 3);
+    run_ticks(&mut server, &mut players, 30);
+    let slots: Vec<u16> = players.iter().map(|player| player.client.view().slot).collect();
+    let tick = server.battle().tick();
+    drop(server);
+
+    let mut config = config(dir.path());
+    config.listen = ready.listen;
+    let mut server = open(config);
+    assert_eq!(server.ready().battle_id, ready.battle_id);
+    assert_eq!((server.ready().resumed, server.ready().incarnation), (true, 2));
+    assert!(server.battle().tick().0 + 6 >= tick.0, "taken up where it was");
+    run_until(&mut server, &mut players, "all to come back", |_, players| {
+        let restarted = |event: &Event| matches!(event, Event::Welcomed { restarted: true, .. });
+        players.iter().all(|player| player.events.iter().any(restarted) && player.is_playing())
+    });
+    run_ticks(&mut server, &mut players, 30);
+    let again: Vec<u16> = players.iter().map(|player| player.client.view().slot).collect();
+    assert_eq!(again, slots);
+    let report = server.end(Ending::Stopped).unwrap();
+    assert_eq!((report.joins, report.resumes, report.clients_lost), (3, 3, 0));
+    let verified = replay::verify(&report.replay_path.unwrap(), 1, &mut |_, _| {}).unwrap();
+    assert_eq!(verified.ticks, report.last_tick);
+}
+
+#[test]
+fn a_player_who_leaves_is_gone_and_one_who_vanishes_has_time() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.grace = std::time::Duration::from_millis(300);
+    let mut server = open(config);
+    let mut players = join(&mut server, 2);
+    let slots: Vec<usize> =
+        players.iter().map(|player| usize::from(player.client.view().slot)).collect();
+    players[0].client.leave(Instant::now());
+    run_until(&mut server, &mut players, "the soldier to leave", |server, _| {
+        server.battle().view().soldiers[slots[0]].status == Status::Left
+    });
+    assert_ne!(server.battle().view().soldiers[slots[1]].status, Status::Left);
+    assert_eq!(server.connected(), 1);
+    // Longer than the grace time, and the one who is here stays.
+    run_ticks(&mut server, &mut players, 60);
+    assert_ne!(server.battle().view().soldiers[slots[1]].status, Status::Left);
+}
+
+#[test]
+fn a_full_battle_turns_newcomers_away() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.rules.players_max = 2;
+    let mut server = open(config);
+    let mut players = join(&mut server, 2);
+    let ready = server.ready().clone();
+    players.push(Player::new(&ready, ticket(&ready, 300, 300)));
+    run_until(&mut server, &mut players, "the third to be turned away", |_, players| {
+        players[2].closed_by().is_some()
+    });
+    assert_eq!(players[2].closed_by(), Some(CloseCode::BattleFull.number()));
+}
+
+#[test]
+fn a_full_disk_ends_no_battle() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.journal.failpoints = Failpoints::at(Point::BeforeSync, 12, Fault::NoSpace);
+    let mut server = open(config);
+    let mut players = join(&mut server, 2);
+    run_until(&mut server, &mut players, "the journal to die", |server, _| {
+        server.journal().is_dead()
+    });
+    run_ticks(&mut server, &mut players, 60);
+    assert!(players.iter().all(Player::is_playing));
+    // Newcomers are let in: what they are told cannot be durable, and does not wait for it.
+    let ready = server.ready().clone();
+    players.push(Player::new(&ready, ticket(&ready, 400, 400)));
+    all_play(&mut server, &mut players);
+    let report = server.end(Ending::Stopped).unwrap();
+    assert!(!report.journal_complete);
+}
+
+#[test]
+fn shards_and_threads_serve_alike() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    (config.threads, config.shards) = (3, 4);
+    let mut server = open(config);
+    let mut players = join(&mut server, 8);
+    run_ticks(&mut server, &mut players, 30);
+    assert_eq!(server.connected(), 8);
+    let report = server.end(Ending::Stopped).unwrap();
+    let verified = replay::verify(&report.replay_path.unwrap(), 1, &mut |_, _| {}).unwrap();
+    assert_eq!(verified.state_hash, report.state_hash);
+}

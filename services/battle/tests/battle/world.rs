@@ -1,0 +1,158 @@
+//! A server and its clients on real sockets, driven by one loop on one thread.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sortie_battle::server::Server;
+use sortie_battle::{BattleServerConfig, Ready};
+use sortie_bridge::predict::Predictor;
+use sortie_client::{ClientConfig, Event, GameClient, LocalInput, State};
+use sortie_field::Map;
+use sortie_sim::config::{Mode, SimConfig};
+use sortie_udp::{RecvBatch, Socket, SocketOptions};
+use sortie_wire::ticket::{Ticket, TicketSigner};
+
+/// Whatever a test waits for happens within this time, or never.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server for tests, on free ports.
+pub fn config(dir: &Path) -> BattleServerConfig {
+    BattleServerConfig {
+        ops: None,
+        rules: SimConfig { mode: Mode::Walk, players_max: 16, ..SimConfig::default() },
+        map: Map::plain(96.0),
+        seed: Some(5),
+        grace: Duration::from_secs(5),
+        ..BattleServerConfig::new(dir.to_owned())
+    }
+}
+
+/// A ticket of the development key for this server.
+pub fn ticket(ready: &Ready, ticket_id: u128, player_key: u128) -> Vec<u8> {
+    let seed = ready.dev_ticket_key.as_deref().expect("development tickets");
+    let mut key = [0; 32];
+    for (at, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap();
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let ticket = Ticket {
+        ticket_id,
+        player_key,
+        battle_id: u128::from_str_radix(&ready.battle_id, 16).unwrap(),
+        team: None,
+        class: 0,
+        expires_at_ms: now.as_millis() as u64 + 20_000,
+        name: format!("player {player_key}"),
+        audience: String::new(),
+    };
+    TicketSigner::from_seed(key).sign(&ticket).unwrap()
+}
+
+/// A client with a socket of its own, and what it was told.
+pub struct Player {
+    pub client: GameClient<Predictor>,
+    pub events: Vec<Event>,
+    pub wish: LocalInput,
+    socket: Socket,
+    batch: RecvBatch,
+}
+
+impl Player {
+    pub fn new(ready: &Ready, ticket: Vec<u8>) -> Self {
+        let quic = sortie_quic::ClientConfig::new(ready.listen, ready.fingerprint.parse().unwrap());
+        let config = ClientConfig::new(quic, ticket);
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            client: GameClient::new(config, Predictor::default(), Instant::now()).unwrap(),
+            events: Vec::new(),
+            wish: LocalInput::default(),
+            socket: Socket::bind(any, SocketOptions::client()).unwrap(),
+            batch: RecvBatch::new(),
+        }
+    }
+
+    pub fn is_playing(&self) -> bool {
+        self.client.state() == State::Playing && self.client.view().snapshot_tick > 0
+    }
+
+    /// The close code that it read, if it is closed for good.
+    pub fn closed_by(&self) -> Option<u16> {
+        match self.client.state() {
+            State::Closed { code, .. } => code,
+            _ => None,
+        }
+    }
+
+    fn drive(&mut self) {
+        let now = Instant::now();
+        while self.batch.receive(&self.socket).unwrap() > 0 {
+            for (from, datagram) in self.batch.iter() {
+                self.client.handle_datagram(now, from, bytes::BytesMut::from(datagram));
+            }
+        }
+        if self.client.next_tick_at() <= now {
+            self.client.tick(now, &self.wish);
+        }
+        self.client.handle_timeouts(now);
+        self.send(now);
+        while let Some(event) = self.client.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    fn send(&mut self, now: Instant) {
+        let mut batch = sortie_udp::SendBatch::new();
+        while let Some(to) = self.client.poll_transmit(now, batch.slot(&self.socket)) {
+            batch.commit(to);
+        }
+        batch.flush(&self.socket);
+    }
+}
+
+/// Runs server and players until `done` says so.
+///
+/// # Panics
+/// It takes too long; `what` says what was waited for.
+pub fn run_until(
+    server: &mut Server,
+    players: &mut [Player],
+    what: &str,
+    mut done: impl FnMut(&Server, &mut [Player]) -> bool,
+) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done(server, players) {
+        assert!(Instant::now() < deadline, "waited too long for: {what}");
+        step(server, players);
+    }
+}
+
+/// Runs server and players for so many ticks.
+pub fn run_ticks(server: &mut Server, players: &mut [Player], ticks: u32) {
+    let last = server.battle().tick().0 + ticks;
+    run_until(server, players, "ticks", |server, _| server.battle().tick().0 >= last);
+}
+
+fn step(server: &mut Server, players: &mut [Player]) {
+    let now = Instant::now();
+    if server.due() <= now {
+        server.tick(now);
+    }
+    players.iter_mut().for_each(Player::drive);
+    // Wakes for the first player's packets or a millisecond later.
+    if let Some(player) = players.first() {
+        let soon = Instant::now() + Duration::from_millis(1);
+        player.socket.wait_readable_until(soon).unwrap();
+    }
+}
+
+/// Drives players without a server, as while it restarts or after it ended.
+pub fn run_alone(players: &mut [Player], what: &str, mut done: impl FnMut(&[Player]) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done(players) {
+        assert!(Instant::now() < deadline, "waited too long for: {what}");
+        players.iter_mut().for_each(Player::drive);
+        let soon = Instant::now() + Duration::from_millis(1);
+        players[0].socket.wait_readable_until(soon).unwrap();
+    }
+}
