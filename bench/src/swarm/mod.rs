@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use report::{SwarmReport, TickCpu};
-pub use server::{Ended, ServerProcess, Target};
+pub use server::{Ended, Ready, ServerProcess, Target};
 
 use sortie_bridge::predict::Fields;
 use sortie_client::Corrections;
@@ -312,6 +312,9 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         report.clients_connected += usize::from(seat.connected);
         report.clients_lost += usize::from(seat.connected && !seat.playing);
         report.clients_resumed += seat.resumes;
+        report.soldiers_changed += usize::from(seat.soldier_changed);
+        let resume_ms = rounded(seat.resume_max.as_secs_f64() * 1e3);
+        report.resume_ms_max = report.resume_ms_max.max(resume_ms);
         if let (Some((first, _)), Some(last)) = (seat.ticks, last) {
             report.updates_expected += u64::from(last - first + 1);
         }

@@ -33,6 +33,10 @@ pub struct SwarmReport {
     pub clients_lost: usize,
     /// Times that a bot lost its connection and came back to its soldier.
     pub clients_resumed: u64,
+    /// Longest time from losing a connection to being back at the soldier, milliseconds.
+    pub resume_ms_max: f64,
+    /// Bots that came back to another soldier than their own.
+    pub soldiers_changed: usize,
     /// Round-trip time as the clients measured it, milliseconds.
     pub rtt_ms: P50P99,
     /// Bytes of snapshots, before encryption, per connected client and second.
@@ -90,6 +94,9 @@ impl SwarmReport {
         }
         if self.clients_lost > 0 {
             missed.push(format!("{} clients were lost", self.clients_lost));
+        }
+        if self.soldiers_changed > 0 {
+            missed.push(format!("{} bots came back to another soldier", self.soldiers_changed));
         }
         if self.bots > 0 && self.updates_delivered == 0 {
             missed.push("no snapshot was delivered".to_owned());

@@ -46,6 +46,8 @@ pub struct Seat {
 #[derive(Default)]
 struct Seen {
     connected: bool,
+    slot: Option<u16>,
+    soldier_changed: bool,
     first_tick: Option<u32>,
     playing_since: Option<Instant>,
     rtt_ms: Samples,
@@ -95,6 +97,10 @@ pub struct SeatReport {
     pub playing: bool,
     /// Times it came back.
     pub resumes: u64,
+    /// It came back to another soldier.
+    pub soldier_changed: bool,
+    /// Longest time from losing the connection to being let in again.
+    pub resume_max: Duration,
     /// Ticks of the first and the newest snapshot.
     pub ticks: Option<(u32, u32)>,
     /// Snapshots decoded.
@@ -251,6 +257,8 @@ impl Seat {
             connected: self.seen.connected,
             playing: self.is_playing(),
             resumes: stats.resumes,
+            soldier_changed: self.seen.soldier_changed,
+            resume_max: stats.resume_max,
             ticks: self.seen.first_tick.map(|first| (first, newest)),
             snapshots: stats.session.snapshots,
             snapshot_bytes: stats.session.snapshot_bytes,
@@ -330,6 +338,9 @@ impl Seat {
                 self.seen.connected = true;
                 self.seen.playing_since.get_or_insert(now);
                 self.mind.welcome(client.view());
+                let slot = client.view().slot;
+                self.seen.soldier_changed |=
+                    self.seen.slot.replace(slot).is_some_and(|was| was != slot);
             }
         }
         let snapshot_tick = client.view().snapshot_tick;

@@ -50,15 +50,27 @@ pub struct Ready {
     /// The private seed for tickets, hexadecimal; only with `--dev-tickets`.
     #[serde(default)]
     pub dev_ticket_key: Option<String>,
+    /// Whether a battle was taken up from its journal.
+    #[serde(default)]
+    pub resumed: bool,
+    /// The last tick stepped before it was ready.
+    #[serde(default)]
+    pub tick: u32,
 }
 
 /// A running `sortie battle`.
 #[derive(Debug)]
 pub struct ServerProcess {
-    child: Child,
-    lines: Receiver<String>,
+    output: Output,
     /// What it said when it was ready.
     pub ready: Ready,
+}
+
+/// The child and the lines of its stdout.
+#[derive(Debug)]
+struct Output {
+    child: Child,
+    lines: Receiver<String>,
 }
 
 /// What is left when it has ended.
@@ -91,17 +103,10 @@ impl ServerProcess {
                 }
             }
         });
-        let ready = Ready {
-            listen: SocketAddr::from(([0; 4], 0)),
-            fingerprint: String::new(),
-            battle_id: String::new(),
-            ops: None,
-            dev_ticket_key: None,
-        };
-        let mut server = Self { child, lines, ready };
-        let first = server.line_with("ready", READY_TIMEOUT)?;
-        server.ready = serde_json::from_value(first).map_err(SwarmError::ReadyLine)?;
-        Ok(server)
+        let mut output = Output { child, lines };
+        let ready = output.line_with("ready", READY_TIMEOUT)?;
+        let ready = serde_json::from_value(ready).map_err(SwarmError::ReadyLine)?;
+        Ok(Self { output, ready })
     }
 
     /// What clients need, from the ready line.
@@ -119,25 +124,25 @@ impl ServerProcess {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.output.child.id()
     }
 
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+        !matches!(self.output.child.try_wait(), Ok(None))
     }
 
     /// Asks it to end the battle and waits for its report.
     pub fn end(mut self) -> Result<Ended, SwarmError> {
         let (cpu_before, rss_mib) = (self.cpu_seconds(), self.rss_mib());
         // The closed pipe is the sign to end: it also reaches the child if this process dies.
-        drop(self.child.stdin.take());
-        let report = self.line_with("report", END_TIMEOUT)?;
+        drop(self.output.child.stdin.take());
+        let report = self.output.line_with("report", END_TIMEOUT)?;
         // The last CPU figure that the kernel keeps is that of the zombie, before it is reaped.
         let cpu_seconds = self.cpu_seconds().or(cpu_before);
         let deadline = Instant::now() + END_TIMEOUT;
         loop {
-            match self.child.try_wait() {
+            match self.output.child.try_wait() {
                 Ok(Some(status)) if status.success() => break,
                 Ok(Some(status)) => return Err(SwarmError::Ended(status.to_string())),
                 Ok(None) if Instant::now() < deadline => thread::park_timeout(TAKE_A_BREATH),
@@ -149,8 +154,8 @@ impl ServerProcess {
 
     /// Ends it at once, as a crash would.
     pub fn kill(mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.output.child.kill();
+        let _ = self.output.child.wait();
     }
 
     /// User and system time of all of its threads so far.
@@ -169,7 +174,9 @@ impl ServerProcess {
         let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
         Some((kib / 102.4).round() / 10.0)
     }
+}
 
+impl Output {
     /// The next line with this `event`, passing over others.
     fn line_with(&mut self, event: &'static str, within: Duration) -> Result<Value, SwarmError> {
         let deadline = Instant::now() + within;
@@ -195,7 +202,7 @@ impl ServerProcess {
 /// Between two looks at a child that is about to end.
 const TAKE_A_BREATH: Duration = Duration::from_millis(2);
 
-impl Drop for ServerProcess {
+impl Drop for Output {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

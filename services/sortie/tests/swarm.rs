@@ -1,0 +1,92 @@
+//! The product itself, small: a server process, bots over real QUIC, a report, a replay.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Run, sortie};
+use serde_json::Value;
+
+fn swarm(data: &Path, extra: &[&str]) -> (Run, Value) {
+    let data = data.to_str().unwrap();
+    let base = ["swarm", "--bots", "8", "--duration", "4s", "--data-dir", data, "--json"];
+    let run = sortie(&[&base, extra].concat());
+    let report = serde_json::from_str(&run.stdout).unwrap_or_default();
+    (run, report)
+}
+
+#[test]
+fn a_swarm_plays_and_its_replay_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, report) = swarm(folder.path(), &[]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stderr, run.stdout);
+    let count = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!((count("clients_connected"), count("clients_lost")), (8, 0));
+    assert_eq!(report["replay_verified"], true);
+    assert!(count("ticks") > 200);
+    let (expected, delivered) = (count("updates_expected"), count("updates_delivered"));
+    assert!(delivered * 100 >= expected * 95, "{delivered} of {expected} delivered");
+    for name in ["tick_overruns", "shots", "hits", "kills", "captures"] {
+        count(name);
+    }
+    for (name, parts) in [
+        ("tick_cpu_us", &["p50", "p99", "p999"][..]),
+        ("rtt_ms", &["p50", "p99"]),
+        ("correction_m", &["p50", "p99", "max"]),
+    ] {
+        for part in parts {
+            assert!(report[name][part].is_f64(), "no {name}.{part}");
+        }
+    }
+    assert!(report["server_cpu_seconds"].as_f64().unwrap() > 0.0);
+    assert!(report["snapshot_bytes_per_client_per_s"].as_f64().unwrap() > 0.0);
+    replay_tells_the_same(report["replay_path"].as_str().unwrap(), count("ticks"));
+}
+
+/// What `sortie replay` says of the same file.
+fn replay_tells_the_same(replay: &str, ticks: u64) {
+    let verified = sortie(&["replay", replay, "--verify", "--json"]);
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+    let verified: Value = serde_json::from_str(&verified.stdout).unwrap();
+    assert_eq!(verified["ticks"].as_u64(), Some(ticks));
+
+    let info = sortie(&["replay", replay]);
+    assert!(info.code == 0 && info.stdout.contains("ended in order"), "{}", info.stdout);
+
+    let state = sortie(&["replay", replay, "--seek", &ticks.to_string(), "--json"]);
+    let state: Value = serde_json::from_str(&state.stdout).unwrap();
+    assert_eq!(state["state_hash"], verified["state_hash"]);
+    assert_eq!(state["soldiers"].as_array().unwrap().len(), 8);
+
+    let beyond = sortie(&["replay", replay, "--seek", &(ticks + 1).to_string()]);
+    assert_eq!(beyond.code, 2, "{}", beyond.stderr);
+
+    // One byte in the middle: refused, with the reason.
+    let mut bytes = std::fs::read(replay).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let changed = format!("{replay}.changed");
+    std::fs::write(&changed, bytes).unwrap();
+    let refused = sortie(&["replay", &changed, "--verify"]);
+    assert_eq!(refused.code, 5, "{}", refused.stdout);
+    assert!(refused.stderr.contains("tick"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_bad_network_and_new_addresses_lose_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = ["--loss", "5%", "--delay", "30ms", "--jitter", "10ms", "--duplicate", "1%"];
+    let moving = ["--reorder", "1%", "--rebind-every", "1s", "--scenario", "uniform"];
+    let (run, report) = swarm(folder.path(), &[&network[..], &moving].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stderr, run.stdout);
+    assert_eq!(report["clients_lost"], 0);
+    assert_eq!(report["soldiers_changed"], 0);
+}
+
+#[test]
+fn a_server_that_cannot_start_fails_the_swarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, _) = swarm(folder.path(), &["--map", "atlantis"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("atlantis"), "{}", run.stderr);
+}
