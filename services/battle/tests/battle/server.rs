@@ -8,7 +8,8 @@ use sortie_battle::server::{Ending, Server};
 use sortie_client::Event;
 use sortie_sim::view::Status;
 use sortie_wire::close::CloseCode;
-use sortie_wire::message::ServerMessage;
+use sortie_wire::message::{ClientMessage, ServerMessage, SpawnAt};
+use sortie_wire::state::status;
 use tempfile::tempdir;
 
 use crate::world::{Player, config, run_alone, run_ticks, run_until, ticket};
@@ -36,8 +37,14 @@ fn players_join_walk_and_see_each_other() {
     let dir = tempdir().unwrap();
     let mut server = open(config(dir.path()));
     let mut players = join(&mut server, 4);
+    let spawn = ClientMessage::Spawn { at: SpawnAt::Base, class: 0 };
+    players.iter_mut().for_each(|player| player.client.send_message(&spawn));
+    run_until(&mut server, &mut players, "all to be in the field", |_, players| {
+        players.iter().all(|player| player.client.view().own.status == status::ALIVE)
+    });
     players[0].wish.move_forward = 127;
-    let from = server.battle().view().soldiers[0].body.pos;
+    let mover = usize::from(players[0].client.view().slot);
+    let from = server.battle().view().soldiers[mover].body.pos;
     run_ticks(&mut server, &mut players, 90);
     for player in &players {
         let view = player.client.view();
@@ -48,9 +55,8 @@ fn players_join_walk_and_see_each_other() {
         let soldier = view.players[&view.slot].clone();
         assert_eq!(soldier.name.as_str(), format!("player {}", row.key.0));
     }
-    let mover = players[0].client.view().slot;
-    let to = server.battle().view().soldiers[usize::from(mover)].body.pos;
-    assert!(mover != 0 || from.distance(to) > 3.0, "walked {} m", from.distance(to));
+    let to = server.battle().view().soldiers[mover].body.pos;
+    assert!(from.distance(to) > 2.0, "walked {} m", from.distance(to));
     let report = server.end(Ending::Stopped).unwrap();
     assert_eq!((report.joins, report.clients_peak, report.clients_lost), (4, 4, 0));
     assert!(report.snapshots_sent * 100 >= report.updates_expected * 99);
