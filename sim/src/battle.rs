@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use sortie_field::Field;
 
+use crate::combat::{Combat, History};
 use crate::command::Command;
 use crate::components::{PropTable, Roster};
 use crate::config::SimConfig;
@@ -15,6 +16,7 @@ use crate::facts::{Deaths, EventLog, Work, Wounds};
 use crate::hash::Mixer;
 use crate::id::Tick;
 use crate::movement::MoveRows;
+use crate::objective::Round;
 use crate::publish::Face;
 use crate::receive::Inbox;
 use crate::region::{Leaf, Regions};
@@ -168,4 +170,7 @@ fn insert_resources(world: &mut World, setup: &BattleSetup) {
     world.init_resource::<MoveRows>();
     world.init_resource::<Crowd>();
     world.init_resource::<Face>();
+    world.insert_resource(History::new(setup.config.history_ticks()));
+    world.insert_resource(Round::new(setup.field.map().points.len()));
+    world.init_resource::<Combat>();
 }

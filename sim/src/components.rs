@@ -5,6 +5,7 @@
 //! through the [`Roster`] and props through the [`PropTable`], never by bevy's iteration order.
 
 mod arsenal;
+mod grudges;
 mod identity;
 mod intent;
 mod pose;
@@ -16,6 +17,7 @@ mod vitals;
 use bevy_ecs::prelude::{Bundle, Entity, Resource};
 
 pub use arsenal::{Arsenal, CarriedWeapon};
+pub use grudges::Grudges;
 pub use identity::Identity;
 pub use intent::{Intent, Requests, SquadRequest};
 pub use pose::{Border, Pose};
@@ -41,6 +43,8 @@ pub struct Soldier {
     pub requests: Requests,
     /// Life.
     pub vitals: Vitals,
+    /// Who hurt it.
+    pub grudges: Grudges,
     /// What is carried.
     pub arsenal: Arsenal,
     /// The squad.

@@ -27,6 +27,7 @@
 
 pub mod battle;
 pub mod codec;
+pub mod combat;
 pub mod command;
 pub mod components;
 pub mod config;
@@ -37,12 +38,16 @@ pub mod hash;
 pub mod id;
 pub mod interest;
 pub mod movement;
+pub mod objective;
 mod publish;
 mod receive;
 pub mod region;
 pub mod rng;
 pub mod schedule;
+mod score;
 pub mod separation;
+mod spawn;
+mod squad;
 mod state;
 pub mod view;
 mod walk;

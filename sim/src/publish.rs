@@ -5,16 +5,20 @@ use bevy_ecs::prelude::*;
 use crate::components::{
     Arsenal, Identity, Intent, Pose, Prop, PropTable, Requests, Roster, SquadMember, Stats, Vitals,
 };
+use crate::config::Mode;
+use crate::id::Team;
+use crate::objective::Round;
 use crate::schedule::{Phase, Timetable};
-use crate::view::{PropRow, SoldierRow, View};
-use crate::world::Clock;
+use crate::spawn::next_wave;
+use crate::view::{PointRow, PropRow, SoldierRow, Status, View};
+use crate::world::{Clock, Rules};
 
 /// The view as a part of the world.
 #[derive(Resource, Debug, Default)]
 pub struct Face(pub View);
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
-    timetable.add(Phase::View, (publish_soldiers, publish_props).chain());
+    timetable.add(Phase::View, (publish_soldiers, publish_props, publish_round).chain());
 }
 
 type SoldierParts = (
@@ -31,14 +35,16 @@ type SoldierParts = (
 fn publish_soldiers(
     clock: Res<Clock>,
     roster: Res<Roster>,
+    rules: Res<Rules>,
     soldiers: Query<SoldierParts>,
     mut face: ResMut<Face>,
 ) {
+    let wave_ticks = clock.ticks(rules.objective.wave_s);
     let view = &mut face.0;
     view.tick = clock.tick;
     view.soldiers.clear();
     let rows = soldiers.iter_many(roster.entities()).flatten().map(
-        |(identity, pose, intent, _requests, vitals, arsenal, squad, stats)| {
+        |(identity, pose, intent, requests, vitals, arsenal, squad, stats)| {
             let weapon = &arsenal.weapons[usize::from(arsenal.active)];
             let input = &intent.input;
             SoldierRow {
@@ -62,8 +68,9 @@ fn publish_soldiers(
                 reserve: weapon.reserve,
                 grenades: arsenal.grenades,
                 spotted_until: vitals.spotted_until,
-                order: None,
-                spawns_at: None,
+                order: squad.order,
+                spawns_at: (vitals.status == Status::Waiting && requests.spawn.is_some())
+                    .then(|| next_wave(clock.tick, identity.team, wave_ticks)),
                 score: stats.score,
             }
         },
@@ -85,4 +92,19 @@ fn publish_props(table: Res<PropTable>, props: Query<&Prop>, mut face: ResMut<Fa
         radius_m: prop.radius_m,
     });
     view.props.extend(rows);
+}
+
+fn publish_round(round: Res<Round>, rules: Res<Rules>, mut face: ResMut<Face>) {
+    let view = &mut face.0;
+    view.round = round.state;
+    view.tickets = match rules.mode {
+        Mode::Deathmatch => round.kills,
+        _ => Team::ALL.map(|team| round.tickets_left(team, &rules.objective)),
+    };
+    view.points.clear();
+    view.points.extend(round.points.iter().map(|point| PointRow {
+        owner: point.owner,
+        progress: point.progress,
+        inside: point.inside,
+    }));
 }

@@ -70,6 +70,8 @@ impl Timetable {
         crate::receive::add_systems(&mut timetable);
         crate::movement::add_systems(&mut timetable);
         crate::walk::add_systems(&mut timetable);
+        crate::combat::add_systems(&mut timetable);
+        crate::objective::add_systems(&mut timetable);
         crate::region::add_systems(&mut timetable);
         crate::publish::add_systems(&mut timetable);
         timetable

@@ -7,12 +7,14 @@
 use bevy_ecs::prelude::*;
 
 use crate::codec::{Corrupt, Saved, Sink, Source};
+use crate::combat::History;
 use crate::components::{
-    Arsenal, Border, Identity, Intent, Pose, Prop, PropTable, Requests, Roster, Soldier,
+    Arsenal, Border, Grudges, Identity, Intent, Pose, Prop, PropTable, Requests, Roster, Soldier,
     SquadMember, Stats, Vitals,
 };
 use crate::facts::Work;
 use crate::id::{EntityId, PlayerSlot, Tick};
+use crate::objective::Round;
 use crate::region::{Regions, Tree};
 use crate::world::{Clock, Rules};
 
@@ -24,6 +26,7 @@ type SoldierState = (
     &'static Intent,
     &'static Requests,
     &'static Vitals,
+    &'static Grudges,
     &'static Arsenal,
     &'static SquadMember,
     &'static Stats,
@@ -53,7 +56,7 @@ impl StateReader {
         let roster = world.resource::<Roster>();
         sink.put(roster.len() as u64, 4);
         let soldiers = self.soldiers.query_manual(world);
-        for (identity, pose, border, intent, requests, vitals, arsenal, squad, stats) in
+        for (identity, pose, border, intent, requests, vitals, grudges, arsenal, squad, stats) in
             soldiers.iter_many(roster.entities()).flatten()
         {
             identity.save(sink);
@@ -62,6 +65,7 @@ impl StateReader {
             intent.save(sink);
             requests.save(sink);
             vitals.save(sink);
+            grudges.save(sink);
             arsenal.save(sink);
             squad.save(sink);
             stats.save(sink);
@@ -74,6 +78,7 @@ impl StateReader {
             prop.save(sink);
         }
         world.resource::<Regions>().tree.save(sink);
+        world.resource::<Round>().save(sink);
     }
 }
 
@@ -83,6 +88,12 @@ pub(crate) fn load_world(world: &mut World, source: &mut Source<'_>) -> Result<(
     load_soldiers(world, source)?;
     load_props(world, source)?;
     world.resource_mut::<Regions>().tree = Tree::load(source)?;
+    let round = Round::load(source)?;
+    if round.points.len() != world.resource::<Round>().points.len() {
+        return Err(Corrupt("it has other capture points"));
+    }
+    *world.resource_mut::<Round>() = round;
+    *world.resource_mut::<History>() = History::load(source)?;
     if source.remaining() > 0 { Err(Corrupt("it goes on after its end")) } else { Ok(()) }
 }
 
@@ -98,6 +109,7 @@ fn load_soldiers(world: &mut World, source: &mut Source<'_>) -> Result<(), Corru
             intent: Intent::load(source)?,
             requests: Requests::load(source)?,
             vitals: Vitals::load(source)?,
+            grudges: Grudges::load(source)?,
             arsenal: Arsenal::load(source)?,
             squad: SquadMember::load(source)?,
             stats: Stats::load(source)?,

@@ -6,7 +6,8 @@
 //! a byte.
 
 use super::{Battle, BattleSetup};
-use crate::codec::{Corrupt, Sink, Source};
+use crate::codec::{Corrupt, Saved, Sink, Source};
+use crate::combat::History;
 use crate::hash::Mixer;
 use crate::schedule::Phase;
 use crate::state::load_world;
@@ -57,6 +58,8 @@ impl Battle {
         out.resize(header + HEADER_BYTES, 0);
         let start = out.len();
         self.reader.save_world(&self.world, out);
+        // Follows from the states before: in the checkpoint, not in the hash.
+        self.world.resource::<History>().save(out);
         let state = &out[start..];
         let (length, hash) = (state.len() as u64, Mixer::of_bytes(state));
         let mut fields = Vec::with_capacity(HEADER_BYTES);

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::Component;
 
 use crate::codec::saved;
-use crate::id::{SquadId, Tick};
+use crate::id::{PointId, SquadId, Tick};
 
 /// A soldier's place in a squad of its team.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct SquadMember {
     pub squad: Option<SquadId>,
     /// Since when; the longest-serving member leads, the lower slot when equal.
     pub since: Tick,
+    /// The point that the leader named, the same for every member.
+    pub order: Option<PointId>,
 }
 
-saved!(SquadMember { squad, since });
+saved!(SquadMember { squad, since, order });

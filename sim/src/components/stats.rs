@@ -3,6 +3,7 @@
 use bevy_ecs::prelude::Component;
 
 use crate::codec::saved;
+use crate::config::WEAPONS_MAX;
 use crate::view::ScoreRow;
 
 /// The scoreboard line and the figures behind it.
@@ -20,7 +21,20 @@ pub struct Stats {
     pub longest_kill_m: f32,
     /// Ticks spent alive.
     pub alive_ticks: u32,
+    /// Shots fired, by weapon.
+    pub weapon_shots: [u16; WEAPONS_MAX],
+    /// Of these, how many hit an enemy.
+    pub weapon_hits: [u16; WEAPONS_MAX],
 }
 
 saved!(ScoreRow { points, kills, deaths, assists, revives, captures, shots, hits });
-saved!(Stats { score, damage_dealt_hp, damage_taken_hp, distance_m, longest_kill_m, alive_ticks });
+saved!(Stats {
+    score,
+    damage_dealt_hp,
+    damage_taken_hp,
+    distance_m,
+    longest_kill_m,
+    alive_ticks,
+    weapon_shots,
+    weapon_hits,
+});

@@ -27,6 +27,8 @@ pub struct Vitals {
     pub reviver: Option<PlayerSlot>,
     /// The enemy knows where the soldier is until this tick.
     pub spotted_until: Tick,
+    /// Who made it known.
+    pub spotted_by: Option<PlayerSlot>,
 }
 
 impl Vitals {
@@ -52,4 +54,5 @@ saved!(Vitals {
     revive_ticks,
     reviver,
     spotted_until,
+    spotted_by,
 });

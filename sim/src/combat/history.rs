@@ -1,0 +1,136 @@
+//! Where soldiers stood in the last quarter of a second, for shots that look back.
+//!
+//! A ring of ticks, each a column per coordinate by slot: a ray looks through a whole column with
+//! a few instructions per soldier, and nothing of the present is touched by looking back.
+
+use bevy_ecs::prelude::*;
+use sortie_field::{Stance, Vec3};
+
+use crate::codec::{Corrupt, Saved, Sink, Source};
+use crate::components::{Pose, Roster, Vitals};
+use crate::id::{PLAYERS_MAX, PlayerSlot, Tick};
+use crate::world::{Clock, Rules};
+
+/// A soldier as it stood in a past tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PastPose {
+    /// Its feet.
+    pub pos: Vec3,
+    /// Its height, metres.
+    pub height_m: f32,
+}
+
+/// One tick of the ring.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past {
+    tick: Option<Tick>,
+    /// Not a number for who could not be hit; comparisons with it are false.
+    pub(super) xs: Vec<f32>,
+    pub(super) zs: Vec<f32>,
+    ys: Vec<f32>,
+    heights_m: Vec<f32>,
+}
+
+impl Past {
+    /// The soldier of a slot, if it could be hit then.
+    pub(super) fn get(&self, slot: usize) -> Option<PastPose> {
+        let pos = Vec3::new(*self.xs.get(slot)?, self.ys[slot], self.zs[slot]);
+        (!pos.x.is_nan()).then_some(PastPose { pos, height_m: self.heights_m[slot] })
+    }
+
+    fn clear(&mut self) {
+        self.tick = None;
+        self.xs.clear();
+        self.zs.clear();
+        self.ys.clear();
+        self.heights_m.clear();
+    }
+
+    fn push(&mut self, pose: Option<PastPose>) {
+        let hidden = PastPose { pos: Vec3::splat(f32::NAN), height_m: 0.0 };
+        let PastPose { pos, height_m } = pose.unwrap_or(hidden);
+        self.xs.push(pos.x);
+        self.zs.push(pos.z);
+        self.ys.push(pos.y);
+        self.heights_m.push(height_m);
+    }
+}
+
+/// The ring. It follows from the states of the ticks it covers, so it is no part of the hash; a
+/// checkpoint needs it, since those states are gone.
+#[derive(Resource, Clone, Debug)]
+pub struct History {
+    ring: Vec<Past>,
+}
+
+impl History {
+    /// A ring over `ticks` ticks with nothing in it.
+    pub fn new(ticks: u32) -> Self {
+        Self { ring: vec![Past::default(); ticks.max(1) as usize] }
+    }
+
+    /// Where a soldier stood in `tick`; `None` when it could not be hit then, or the tick is
+    /// forgotten.
+    pub fn at(&self, tick: Tick, slot: PlayerSlot) -> Option<PastPose> {
+        self.past(tick)?.get(usize::from(slot.0))
+    }
+
+    pub(super) fn past(&self, tick: Tick) -> Option<&Past> {
+        Some(&self.ring[self.place(tick)]).filter(|past| past.tick == Some(tick))
+    }
+
+    fn place(&self, tick: Tick) -> usize {
+        tick.0 as usize % self.ring.len()
+    }
+}
+
+pub(super) fn record_poses(
+    roster: Res<Roster>,
+    clock: Res<Clock>,
+    rules: Res<Rules>,
+    soldiers: Query<(&Pose, &Vitals)>,
+    mut history: ResMut<History>,
+) {
+    let place = history.place(clock.tick);
+    let past = &mut history.ring[place];
+    past.clear();
+    past.tick = Some(clock.tick);
+    for (pose, vitals) in soldiers.iter_many(roster.entities()).flatten() {
+        let height_m = match pose.0.stance {
+            Stance::Standing => rules.movement.stand_m,
+            Stance::Crouched => rules.movement.crouch_m,
+        };
+        past.push(vitals.alive().then_some(PastPose { pos: pose.0.pos, height_m }));
+    }
+}
+
+impl Saved for History {
+    fn save(&self, sink: &mut impl Sink) {
+        sink.put(self.ring.len() as u64, 4);
+        for past in &self.ring {
+            past.tick.save(sink);
+            sink.put(past.xs.len() as u64, 4);
+            for slot in 0..past.xs.len() {
+                past.get(slot).map(|pose| (pose.pos, pose.height_m)).save(sink);
+            }
+        }
+    }
+
+    fn load(source: &mut Source<'_>) -> Result<Self, Corrupt> {
+        // Two seconds at the fastest tick: more than any rules allow.
+        let count = source.take_count(512)?;
+        if count == 0 {
+            return Err(Corrupt("its history has no room"));
+        }
+        let mut history = Self { ring: Vec::new() };
+        for _ in 0..count {
+            let mut past = Past { tick: Option::load(source)?, ..Past::default() };
+            for _ in 0..source.take_count(PLAYERS_MAX)? {
+                let pose = Option::<(Vec3, f32)>::load(source)?;
+                past.push(pose.map(|(pos, height_m)| PastPose { pos, height_m }));
+            }
+            history.ring.push(past);
+        }
+        Ok(history)
+    }
+}

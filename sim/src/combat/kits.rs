@@ -1,0 +1,99 @@
+//! What lies on the ground and works: medkits, ammunition boxes, motion sensors.
+//!
+//! Each works four times a second, in the tick that its id says, so that many never work at once.
+
+use bevy_ecs::prelude::*;
+
+use crate::components::{Arsenal, Identity, Pose, Prop, PropTable, Roster, Stats, Vitals};
+use crate::config::SimConfig;
+use crate::score;
+use crate::view::PropKind;
+use crate::world::{Clock, Rules};
+
+/// Times a second that a kit works.
+const WORKS_HZ: f32 = 4.0;
+
+type User = (
+    &'static Identity,
+    &'static Pose,
+    &'static mut Vitals,
+    &'static mut Arsenal,
+    &'static mut Stats,
+);
+
+pub(super) fn use_kits(
+    roster: Res<Roster>,
+    clock: Res<Clock>,
+    rules: Res<Rules>,
+    table: Res<PropTable>,
+    mut props: Query<&mut Prop>,
+    mut users: Query<User>,
+) {
+    let period = clock.ticks(1.0 / WORKS_HZ);
+    for &(id, entity) in table.rows() {
+        let Ok(mut prop) = props.get_mut(entity) else { continue };
+        let works = matches!(prop.kind, PropKind::Medkit | PropKind::AmmoBox | PropKind::Sensor);
+        if !works || !(clock.tick.0.wrapping_add(id.0)).is_multiple_of(period) {
+            continue;
+        }
+        let mut points = 0;
+        let mut others = users.iter_many_mut(roster.entities());
+        while let Some(Ok((identity, pose, mut vitals, mut arsenal, _))) = others.fetch_next() {
+            let near = (pose.0.pos - prop.pos).length_squared() <= prop.radius_m * prop.radius_m;
+            if !vitals.alive() || !near {
+                continue;
+            }
+            let mate = identity.team == prop.team;
+            let own = identity.slot == prop.owner;
+            match prop.kind {
+                PropKind::Medkit if mate => {
+                    let healed = heal(&mut prop, &mut vitals, &rules);
+                    points += if own { 0 } else { u32::from(healed) };
+                }
+                PropKind::AmmoBox if mate => {
+                    let given = resupply(&mut prop, &mut arsenal, &rules);
+                    points += if given && !own { rules.score.resupply } else { 0 };
+                }
+                PropKind::Sensor if !mate => {
+                    vitals.spotted_until = clock.after(2.0 / WORKS_HZ);
+                    vitals.spotted_by = Some(prop.owner);
+                }
+                _ => {}
+            }
+        }
+        if prop.charges == 0 && prop.kind != PropKind::Sensor {
+            prop.ends_at = clock.tick;
+        }
+        let owner = roster.get(prop.owner).map(|entity| users.get_mut(entity));
+        if let Some(Ok((.., mut stats))) = owner {
+            let most = if prop.kind == PropKind::Medkit { rules.score.heal_max } else { u32::MAX };
+            score::add(&mut stats, points.min(most));
+        }
+    }
+}
+
+/// Gives the hit points healed.
+fn heal(prop: &mut Prop, vitals: &mut Vitals, rules: &SimConfig) -> u8 {
+    let dose = (rules.combat.medkit_hp_per_s / WORKS_HZ).max(1.0) as u8;
+    let missing = 100u8.saturating_sub(vitals.health_hp);
+    let healed = dose.min(missing).min(u8::try_from(prop.charges).unwrap_or(u8::MAX));
+    vitals.health_hp += healed;
+    prop.charges -= u16::from(healed);
+    healed
+}
+
+/// Fills the reserve of one weapon that is short by a magazine; whether one was.
+fn resupply(prop: &mut Prop, arsenal: &mut Arsenal, rules: &SimConfig) -> bool {
+    if prop.charges == 0 {
+        return false;
+    }
+    for carried in &mut arsenal.weapons {
+        let weapon = rules.weapon(carried.id);
+        if carried.reserve + weapon.magazine <= weapon.reserve {
+            carried.reserve += weapon.magazine;
+            prop.charges -= 1;
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,79 @@
+//! Spotting: a player marks the enemy it looks at for its team.
+
+use bevy_ecs::prelude::*;
+use sortie_field::{Vec3, angle::direction};
+
+use super::hands::eyes;
+use crate::components::{Identity, Intent, Pose, Prop, PropTable, Requests, Roster, Vitals};
+use crate::id::PlayerSlot;
+use crate::view::PropKind;
+use crate::world::{Clock, Ground, Rules};
+
+/// An enemy within this cosine of the view can be meant: about eight degrees.
+const SPOT_COS: f32 = 0.99;
+
+type Watcher =
+    (&'static Identity, &'static Pose, &'static Intent, &'static Requests, &'static Vitals);
+
+pub(super) fn spot_enemies(
+    roster: Res<Roster>,
+    clock: Res<Clock>,
+    ground: Res<Ground>,
+    rules: Res<Rules>,
+    table: Res<PropTable>,
+    props: Query<&Prop>,
+    mut soldiers: ParamSet<(Query<Watcher>, Query<&mut Vitals>)>,
+    mut spotted: Local<Vec<(PlayerSlot, PlayerSlot)>>,
+) {
+    spotted.clear();
+    let watchers = soldiers.p0();
+    for (identity, pose, intent, requests, vitals) in
+        watchers.iter_many(roster.entities()).flatten()
+    {
+        if !requests.spot || !vitals.alive() {
+            continue;
+        }
+        let from = eyes(pose, &rules);
+        let view = direction(intent.input.yaw, intent.input.pitch);
+        let mut best: Option<(f32, PlayerSlot)> = None;
+        for (other, other_pose, _, _, other_vitals) in
+            watchers.iter_many(roster.entities()).flatten()
+        {
+            if other.team == identity.team || !other_vitals.alive() {
+                continue;
+            }
+            let chest = other_pose.0.pos + Vec3::Y;
+            let way = chest - from;
+            let distance_m = way.length();
+            let cos = way.dot(view) / distance_m.max(1e-3);
+            let better = best.is_none_or(|(best_cos, _)| cos > best_cos);
+            if cos >= SPOT_COS
+                && distance_m <= rules.combat.spot_m
+                && better
+                && ground.line_clear(from, chest)
+                && !smoke_between(from, chest, &table, &props)
+            {
+                best = Some((cos, other.slot));
+            }
+        }
+        spotted.extend(best.map(|(_, enemy)| (enemy, identity.slot)));
+    }
+    let mut vitals = soldiers.p1();
+    for &(enemy, spotter) in spotted.iter() {
+        if let Some(Ok(mut vitals)) = roster.get(enemy).map(|entity| vitals.get_mut(entity)) {
+            vitals.spotted_until = clock.after(rules.combat.spotted_s);
+            vitals.spotted_by = Some(spotter);
+        }
+    }
+}
+
+/// Whether a cloud lies on the line between two places.
+fn smoke_between(from: Vec3, to: Vec3, table: &PropTable, props: &Query<&Prop>) -> bool {
+    let way = to - from;
+    let clouds = props.iter_many(table.rows().iter().map(|row| row.1)).flatten();
+    clouds.filter(|prop| prop.kind == PropKind::Smoke).any(|cloud| {
+        let along = (cloud.pos - from).dot(way) / way.length_squared().max(1e-6);
+        let nearest = from + way * along.clamp(0.0, 1.0);
+        (nearest - cloud.pos).length() <= cloud.radius_m
+    })
+}

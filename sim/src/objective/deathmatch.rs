@@ -1,0 +1,41 @@
+//! Deathmatch: the first team with so many kills wins. Kept small, to show what a mode is.
+
+use bevy_ecs::prelude::*;
+
+use super::{Round, is_out_of_time};
+use crate::components::{Identity, Roster};
+use crate::event::Event;
+use crate::facts::EventLog;
+use crate::id::Team;
+use crate::world::{Clock, Rules};
+
+pub(super) fn count_kills(
+    roster: Res<Roster>,
+    clock: Res<Clock>,
+    rules: Res<Rules>,
+    soldiers: Query<&Identity>,
+    mut round: ResMut<Round>,
+    mut events: ResMut<EventLog>,
+) {
+    let team_of = |slot| {
+        roster.get(slot).and_then(|entity| soldiers.get(entity).ok()).map(|identity| identity.team)
+    };
+    for event in &events.0 {
+        if let Event::Downed { victim, killer: Some(killer), .. } = *event
+            && let (Some(own), Some(other)) = (team_of(killer), team_of(victim))
+            && own != other
+        {
+            round.kills[own.index()] += 1;
+        }
+    }
+    let [red, blue] = round.kills;
+    let won = red.max(blue) >= rules.objective.score_to_win;
+    if won || is_out_of_time(&clock, &rules.objective) {
+        let winner = match red.cmp(&blue) {
+            std::cmp::Ordering::Greater => Some(Team::Red),
+            std::cmp::Ordering::Less => Some(Team::Blue),
+            std::cmp::Ordering::Equal => None,
+        };
+        round.end(winner, &clock, &mut events);
+    }
+}
