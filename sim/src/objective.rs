@@ -65,7 +65,10 @@ impl Round {
 
     /// Tickets that a Conquest team has left.
     pub fn tickets_left(&self, team: Team, rules: &ObjectiveRules) -> u32 {
-        let all = (rules.tickets_per_player * self.players[team.index()]).max(rules.tickets_min);
+        let all = rules
+            .tickets_per_player
+            .saturating_mul(self.players[team.index()])
+            .max(rules.tickets_min);
         all.saturating_sub(self.spent[team.index()])
     }
 
@@ -122,11 +125,12 @@ fn in_mode(mode: Mode) -> impl FnMut(Res<Rules>) -> bool + Clone {
 
 /// Tickets grow with the team.
 fn count_players(roster: Res<Roster>, soldiers: Query<&Identity>, mut round: ResMut<Round>) {
-    let known: u32 = round.players.iter().sum();
+    let known = round.players.iter().fold(0u32, |sum, &players| sum.saturating_add(players));
     // Players never vanish, so only new slots are looked at.
     for &entity in roster.entities().iter().skip(known as usize) {
         if let Ok(identity) = soldiers.get(entity) {
-            round.players[identity.team.index()] += 1;
+            let players = &mut round.players[identity.team.index()];
+            *players = players.saturating_add(1);
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Stream {
     Recoil = 4,
     /// A thrown thing's wobble.
     Throw = 5,
+    /// Whose health changes on a walk.
+    Health = 6,
 }
 
 /// The rolls of one (tick, who, stream), in order.

@@ -97,7 +97,9 @@ impl Crowd {
             return push;
         }
         let [x, z] = cell_of(pos, self.cell_m);
-        for cell in (-1..=1).flat_map(|dz| (-1..=1).map(move |dx| [x + dx, z + dz])) {
+        for cell in
+            (-1..=1).flat_map(|dz| (-1..=1).map(move |dx| [x.wrapping_add(dx), z.wrapping_add(dz)]))
+        {
             for other in self.in_cell(cell) {
                 if other.slot == slot {
                     continue;

@@ -26,8 +26,8 @@ const BESIDE_M: f32 = 4.0;
 /// The first tick after `tick` in which a wave of `team` comes in.
 pub(crate) fn next_wave(tick: Tick, team: Team, period: u32) -> Tick {
     let offset = if team == Team::Blue { period / 2 } else { 0 };
-    let since = (tick.0 + period - offset) % period;
-    Tick(tick.0 + period - since)
+    let since = tick.0.saturating_add(period - offset) % period;
+    Tick(tick.0.saturating_add(period - since))
 }
 
 type Recruit = (
@@ -71,7 +71,8 @@ pub(crate) fn spawn_waves(
     anchors.clear();
     anchors.extend(recruits.iter_many(roster.entities()).flatten().filter_map(
         |(identity, pose, _, _, vitals, _, _, squad)| {
-            let hit = vitals.hit_at > Tick(0) && clock.tick.0 - vitals.hit_at.0 < calm;
+            let hit =
+                vitals.hit_at > Tick(0) && clock.tick.0.saturating_sub(vitals.hit_at.0) < calm;
             let Identity { slot, team, .. } = *identity;
             let pos = pose.0.pos;
             let fit = vitals.alive() && !hit;

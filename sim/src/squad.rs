@@ -12,7 +12,7 @@ use crate::world::{Clock, Ground, Rules};
 pub(crate) struct Squad {
     team: Team,
     id: SquadId,
-    members: u8,
+    members: u16,
     leader: (Tick, PlayerSlot),
     order: Option<PointId>,
 }
@@ -46,10 +46,10 @@ pub(crate) fn arrange_squads(
             Some(SquadRequest::Leave) => leave(&mut squads, identity, &mut member),
             Some(SquadRequest::Join) => {
                 leave(&mut squads, identity, &mut member);
-                let squad = with_room(&mut squads, identity.team, rules.objective.squad_max);
+                let squad = with_room(&mut squads, identity.team, rules.objective.squad_max.into());
                 *member =
                     SquadMember { squad: Some(squad.id), since: clock.tick, order: squad.order };
-                squad.members += 1;
+                squad.members = squad.members.saturating_add(1);
                 squad.leader = squad.leader.min((clock.tick, identity.slot));
             }
             None => {}
@@ -78,7 +78,7 @@ fn count(squads: &mut Vec<Squad>, identity: &Identity, member: &SquadMember) {
     let (team, rank) = (identity.team, (member.since, identity.slot));
     match squads.iter_mut().find(|squad| (squad.team, squad.id) == (team, id)) {
         Some(squad) => {
-            squad.members += 1;
+            squad.members = squad.members.saturating_add(1);
             squad.leader = squad.leader.min(rank);
         }
         None => squads.push(Squad { team, id, members: 1, leader: rank, order: member.order }),
@@ -88,13 +88,13 @@ fn count(squads: &mut Vec<Squad>, identity: &Identity, member: &SquadMember) {
 fn leave(squads: &mut [Squad], identity: &Identity, member: &mut SquadMember) {
     let own = squads.iter_mut().find(|s| Some(s.id) == member.squad && s.team == identity.team);
     if let Some(squad) = own {
-        squad.members -= 1;
+        squad.members = squad.members.saturating_sub(1);
     }
     *member = SquadMember::default();
 }
 
 /// The squad of the lowest number with room; a new one when there is none.
-fn with_room(squads: &mut Vec<Squad>, team: Team, most: u8) -> &mut Squad {
+fn with_room(squads: &mut Vec<Squad>, team: Team, most: u16) -> &mut Squad {
     let lowest = (0..=u16::MAX).map(SquadId).find(|&id| {
         let squad = squads.iter().find(|squad| (squad.team, squad.id) == (team, id));
         squad.is_none_or(|squad| squad.members < most)

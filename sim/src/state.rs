@@ -13,7 +13,7 @@ use crate::components::{
     SquadMember, Stats, Vitals,
 };
 use crate::facts::Work;
-use crate::id::{EntityId, PlayerSlot, Tick};
+use crate::id::{EntityId, PlayerSlot, Tick, WeaponId};
 use crate::objective::Round;
 use crate::region::{Regions, Tree};
 use crate::world::{Clock, Rules};
@@ -120,11 +120,18 @@ fn load_soldiers(world: &mut World, source: &mut Source<'_>) -> Result<(), Corru
         if usize::from(soldier.arsenal.active) >= soldier.arsenal.weapons.len() {
             return Err(Corrupt("a soldier holds a weapon it does not have"));
         }
+        if !soldier.arsenal.weapons.iter().all(|carried| is_known(carried.id, world)) {
+            return Err(Corrupt("a soldier carries a weapon that the rules do not know"));
+        }
         let entity = world.spawn(soldier).id();
         world.resource_mut::<Roster>().push(entity);
         world.resource_mut::<Work>().0.push(0);
     }
     Ok(())
+}
+
+fn is_known(weapon: WeaponId, world: &World) -> bool {
+    usize::from(weapon.0) < world.resource::<Rules>().weapons.len()
 }
 
 fn load_props(world: &mut World, source: &mut Source<'_>) -> Result<(), Corrupt> {
@@ -137,6 +144,9 @@ fn load_props(world: &mut World, source: &mut Source<'_>) -> Result<(), Corrupt>
         let in_order = last < Some(prop.id) && prop.id >= EntityId::FIRST_PROP;
         if !in_order || prop.id >= next_id || usize::from(prop.owner.0) >= players {
             return Err(Corrupt("a prop is nobody's or out of order"));
+        }
+        if !is_known(prop.weapon, world) {
+            return Err(Corrupt("a prop comes from a weapon that the rules do not know"));
         }
         last = Some(prop.id);
         let entity = world.spawn(prop).id();

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::facts::EventLog;
 use crate::rng::{Rng, Stream};
 use crate::schedule::{Phase, Timetable};
+use crate::spawn::spawn_waves;
 use crate::view::Status;
 use crate::world::{Clock, Ground, Rules};
 
@@ -17,7 +18,10 @@ use crate::world::{Clock, Ground, Rules};
 const TRIES_MAX: usize = 16;
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
-    timetable.add(Phase::Objective, place_walkers.run_if(walking));
+    timetable.add(
+        Phase::Objective,
+        (place_walkers, change_health).chain().after(spawn_waves).run_if(walking),
+    );
 }
 
 fn walking(rules: Res<Rules>) -> bool {
@@ -53,5 +57,21 @@ fn place_walkers(
         vitals.health_hp = 100;
         vitals.spawned_at = clock.tick;
         events.0.push(Event::Spawned { player: identity.slot, pos });
+    }
+}
+
+/// Health changes for one walker in a hundred each second, so that there is something to send.
+fn change_health(
+    roster: Res<Roster>,
+    clock: Res<Clock>,
+    rng: Res<Rng>,
+    mut soldiers: Query<(&Identity, &mut Vitals)>,
+) {
+    let mut soldiers = soldiers.iter_many_mut(roster.entities());
+    while let Some(Ok((identity, mut vitals))) = soldiers.fetch_next() {
+        let mut dice = rng.dice(clock.tick, identity.slot, Stream::Health);
+        if vitals.alive() && dice.below(100 * u32::from(clock.hz)) == 0 {
+            vitals.health_hp = 50 + dice.below(51) as u8;
+        }
     }
 }

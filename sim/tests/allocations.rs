@@ -39,8 +39,11 @@ fn commands(battle: &Battle, commands: &mut Vec<Command>) {
         }
         let away = battle.field().map().points[0].pos - me.body.pos;
         let near = away.x * away.x + away.z * away.z < 400.0;
-        let turn =
-            if near { slot.0.wrapping_mul(7_919).wrapping_add(tick.0 as u16 * 97) } else { 0 };
+        let turn = if near {
+            slot.0.wrapping_mul(7_919).wrapping_add((tick.0 as u16).wrapping_mul(97))
+        } else {
+            0
+        };
         push(Action::Input(Input {
             move_forward: 127,
             yaw: Yaw(Yaw::towards(away.x, away.z).0.wrapping_add(turn)),

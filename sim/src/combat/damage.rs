@@ -52,7 +52,7 @@ pub(super) fn apply_damage(
         let team = identity.team;
         let taken_hp = hurt(&mut vitals, wound, &rules);
         vitals.hit_at = clock.tick;
-        stats.damage_taken_hp += u32::from(taken_hp);
+        stats.damage_taken_hp = stats.damage_taken_hp.saturating_add(taken_hp.into());
         let (headshot, weapon) = match wound.cause {
             Cause::Weapon { weapon, headshot } => (headshot, Some(weapon)),
             Cause::Fall | Cause::Border => (false, None),
@@ -75,7 +75,8 @@ pub(super) fn apply_damage(
         }
         let by_foe = by != victim && team_of(&bodies, &roster, by) != Some(team);
         if by_foe && let Some(Ok(mut dealer)) = roster.get(by).map(|e| bodies.get_mut(e)) {
-            dealer.4.damage_dealt_hp += u32::from(taken_hp);
+            let dealt = &mut dealer.4.damage_dealt_hp;
+            *dealt = dealt.saturating_add(taken_hp.into());
         }
         if fell || border {
             let killer = (by != victim).then_some(by);

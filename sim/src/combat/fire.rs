@@ -51,7 +51,7 @@ pub(super) fn pull_triggers(
             continue;
         }
         spend_round(&mut arsenal, weapon, &clock);
-        stats.score.shots += 1;
+        stats.score.shots = stats.score.shots.saturating_add(1);
         let count = &mut stats.weapon_shots[usize::from(id.0)];
         *count = count.saturating_add(1);
         let mut dice = rng.dice(clock.tick, identity.slot, Stream::Spread);

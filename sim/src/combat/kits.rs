@@ -89,7 +89,7 @@ fn resupply(prop: &mut Prop, arsenal: &mut Arsenal, rules: &SimConfig) -> bool {
     }
     for carried in &mut arsenal.weapons {
         let weapon = rules.weapon(carried.id);
-        if carried.reserve + weapon.magazine <= weapon.reserve {
+        if carried.reserve.saturating_add(weapon.magazine) <= weapon.reserve {
             carried.reserve += weapon.magazine;
             prop.charges -= 1;
             return true;

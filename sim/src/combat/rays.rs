@@ -130,7 +130,7 @@ fn wound(ray: &Ray, victim: PlayerSlot, zone: Zone, rules: &SimConfig) -> Wound 
 fn count_hit(ray: &Ray, roster: &Roster, stats: &mut Query<&mut Stats>) {
     let Some(entity) = roster.get(ray.shooter) else { return };
     let Ok(mut stats) = stats.get_mut(entity) else { return };
-    stats.score.hits += 1;
+    stats.score.hits = stats.score.hits.saturating_add(1);
     let hits = &mut stats.weapon_hits[usize::from(ray.weapon.0)];
     *hits = hits.saturating_add(1);
 }

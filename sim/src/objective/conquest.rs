@@ -44,7 +44,8 @@ pub(super) fn capture_points(
         }
         for (place, point) in places.iter().zip(&mut round.points) {
             if is_inside(pose.0.pos, place.pos, place.radius_m) {
-                point.inside[identity.team.index()] += 1;
+                let inside = &mut point.inside[identity.team.index()];
+                *inside = inside.saturating_add(1);
             }
         }
     }
@@ -110,7 +111,8 @@ pub(super) fn count_tickets(
 ) {
     for &slot in &deaths.0 {
         if let Some(Ok(identity)) = roster.get(slot).map(|entity| soldiers.get(entity)) {
-            round.spent[identity.team.index()] += 1;
+            let spent = &mut round.spent[identity.team.index()];
+            *spent = spent.saturating_add(1);
         }
     }
     bleed(&mut round, clock.ticks(rules.objective.bleed_s));
@@ -131,10 +133,11 @@ fn bleed(round: &mut Round, ticks_per_ticket: u32) {
     for team in Team::ALL {
         let behind = owned[team.other().index()].saturating_sub(owned[team.index()]);
         let bleeding = &mut round.bleeding[team.index()];
-        *bleeding += behind;
+        *bleeding = bleeding.saturating_add(behind);
         let tickets = *bleeding / ticks_per_ticket;
         *bleeding %= ticks_per_ticket;
-        round.spent[team.index()] += tickets;
+        let spent = &mut round.spent[team.index()];
+        *spent = spent.saturating_add(tickets);
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) fn count_kills(
             && let (Some(own), Some(other)) = (team_of(killer), team_of(victim))
             && own != other
         {
-            round.kills[own.index()] += 1;
+            let kills = &mut round.kills[own.index()];
+            *kills = kills.saturating_add(1);
         }
     }
     let [red, blue] = round.kills;
