@@ -8,7 +8,7 @@ use sortie_bench::scenario::Scenario;
 fn report(scenario: Scenario, threads: usize, seed: u64) -> SimReport {
     let config =
         SimRunConfig { players: 120, ticks: 150, threads, scenario, seed, ..Default::default() };
-    run(&config, &AtomicBool::new(false)).unwrap()
+    run(&config, &mut |_| {}, &AtomicBool::new(false)).unwrap()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn threads_do_not_change_the_state() {
 #[test]
 fn a_run_that_is_stopped_tells_how_far_it_came() {
     let config = SimRunConfig { players: 10, ticks: 100, ..Default::default() };
-    assert_eq!(run(&config, &AtomicBool::new(true)).unwrap().ticks, 0);
+    assert_eq!(run(&config, &mut |_| {}, &AtomicBool::new(true)).unwrap().ticks, 0);
 }
 
 #[test]
@@ -40,6 +40,6 @@ fn every_phase_of_the_tick_is_timed() {
 #[test]
 fn a_map_that_does_not_exist_is_refused() {
     let config = SimRunConfig { map: Some("atlantis".to_owned()), ..Default::default() };
-    let error = run(&config, &AtomicBool::new(false)).unwrap_err();
+    let error = run(&config, &mut |_| {}, &AtomicBool::new(false)).unwrap_err();
     assert!(error.to_string().contains("atlantis"), "{error}");
 }

@@ -107,8 +107,12 @@ impl Arena {
     }
 }
 
-/// Steps a battle through all ticks, or until `stop` is set.
-pub fn run(config: &SimRunConfig, stop: &AtomicBool) -> Result<SimReport, SimRunError> {
+/// Steps a battle through all ticks, or until `stop` is set; `progress` hears of each tick.
+pub fn run(
+    config: &SimRunConfig,
+    progress: &mut dyn FnMut(u32),
+    stop: &AtomicBool,
+) -> Result<SimReport, SimRunError> {
     let Arena { mut battle, field, map, mut crowd } = Arena::new(config)?;
     // Buffers grow to their size in the first tenth.
     let steady_from = config.ticks / 10;
@@ -132,6 +136,7 @@ pub fn run(config: &SimRunConfig, stop: &AtomicBool) -> Result<SimReport, SimRun
             meter.count_allocations(allocated);
         }
         tally.add(output);
+        progress(tick + 1);
     }
     Ok(SimReport::new(config, map, &tally, &mut meter, battle.state_hash()))
 }

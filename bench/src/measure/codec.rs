@@ -7,6 +7,7 @@
 use std::io;
 
 use sortie_field::{Pitch, Vec3, Yaw, angle::direction};
+use sortie_wire::DecodeError;
 use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader, gap_bits_for};
 use sortie_wire::state::{EntityState, SelfState, flags, quantise_yaw};
@@ -42,30 +43,28 @@ pub struct Codec {
 }
 
 /// One tick: soldiers in order of their ids.
-type Frame = Vec<(u32, EntityState)>;
+pub type Frame = Vec<(u32, EntityState)>;
 
 /// Encodes and decodes a snapshot of each of `ticks`.
 pub fn measure(ticks: usize) -> io::Result<Codec> {
-    let frames = walk(ticks + BASELINE_AGE);
+    let walk = Walk::new(ticks);
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     let mut decoded = Snapshot::default();
     let mut sums = Sums::default();
-    for tick in BASELINE_AGE..frames.len() {
-        let (frame, baseline) = (&frames[tick], &frames[tick - BASELINE_AGE]);
+    for tick in 0..ticks {
         let before = thread_time();
-        let (length, bits) = encode(tick, baseline, frame, &mut buffer)?;
+        let (length, bits) = walk.encode(tick, &mut buffer);
         let encoded = thread_time();
-        let known = |_| Some(&baseline[..]);
-        Snapshot::decode(&buffer[..length], known, &mut decoded).map_err(io::Error::other)?;
+        walk.decode(tick, &buffer[..length], &mut decoded).map_err(io::Error::other)?;
         sums.encode_ns += (encoded - before).as_nanos() as f64;
         sums.decode_ns += (thread_time() - encoded).as_nanos() as f64;
-        if decoded.entities != *frame {
+        if decoded.entities != *walk.frame(tick) {
             return Err(io::Error::other(format!("tick {tick} was decoded to something else")));
         }
         sums.bits += bits as f64;
         sums.bytes += length as f64;
     }
-    let records = frames[0].len();
+    let records = walk.frame(0).len();
     let per_record = (ticks * records).max(1) as f64;
     Ok(Codec {
         encode_ns: sums.encode_ns / per_record,
@@ -84,32 +83,62 @@ struct Sums {
     bytes: f64,
 }
 
-/// Bytes of the snapshot and bits of its records.
-fn encode(
-    tick: usize,
-    baseline: &Frame,
-    frame: &Frame,
-    out: &mut [u8],
-) -> io::Result<(usize, usize)> {
-    let header = SnapshotHeader {
-        tick: tick as u32,
-        baseline: Some((tick - BASELINE_AGE) as u32),
-        input_margin: 2,
-        input_tick: tick as u32,
-        gap_bits: gap_bits_for(frame.len(), SOLDIERS as u32),
-    };
-    let full = || io::Error::other("the snapshot does not fit");
-    let mut encoder = SnapshotEncoder::new(out, &header, &SelfState::default(), &[], &[]);
-    let encoder_ref = encoder.as_mut().ok_or_else(full)?;
-    let header_bits = encoder_ref.bit_len();
-    for ((id, to), (_, from)) in frame.iter().zip(baseline) {
-        encoder_ref.delta(*id, from, to).map_err(|_| full())?;
-    }
-    let bits = encoder_ref.bit_len() - header_bits;
-    Ok((encoder.map_or(0, SnapshotEncoder::finish), bits))
+/// What one client sees of walking soldiers, tick by tick.
+pub struct Walk {
+    /// The first [`BASELINE_AGE`] are only baselines.
+    frames: Vec<Frame>,
 }
 
-/// What the client sees of walking soldiers, tick by tick.
+impl Walk {
+    /// A walk of `ticks`.
+    pub fn new(ticks: usize) -> Self {
+        Self { frames: walk(ticks + BASELINE_AGE) }
+    }
+
+    /// What is to be told of a tick.
+    pub fn frame(&self, tick: usize) -> &Frame {
+        &self.frames[tick + BASELINE_AGE]
+    }
+
+    /// Encodes a tick; gives the bytes of the snapshot and the bits of its records.
+    ///
+    /// # Panics
+    /// The records do not fit into `out`.
+    pub fn encode(&self, tick: usize, out: &mut [u8]) -> (usize, usize) {
+        let (frame, baseline) = (self.frame(tick), &self.frames[tick]);
+        let header = SnapshotHeader {
+            tick: (tick + BASELINE_AGE) as u32,
+            baseline: Some(tick as u32),
+            input_margin: 2,
+            input_tick: (tick + BASELINE_AGE) as u32,
+            gap_bits: gap_bits_for(frame.len(), SOLDIERS as u32),
+        };
+        let own = SelfState::default();
+        let mut encoder =
+            SnapshotEncoder::new(out, &header, &own, &[], &[]).expect("the header fits");
+        let header_bits = encoder.bit_len();
+        for ((id, to), (_, from)) in frame.iter().zip(baseline) {
+            encoder.delta(*id, from, to).expect("64 records fit");
+        }
+        let bits = encoder.bit_len() - header_bits;
+        (encoder.finish(), bits)
+    }
+
+    /// Decodes what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// It was not that.
+    pub fn decode(
+        &self,
+        tick: usize,
+        datagram: &[u8],
+        out: &mut Snapshot,
+    ) -> Result<(), DecodeError> {
+        Snapshot::decode(datagram, |_| Some(&self.frames[tick][..]), out)
+    }
+}
+
+/// Soldiers on their way.
 fn walk(ticks: usize) -> Vec<Frame> {
     let side_m = uniform_side_m(SOLDIERS);
     let numbers = (0..SOLDIERS).step_by(VISIBLE_EVERY);

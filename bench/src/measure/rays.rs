@@ -17,35 +17,50 @@ const EYES_M: f32 = 1.6;
 
 /// What rays cost on one thread.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rays {
+pub struct RayCost {
     /// Rays a second.
     pub per_second: f64,
     /// Share of the rays that hit ground or obstacle, 0 to 1.
     pub hit_share: f64,
 }
 
-/// Casts `count` rays from places spread over the map, a little up or down.
-pub fn measure(field: &Field, count: usize) -> Rays {
-    let side_m = field.map().size_m;
-    let mut random = 1_u64;
-    let mut draw = move || {
-        random =
-            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 40) as f32 / (1_u64 << 24) as f32
-    };
-    let rays: Vec<(Vec3, Vec3)> = (0..count)
-        .map(|_| {
+/// Rays from places spread over a map, a little up or down: origin and direction.
+pub struct Rays(Vec<(Vec3, Vec3)>);
+
+impl Rays {
+    /// As many rays, always the same.
+    pub fn new(field: &Field, count: usize) -> Self {
+        let side_m = field.map().size_m;
+        let mut random = 1_u64;
+        let mut draw = move || {
+            // Knuth's MMIX; its high bits are good enough to spread rays.
+            random = random.wrapping_mul(6_364_136_223_846_793_005);
+            random = random.wrapping_add(1_442_695_040_888_963_407);
+            (random >> 40) as f32 / (1_u64 << 24) as f32
+        };
+        let ray = |_| {
             let (x, z) = (draw() * side_m, draw() * side_m);
             let eyes = Vec3::new(x, field.ground_y(x, z) + EYES_M, z);
             let pitch = Pitch::from_radians((draw() - 0.5) * 0.2);
             (eyes, direction(Yaw((draw() * 65_535.0) as u16), pitch))
-        })
-        .collect();
+        };
+        Self((0..count).map(ray).collect())
+    }
+
+    /// Casts them all; gives how many hit something.
+    pub fn cast(&self, field: &Field) -> usize {
+        let hits = |(eyes, way): &&(Vec3, Vec3)| field.raycast(*eyes, *way, REACH_M).is_some();
+        self.0.iter().filter(hits).count()
+    }
+}
+
+/// Casts `count` rays.
+pub fn measure(field: &Field, count: usize) -> RayCost {
+    let rays = Rays::new(field, count);
     let before = thread_time();
-    let hits = rays.iter().filter(|(eyes, way)| field.raycast(*eyes, *way, REACH_M).is_some());
-    let hits = hits.count();
+    let hits = rays.cast(field);
     let spent = thread_time() - before;
-    Rays {
+    RayCost {
         per_second: count as f64 / spent.as_secs_f64().max(1e-9),
         hit_share: hits as f64 / count.max(1) as f64,
     }

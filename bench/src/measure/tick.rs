@@ -52,7 +52,8 @@ fn report(run: &Run, scenario: Scenario, players: usize) -> io::Result<SimReport
         allocations: run.allocations,
         ..SimRunConfig::default()
     };
-    let report = headless::run(&config, &AtomicBool::new(false)).map_err(io::Error::other)?;
+    let report =
+        headless::run(&config, &mut |_| {}, &AtomicBool::new(false)).map_err(io::Error::other)?;
     if report.ticks != config.ticks {
         return Err(io::Error::other("the run was cut short"));
     }

@@ -7,6 +7,7 @@ mod config;
 mod exit;
 mod progress;
 mod scenario;
+mod secret;
 mod signals;
 mod units;
 

@@ -115,6 +115,19 @@ fn unknown_keys_are_refused_by_name() {
 }
 
 #[test]
+fn tickets_are_issued_from_a_key_file() {
+    let file = file_with(&"5e".repeat(32));
+    let key = file.path.to_str().unwrap();
+    let base = ["ticket", "--battle-id", "2a", "--ticket-key-file", key];
+    let run = sortie(&base);
+    assert_eq!(run.code, OK, "{}", run.stderr);
+    let ticket = run.stdout.trim();
+    assert!(ticket.len() > 200 && ticket.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let named = sortie(&[&base[..], &["--name", "a\tb"]].concat());
+    assert_eq!(named.code, USAGE, "a name with a tab was accepted");
+}
+
+#[test]
 fn a_taken_port_is_named_with_what_to_do() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();

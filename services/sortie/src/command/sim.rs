@@ -7,6 +7,7 @@ use sortie_bench::headless::{self, SimReport, SimRunConfig};
 
 use crate::cli::Common;
 use crate::exit::{Failure, OrFail, Result};
+use crate::progress;
 use crate::scenario::ScenarioName;
 use crate::signals;
 
@@ -62,7 +63,11 @@ pub fn run(args: &SimArgs, common: &Common) -> Result {
         tick_hz: args.tick_hz,
         allocations: || crate::ALLOCATOR.stats().allocations as u64,
     };
-    let report = headless::run(&config, &stop).or_fail(Failure::Start)?;
+    let bar = progress::ticks(common.json);
+    bar.set_length(u64::from(args.ticks));
+    let report = headless::run(&config, &mut |tick| bar.set_position(u64::from(tick)), &stop);
+    bar.finish_and_clear();
+    let report = report.or_fail(Failure::Start)?;
     if common.json {
         println!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
     } else {

@@ -16,6 +16,7 @@ use crate::command::replay;
 use crate::exit::{Failure, OrFail, Result};
 use crate::progress::Display;
 use crate::scenario::ScenarioName;
+use crate::secret;
 use crate::signals;
 use crate::units::{Share, Span, key_from_hex};
 
@@ -72,7 +73,7 @@ pub struct SwarmArgs {
 
     /// Play on this server instead of an own one
     #[arg(long, value_name = "ADDR", env = "SORTIE_SWARM_SERVER", help_heading = "Server")]
-    #[arg(requires_all = ["fingerprint", "ticket_key", "battle_id"])]
+    #[arg(requires_all = ["fingerprint", "battle_id"])]
     server: Option<SocketAddr>,
     /// SHA-256 of that server's certificate, as its ready line shows it
     #[arg(long, value_name = "HEX", env = "SORTIE_FINGERPRINT", help_heading = "Server")]
@@ -81,6 +82,9 @@ pub struct SwarmArgs {
     #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_KEY", hide_env_values = true)]
     #[arg(help_heading = "Server")]
     ticket_key: Option<String>,
+    /// File with that seed
+    #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE", help_heading = "Server")]
+    ticket_key_file: Option<PathBuf>,
     /// The battle on that server, as its ready line shows it
     #[arg(long, value_name = "HEX", env = "SORTIE_BATTLE_ID", help_heading = "Server")]
     battle_id: Option<String>,
@@ -168,15 +172,16 @@ fn server_of(args: &SwarmArgs) -> anyhow::Result<Server> {
             threads: usize::from(args.server_threads),
         }));
     };
-    let key = |name: &str, value: &Option<String>| {
-        let text = value.as_deref().with_context(|| format!("--server needs --{name}"))?;
-        key_from_hex(text).map_err(|error| anyhow!("--{name}: {error}"))
-    };
+    let fingerprint = args.fingerprint.as_deref().context("--server needs --fingerprint")?;
     let battle_id = args.battle_id.as_deref().context("--server needs --battle-id")?;
     Ok(Server::Running(Target {
         addr,
-        fingerprint: key("fingerprint", &args.fingerprint)?,
-        ticket_seed: key("ticket-key", &args.ticket_key)?,
+        fingerprint: key_from_hex(fingerprint)
+            .map_err(|error| anyhow!("--fingerprint: {error}"))?,
+        ticket_seed: secret::ticket_key(
+            args.ticket_key.as_deref(),
+            args.ticket_key_file.as_deref(),
+        )?,
         battle_id: u128::from_str_radix(battle_id.trim(), 16)
             .context("--battle-id: not all of it is hexadecimal digits")?,
     }))

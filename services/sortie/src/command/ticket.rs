@@ -1,13 +1,15 @@
 //! `sortie ticket`: a join ticket for development.
 
-use clap::Args;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
+use clap::Args;
 use sortie_bench::ticket::{self, TicketRequest};
 
 use crate::cli::Common;
 use crate::exit::{Failure, OrFail, Result};
-use crate::units::{Span, key_from_hex, to_hex};
+use crate::secret;
+use crate::units::{Span, to_hex};
 
 /// Options of `sortie ticket`.
 #[derive(Args)]
@@ -21,7 +23,10 @@ plane issues tickets; its private key never leaves it.")]
 pub struct TicketArgs {
     /// Private Ed25519 seed, hexadecimal
     #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_KEY", hide_env_values = true)]
-    ticket_key: String,
+    ticket_key: Option<String>,
+    /// File with that seed
+    #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE")]
+    ticket_key_file: Option<PathBuf>,
     /// The battle, as its ready line shows it
     #[arg(long, value_name = "HEX", env = "SORTIE_BATTLE_ID")]
     battle_id: String,
@@ -38,8 +43,7 @@ pub struct TicketArgs {
 
 /// Prints the ticket in hexadecimal.
 pub fn run(args: &TicketArgs, common: &Common) -> Result {
-    let seed = key_from_hex(&args.ticket_key)
-        .map_err(|error| anyhow!("--ticket-key: {error}"))
+    let seed = secret::ticket_key(args.ticket_key.as_deref(), args.ticket_key_file.as_deref())
         .or_fail(Failure::Usage)?;
     let battle_id = u128::from_str_radix(args.battle_id.trim(), 16)
         .map_err(|_| anyhow!("--battle-id: not all of it is hexadecimal digits"))
