@@ -9,7 +9,7 @@ use sortie_sim::config::{Mode, SimConfig};
 use sortie_sim::hash::Mixer;
 use sortie_sim::{Battle, BattleSetup};
 
-use crate::support::{Players, hashes, run, seed, setup, shipped};
+use crate::support::{Players, arena, hashes, run, seed, setup};
 
 /// Where the length and the hash of the state stand in a checkpoint.
 const LENGTH_AT: usize = 8 + 2 + 8 + 8 + 8;
@@ -19,9 +19,10 @@ const STATE_AT: usize = LENGTH_AT + 4 + 8;
 #[test]
 fn saving_and_loading_on_every_tick_changes_nothing() {
     let seed = seed(21);
-    for mode in [Mode::Conquest, Mode::Walk] {
-        let expected = hashes(shipped(mode, "ridge", seed), 32, 1_200);
-        let mut battle = Battle::new(shipped(mode, "ridge", seed));
+    for mode in [Mode::Conquest, Mode::Deathmatch] {
+        let (expected, fought) = hashes(arena(mode, seed), 32, 1_800);
+        assert!(fought.enough());
+        let mut battle = Battle::new(arena(mode, seed));
         let mut players = Players::new(32, seed);
         let mut bytes = Vec::new();
         for (tick, expected) in (1..).zip(expected) {
@@ -30,7 +31,7 @@ fn saving_and_loading_on_every_tick_changes_nothing() {
             bytes.clear();
             battle.checkpoint(&mut bytes);
             let view = battle.view().clone();
-            battle = Battle::restore(shipped(mode, "ridge", seed), &bytes).expect("just saved");
+            battle = Battle::restore(arena(mode, seed), &bytes).expect("just saved");
             assert_eq!(battle.state_hash(), expected, "{mode:?} at tick {tick}");
             assert_eq!(battle.tick(), stepped.tick);
             assert_eq!(format!("{:?}", battle.view()), format!("{view:?}"), "tick {tick}");
@@ -41,10 +42,10 @@ fn saving_and_loading_on_every_tick_changes_nothing() {
 #[test]
 fn a_restored_battle_happens_as_the_saved_one_went_on() {
     let seed = seed(22);
-    let original = || shipped(Mode::Conquest, "ridge", seed);
+    let original = || arena(Mode::Conquest, seed);
     let mut battle = Battle::new(original());
     let mut players = Players::new(48, seed);
-    run(&mut battle, &mut players, 500, |_| {});
+    run(&mut battle, &mut players, 900, |_| {});
     let mut bytes = Vec::new();
     battle.checkpoint(&mut bytes);
     let threads = BattleSetup { threads: 3, ..original() };
@@ -76,9 +77,9 @@ fn a_checkpoint_belongs_to_its_rules_map_and_seed() {
 fn saved() -> (BattleSetup, Vec<u8>) {
     static SAVED: OnceLock<(BattleSetup, Vec<u8>)> = OnceLock::new();
     let make = || {
-        let setup = setup(Mode::Conquest, 128.0, 5);
+        let setup = arena(Mode::Conquest, 5);
         let mut battle = Battle::new(setup.clone());
-        run(&mut battle, &mut Players::new(6, 5), 400, |_| {});
+        run(&mut battle, &mut Players::new(8, 5), 900, |_| {});
         let mut bytes = Vec::new();
         battle.checkpoint(&mut bytes);
         (setup, bytes)

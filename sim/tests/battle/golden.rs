@@ -5,15 +5,20 @@
 
 use sortie_sim::config::Mode;
 
-use crate::support::{hashes, shipped};
+use crate::support::{arena, hashes, shipped};
 
 #[test]
 fn known_battles_end_in_known_hashes() {
-    let last = |mode, map| {
-        let all = hashes(shipped(mode, map, 42), 64, 600);
-        all.last().copied().unwrap_or_default()
+    let last = |setup| {
+        let (all, fought) = hashes(setup, 64, 900);
+        (all.last().copied().unwrap_or_default(), fought)
     };
-    let found = [last(Mode::Walk, "steppe")];
+    let (conquest, fought) = last(arena(Mode::Conquest, 42));
+    assert!(fought.enough());
+    let (deathmatch, fought) = last(arena(Mode::Deathmatch, 42));
+    assert!(fought.enough());
+    let (walk, _) = last(shipped(Mode::Walk, "steppe", 42));
+    let found = [conquest, deathmatch, walk];
     println!("{found:#018x?}");
-    assert_eq!(found, [0x1952_6ffd_4197_2c9c]);
+    assert_eq!(found, [0x2411_547f_6fe7_317d, 0xd40f_9610_b6c7_bd66, 0x9da7_b3ea_4ba5_aa7d]);
 }

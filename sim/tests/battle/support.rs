@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use sortie_sim::command::{Action, Buttons, Command, Input, SpawnAt};
 use sortie_sim::config::{Mode, SimConfig};
+use sortie_sim::event::Event;
 use sortie_sim::field::map::Map;
-use sortie_sim::field::{Field, Pitch, Yaw};
+use sortie_sim::field::{Field, Obstacle, Pitch, Shape, Vec3, Yaw};
 use sortie_sim::id::{Class, PlayerKey, PlayerSlot, PointId, Tick};
 use sortie_sim::rng::{Dice, Rng, Stream};
+use sortie_sim::view::{SoldierRow, Status, View};
 use sortie_sim::{Battle, BattleSetup};
 
 /// The seed of this run: `SIM_SEED` when set, else `default`. Printed, so that a failure shows it.
@@ -34,7 +36,21 @@ pub fn shipped(mode: Mode, map: &str, seed: u64) -> BattleSetup {
     BattleSetup { config, field, seed, threads: 1 }
 }
 
-/// Players who join, ask to spawn whenever they may, and press buttons by chance.
+/// A battle of `mode` in an arena: bases so near, and cover so thin, that everybody fights soon.
+pub fn arena(mode: Mode, seed: u64) -> BattleSetup {
+    let mut map = Map::plain(128.0);
+    for index in 0..24u16 {
+        let (x, z) = (40.0 + f32::from(index % 6) * 9.0, 20.0 + f32::from(index / 6) * 28.0);
+        let half = Vec3::new(1.5, if index % 3 == 0 { 0.6 } else { 1.2 }, 0.5);
+        let yaw = Yaw(index.wrapping_mul(4_000));
+        map.obstacles.push(Obstacle::new(Vec3::new(x, half.y, z), half, yaw, Shape::Box));
+    }
+    let config = SimConfig { mode, ..SimConfig::default() };
+    BattleSetup { config, field: Arc::new(Field::new(map)), seed, threads: 1 }
+}
+
+/// Players who join, come back whenever they may, hunt the nearest enemy, and now and then press
+/// whatever chance gives them.
 pub struct Players {
     count: u16,
     rng: Rng,
@@ -42,7 +58,7 @@ pub struct Players {
 }
 
 impl Players {
-    /// `count` players whose doings follow from `seed`.
+    /// `count` players whose doings follow from `seed` and from what they see.
     pub fn new(count: u16, seed: u64) -> Self {
         Self { count, rng: Rng::new(!seed), inputs: vec![Input::default(); count.into()] }
     }
@@ -53,19 +69,54 @@ impl Players {
         let mut commands = Vec::new();
         for slot in (0..self.count).map(PlayerSlot) {
             let mut push = |action| commands.push(Command { player: slot, action });
+            let class = Class::ALL[usize::from(slot.0) % 4];
             if tick.0 == 1 {
-                let class = Class::ALL[usize::from(slot.0) % 4];
                 push(Action::Join { key: PlayerKey(slot.0.into()), team: None, class });
+                push(Action::Spawn { at: SpawnAt::Base, class });
             }
             let mut dice = self.rng.dice(tick, slot, Stream::Spread);
-            if tick.0 == 1 || dice.below(30) == 0 {
+            if dice.below(40) == 0 {
                 push(asked(&mut dice));
             }
             let input = &mut self.inputs[usize::from(slot.0)];
-            wander(input, tick, &mut dice);
+            match battle.view().soldiers.get(usize::from(slot.0)) {
+                Some(me) if slot.0 % 8 > 0 && dice.below(30) > 0 => {
+                    hunt(input, me, battle.view(), tick, &mut dice);
+                }
+                _ => wander(input, tick, &mut dice),
+            }
             push(Action::Input(*input));
         }
         commands
+    }
+}
+
+/// Runs at the nearest enemy, stops at 25 m and fires, with a hand that shakes.
+fn hunt(input: &mut Input, me: &SoldierRow, view: &View, tick: Tick, dice: &mut Dice) {
+    let enemies = view
+        .soldiers
+        .iter()
+        .filter(|row| row.team != me.team && matches!(row.status, Status::Alive | Status::Down));
+    let distance = |row: &&SoldierRow| (row.body.pos - me.body.pos).length_squared().to_bits();
+    let Some(enemy) = enemies.min_by_key(distance) else { return wander(input, tick, dice) };
+    let way = enemy.body.pos - me.body.pos;
+    let (shake, far_m) = (dice.below(400) as u16, libm::sqrtf(way.x * way.x + way.z * way.z));
+    *input = Input {
+        move_forward: if far_m > 25.0 { 127 } else { 0 },
+        move_right: if dice.below(2) == 0 { 40 } else { -40 },
+        yaw: Yaw(Yaw::towards(way.x, way.z).0.wrapping_add(shake).wrapping_sub(200)),
+        pitch: Pitch::from_radians(libm::atan2f(way.y - 0.4, far_m)),
+        buttons: if far_m < 60.0 { Buttons::FIRE } else { Buttons::SPRINT },
+        weapon_slot: (tick.0 / 200 % 3) as u8,
+        view_tick: Tick(tick.0.saturating_sub(1 + dice.below(14))),
+    };
+    // Semi-automatic weapons, grenades and gadgets need their buttons to be let go.
+    match dice.below(8) {
+        0 => input.buttons = Buttons::AIM,
+        1 => input.buttons = Buttons::THROW,
+        2 => input.buttons = Buttons::USE,
+        3 => input.buttons = Buttons::MELEE.with(Buttons::CROUCH),
+        _ => {}
     }
 }
 
@@ -110,11 +161,49 @@ pub fn run(
     }
 }
 
-/// The hash of every tick.
-pub fn hashes(setup: BattleSetup, count: u16, ticks: u32) -> Vec<u64> {
+/// The hash of every tick of a battle, and how much was fought in it.
+pub fn hashes(setup: BattleSetup, count: u16, ticks: u32) -> (Vec<u64>, Fought) {
     let mut battle = Battle::new(setup.clone());
     let mut players = Players::new(count, setup.seed);
-    let mut hashes = Vec::new();
-    run(&mut battle, &mut players, ticks, |battle| hashes.push(battle.state_hash()));
-    hashes
+    let (mut hashes, mut fought) = (Vec::new(), Fought::default());
+    run(&mut battle, &mut players, ticks, |battle| {
+        hashes.push(battle.state_hash());
+        fought.count(&battle.output().events);
+    });
+    (hashes, fought)
+}
+
+/// How much was fought: a test of a battle in which nothing happens proves nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fought {
+    pub shots: u32,
+    pub blasts: u32,
+    pub hits: u32,
+    pub downed: u32,
+    pub died: u32,
+    pub revived: u32,
+}
+
+impl Fought {
+    /// Adds a tick.
+    pub fn count(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Shot { .. } => self.shots += 1,
+                Event::Exploded { .. } => self.blasts += 1,
+                Event::Hit { .. } => self.hits += 1,
+                Event::Downed { .. } => self.downed += 1,
+                Event::Died { .. } => self.died += 1,
+                Event::Revived { .. } => self.revived += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether everything happened that tests of the whole battle count on.
+    pub fn enough(&self) -> bool {
+        println!("{self:?}");
+        let Self { shots, blasts, hits, downed, died, revived: _ } = *self;
+        shots > 500 && hits > 100 && [blasts, downed, died].iter().all(|&count| count > 10)
+    }
 }
