@@ -4,12 +4,12 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sortie_field::Field;
 use sortie_sim::command::{Action, Command};
+use sortie_sim::config::SimConfig;
 use sortie_sim::id::{Class, PlayerKey, PlayerSlot};
 use sortie_sim::view::View;
 
 use super::SimRunConfig;
 use crate::minds::{Said, SimMind, Surroundings};
-use crate::scenario::Scenario;
 
 /// Players that a thread decides for at a time.
 const GRAIN: usize = 32;
@@ -24,8 +24,6 @@ pub struct Crowd {
     commands: Vec<Command>,
     pool: Option<ThreadPool>,
     joined: usize,
-    scenario: Scenario,
-    tick_hz: u32,
 }
 
 struct Player {
@@ -35,7 +33,7 @@ struct Player {
 
 impl Crowd {
     /// As many players as the run has, each with a mind of its own.
-    pub fn new(config: &SimRunConfig, field: &Field) -> Self {
+    pub fn new(config: &SimRunConfig, field: &Field, rules: &SimConfig) -> Self {
         let mind = |slot| SimMind::new(config.scenario, config.seed, slot, config.tick_hz, field);
         let player = |slot| Player { mind: mind(slot), said: Said::default() };
         let pool = (config.threads > 1).then(|| {
@@ -44,12 +42,10 @@ impl Crowd {
         });
         Self {
             players: (0..config.players).map(player).collect(),
-            surroundings: Surroundings::default(),
+            surroundings: Surroundings::new(config.scenario, rules),
             commands: Vec::with_capacity(2 * config.players),
             pool,
             joined: 0,
-            scenario: config.scenario,
-            tick_hz: config.tick_hz,
         }
     }
 
@@ -58,7 +54,7 @@ impl Crowd {
     pub fn decide(&mut self, view: &View, field: &Field) -> &[Command] {
         self.commands.clear();
         let Self { players, surroundings, pool, .. } = self;
-        surroundings.update(view, field, self.scenario, self.tick_hz);
+        surroundings.update(view, field);
         let think = |(slot, player): (usize, &mut Player)| {
             player.said = match view.soldiers.get(slot) {
                 Some(own) => player.mind.decide(own, view, field, surroundings),

@@ -90,7 +90,7 @@ impl Arena {
         let field = Arc::new(Field::new(ground::load(&map)?));
         let rules = config.scenario.rules(config.players, config.tick_hz);
         rules.validate().map_err(|error| SimRunError::Rules(error.to_string()))?;
-        let crowd = Crowd::new(config, &field);
+        let crowd = Crowd::new(config, &field, &rules);
         let battle = Battle::new(BattleSetup {
             config: rules,
             field: Arc::clone(&field),

@@ -5,6 +5,7 @@
 //! client knows and answers with what a client sends. Both drive the same
 //! [`BotBrain`](crate::bots::BotBrain) or [`Walker`](crate::walker::Walker).
 
+mod arms;
 mod nearby;
 mod net;
 mod sim;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use sortie_bridge::predict::Fields;
 use sortie_client::{ClientView, LocalInput};
 use sortie_field::{Field, Pitch, Vec3, Yaw};
+use sortie_sim::config::SimConfig;
 use sortie_wire::message::{ClientMessage, SpawnAt};
 use sortie_wire::state::{flags, status};
 
+use super::arms::Arms;
 use super::{ASK_AGAIN_TICKS, crush_point, eyes_m};
 use crate::bots::{
-    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, BotWeapon, Enemy, Mate,
-    Place, Point,
+    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, Enemy, Mate, Place,
+    Point,
 };
 use crate::scenario::Scenario;
 use crate::walker::Walker;
@@ -42,6 +44,7 @@ pub struct NetMind {
 /// What a mind knows once it is in a battle.
 struct Awake {
     field: Arc<Field>,
+    arms: Arms,
     player: Player,
     enemies: Vec<Enemy>,
     mates: Vec<Mate>,
@@ -64,8 +67,10 @@ impl NetMind {
         if self.awake.is_some() {
             return;
         }
-        // The client has read the same document before it let this welcome through.
+        // The client has read the same documents before it let this welcome through.
         let Ok(field) = self.fields.of(&view.map) else { return };
+        let Ok(rules) = SimConfig::parse(&view.rules) else { return };
+        let arms = Arms::new(&rules);
         let player = if self.scenario == Scenario::Uniform {
             let side_m = field.map().size_m;
             let (slot, hz) = (usize::from(view.slot), u32::from(view.tick_hz));
@@ -74,7 +79,7 @@ impl NetMind {
             Player::Bot(Box::new(BotBrain::new(self.seed, view.slot)))
         };
         let (enemies, mates, points) = Default::default();
-        self.awake = Some(Awake { field, player, enemies, mates, points });
+        self.awake = Some(Awake { field, arms, player, enemies, mates, points });
     }
 
     /// What the bot does in the next tick.
@@ -88,7 +93,7 @@ impl NetMind {
                 decision(&brain.think(&BotView {
                     tick: view.tick,
                     tick_hz: u32::from(view.tick_hz),
-                    me: bot_self(view, self.look),
+                    me: bot_self(view, self.look, &awake.arms),
                     enemies: &awake.enemies,
                     mates: &awake.mates,
                     points: &awake.points,
@@ -159,7 +164,7 @@ fn read_points(view: &ClientView, field: &Field, scenario: Scenario, points: &mu
     }));
 }
 
-fn bot_self(view: &ClientView, (yaw, pitch): (u16, i16)) -> BotSelf {
+fn bot_self(view: &ClientView, (yaw, pitch): (u16, i16), arms: &Arms) -> BotSelf {
     let own = &view.own;
     let pos = Vec3::from_array(own.pos);
     BotSelf {
@@ -181,7 +186,7 @@ fn bot_self(view: &ClientView, (yaw, pitch): (u16, i16)) -> BotSelf {
         grenades: own.grenades,
         reloading: own.reloading,
         weapon_slot: own.weapon_slot,
-        weapon: BotWeapon::default(),
+        weapon: arms.of(own.weapon, own.class),
     }
 }
 

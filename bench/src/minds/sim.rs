@@ -6,20 +6,22 @@
 use sortie_field::body::Stance;
 use sortie_field::{Field, Pitch, Vec3, Yaw};
 use sortie_sim::command::{Action, Buttons, Input, SpawnAt};
+use sortie_sim::config::SimConfig;
 use sortie_sim::id::{Class, PointId};
 use sortie_sim::view::{SoldierRow, Status, View};
 
+use super::arms::Arms;
 use super::nearby::Nearby;
 use super::{ASK_AGAIN_TICKS, crush_point, eyes_m};
 use crate::bots::{
-    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, BotWeapon, Enemy, Mate,
-    Place, Point, THINK_EVERY,
+    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, Enemy, Mate, Place,
+    Point, THINK_EVERY,
 };
 use crate::scenario::Scenario;
 use crate::walker::{Step, Walker};
 
 /// Nobody farther away is thought about, metres.
-const NEAR_M: f32 = 120.0;
+const NEAR_M: f32 = 150.0;
 
 /// Mates farther away are not thought about, metres.
 const MATES_M: f32 = 32.0;
@@ -40,19 +42,26 @@ pub struct Said {
 /// What minds look up together, made once a tick.
 #[derive(Debug, Default)]
 pub struct Surroundings {
+    scenario: Scenario,
+    tick_hz: u32,
+    arms: Arms,
     nearby: Nearby,
     points: Vec<Point>,
-    tick_hz: u32,
 }
 
 impl Surroundings {
+    /// Of a battle by these rules; nobody is there yet.
+    pub fn new(scenario: Scenario, rules: &SimConfig) -> Self {
+        let (tick_hz, arms) = (u32::from(rules.tick_hz), Arms::new(rules));
+        Self { scenario, tick_hz, arms, ..Self::default() }
+    }
+
     /// Takes up where everyone is.
-    pub fn update(&mut self, view: &View, field: &Field, scenario: Scenario, tick_hz: u32) {
-        self.tick_hz = tick_hz;
+    pub fn update(&mut self, view: &View, field: &Field) {
         let soldiers = view.soldiers.iter().filter(|row| is_in_field(row));
         self.nearby.update(field.map().size_m, soldiers.map(|row| (row.slot.0, row.body.pos)));
         self.points.clear();
-        if scenario == Scenario::Crush {
+        if self.scenario == Scenario::Crush {
             self.points.push(crush_point(field));
             return;
         }
@@ -167,7 +176,7 @@ impl Fighter {
         let order = self.brain.think(&BotView {
             tick: view.tick.0,
             tick_hz: around.tick_hz,
-            me: bot_self(own),
+            me: bot_self(own, &around.arms),
             enemies: &self.enemies,
             mates: &self.mates,
             points: &around.points,
@@ -224,7 +233,7 @@ impl Fighter {
     }
 }
 
-fn bot_self(own: &SoldierRow) -> BotSelf {
+fn bot_self(own: &SoldierRow, arms: &Arms) -> BotSelf {
     let crouched = own.body.stance == Stance::Crouched;
     BotSelf {
         status: match own.status {
@@ -245,7 +254,7 @@ fn bot_self(own: &SoldierRow) -> BotSelf {
         grenades: own.grenades,
         reloading: own.reloading,
         weapon_slot: own.weapon_slot,
-        weapon: BotWeapon::default(),
+        weapon: arms.of(own.weapon.0, own.class as u8),
     }
 }
 
