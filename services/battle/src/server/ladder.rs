@@ -1,7 +1,7 @@
 //! Overload in steps: thin out what is far, halve the snapshots, let nobody new in.
 //!
-//! Looks at windows of a second. A full window above the limit climbs a step; five seconds well
-//! below it go back one, so that the ladder does not swing.
+//! Looks at windows of a second. Two in a row above the limit climb a step, so that a rush of
+//! newcomers does not; five well below it go back one, so that the ladder does not swing.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ const HIGH: f64 = 0.85;
 const OVERRUNS: f64 = 0.10;
 /// Below this share a step can be given back.
 const LOW: f64 = 0.55;
+/// Busy windows in a row before a step is climbed.
+const BUSY_WINDOWS: u32 = 2;
 /// Quiet windows before a step is given back.
 const QUIET_WINDOWS: u32 = 5;
 
@@ -28,6 +30,7 @@ pub struct Ladder {
     ticks: u32,
     overruns: u32,
     work: Duration,
+    busy: u32,
     quiet: u32,
 }
 
@@ -42,6 +45,7 @@ impl Ladder {
             ticks: 0,
             overruns: 0,
             work: Duration::ZERO,
+            busy: 0,
             quiet: 0,
         }
     }
@@ -63,17 +67,15 @@ impl Ladder {
         let overruns = f64::from(self.overruns) / f64::from(self.ticks);
         (self.ticks, self.overruns, self.work) = (0, 0, Duration::ZERO);
         let before = self.step;
-        if load > HIGH || overruns > OVERRUNS {
-            self.quiet = 0;
+        let is_busy = load > HIGH || overruns > OVERRUNS;
+        self.busy = if is_busy { self.busy + 1 } else { 0 };
+        self.quiet = if load < LOW && !is_busy { self.quiet + 1 } else { 0 };
+        if self.busy >= BUSY_WINDOWS {
+            self.busy = 0;
             self.step = (self.step + 1).min(STEPS.len() - 1);
-        } else if load < LOW && self.step > 0 {
-            self.quiet += 1;
-            if self.quiet >= QUIET_WINDOWS {
-                self.quiet = 0;
-                self.step -= 1;
-            }
-        } else {
+        } else if self.quiet >= QUIET_WINDOWS {
             self.quiet = 0;
+            self.step = self.step.saturating_sub(1);
         }
         self.step != before
     }
@@ -97,6 +99,8 @@ mod tests {
         seconds(&mut ladder, 10, PERIOD / 2);
         assert_eq!(ladder.step(), LoadStep::Normal);
         seconds(&mut ladder, 1, PERIOD);
+        assert_eq!(ladder.step(), LoadStep::Normal);
+        seconds(&mut ladder, 1, PERIOD);
         assert_eq!(ladder.step(), LoadStep::ThinFar);
         seconds(&mut ladder, 5, PERIOD * 2);
         assert_eq!(ladder.step(), LoadStep::NoJoins);
@@ -109,7 +113,7 @@ mod tests {
     #[test]
     fn in_between_the_step_stays() {
         let mut ladder = Ladder::new(60, PERIOD);
-        seconds(&mut ladder, 1, PERIOD);
+        seconds(&mut ladder, 2, PERIOD);
         seconds(&mut ladder, 60, PERIOD * 7 / 10);
         assert_eq!(ladder.step(), LoadStep::ThinFar);
     }

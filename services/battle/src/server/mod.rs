@@ -39,6 +39,7 @@ use sortie_wire::message::ServerMessage;
 
 use crate::admission::{Admission, forget_expired};
 use crate::config::{BattleServerConfig, Ready};
+use crate::failpoint::{self, Failpoints};
 use crate::histogram::Histogram;
 use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
 use crate::report::BattleReport;
@@ -118,10 +119,13 @@ pub struct Server {
 /// # Errors
 /// It cannot start: a port is taken, a file cannot be read, the journal cannot be trusted.
 pub fn run(
-    config: BattleServerConfig,
+    mut config: BattleServerConfig,
     stop: &AtomicBool,
     on_ready: impl FnOnce(&Ready),
 ) -> anyhow::Result<BattleReport> {
+    if let Ok(orders) = std::env::var(failpoint::ENVIRONMENT) {
+        config.journal.failpoints = Failpoints::parse(&orders).map_err(anyhow::Error::msg)?;
+    }
     let mut server = Server::open(config)?;
     on_ready(server.ready());
     server.start_clock(Instant::now());

@@ -31,8 +31,8 @@ use crate::resume::{Opened, open_battle};
 use crate::store::Store;
 
 /// Handshakes that one shard begins in one tick. Each costs up to a millisecond, and two hundred
-/// players are let in within a second.
-const HANDSHAKES_PER_TICK: usize = 4;
+/// players are let in within little more than a second.
+const HANDSHAKES_PER_TICK: usize = 3;
 
 impl Server {
     /// Opens the data directory, begins or takes up the battle, and listens.
