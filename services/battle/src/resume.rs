@@ -13,8 +13,7 @@ use sortie_sim::id::Tick;
 
 use crate::config::BattleServerConfig;
 use crate::journal::{
-    Found, Header, Journal, JournalError, JournalOptions, JournalReader, Roster, SIMULATION, Tail,
-    Walk,
+    Found, Header, Journal, JournalError, JournalReader, Roster, SIMULATION, Tail, Walk,
 };
 use crate::store::{Store, random};
 
@@ -81,22 +80,18 @@ fn take_up(
 ) -> anyhow::Result<Opened> {
     let recovered = recover(&mut reader, config.threads)?;
     let Recovered { battle, roster, tail } = recovered;
+    if battle.config() != &config.rules || battle.field().map().hash() != config.map.hash() {
+        tracing::warn!("the battle that is taken up keeps its own rules and map");
+    }
     tracing::info!(
         tick = battle.tick().0,
         torn_bytes = reader.torn_bytes,
         "the battle is taken up from its journal"
     );
     let file = OpenOptions::new().read(true).write(true).open(store.journal_path())?;
-    let journal = resume_journal(file, tail, config.journal.clone())?;
+    let journal = Journal::resume(file, tail, config.journal.clone())
+        .context("cannot go on with the journal")?;
     Ok(Opened { battle, journal, header: reader.header, roster, resumed: true })
-}
-
-fn resume_journal(
-    file: std::fs::File,
-    tail: Tail,
-    options: JournalOptions,
-) -> anyhow::Result<Journal> {
-    Journal::resume(file, tail, options).context("cannot go on with the journal")
 }
 
 /// A battle as its journal leaves it.

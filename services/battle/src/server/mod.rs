@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use sortie_bridge::feed::Feed;
 use sortie_bridge::frame::publish;
@@ -35,7 +36,7 @@ use sortie_sim::id::{PlayerKey, PlayerSlot};
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::{RoundState, Status};
 use sortie_wire::close::CloseCode;
-use sortie_wire::message::ServerMessage;
+use sortie_wire::message::{LoadStep, ServerMessage};
 
 use crate::admission::{Admission, forget_expired};
 use crate::config::{BattleServerConfig, Ready};
@@ -194,7 +195,7 @@ impl Server {
         let left_out = self.clock.begin(now);
         self.health.beat(now);
         let last = self.battle.tick().0;
-        self.with_shards(|shard| shard.receive(now, last));
+        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.receive(now, last));
         self.answer_hellos(now);
         self.gather_commands(now);
         self.step();
@@ -220,17 +221,6 @@ impl Server {
         }
         let is_over = self.config.duration.is_some_and(|duration| tick >= ticks_in(duration));
         is_over.then_some(Ending::Duration)
-    }
-
-    /// Lets every shard work, beside each other if there are threads.
-    fn with_shards(&mut self, work: impl Fn(&mut Shard) + Sync + Send) {
-        match self.battle.pool() {
-            Some(pool) if self.shards.len() > 1 => {
-                let shards = &mut self.shards;
-                pool.install(|| shards.par_iter_mut().for_each(work));
-            }
-            _ => self.shards.iter_mut().for_each(work),
-        }
     }
 
     /// What players want becomes commands, after the joins that are there already.
@@ -320,18 +310,11 @@ impl Server {
             released: if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 },
             tick_hz: self.battle.config().tick_hz,
         };
-        let send = |shard: &mut Shard| {
+        each_shard(self.battle.pool(), &mut self.shards, |shard| {
             shard.tell(&outlook);
             // A time of its own: encoding may have taken milliseconds.
             shard.transmit(Instant::now());
-        };
-        match self.battle.pool() {
-            Some(pool) if self.shards.len() > 1 => {
-                let shards = &mut self.shards;
-                pool.install(|| shards.par_iter_mut().for_each(send));
-            }
-            _ => self.shards.iter_mut().for_each(send),
-        }
+        });
     }
 
     /// A message for every player who is here, when `tick` is durable.
@@ -370,6 +353,8 @@ impl Server {
             tracing::warn!(?step, "the overload step changed");
             self.counters.overload_step_max = self.counters.overload_step_max.max(step as u8);
             self.tell_all(0, &ServerMessage::LoadStep(step));
+            let full = (step == LoadStep::NoJoins).then(|| "takes nobody new".to_owned());
+            self.health.set_not_ready("overload", full);
         }
         now
     }
@@ -411,6 +396,18 @@ impl Server {
             let inputs = seat.session.input_counters();
             (late + inputs.late, missing + inputs.repeated + inputs.neutral)
         })
+    }
+}
+
+/// Lets every shard work, beside each other if there are threads for it.
+fn each_shard(
+    pool: Option<&ThreadPool>,
+    shards: &mut [Shard],
+    work: impl Fn(&mut Shard) + Sync + Send,
+) {
+    match pool {
+        Some(pool) if shards.len() > 1 => pool.install(|| shards.par_iter_mut().for_each(work)),
+        _ => shards.iter_mut().for_each(work),
     }
 }
 

@@ -41,8 +41,6 @@ pub struct Seat {
     pub is_welcomed: bool,
     /// Whether the player had a connection when last looked at.
     pub was_here: bool,
-    /// Snapshots that were due.
-    pub updates_due: u64,
     /// Messages that may still come before it is a flood.
     pub message_credit: f32,
 }
@@ -68,7 +66,6 @@ impl Seat {
             outbox: VecDeque::new(),
             is_welcomed: false,
             was_here: false,
-            updates_due: 0,
             message_credit: MESSAGE_BURST,
         }
     }

@@ -297,7 +297,6 @@ impl Shard {
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);
         }
-        seat.updates_due += 1;
         self.counters.updates_due += 1;
         let seen = outlook.visibility.visible(seat.slot);
         seat.lens.look(outlook.view, seat.slot, seen, outlook.noises, outlook.tick_hz);

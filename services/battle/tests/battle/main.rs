@@ -1,7 +1,9 @@
 //! The battle server from outside: journals, recovery, replays, and real clients over loopback.
 
 mod common;
+mod intruder;
 mod journal;
+mod operations;
 mod recovery;
 mod replay;
 mod server;

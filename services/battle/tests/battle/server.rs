@@ -227,3 +227,26 @@ fn shards_and_threads_serve_alike() {
     let verified = replay::verify(&report.replay_path.unwrap(), 1, &mut |_, _| {}).unwrap();
     assert_eq!(verified.state_hash, report.state_hash);
 }
+
+#[test]
+fn nobody_is_told_what_a_crash_could_take_back() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    let slow = Fault::Slow(std::time::Duration::from_millis(250));
+    config.journal.failpoints = Failpoints::at(Point::BeforeSync, 2, slow);
+    let mut server = open(config);
+    let ready = server.ready().clone();
+    let mut players = vec![Player::new(&ready, ticket(&ready, 1, 1))];
+    let mut joined_at = None;
+    run_until(&mut server, &mut players, "the welcome", |server, players| {
+        let view = server.battle().view();
+        if !view.soldiers.is_empty() && joined_at.is_none() {
+            joined_at = Some(view.tick);
+        }
+        let welcomed = |event: &Event| matches!(event, Event::Welcomed { .. });
+        players[0].events.iter().any(welcomed)
+    });
+    let joined_at = joined_at.expect("a soldier before its welcome");
+    assert!(server.journal().durable() >= joined_at);
+    assert!(server.battle().tick().0 > joined_at.0 + 6, "the battle did not wait for the disk");
+}

@@ -140,9 +140,12 @@ fn step(server: &mut Server, players: &mut [Player]) {
     }
     players.iter_mut().for_each(Player::drive);
     // Wakes for the first player's packets or a millisecond later.
-    if let Some(player) = players.first() {
-        let soon = Instant::now() + Duration::from_millis(1);
-        player.socket.wait_readable_until(soon).unwrap();
+    match players.first() {
+        Some(player) => {
+            let soon = Instant::now() + Duration::from_millis(1);
+            player.socket.wait_readable_until(soon).unwrap();
+        }
+        None => std::thread::yield_now(),
     }
 }
 
