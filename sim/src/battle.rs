@@ -147,6 +147,12 @@ impl Battle {
         self.world.resource::<Regions>().leaves()
     }
 
+    /// A hand inside, for unit tests that need a state which commands take long to bring about.
+    #[cfg(test)]
+    pub(crate) fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
     /// The threads that steps use, for other work between steps; `None` when there is one.
     pub fn pool(&self) -> Option<&rayon::ThreadPool> {
         self.world.resource::<Workers>().pool()

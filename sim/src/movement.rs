@@ -175,3 +175,123 @@ fn hurt_fallen(mut moving: ResMut<MoveRows>, rules: Res<Rules>, mut wounds: ResM
         wounds.0.push(Wound { victim: row.slot, by: row.slot, damage_hp, cause: Cause::Fall });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sortie_field::map::Map;
+    use sortie_field::{Vec2, Vec3, Yaw};
+
+    use super::*;
+    use crate::command::{Action, Command, SpawnAt};
+    use crate::config::{Mode, SimConfig};
+    use crate::event::Event;
+    use crate::id::{Class, PlayerKey};
+    use crate::view::Status;
+    use crate::{Battle, BattleSetup};
+
+    const SLOT: PlayerSlot = PlayerSlot(0);
+
+    /// One soldier at `pos` on a plain of 64 m, whose border is 10 m inside its edge.
+    fn battle(mode: Mode, pos: Vec3) -> Battle {
+        let mut map = Map::plain(64.0);
+        map.boundary = [(10.0, 10.0), (54.0, 10.0), (54.0, 54.0), (10.0, 54.0)]
+            .map(|(x, z)| Vec2::new(x, z))
+            .to_vec();
+        let field = Arc::new(Field::new(map));
+        let config = SimConfig { mode, ..SimConfig::default() };
+        let mut battle = Battle::new(BattleSetup { config, field, seed: 1, threads: 1 });
+        let class = Class::Assault;
+        let join = Action::Join { key: PlayerKey(1), team: None, class };
+        let spawn = Action::Spawn { at: SpawnAt::Base, class };
+        battle.step(&[join, spawn].map(|action| Command { player: SLOT, action }));
+        while battle.view().soldiers[0].status != Status::Alive {
+            battle.step(&[]);
+        }
+        let entity = battle.world_mut().resource::<Roster>().get(SLOT).expect("joined");
+        battle.world_mut().get_mut::<Pose>(entity).expect("a soldier").0 = Body::at(pos);
+        battle
+    }
+
+    fn walk(forward: i8, towards: Yaw) -> [Command; 1] {
+        let input = Input { move_forward: forward, yaw: towards, ..Input::default() };
+        [Command { player: SLOT, action: Action::Input(input) }]
+    }
+
+    #[test]
+    fn falls_hurt_by_what_they_exceed_the_safe_height_by() {
+        let health_after = |height_m: f32| {
+            let mut battle = battle(Mode::Conquest, Vec3::new(32.0, height_m, 32.0));
+            for _ in 0..180 {
+                battle.step(&[]);
+            }
+            let me = battle.view().soldiers[0];
+            assert!(me.body.grounded);
+            (me.status, me.health_hp)
+        };
+        assert_eq!(health_after(4.9), (Status::Alive, 100));
+        assert_eq!(health_after(10.0), (Status::Alive, 50));
+        assert_eq!(health_after(15.1), (Status::Down, 0));
+    }
+
+    #[test]
+    fn whoever_stays_outside_the_border_dies_in_its_time() {
+        let mut battle = battle(Mode::Conquest, Vec3::new(5.0, 0.0, 32.0));
+        let limit = (battle.config().body.border_s * 60.0) as u32;
+        for _ in 0..limit {
+            battle.step(&[]);
+            assert_eq!(battle.view().soldiers[0].status, Status::Alive);
+        }
+        let events = &battle.step(&[]).events;
+        assert!(events.contains(&Event::Died { victim: SLOT }), "{events:?}");
+        assert_eq!(battle.view().soldiers[0].status, Status::Waiting);
+    }
+
+    #[test]
+    fn whoever_returns_in_time_starts_anew() {
+        let mut battle = battle(Mode::Conquest, Vec3::new(9.0, 0.0, 32.0));
+        let east = Yaw(16_384);
+        for lap in 0..4 {
+            // Nine seconds out, then in, then out again.
+            for tick in 0..660 {
+                let inside = (540..620).contains(&tick);
+                let way = if inside { 127 } else { -127 };
+                let go = if tick < 500 { 0 } else { way };
+                battle.step(&walk(go, east));
+                assert_eq!(battle.view().soldiers[0].status, Status::Alive, "{lap} {tick}");
+            }
+        }
+    }
+
+    #[test]
+    fn on_a_walk_nothing_hurts() {
+        let mut battle = battle(Mode::Walk, Vec3::new(5.0, 30.0, 32.0));
+        for _ in 0..900 {
+            battle.step(&[]);
+        }
+        let me = battle.view().soldiers[0];
+        assert_eq!((me.status, me.health_hp), (Status::Alive, 100));
+    }
+
+    #[test]
+    fn a_soldier_moves_by_its_input_and_no_faster_than_the_rules() {
+        let mut battle = battle(Mode::Walk, Vec3::new(20.0, 0.0, 32.0));
+        let east = Yaw(16_384);
+        let mut last = battle.view().soldiers[0].body.pos;
+        for tick in 0..120 {
+            battle.step(&walk(127, east));
+            let pos = battle.view().soldiers[0].body.pos;
+            if tick > 0 {
+                assert!((pos - last).length() <= 5.0 / 60.0 + 1e-4);
+            }
+            last = pos;
+        }
+        assert!((29.5..=30.0).contains(&last.x), "two seconds at 5 m/s, less the start: {last}");
+        // Without an input nobody walks on.
+        for _ in 0..10 {
+            battle.step(&[]);
+        }
+        assert_eq!(battle.view().soldiers[0].body.vel, Vec3::ZERO);
+    }
+}
