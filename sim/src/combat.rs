@@ -3,7 +3,7 @@
 //! **Rules.** A shot is judged against where soldiers stood in the tick that the shooter saw,
 //! within the rewind cap; everything that flies lives in the present. All shots of a tick are
 //! judged before any damage is applied, so two who shoot each other in one tick both fall. Damage
-//! is a list of facts in the order of (shooter, shot, pellet), and [`damage`] alone lowers health.
+//! is a list of facts in the order of (shooter, shot, pellet), and `damage` alone lowers health.
 
 mod damage;
 mod fire;
