@@ -304,7 +304,7 @@ fn find_block(rest: &[u8], sequence_min: u32) -> Option<Head> {
     let mut at = 0;
     while let Some(found) = rest[at..].windows(MARKER.len()).position(|four| four == MARKER) {
         at += found;
-        let Some((head_bytes, behind)) = rest[at..].split_first_chunk() else { return None };
+        let (head_bytes, behind) = rest[at..].split_first_chunk()?;
         if let Ok(head) = Head::parse(head_bytes)
             && head.sequence >= sequence_min
             && let Some(stored) = behind.get(..head.stored_bytes as usize)

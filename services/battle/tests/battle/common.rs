@@ -175,7 +175,7 @@ impl Run {
             let hash = self.battle.state_hash();
             self.hashes.push(hash);
             self.journal.push_tick(tick, hash as u32, &commands, &admitted);
-            if tick.0 % self.checkpoint_every == 0 {
+            if tick.0.is_multiple_of(self.checkpoint_every) {
                 let mut checkpoint = Checkpoint { battle: Vec::new(), roster: self.roster.clone() };
                 self.battle.checkpoint(&mut checkpoint.battle);
                 self.journal.push_checkpoint(tick, checkpoint);

@@ -98,10 +98,10 @@ fn a_torn_tail_costs_only_itself() {
             Err(error) => panic!("{length} bytes: {error}"),
         }
         let ends = full.blocks.iter().filter(|block| block.head.kind == Kind::Ticks);
-        let whole_blocks = ends.filter(|block| {
+        let mut whole_blocks = ends.filter(|block| {
             block.offset as usize + 32 + block.head.stored_bytes as usize <= length
         });
-        let saved = whole_blocks.last().map_or(0, |block| block.head.last as usize);
+        let saved = whole_blocks.next_back().map_or(0, |block| block.head.last as usize);
         assert_eq!(read(&path).map_or(0, |prefix| prefix.len()), saved);
     }
 }

@@ -57,8 +57,8 @@ fn info_says_what_it_is() {
 fn a_changed_byte_with_its_old_checksum_is_refused_with_the_ticks_named() {
     let (_dir, path, _) = recorded(seed(24));
     let reader = JournalReader::open(&path).unwrap();
-    let groups = reader.blocks.iter().filter(|block| block.head.kind == Kind::Ticks);
-    let block = *groups.skip(2).next().unwrap();
+    let mut groups = reader.blocks.iter().filter(|block| block.head.kind == Kind::Ticks);
+    let block = *groups.nth(2).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[block.offset as usize + 50] ^= 0x10;
     std::fs::write(&path, &bytes).unwrap();
