@@ -19,8 +19,8 @@ pub enum Scenario {
     Crush,
 }
 
-/// Players that the small shipped map is made for.
-const SMALL_MAP_PLAYERS: usize = 128;
+/// Up to so many players meet on the small shipped map: a crowd there, but a battle at once.
+const SMALL_MAP_PLAYERS: usize = 256;
 
 /// Side of the square that a crush happens on, metres.
 const CRUSH_SIDE_M: f32 = 96.0;

@@ -21,6 +21,9 @@ use crate::walker::Walker;
 /// Mates farther away are not thought about, metres.
 const MATES_M: f32 = 32.0;
 
+/// Ticks between two looks at everyone who is shown: eyes are no faster.
+const LOOK_EVERY: u32 = 3;
+
 /// What a bot does in a tick.
 #[derive(Clone, Debug, Default)]
 pub struct Decision {
@@ -88,8 +91,11 @@ impl NetMind {
         let decision = match &mut awake.player {
             Player::Walker(walker) => walk(walker, view),
             Player::Bot(brain) => {
-                look_around(view, &mut awake.enemies, &mut awake.mates);
-                read_points(view, &awake.field, self.scenario, &mut awake.points);
+                // Bots of a swarm look at different ticks.
+                if view.tick.wrapping_add(u32::from(view.slot)).is_multiple_of(LOOK_EVERY) {
+                    look_around(view, &mut awake.enemies, &mut awake.mates);
+                    read_points(view, &awake.field, self.scenario, &mut awake.points);
+                }
                 decision(&brain.think(&BotView {
                     tick: view.tick,
                     tick_hz: u32::from(view.tick_hz),

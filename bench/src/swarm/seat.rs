@@ -343,9 +343,10 @@ impl Seat {
                     self.seen.slot.replace(slot).is_some_and(|was| was != slot);
             }
         }
-        let snapshot_tick = client.view().snapshot_tick;
-        if self.seen.first_tick.is_none() && snapshot_tick > 0 {
-            self.seen.first_tick = Some(snapshot_tick);
+        let (newest, count) = (client.view().snapshot_tick, client.stats().session.snapshots);
+        if self.seen.first_tick.is_none() && count > 0 {
+            // Several may have come at once.
+            self.seen.first_tick = Some(newest.saturating_sub(count as u32 - 1));
         }
         if client.state() == State::Playing && self.seen.rtt_next.is_none_or(|next| next <= now) {
             self.seen.rtt_next = Some(now + RTT_EVERY);
