@@ -65,7 +65,10 @@ impl Running {
 
     /// Waits until it dies, which must be by a signal.
     fn dies(mut self) {
+        // Waiting closes stdin, and that would be an orderly end.
+        let stdin = self.child.stdin.take();
         let status = self.child.wait().unwrap();
+        drop(stdin);
         assert_eq!(status.code(), None, "it ended by itself: {status}");
     }
 
@@ -132,6 +135,7 @@ fn no_moment_to_die_costs_a_player_its_soldier() {
     let ended = server.end();
     let verified = sortie(&["replay", ended["replay_path"].as_str().unwrap(), "--verify"]);
     assert_eq!(verified.code, 0, "{}", verified.stderr);
+    assert!(verified.stdout.starts_with("verified"), "{}", verified.stdout);
 }
 
 #[test]
