@@ -96,8 +96,12 @@ fn may_fire(arsenal: &Arsenal, intent: &Intent, weapon: &WeaponSpec, clock: &Clo
 fn spend_round(arsenal: &mut Arsenal, weapon: &WeaponSpec, clock: &Clock) {
     arsenal.weapons[usize::from(arsenal.active)].ammo -= 1;
     arsenal.fired_at = clock.tick;
-    // Rounds go off on ticks: a rate between two tick intervals is carried on, never exceeded.
-    arsenal.next_fire = clock.after(60.0 / weapon.rpm);
+    // Rounds go off on ticks. Whoever fires on gets the part of a tick that a round waited back
+    // with the next one, so that the rate is the weapon's at any number of ticks a second.
+    let waited = if clock.tick == arsenal.next_fire { arsenal.next_fire_part } else { 0 };
+    let interval = (f32::from(clock.hz) * 60_000.0 / weapon.rpm) as u32 + u32::from(waited);
+    arsenal.next_fire = Tick(clock.tick.0.saturating_add((interval / 1_000).max(1)));
+    arsenal.next_fire_part = (interval % 1_000) as u16;
 }
 
 /// Half the angle of the cone that this shot falls in, degrees.

@@ -79,7 +79,7 @@ fn prop_of(launch: &Launch, id: EntityId, world: &World) -> Prop {
         }
     };
     let Launch { owner, team, pos, vel, ends_at, .. } = *launch;
-    Prop { id, kind, owner, team, weapon, pos, vel, ends_at, radius_m, charges }
+    Prop { id, kind, owner, team, weapon, pos, vel, ends_at, radius_m, charges, scored: 0 }
 }
 
 type Bodies = (&'static Identity, &'static Pose, &'static Vitals);

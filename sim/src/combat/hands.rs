@@ -73,6 +73,7 @@ fn change_weapon(arsenal: &mut Arsenal, intent: &Intent, clock: &Clock, rules: &
     arsenal.spread_deg = 0.0;
     arsenal.recoil_deg = (0.0, 0.0);
     arsenal.next_fire = arsenal.next_fire.max(clock.after(rules.combat.switch_s));
+    arsenal.next_fire_part = 0;
 }
 
 fn begin_reload(arsenal: &mut Arsenal, intent: &Intent, clock: &Clock, rules: &SimConfig) {

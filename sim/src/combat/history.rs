@@ -32,6 +32,11 @@ pub(super) struct Past {
 }
 
 impl Past {
+    /// The tick that it is of.
+    pub(super) fn tick(&self) -> Tick {
+        self.tick.unwrap_or_default()
+    }
+
     /// The soldier of a slot, if it could be hit then.
     pub(super) fn get(&self, slot: usize) -> Option<PastPose> {
         let pos = Vec3::new(*self.xs.get(slot)?, self.ys[slot], self.zs[slot]);

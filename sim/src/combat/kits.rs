@@ -67,7 +67,9 @@ pub(super) fn use_kits(
         let owner = roster.get(prop.owner).map(|entity| users.get_mut(entity));
         if let Some(Ok((.., mut stats))) = owner {
             let most = if prop.kind == PropKind::Medkit { rules.score.heal_max } else { u32::MAX };
-            score::add(&mut stats, points.min(most));
+            let points = points.min(most.saturating_sub(prop.scored));
+            prop.scored = prop.scored.saturating_add(points);
+            score::add(&mut stats, points);
         }
     }
 }

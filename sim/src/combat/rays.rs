@@ -55,8 +55,9 @@ impl Ray {
 /// Who can be struck by whom, by slot.
 struct Targets<'a> {
     history: &'a History,
-    /// Alive in the tick of the shot, too: nobody is shot after falling.
-    alive: &'a [Option<Team>],
+    /// Alive in the tick of the shot, too: nobody is shot after falling. With the team, and with
+    /// the first tick of this life: nobody is shot where it stood in another one.
+    alive: &'a [Option<(Team, Tick)>],
     friendly_fire: bool,
 }
 
@@ -70,7 +71,7 @@ pub(super) fn trace_rays(
     bodies: Query<(&Identity, &Vitals)>,
     mut stats: Query<&mut Stats>,
     mut combat: ResMut<Combat>,
-    mut alive: Local<Vec<Option<Team>>>,
+    mut alive: Local<Vec<Option<(Team, Tick)>>>,
     mut wounds: ResMut<Wounds>,
     mut events: ResMut<EventLog>,
     mut work: ResMut<Work>,
@@ -79,9 +80,11 @@ pub(super) fn trace_rays(
         return;
     }
     alive.clear();
-    let team_of =
-        |(identity, vitals): (&Identity, &Vitals)| vitals.alive().then_some(identity.team);
-    alive.extend(bodies.iter_many(roster.entities()).flatten().map(team_of));
+    let bodies = bodies.iter_many(roster.entities()).flatten();
+    alive
+        .extend(bodies.map(|(identity, vitals)| {
+            vitals.alive().then_some((identity.team, vitals.spawned_at))
+        }));
     let targets = Targets { history: &history, alive: &alive, friendly_fire: rules.friendly_fire };
     let now = clock.tick;
     workers.for_each(&mut combat.rays, GRAIN, |_, ray| {
@@ -104,7 +107,7 @@ pub(super) fn trace_rays(
         }
         let Some((victim, zone)) = ray.struck else { continue };
         wounds.0.push(wound(ray, victim, zone, &rules));
-        let foe = alive[usize::from(victim.0)] != Some(ray.team);
+        let foe = alive[usize::from(victim.0)].is_some_and(|(team, _)| team != ray.team);
         if foe && counted.replace(ray.shooter).is_none() {
             count_hit(ray, &roster, &mut stats);
         }
@@ -146,7 +149,7 @@ impl Targets<'_> {
         let far_m = ray.end_m * flat_m + REACH_M;
         let (origin_x, origin_z) = (ray.origin.x, ray.origin.z);
         let soldiers = past.xs.iter().zip(&past.zs).zip(self.alive);
-        for (slot, ((&x, &z), &team)) in soldiers.enumerate() {
+        for (slot, ((&x, &z), &alive)) in soldiers.enumerate() {
             // Most are passed by at once: too far beside, behind, or beyond the wall.
             let (dx, dz) = (x - origin_x, z - origin_z);
             let along = dx * east + dz * south;
@@ -155,9 +158,10 @@ impl Targets<'_> {
             if !near {
                 continue;
             }
-            let Some(team) = team else { continue };
+            let Some((team, since)) = alive else { continue };
             let friend = team == ray.team && !self.friendly_fire;
-            if friend || slot == usize::from(ray.shooter.0) {
+            let former_life = since > past.tick();
+            if friend || former_life || slot == usize::from(ray.shooter.0) {
                 continue;
             }
             let Some(pose) = past.get(slot) else { continue };

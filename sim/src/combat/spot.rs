@@ -15,6 +15,8 @@ const SPOT_COS: f32 = 0.99;
 type Watcher =
     (&'static Identity, &'static Pose, &'static Intent, &'static Requests, &'static Vitals);
 
+type Spotter = (&'static mut Requests, &'static mut Vitals);
+
 pub(super) fn spot_enemies(
     roster: Res<Roster>,
     clock: Res<Clock>,
@@ -22,15 +24,15 @@ pub(super) fn spot_enemies(
     rules: Res<Rules>,
     table: Res<PropTable>,
     props: Query<&Prop>,
-    mut soldiers: ParamSet<(Query<Watcher>, Query<&mut Vitals>)>,
-    mut spotted: Local<Vec<(PlayerSlot, PlayerSlot)>>,
+    mut soldiers: ParamSet<(Query<Watcher>, Query<Spotter>)>,
+    mut looked: Local<Vec<(PlayerSlot, Option<PlayerSlot>)>>,
 ) {
-    spotted.clear();
+    looked.clear();
     let watchers = soldiers.p0();
     for (identity, pose, intent, requests, vitals) in
         watchers.iter_many(roster.entities()).flatten()
     {
-        if !requests.spot || !vitals.alive() {
+        if !requests.spot || clock.tick < requests.next_spot || !vitals.alive() {
             continue;
         }
         let from = eyes(pose, &rules);
@@ -56,11 +58,16 @@ pub(super) fn spot_enemies(
                 best = Some((cos, other.slot));
             }
         }
-        spotted.extend(best.map(|(_, enemy)| (enemy, identity.slot)));
+        looked.push((identity.slot, best.map(|(_, enemy)| enemy)));
     }
-    let mut vitals = soldiers.p1();
-    for &(enemy, spotter) in spotted.iter() {
-        if let Some(Ok(mut vitals)) = roster.get(enemy).map(|entity| vitals.get_mut(entity)) {
+    let mut spotters = soldiers.p1();
+    for &(spotter, enemy) in looked.iter() {
+        // Looking in vain costs the turn too: it costs the server the same.
+        if let Some(Ok((mut requests, _))) = roster.get(spotter).map(|e| spotters.get_mut(e)) {
+            requests.next_spot = clock.after(rules.combat.spot_s);
+        }
+        let Some(entity) = enemy.and_then(|enemy| roster.get(enemy)) else { continue };
+        if let Ok((_, mut vitals)) = spotters.get_mut(entity) {
             vitals.spotted_until = clock.after(rules.combat.spotted_s);
             vitals.spotted_by = Some(spotter);
         }

@@ -25,6 +25,8 @@ pub struct Arsenal {
     pub active: u8,
     /// The earliest tick of the next shot.
     pub next_fire: Tick,
+    /// Thousandths of a tick after `next_fire` at which the weapon is truly ready.
+    pub next_fire_part: u16,
     /// Reloading until this tick, if so.
     pub reload_until: Option<Tick>,
     /// The last tick in which it fired.
@@ -46,6 +48,7 @@ saved!(Arsenal {
     weapons,
     active,
     next_fire,
+    next_fire_part,
     reload_until,
     fired_at,
     spread_deg,

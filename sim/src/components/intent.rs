@@ -4,7 +4,7 @@ use bevy_ecs::prelude::Component;
 
 use crate::codec::{saved, saved_index};
 use crate::command::{Buttons, Input, SpawnAt};
-use crate::id::{Class, PointId};
+use crate::id::{Class, PointId, Tick};
 
 /// This tick's input, already clamped. Without an input command it is neutral: nothing held, the
 /// view kept.
@@ -41,12 +41,14 @@ pub struct Requests {
     pub order: Option<PointId>,
     /// Marks the enemy in view; for this tick only.
     pub spot: bool,
+    /// The earliest tick of the next mark.
+    pub next_spot: Tick,
 }
 
 impl Requests {
     /// Forgets what counts for one tick only.
     pub fn start_tick(&mut self) {
-        *self = Self { spawn: self.spawn, ..Self::default() };
+        *self = Self { spawn: self.spawn, next_spot: self.next_spot, ..Self::default() };
     }
 }
 
@@ -60,5 +62,5 @@ pub enum SquadRequest {
 }
 
 saved!(Intent { input, previous });
-saved!(Requests { spawn, give_up, squad, order, spot });
+saved!(Requests { spawn, give_up, squad, order, spot, next_spot });
 saved_index!(SquadRequest { Join, Leave });

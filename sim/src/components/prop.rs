@@ -30,7 +30,9 @@ pub struct Prop {
     pub radius_m: f32,
     /// What is left in it: uses of a kit.
     pub charges: u16,
+    /// Points that its owner got for it.
+    pub scored: u32,
 }
 
 saved_index!(PropKind { Projectile, Grenade, SmokeGrenade, Smoke, Sensor, Medkit, AmmoBox });
-saved!(Prop { id, kind, owner, team, weapon, pos, vel, ends_at, radius_m, charges });
+saved!(Prop { id, kind, owner, team, weapon, pos, vel, ends_at, radius_m, charges, scored });

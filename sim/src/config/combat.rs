@@ -46,6 +46,8 @@ pub struct CombatRules {
     pub sensor_s: f32,
     /// A spotted enemy stays so.
     pub spotted_s: f32,
+    /// A player marks one enemy at most in this time.
+    pub spot_s: f32,
     /// Enemies can be spotted within this.
     pub spot_m: f32,
 }
@@ -125,6 +127,7 @@ impl CombatRules {
             (self.sensor_m, 200.0, "combat.sensor_m must be 0 to 200"),
             (self.sensor_s, 600.0, "combat.sensor_s must be 0 to 600"),
             (self.spotted_s, 600.0, "combat.spotted_s must be 0 to 600"),
+            (self.spot_s, 60.0, "combat.spot_s must be 0 to 60"),
             (self.spot_m, 2e3, "combat.spot_m must be 0 to 2000"),
         ];
         numbers

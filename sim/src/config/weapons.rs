@@ -68,7 +68,7 @@ pub struct WeaponSpec {
     #[serde(default)]
     pub spread_per_shot_deg: f32,
     /// Each second narrows it again by so much.
-    #[serde(default = "six")]
+    #[serde(default = "spread_recovery")]
     pub spread_recovery_deg_per_s: f32,
     /// Never wider than this by shots.
     #[serde(default = "three")]
@@ -89,7 +89,7 @@ pub struct WeaponSpec {
     #[serde(default)]
     pub recoil_side_deg: f32,
     /// Each second takes so much of the recoil back.
-    #[serde(default = "eight")]
+    #[serde(default = "recoil_recovery")]
     pub recoil_recovery_deg_per_s: f32,
     /// Rays of one shot.
     #[serde(default = "single")]
@@ -129,11 +129,12 @@ fn two() -> f32 {
 fn three() -> f32 {
     3.0
 }
-fn six() -> f32 {
-    6.0
+// Both slower than firing on adds, so that bursts are worth it.
+fn spread_recovery() -> f32 {
+    1.2
 }
-fn eight() -> f32 {
-    8.0
+fn recoil_recovery() -> f32 {
+    4.0
 }
 fn third() -> f32 {
     1.0 / 3.0
