@@ -1,4 +1,13 @@
 //! The battle server: tick loop, sessions, journal, replay.
+//!
+//! The composition root: [`run`] puts simulation, bridge, sessions, QUIC and journal together and
+//! ticks until the battle ends. Start with [`server`], whose first page is the order of a tick;
+//! then [`journal`], and [`resume`] and [`replay`], which read it.
+//!
+//! What is deliberately absent: rules of the battle (the simulation's), bytes on the wire (the
+//! wire's), what a player may know (the simulation's interest and the bridge's faces), accounts
+//! and results (other services'), and async: the operations listener has a thread of its own, the
+//! journal has another, and nothing else waits for anything.
 
 pub mod admission;
 pub mod config;

@@ -292,8 +292,7 @@ pub(crate) fn decode_group(
     block: &[u8],
     (first, last): (u32, u32),
     previous: &mut Previous,
-    mut each: impl FnMut(TickRecord) -> bool,
-) -> Result<(), Damage> {
+) -> Result<Vec<TickRecord>, Damage> {
     let mut parts = Parts::new(block);
     let ticks = parts.varint()?;
     if ticks > GROUP_TICKS_MAX || last.checked_sub(first) != ticks.checked_sub(1) {
@@ -306,13 +305,12 @@ pub(crate) fn decode_group(
     if !parts.is_empty() {
         return Err(Damage("it goes on after its end"));
     }
+    let mut records = Vec::new();
     for tick in first..=last {
-        let record = decode_tick(Tick(tick), &mut columns, previous)?;
-        if !each(record) {
-            return Ok(());
-        }
+        records.push(decode_tick(Tick(tick), &mut columns, previous)?);
     }
-    if columns.iter().all(Parts::is_empty) { Ok(()) } else { Err(Damage("a column is too long")) }
+    let is_done = columns.iter().all(Parts::is_empty);
+    if is_done { Ok(records) } else { Err(Damage("a column is too long")) }
 }
 
 fn decode_tick(

@@ -83,48 +83,30 @@ impl JournalReader {
             }
         }
         let torn_bytes = file_bytes - bytes;
-        let reader = Self::of_blocks(path, file, scan.blocks, bytes, torn_bytes)?;
-        Ok(reader)
+        Self::of_blocks(path, file, scan.blocks, bytes, torn_bytes)
     }
 
     fn of_blocks(
         path: &Path,
-        file: File,
+        mut file: File,
         mut blocks: Vec<Place>,
         bytes: u64,
         torn_bytes: u64,
     ) -> Result<Self, JournalError> {
-        let no_journal = || JournalError::NoJournal { path: path.to_owned() };
-        let first = blocks.first().copied().ok_or_else(no_journal)?;
-        if first.head.kind != Kind::Header {
-            return Err(no_journal());
+        if blocks.first().is_none_or(|block| block.head.kind != Kind::Header) {
+            return Err(JournalError::NoJournal { path: path.to_owned() });
         }
-        blocks.remove(0);
-        let mut reader = Self {
-            path: path.to_owned(),
-            file,
-            header: Header {
-                battle_id: 0,
-                created_ms: 0,
-                seed: 0,
-                simulation: String::new(),
-                rules: String::new(),
-                map: String::new(),
-            },
-            blocks,
-            bytes,
-            torn_bytes,
-            end: None,
+        let first = blocks.remove(0);
+        let content = content_of(path, &mut file, &first)?;
+        let header = Header::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
+        let end = match blocks.last() {
+            Some(last) if last.head.kind == Kind::End => {
+                let content = content_of(path, &mut file, last)?;
+                Some(End::from_bytes(&content).map_err(|damage| damaged(last, damage))?)
+            }
+            _ => None,
         };
-        let content = reader.content(&first)?;
-        reader.header = Header::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
-        if let Some(last) = reader.blocks.last().copied()
-            && last.head.kind == Kind::End
-        {
-            let content = reader.content(&last)?;
-            reader.end = Some(End::from_bytes(&content).map_err(|damage| damaged(&last, damage))?);
-        }
-        Ok(reader)
+        Ok(Self { path: path.to_owned(), file, header, blocks, bytes, torn_bytes, end })
     }
 
     /// The last tick in it; 0 when there is none.
@@ -140,15 +122,11 @@ impl JournalReader {
     }
 
     /// Reads a block's content, checking it again.
+    ///
+    /// # Errors
+    /// The file changed since it was scanned.
     pub fn content(&mut self, place: &Place) -> Result<Vec<u8>, JournalError> {
-        let failed = |source| JournalError::Io { path: self.path.clone(), source };
-        let mut head = [0; BLOCK_HEAD_BYTES];
-        self.file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
-        self.file.read_exact(&mut head).map_err(failed)?;
-        let mut stored = vec![0; place.head.stored_bytes as usize];
-        self.file.read_exact(&mut stored).map_err(failed)?;
-        let checked = place.head.check(&head, &stored);
-        checked.and_then(|()| place.head.content(&stored)).map_err(|damage| damaged(place, damage))
+        content_of(&self.path, &mut self.file, place)
     }
 
     /// Starts reading at the first tick, or behind the checkpoint at `blocks[index]`.
@@ -181,13 +159,8 @@ impl JournalReader {
         Ok(Some(match place.head.kind {
             Kind::Header => return Err(damage(Damage("a second header"))),
             Kind::Ticks => {
-                let mut ticks = Vec::new();
                 let range = (place.head.first, place.head.last);
-                decode_group(&content, range, &mut walk.previous, |record| {
-                    ticks.push(record);
-                    true
-                })
-                .map_err(damage)?;
+                let ticks = decode_group(&content, range, &mut walk.previous).map_err(damage)?;
                 Found::Ticks(ticks)
             }
             Kind::Checkpoint => {
@@ -226,6 +199,17 @@ pub enum Found {
     Checkpoint(u32, Box<Checkpoint>),
     /// The end of the battle.
     End(End),
+}
+
+fn content_of(path: &Path, file: &mut File, place: &Place) -> Result<Vec<u8>, JournalError> {
+    let failed = |source| JournalError::Io { path: path.to_owned(), source };
+    let mut head = [0; BLOCK_HEAD_BYTES];
+    file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+    file.read_exact(&mut head).map_err(failed)?;
+    let mut stored = vec![0; place.head.stored_bytes as usize];
+    file.read_exact(&mut stored).map_err(failed)?;
+    let checked = place.head.check(&head, &stored);
+    checked.and_then(|()| place.head.content(&stored)).map_err(|damage| damaged(place, damage))
 }
 
 fn damaged(place: &Place, damage: Damage) -> JournalError {
