@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::measure::cpu::thread_time;
 use crate::samples::{Samples, rounded};
 
 /// What one system of the tick takes, microseconds.
@@ -16,7 +17,18 @@ pub struct SystemTime {
     pub p99: f64,
 }
 
-/// Stopwatch of one run.
+/// What time is measured by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stopwatch {
+    /// As it passes: what players feel.
+    #[default]
+    Wall,
+    /// As the calling thread works: what the work costs on a machine that is busy otherwise. Of
+    /// use with one thread only.
+    Cpu,
+}
+
+/// Times and counts of one run.
 pub struct Meter {
     /// One `step` of the battle each, microseconds.
     pub step_us: Samples,
@@ -25,32 +37,44 @@ pub struct Meter {
     systems: Vec<(&'static str, Samples)>,
     /// Allocations inside steps of the steady state, and how many ticks that were.
     allocations: (u64, u64),
-    phase_began: Instant,
+    stopwatch: Stopwatch,
+    started: Instant,
+    phase_began: Duration,
     next_phase: usize,
 }
 
 impl Meter {
     /// Room for `ticks`, so that measuring does not allocate.
-    pub fn new(ticks: usize) -> Self {
+    pub fn new(ticks: usize, stopwatch: Stopwatch) -> Self {
         Self {
+            stopwatch,
+            started: Instant::now(),
             step_us: Samples::with_capacity(ticks),
             bots_us: Samples::with_capacity(ticks),
             systems: Vec::new(),
             allocations: (0, 0),
-            phase_began: Instant::now(),
+            phase_began: Duration::ZERO,
             next_phase: 0,
+        }
+    }
+
+    /// Time since some moment before the run.
+    pub fn now(&self) -> Duration {
+        match self.stopwatch {
+            Stopwatch::Wall => self.started.elapsed(),
+            Stopwatch::Cpu => thread_time(),
         }
     }
 
     /// A step begins.
     pub fn begin(&mut self) {
-        self.phase_began = Instant::now();
+        self.phase_began = self.now();
         self.next_phase = 0;
     }
 
     /// The phase `name` of this step has ended.
     pub fn phase(&mut self, name: &'static str) {
-        let now = Instant::now();
+        let now = self.now();
         let spent = now - self.phase_began;
         self.phase_began = now;
         // Phases come in the same order on every tick: the next one is nearly always right.
@@ -102,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_phase_has_one_sample_a_tick() {
-        let mut meter = Meter::new(3);
+        let mut meter = Meter::new(3, Stopwatch::Wall);
         for tick in 0..3 {
             meter.begin();
             meter.phase("move");
@@ -117,7 +141,7 @@ mod tests {
 
     #[test]
     fn allocations_are_averaged_over_the_steady_state() {
-        let mut meter = Meter::new(0);
+        let mut meter = Meter::new(0, Stopwatch::Cpu);
         assert_eq!(meter.allocations_per_tick(), 0.0);
         meter.count_allocations(3);
         meter.count_allocations(0);

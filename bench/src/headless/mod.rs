@@ -9,13 +9,12 @@ mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
 
 use sortie_field::Field;
 use sortie_sim::battle::{Battle, BattleSetup};
 use sortie_sim::event::TickOutput;
 
-pub use meter::SystemTime;
+pub use meter::{Stopwatch, SystemTime};
 pub use report::SimReport;
 
 use crate::ground::{self, GroundError};
@@ -41,6 +40,8 @@ pub struct SimRunConfig {
     pub seed: u64,
     /// Ticks a second.
     pub tick_hz: u32,
+    /// What time is measured by.
+    pub stopwatch: Stopwatch,
     /// Allocations of the process so far, for a program that counts them.
     pub allocations: fn() -> u64,
 }
@@ -56,6 +57,7 @@ impl Default for SimRunConfig {
             map: None,
             seed: 1,
             tick_hz: 60,
+            stopwatch: Stopwatch::Wall,
             allocations: || 0,
         }
     }
@@ -116,21 +118,21 @@ pub fn run(
     let Arena { mut battle, field, map, mut crowd } = Arena::new(config)?;
     // Buffers grow to their size in the first tenth.
     let steady_from = config.ticks / 10;
-    let mut meter = Meter::new(config.ticks as usize);
+    let mut meter = Meter::new(config.ticks as usize, config.stopwatch);
     let mut tally = Tally::default();
     for tick in 0..config.ticks {
         if stop.load(Relaxed) {
             break;
         }
-        let began = Instant::now();
+        let began = meter.now();
         let commands = crowd.decide(battle.view(), &field);
-        meter.bots_us.push(micros(began.elapsed()));
+        meter.bots_us.push(micros(meter.now() - began));
 
         let allocations_before = (config.allocations)();
         meter.begin();
-        let began = Instant::now();
+        let began = meter.now();
         let output = battle.step_profiled(commands, &mut |phase| meter.phase(phase));
-        meter.step_us.push(micros(began.elapsed()));
+        meter.step_us.push(micros(meter.now() - began));
         let allocated = (config.allocations)() - allocations_before;
         if tick >= steady_from {
             meter.count_allocations(allocated);

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::suite::Run;
 use super::table::Row;
-use crate::headless::{self, SimReport, SimRunConfig};
+use crate::headless::{self, SimReport, SimRunConfig, Stopwatch};
 use crate::scenario::Scenario;
 
 /// The section with all sizes.
@@ -42,13 +42,14 @@ pub fn phase_rows(run: &Run) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// One run on one thread. Wall time, but of a thread that does nothing else.
+/// One run on one thread, in CPU time.
 fn report(run: &Run, scenario: Scenario, players: usize) -> io::Result<SimReport> {
     let config = SimRunConfig {
         players,
         ticks: run.choose(40, 900),
         threads: 1,
         scenario,
+        stopwatch: Stopwatch::Cpu,
         allocations: run.allocations,
         ..SimRunConfig::default()
     };

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use sortie_bench::headless::{self, SimReport, SimRunConfig};
+use sortie_bench::headless::{self, SimReport, SimRunConfig, Stopwatch};
 
 use crate::cli::Common;
 use crate::exit::{Failure, OrFail, Result};
@@ -61,6 +61,7 @@ pub fn run(args: &SimArgs, common: &Common) -> Result {
         map: args.map.clone(),
         seed: args.seed,
         tick_hz: args.tick_hz,
+        stopwatch: Stopwatch::Wall,
         allocations: || crate::ALLOCATOR.stats().allocations as u64,
     };
     let bar = progress::ticks(common.json);
