@@ -1,5 +1,6 @@
 //! What a battle server says of its life when it ends.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub struct BattleReport {
     pub tick_cpu_us: Percentiles,
     /// Wall time of the tick's work, microseconds.
     pub tick_us: Percentiles,
+    /// Wall time of its phases, by name, microseconds.
+    pub phase_us: BTreeMap<&'static str, Percentiles>,
     /// CPU time of the process, user and system, seconds.
     pub server_cpu_seconds: f64,
     /// Most clients connected at a time.

@@ -84,6 +84,7 @@ impl Server {
             tick_overruns: counters.overruns,
             tick_cpu_us: Percentiles::from(&self.tick_cpu_us),
             tick_us: Percentiles::from(&self.tick_us),
+            phase_us: self.phases.report(),
             server_cpu_seconds: process_cpu().saturating_sub(self.cpu_at_start).as_secs_f64(),
             clients_peak: counters.clients_peak as u32,
             joins: totals.joins,

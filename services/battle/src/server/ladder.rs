@@ -1,50 +1,68 @@
 //! Overload in steps: thin out what is far, halve the snapshots, let nobody new in.
 //!
-//! Looks at windows of a second. Two in a row above the limit climb a step, so that a rush of
-//! newcomers does not; five well below it go back one, so that the ladder does not swing.
+//! Looks at windows of a second. A window is busy when the server's own work fills the time there
+//! is, or when one tick in five comes late for whatever reason, a neighbour on the same machine
+//! for one. Three busy windows in a row climb a step, so that a rush of newcomers does not; five
+//! quiet ones go back one, so that the ladder does not swing.
 
 use std::time::Duration;
 
 use sortie_wire::message::LoadStep;
 
-/// Share of the period that work may take on average.
-const HIGH: f64 = 0.85;
-/// Share of ticks that may overrun.
-const OVERRUNS: f64 = 0.10;
-/// Below this share a step can be given back.
-const LOW: f64 = 0.55;
-/// Busy windows in a row before a step is climbed.
-const BUSY_WINDOWS: u32 = 2;
-/// Quiet windows before a step is given back.
+/// Share of the threads' time that work may take on average.
+const BUSY_LOAD: f64 = 0.85;
+/// Share of ticks that may come late.
+const BUSY_OVERRUNS: f64 = 0.20;
+/// Windows in a row that climb a step.
+const BUSY_WINDOWS: u32 = 3;
+/// Below this share of the time, and with hardly a tick late, a window is quiet.
+const QUIET_LOAD: f64 = 0.60;
+const QUIET_OVERRUNS: f64 = 0.05;
+/// Windows in a row that give a step back.
 const QUIET_WINDOWS: u32 = 5;
 
 const STEPS: [LoadStep; 4] =
     [LoadStep::Normal, LoadStep::ThinFar, LoadStep::HalfRate, LoadStep::NoJoins];
 
+/// What one tick took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// From its beginning to its end.
+    pub wall: Duration,
+    /// CPU time of all threads since the tick before.
+    pub cpu: Duration,
+    /// Ticks left out before it, to catch up.
+    pub left_out: u32,
+}
+
 /// The overload ladder.
 #[derive(Clone, Debug)]
 pub struct Ladder {
     period: Duration,
+    threads: usize,
     window_ticks: u32,
     step: usize,
-    ticks: u32,
-    overruns: u32,
-    work: Duration,
+    window: Window,
     busy: u32,
     quiet: u32,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    ticks: u32,
+    overruns: u32,
+    cpu: Duration,
+}
+
 impl Ladder {
-    /// At the foot of the ladder.
-    pub fn new(tick_hz: u16, period: Duration) -> Self {
-        let window_ticks = u32::from(tick_hz);
+    /// At the foot of the ladder, for a server with so many threads.
+    pub fn new(tick_hz: u16, period: Duration, threads: usize) -> Self {
         Self {
             period,
-            window_ticks,
+            threads: threads.max(1),
+            window_ticks: u32::from(tick_hz.max(1)),
             step: 0,
-            ticks: 0,
-            overruns: 0,
-            work: Duration::ZERO,
+            window: Window::default(),
             busy: 0,
             quiet: 0,
         }
@@ -55,21 +73,25 @@ impl Ladder {
         STEPS[self.step]
     }
 
-    /// Takes up what a tick's work took. Whether the step changed.
-    pub fn note(&mut self, work: Duration) -> bool {
-        self.ticks += 1;
-        self.overruns += u32::from(work > self.period);
-        self.work += work;
-        if self.ticks < self.window_ticks {
-            return false;
-        }
-        let load = self.work.as_secs_f64() / (self.period.as_secs_f64() * f64::from(self.ticks));
-        let overruns = f64::from(self.overruns) / f64::from(self.ticks);
-        (self.ticks, self.overruns, self.work) = (0, 0, Duration::ZERO);
-        let before = self.step;
-        let is_busy = load > HIGH || overruns > OVERRUNS;
+    /// Takes up a tick. Whether the step changed.
+    pub fn note(&mut self, cost: Cost) -> bool {
+        let window = &mut self.window;
+        window.ticks += 1;
+        window.overruns += u32::from(cost.wall > self.period) + cost.left_out;
+        window.cpu += cost.cpu;
+        window.ticks >= self.window_ticks && self.judge()
+    }
+
+    fn judge(&mut self) -> bool {
+        let Window { ticks, overruns, cpu } = std::mem::take(&mut self.window);
+        let there_is = self.period.as_secs_f64() * f64::from(ticks) * self.threads as f64;
+        let load = cpu.as_secs_f64() / there_is;
+        let overruns = f64::from(overruns) / f64::from(ticks);
+        let is_busy = load > BUSY_LOAD || overruns > BUSY_OVERRUNS;
+        let is_quiet = load < QUIET_LOAD && overruns < QUIET_OVERRUNS;
         self.busy = if is_busy { self.busy + 1 } else { 0 };
-        self.quiet = if load < LOW && !is_busy { self.quiet + 1 } else { 0 };
+        self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
+        let before = self.step;
         if self.busy >= BUSY_WINDOWS {
             self.busy = 0;
             self.step = (self.step + 1).min(STEPS.len() - 1);
@@ -89,20 +111,20 @@ mod tests {
 
     fn seconds(ladder: &mut Ladder, count: u32, work: Duration) {
         for _ in 0..count * 60 {
-            ladder.note(work);
+            ladder.note(Cost { wall: work, cpu: work, left_out: 0 });
         }
     }
 
     #[test]
     fn overload_climbs_and_quiet_goes_back() {
-        let mut ladder = Ladder::new(60, PERIOD);
+        let mut ladder = Ladder::new(60, PERIOD, 1);
         seconds(&mut ladder, 10, PERIOD / 2);
         assert_eq!(ladder.step(), LoadStep::Normal);
-        seconds(&mut ladder, 1, PERIOD);
+        seconds(&mut ladder, 2, PERIOD);
         assert_eq!(ladder.step(), LoadStep::Normal);
         seconds(&mut ladder, 1, PERIOD);
         assert_eq!(ladder.step(), LoadStep::ThinFar);
-        seconds(&mut ladder, 5, PERIOD * 2);
+        seconds(&mut ladder, 12, PERIOD * 2);
         assert_eq!(ladder.step(), LoadStep::NoJoins);
         seconds(&mut ladder, 5, PERIOD / 3);
         assert_eq!(ladder.step(), LoadStep::HalfRate);
@@ -112,9 +134,19 @@ mod tests {
 
     #[test]
     fn in_between_the_step_stays() {
-        let mut ladder = Ladder::new(60, PERIOD);
-        seconds(&mut ladder, 2, PERIOD);
+        let mut ladder = Ladder::new(60, PERIOD, 1);
+        seconds(&mut ladder, 3, PERIOD);
         seconds(&mut ladder, 60, PERIOD * 7 / 10);
+        assert_eq!(ladder.step(), LoadStep::ThinFar);
+    }
+
+    #[test]
+    fn a_neighbour_who_takes_the_processor_is_overload_too() {
+        let mut ladder = Ladder::new(60, PERIOD, 1);
+        for tick in 0..60 * 3 {
+            let wall = if tick % 4 == 0 { PERIOD * 2 } else { PERIOD / 4 };
+            ladder.note(Cost { wall, cpu: PERIOD / 4, left_out: 0 });
+        }
         assert_eq!(ladder.step(), LoadStep::ThinFar);
     }
 }

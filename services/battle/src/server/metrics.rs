@@ -75,6 +75,7 @@ fn describe() {
         "sortie_tick_cpu_seconds",
         "CPU time of the process from one tick to the next"
     );
+    metrics::describe_histogram!("sortie_tick_phase_seconds", "Wall time of a tick's phases");
     counter!("sortie_ticks_total", "Ticks stepped");
     counter!("sortie_tick_overruns_total", "Ticks that took longer than a tick may, or left out");
     gauge!("sortie_clients", "Players with a connection");

@@ -11,6 +11,7 @@ mod join;
 mod ladder;
 mod metrics;
 mod open;
+mod phases;
 mod seat;
 mod shard;
 
@@ -48,8 +49,9 @@ use crate::resume::note_totals;
 use crate::store::Store;
 use clock::Clock;
 use join::Arrival;
-use ladder::Ladder;
+use ladder::{Cost, Ladder};
 use metrics::Metrics;
+use phases::{Phase, Phases};
 use shard::{Outlook, Shard};
 
 /// A checkpoint is written every so many seconds.
@@ -108,6 +110,7 @@ pub struct Server {
     commands: Vec<Command>,
     admitted: Vec<Admitted>,
     counters: Counters,
+    phases: Phases,
     tick_us: Histogram,
     tick_cpu_us: Histogram,
     cpu_at_tick: Duration,
@@ -194,13 +197,25 @@ impl Server {
     pub fn tick(&mut self, now: Instant) {
         let left_out = self.clock.begin(now);
         self.health.beat(now);
+        self.phases.begin(now);
         let last = self.battle.tick().0;
         each_shard(self.battle.pool(), &mut self.shards, |shard| shard.receive(now, last));
+        self.phases.end(Phase::Receive);
         self.answer_hellos(now);
         self.gather_commands(now);
+        self.phases.end(Phase::Gather);
         self.step();
+        self.phases.end(Phase::Step);
+        self.record();
+        self.phases.end(Phase::Record);
         self.look();
+        self.phases.end(Phase::Look);
         self.tell();
+        self.phases.end(Phase::Tell);
+        // A time of its own: encoding may have taken milliseconds.
+        let sent_at = Instant::now();
+        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.transmit(sent_at));
+        self.phases.end(Phase::Send);
         let now = self.note_work(now, left_out);
         if self.battle.tick().0.is_multiple_of(16) {
             self.show_metrics();
@@ -254,12 +269,15 @@ impl Server {
     fn step(&mut self) {
         let output = self.battle.step(&self.commands);
         note_totals(&mut self.roster, output);
-        let tick = output.tick;
         self.noises.gather(&output.events, self.hearing_m);
         let left: Vec<PlayerSlot> = output.events.iter().filter_map(left_player).collect();
-        let output = self.battle.output();
-        self.feed.note_tick(output, self.battle.view());
-        let hash = self.battle.state_hash();
+        left.into_iter().for_each(|slot| self.vacate(slot));
+        self.feed.note_tick(self.battle.output(), self.battle.view());
+    }
+
+    /// Hands the tick to the journal, and now and then the whole state.
+    fn record(&mut self) {
+        let (tick, hash) = (self.battle.tick(), self.battle.state_hash());
         self.journal.push_tick(tick, hash as u32, &self.commands, &self.admitted);
         self.commands.clear();
         self.admitted.clear();
@@ -269,7 +287,6 @@ impl Server {
             self.battle.checkpoint(&mut checkpoint.battle);
             self.journal.push_checkpoint(tick, checkpoint);
         }
-        left.into_iter().for_each(|slot| self.vacate(slot));
     }
 
     /// The player of `slot` left for good.
@@ -310,11 +327,7 @@ impl Server {
             released: if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 },
             tick_hz: self.battle.config().tick_hz,
         };
-        each_shard(self.battle.pool(), &mut self.shards, |shard| {
-            shard.tell(&outlook);
-            // A time of its own: encoding may have taken milliseconds.
-            shard.transmit(Instant::now());
-        });
+        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.tell(&outlook));
     }
 
     /// A message for every player who is here, when `tick` is durable.
@@ -348,7 +361,7 @@ impl Server {
         self.tick_cpu_us.record(cpu.as_micros() as u64);
         self.metrics.note_tick(work, cpu);
         self.counters.clients_peak = self.counters.clients_peak.max(self.connected());
-        if self.ladder.note(work) {
+        if self.ladder.note(Cost { wall: work, cpu, left_out }) {
             let step = self.ladder.step();
             tracing::warn!(?step, "the overload step changed");
             self.counters.overload_step_max = self.counters.overload_step_max.max(step as u8);

@@ -21,6 +21,7 @@ use sortie_wire::ticket::TicketSigner;
 use super::clock::Clock;
 use super::ladder::Ladder;
 use super::metrics::Metrics;
+use super::phases::Phases;
 use super::seat::Seat;
 use super::shard::Shard;
 use super::{Counters, Server, has_player, process_cpu};
@@ -86,7 +87,7 @@ impl Server {
         let now = Instant::now();
         let clock = Clock::new(rules.tick_hz, now);
         let mut server = Self {
-            ladder: Ladder::new(rules.tick_hz, clock.period()),
+            ladder: Ladder::new(rules.tick_hz, clock.period(), config.threads),
             feed: Feed::new(rules.tick_hz),
             visibility: Visibility::new(rules.interest),
             hearing_m: rules.interest.hearing_m,
@@ -114,6 +115,7 @@ impl Server {
             commands: Vec::new(),
             admitted: Vec::new(),
             counters: Counters::default(),
+            phases: Phases::new(now),
             tick_us: Histogram::default(),
             tick_cpu_us: Histogram::default(),
             cpu_at_tick: cpu_at_start,
