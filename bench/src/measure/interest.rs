@@ -94,7 +94,7 @@ fn check(view: &View, visibility: &Visibility, view_m: f32) -> io::Result<()> {
 }
 
 fn in_field(view: &View) -> impl Iterator<Item = &SoldierRow> {
-    view.soldiers.iter().filter(|row| row.status == Status::Alive)
+    view.soldiers.iter().filter(|row| matches!(row.status, Status::Alive | Status::Down))
 }
 
 /// The section of the table.

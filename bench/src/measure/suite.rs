@@ -50,6 +50,7 @@ pub const SECTIONS: &[Section] = &[
     Section { name: "interest", title: "Interest", rows: interest::rows },
     Section { name: "codec", title: "Snapshot codec", rows: codec::rows },
     Section { name: "rays", title: "Rays over the battlefield", rows: rays::rows },
+    Section { name: "shots", title: "Hitscan in a battle", rows: tick::shot_rows },
     Section { name: "transport", title: "Transport", rows: transport::rows },
 ];
 

@@ -42,6 +42,18 @@ pub fn phase_rows(run: &Run) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// What a shot costs with all that it may meet: ground, obstacles, and soldiers as they stood.
+pub fn shot_rows(run: &Run) -> io::Result<Vec<Row>> {
+    let players = run.choose(60, 1_000);
+    let report = report(run, Scenario::Crush, players)?;
+    let hit_us = report.system_us.get("hit").map_or(0.0, |time| time.mean);
+    let (shots, hits) = (report.shots, report.hits);
+    let per_shot = hit_us * f64::from(report.ticks) / (shots as f64).max(1.0);
+    let what = format!("a shot in one crowd of {players}");
+    let note = format!("the whole phase `hit` over {shots} shots; {hits} hits");
+    Ok(vec![Row::new(what, per_shot, "µs / shot").note(note)])
+}
+
 /// One run on one thread, in CPU time.
 fn report(run: &Run, scenario: Scenario, players: usize) -> io::Result<SimReport> {
     let config = SimRunConfig {
