@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use sortie_field::Field;
 
-use crate::combat::{Combat, History};
+use crate::combat::{Bodies, Combat, History};
 use crate::command::Command;
 use crate::components::{PropTable, Roster};
 use crate::config::SimConfig;
@@ -179,4 +179,5 @@ fn insert_resources(world: &mut World, setup: &BattleSetup) {
     world.insert_resource(History::new(setup.config.history_ticks()));
     world.insert_resource(Round::new(setup.field.map().points.len()));
     world.init_resource::<Combat>();
+    world.insert_resource(Bodies::new(setup.field.map().size_m));
 }

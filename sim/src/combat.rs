@@ -5,6 +5,7 @@
 //! judged before any damage is applied, so two who shoot each other in one tick both fall. Damage
 //! is a list of facts in the order of (shooter, shot, pellet), and `damage` alone lowers health.
 
+mod bodies;
 mod damage;
 mod fire;
 mod flight;
@@ -18,6 +19,7 @@ mod spot;
 
 use bevy_ecs::prelude::*;
 
+pub(crate) use bodies::Bodies;
 pub use history::History;
 
 use crate::config::Mode;
@@ -39,7 +41,13 @@ pub(crate) fn add_systems(timetable: &mut Timetable) {
     timetable.add(Phase::Fire, history::record_poses);
     timetable.add(
         Phase::Fire,
-        (hands::work_hands, fire::pull_triggers, hands::use_hands, flight::launch_props)
+        (
+            bodies::gather_bodies,
+            hands::work_hands,
+            fire::pull_triggers,
+            hands::use_hands,
+            flight::launch_props,
+        )
             .chain()
             .after(history::record_poses)
             .run_if(fighting),

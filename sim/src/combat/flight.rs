@@ -4,9 +4,9 @@ use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
 
 use super::Combat;
-use super::history::History;
-use super::shape::meet;
-use crate::components::{Identity, Pose, Prop, PropTable, Roster, Vitals};
+use super::bodies::Bodies;
+use super::shape::{BODY_RADIUS_M, meet};
+use crate::components::{Prop, PropTable};
 use crate::config::{Gadget, SimConfig, WeaponSpec};
 use crate::event::Event;
 use crate::facts::{Cause, EventLog, Wound, Wounds};
@@ -82,17 +82,13 @@ fn prop_of(launch: &Launch, id: EntityId, world: &World) -> Prop {
     Prop { id, kind, owner, team, weapon, pos, vel, ends_at, radius_m, charges, scored: 0 }
 }
 
-type Bodies = (&'static Identity, &'static Pose, &'static Vitals);
-
 pub(super) fn fly_props(
     mut commands: Commands,
     clock: Res<Clock>,
     ground: Res<Ground>,
     rules: Res<Rules>,
-    roster: Res<Roster>,
-    history: Res<History>,
+    bodies: Res<Bodies>,
     mut props: Query<&mut Prop>,
-    soldiers: Query<Bodies>,
     mut table: ResMut<PropTable>,
     mut wounds: ResMut<Wounds>,
     mut events: ResMut<EventLog>,
@@ -103,9 +99,9 @@ pub(super) fn fly_props(
     for &(id, entity) in table.rows() {
         let Ok(mut prop) = props.get_mut(entity) else { continue };
         let met = match prop.kind {
-            PropKind::Projectile => air.fly(&mut prop, |prop, dir, way_m| {
-                first_body(prop, dir, way_m, &roster, &soldiers, &history, &air)
-            }),
+            PropKind::Projectile => {
+                air.fly(&mut prop, |prop, dir, way_m| first_body(prop, dir, way_m, &bodies, &rules))
+            }
             PropKind::Grenade | PropKind::SmokeGrenade => {
                 air.bounce(&mut prop);
                 false
@@ -117,8 +113,7 @@ pub(super) fn fly_props(
         }
         match prop.kind {
             PropKind::Projectile | PropKind::Grenade => {
-                let bodies = soldiers.iter_many(roster.entities()).flatten();
-                air.blast(&prop, bodies, &mut wounds);
+                air.blast(&prop, &bodies, &mut wounds);
                 events.0.push(Event::Exploded { id, pos: prop.pos });
                 ended.push(id);
             }
@@ -143,26 +138,19 @@ fn first_body(
     prop: &Prop,
     dir: Vec3,
     way_m: f32,
-    roster: &Roster,
-    soldiers: &Query<Bodies>,
-    history: &History,
-    air: &Air<'_>,
+    bodies: &Bodies,
+    rules: &SimConfig,
 ) -> Option<f32> {
     let mut nearest = None;
-    for (identity, _, vitals) in soldiers.iter_many(roster.entities()).flatten() {
-        let foe = identity.team != prop.team || air.rules.friendly_fire;
-        if !vitals.alive() || !foe || identity.slot == prop.owner {
-            continue;
+    let end = prop.pos + dir * way_m;
+    bodies.near_line(prop.pos, end, BODY_RADIUS_M, |body| {
+        let foe = body.team != prop.team || rules.friendly_fire;
+        if body.alive() && foe && body.slot != prop.owner {
+            let limit_m = nearest.unwrap_or(way_m);
+            let met = meet(prop.pos, dir, limit_m, &body.pose);
+            nearest = met.map(|(at_m, _)| at_m).or(nearest);
         }
-        let Some(pose) = history.at(air.clock.tick, identity.slot) else { continue };
-        if (pose.pos - prop.pos).length_squared() > (way_m + 4.0) * (way_m + 4.0) {
-            continue;
-        }
-        let limit_m = nearest.unwrap_or(way_m);
-        if let Some((at_m, _)) = meet(prop.pos, dir, limit_m, &pose) {
-            nearest = Some(at_m);
-        }
-    }
+    });
     nearest
 }
 
@@ -235,36 +223,34 @@ impl Air<'_> {
     }
 
     /// Hurts everyone within the splash whom nothing shields, less with distance.
-    fn blast<'b>(
-        &self,
-        prop: &Prop,
-        bodies: impl Iterator<Item = (&'b Identity, &'b Pose, &'b Vitals)>,
-        wounds: &mut Wounds,
-    ) {
+    fn blast(&self, prop: &Prop, bodies: &Bodies, wounds: &mut Wounds) {
         let from = prop.pos + Vec3::Y * BLAST_LIFT_M;
         let most_hp = self.rules.weapon(prop.weapon).damage_hp;
-        for (identity, pose, vitals) in bodies {
-            let own = identity.slot == prop.owner;
-            let spared = identity.team == prop.team && !own && !self.rules.friendly_fire;
-            if !vitals.alive() || spared {
-                continue;
+        let first = wounds.0.len();
+        bodies.near(from, prop.radius_m, |body| {
+            let own = body.slot == prop.owner;
+            let spared = body.team == prop.team && !own && !self.rules.friendly_fire;
+            if !body.alive() || spared {
+                return;
             }
-            let feet = pose.0.pos;
+            let feet = body.pose.pos;
             let chest = feet + Vec3::Y * CHEST_M;
             let distance_m = (chest - from).length().min((feet - from).length());
             if distance_m >= prop.radius_m {
-                continue;
+                return;
             }
             let knees = feet + Vec3::Y * 0.4;
             if !self.ground.line_clear(from, chest) && !self.ground.line_clear(from, knees) {
-                continue;
+                return;
             }
             wounds.0.push(Wound {
-                victim: identity.slot,
+                victim: body.slot,
                 by: prop.owner,
                 damage_hp: most_hp * (1.0 - distance_m / prop.radius_m),
                 cause: Cause::Weapon { weapon: prop.weapon, headshot: false },
             });
-        }
+        });
+        // Squares are no part of the rules: victims of one blast come in the order of slots.
+        wounds.0[first..].sort_unstable_by_key(|wound| wound.victim);
     }
 }

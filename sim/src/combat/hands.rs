@@ -4,13 +4,14 @@ use bevy_ecs::prelude::*;
 use sortie_field::{Pitch, Vec3, angle::direction};
 
 use super::Combat;
+use super::bodies::Bodies;
 use super::flight::{Launch, Launched};
 use crate::command::Buttons;
 use crate::components::{Arsenal, Identity, Intent, Pose, Roster, Vitals};
 use crate::config::SimConfig;
 use crate::facts::{Cause, Wound, Wounds};
 use crate::id::{PlayerSlot, Tick};
-use crate::view::PropKind;
+use crate::view::{PropKind, Status};
 use crate::world::{Clock, Ground, Rules};
 
 /// Eyes, and so hands that aim, are this far below the top of a body, metres.
@@ -101,7 +102,7 @@ pub(super) fn use_hands(
     ground: Res<Ground>,
     rules: Res<Rules>,
     mut soldiers: Query<Hands>,
-    bodies: Query<(&Identity, &Pose, &Vitals)>,
+    bodies: Res<Bodies>,
     mut combat: ResMut<Combat>,
     mut wounds: ResMut<Wounds>,
 ) {
@@ -118,8 +119,7 @@ pub(super) fn use_hands(
             arsenal.next_gadget = hands.throw(&clock, &rules, &mut combat);
         } else if intent.pressed(Buttons::MELEE) {
             arsenal.next_gadget = clock.after(rules.combat.melee_s);
-            let others = bodies.iter_many(roster.entities()).flatten();
-            if let Some(victim) = hands.strike_at(others, rules.friendly_fire, &ground) {
+            if let Some(victim) = hands.strike_at(&bodies, rules.friendly_fire, &ground) {
                 let weapon = in_hand(&arsenal).id;
                 wounds.0.push(Wound {
                     victim,
@@ -128,14 +128,13 @@ pub(super) fn use_hands(
                     cause: Cause::Weapon { weapon, headshot: false },
                 });
             }
-        } else if intent.pressed(Buttons::USE) && arsenal.gadgets > 0 {
-            let others = bodies.iter_many(roster.entities()).flatten();
-            if !hands.mate_needs_help(others, rules.combat.reach_m)
-                && hands.set_down(&clock, &rules, &mut combat)
-            {
-                arsenal.gadgets -= 1;
-                arsenal.next_gadget = clock.after(rules.combat.melee_s);
-            }
+        } else if intent.pressed(Buttons::USE)
+            && arsenal.gadgets > 0
+            && !hands.mate_needs_help(&bodies, rules.combat.reach_m)
+            && hands.set_down(&clock, &rules, &mut combat)
+        {
+            arsenal.gadgets -= 1;
+            arsenal.next_gadget = clock.after(rules.combat.melee_s);
         }
     }
 }
@@ -168,43 +167,41 @@ impl Reach<'_> {
     }
 
     /// The nearest soldier that a strike meets.
-    fn strike_at<'b>(
+    fn strike_at(
         &self,
-        others: impl Iterator<Item = (&'b Identity, &'b Pose, &'b Vitals)>,
+        bodies: &Bodies,
         friendly_fire: bool,
         ground: &Ground,
     ) -> Option<PlayerSlot> {
         let input = &self.intent.input;
         let view = direction(input.yaw, input.pitch);
         let mut nearest: Option<(f32, PlayerSlot)> = None;
-        for (other, pose, vitals) in others {
+        bodies.near(self.eyes, STRIKE_M, |other| {
             let foe = other.team != self.identity.team || friendly_fire;
-            if !vitals.alive() || other.slot == self.identity.slot || !foe {
-                continue;
+            if !other.alive() || other.slot == self.identity.slot || !foe {
+                return;
             }
-            let chest = pose.0.pos + Vec3::Y;
+            let chest = other.pose.pos + Vec3::Y;
             let way = chest - self.eyes;
             let distance_m = way.length();
             let ahead = way.dot(view) >= distance_m * STRIKE_COS;
-            let nearer = nearest.is_none_or(|(best_m, _)| distance_m < best_m);
+            let nearer = nearest.is_none_or(|best| (distance_m, other.slot) < best);
             if distance_m <= STRIKE_M && ahead && nearer && ground.line_clear(self.eyes, chest) {
                 nearest = Some((distance_m, other.slot));
             }
-        }
+        });
         nearest.map(|(_, slot)| slot)
     }
 
     /// Whether the use button means helping somebody up.
-    fn mate_needs_help<'b>(
-        &self,
-        mut others: impl Iterator<Item = (&'b Identity, &'b Pose, &'b Vitals)>,
-        reach_m: f32,
-    ) -> bool {
-        others.any(|(other, pose, vitals)| {
-            other.team == self.identity.team
-                && vitals.status == crate::view::Status::Down
-                && (pose.0.pos - self.pose.0.pos).length() <= reach_m
-        })
+    fn mate_needs_help(&self, bodies: &Bodies, reach_m: f32) -> bool {
+        let mut found = false;
+        bodies.near(self.pose.0.pos, reach_m, |other| {
+            found |= other.team == self.identity.team
+                && other.status == Status::Down
+                && (other.pose.pos - self.pose.0.pos).length() <= reach_m;
+        });
+        found
     }
 
     /// Whether the class has something to set down.

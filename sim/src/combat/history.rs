@@ -1,7 +1,7 @@
 //! Where soldiers stood in the last quarter of a second, for shots that look back.
 //!
-//! A ring of ticks, each a column per coordinate by slot: a ray looks through a whole column with
-//! a few instructions per soldier, and nothing of the present is touched by looking back.
+//! A ring of ticks, each a row of poses by slot: nothing of the present is touched by looking
+//! back.
 
 use bevy_ecs::prelude::*;
 use sortie_field::{Stance, Vec3};
@@ -24,11 +24,8 @@ pub struct PastPose {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past {
     tick: Option<Tick>,
-    /// Not a number for who could not be hit; comparisons with it are false.
-    pub(super) xs: Vec<f32>,
-    pub(super) zs: Vec<f32>,
-    ys: Vec<f32>,
-    heights_m: Vec<f32>,
+    /// By slot; `None` for who could not be hit.
+    poses: Vec<Option<PastPose>>,
 }
 
 impl Past {
@@ -38,26 +35,8 @@ impl Past {
     }
 
     /// The soldier of a slot, if it could be hit then.
-    pub(super) fn get(&self, slot: usize) -> Option<PastPose> {
-        let pos = Vec3::new(*self.xs.get(slot)?, self.ys[slot], self.zs[slot]);
-        (!pos.x.is_nan()).then_some(PastPose { pos, height_m: self.heights_m[slot] })
-    }
-
-    fn clear(&mut self) {
-        self.tick = None;
-        self.xs.clear();
-        self.zs.clear();
-        self.ys.clear();
-        self.heights_m.clear();
-    }
-
-    fn push(&mut self, pose: Option<PastPose>) {
-        let hidden = PastPose { pos: Vec3::splat(f32::NAN), height_m: 0.0 };
-        let PastPose { pos, height_m } = pose.unwrap_or(hidden);
-        self.xs.push(pos.x);
-        self.zs.push(pos.z);
-        self.ys.push(pos.y);
-        self.heights_m.push(height_m);
+    pub(super) fn get(&self, slot: PlayerSlot) -> Option<PastPose> {
+        *self.poses.get(usize::from(slot.0))?
     }
 }
 
@@ -77,7 +56,7 @@ impl History {
     /// Where a soldier stood in `tick`; `None` when it could not be hit then, or the tick is
     /// forgotten.
     pub fn at(&self, tick: Tick, slot: PlayerSlot) -> Option<PastPose> {
-        self.past(tick)?.get(usize::from(slot.0))
+        self.past(tick)?.get(slot)
     }
 
     pub(super) fn past(&self, tick: Tick) -> Option<&Past> {
@@ -98,14 +77,14 @@ pub(super) fn record_poses(
 ) {
     let place = history.place(clock.tick);
     let past = &mut history.ring[place];
-    past.clear();
+    past.poses.clear();
     past.tick = Some(clock.tick);
     for (pose, vitals) in soldiers.iter_many(roster.entities()).flatten() {
         let height_m = match pose.0.stance {
             Stance::Standing => rules.movement.stand_m,
             Stance::Crouched => rules.movement.crouch_m,
         };
-        past.push(vitals.alive().then_some(PastPose { pos: pose.0.pos, height_m }));
+        past.poses.push(vitals.alive().then_some(PastPose { pos: pose.0.pos, height_m }));
     }
 }
 
@@ -114,9 +93,9 @@ impl Saved for History {
         sink.put(self.ring.len() as u64, 4);
         for past in &self.ring {
             past.tick.save(sink);
-            sink.put(past.xs.len() as u64, 4);
-            for slot in 0..past.xs.len() {
-                past.get(slot).map(|pose| (pose.pos, pose.height_m)).save(sink);
+            sink.put(past.poses.len() as u64, 4);
+            for pose in &past.poses {
+                pose.map(|pose| (pose.pos, pose.height_m)).save(sink);
             }
         }
     }
@@ -132,7 +111,7 @@ impl Saved for History {
             let mut past = Past { tick: Option::load(source)?, ..Past::default() };
             for _ in 0..source.take_count(PLAYERS_MAX)? {
                 let pose = Option::<(Vec3, f32)>::load(source)?;
-                past.push(pose.map(|(pos, height_m)| PastPose { pos, height_m }));
+                past.poses.push(pose.map(|(pos, height_m)| PastPose { pos, height_m }));
             }
             history.ring.push(past);
         }

@@ -4,8 +4,10 @@
 
 use bevy_ecs::prelude::*;
 
-use crate::components::{Arsenal, Identity, Pose, Prop, PropTable, Roster, Stats, Vitals};
+use super::bodies::Bodies;
+use crate::components::{Arsenal, Prop, PropTable, Roster, Stats, Vitals};
 use crate::config::SimConfig;
+use crate::id::{PlayerSlot, Team};
 use crate::score;
 use crate::view::PropKind;
 use crate::world::{Clock, Rules};
@@ -13,21 +15,17 @@ use crate::world::{Clock, Rules};
 /// Times a second that a kit works.
 const WORKS_HZ: f32 = 4.0;
 
-type User = (
-    &'static Identity,
-    &'static Pose,
-    &'static mut Vitals,
-    &'static mut Arsenal,
-    &'static mut Stats,
-);
+type User = (&'static mut Vitals, &'static mut Arsenal, &'static mut Stats);
 
 pub(super) fn use_kits(
     roster: Res<Roster>,
     clock: Res<Clock>,
     rules: Res<Rules>,
     table: Res<PropTable>,
+    bodies: Res<Bodies>,
     mut props: Query<&mut Prop>,
     mut users: Query<User>,
+    mut around: Local<Vec<(PlayerSlot, Team)>>,
 ) {
     let period = clock.ticks(1.0 / WORKS_HZ);
     for &(id, entity) in table.rows() {
@@ -37,14 +35,20 @@ pub(super) fn use_kits(
             continue;
         }
         let mut points = 0;
-        let mut others = users.iter_many_mut(roster.entities());
-        while let Some(Ok((identity, pose, mut vitals, mut arsenal, _))) = others.fetch_next() {
-            let near = (pose.0.pos - prop.pos).length_squared() <= prop.radius_m * prop.radius_m;
-            if !vitals.alive() || !near {
-                continue;
+        around.clear();
+        bodies.near(prop.pos, prop.radius_m, |body| {
+            let near_m = (body.pose.pos - prop.pos).length();
+            if body.alive() && near_m <= prop.radius_m {
+                around.push((body.slot, body.team));
             }
-            let mate = identity.team == prop.team;
-            let own = identity.slot == prop.owner;
+        });
+        // A kit that runs out serves the lower slots first, wherever they stand.
+        around.sort_unstable();
+        for &(slot, team) in around.iter() {
+            let user = roster.get(slot).map(|entity| users.get_mut(entity));
+            let Some(Ok((mut vitals, mut arsenal, _))) = user else { continue };
+            let mate = team == prop.team;
+            let own = slot == prop.owner;
             match prop.kind {
                 PropKind::Medkit if mate => {
                     let healed = heal(&mut prop, &mut vitals, &rules);

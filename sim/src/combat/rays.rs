@@ -4,9 +4,10 @@ use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
 
 use super::Combat;
+use super::bodies::Bodies;
 use super::history::{History, Past};
 use super::shape::{Zone, meet};
-use crate::components::{Identity, Roster, Stats, Vitals};
+use crate::components::{Identity, Roster, Stats};
 use crate::config::{CombatRules, SimConfig};
 use crate::event::Event;
 use crate::facts::{Cause, EventLog, Work, Wound, Wounds};
@@ -55,10 +56,10 @@ impl Ray {
 /// Who can be struck by whom, by slot.
 struct Targets<'a> {
     history: &'a History,
-    /// Alive in the tick of the shot, too: nobody is shot after falling. With the team, and with
-    /// the first tick of this life: nobody is shot where it stood in another one.
-    alive: &'a [Option<(Team, Tick)>],
+    bodies: &'a Bodies,
     friendly_fire: bool,
+    /// Nobody has moved farther than this since the oldest tick that can be seen.
+    drift_m: f32,
 }
 
 pub(super) fn trace_rays(
@@ -68,10 +69,9 @@ pub(super) fn trace_rays(
     rules: Res<Rules>,
     workers: Res<Workers>,
     history: Res<History>,
-    bodies: Query<(&Identity, &Vitals)>,
+    bodies: Res<Bodies>,
     mut stats: Query<&mut Stats>,
     mut combat: ResMut<Combat>,
-    mut alive: Local<Vec<Option<(Team, Tick)>>>,
     mut wounds: ResMut<Wounds>,
     mut events: ResMut<EventLog>,
     mut work: ResMut<Work>,
@@ -79,20 +79,24 @@ pub(super) fn trace_rays(
     if combat.rays.is_empty() {
         return;
     }
-    alive.clear();
-    let bodies = bodies.iter_many(roster.entities()).flatten();
-    alive
-        .extend(bodies.map(|(identity, vitals)| {
-            vitals.alive().then_some((identity.team, vitals.spawned_at))
-        }));
-    let targets = Targets { history: &history, alive: &alive, friendly_fire: rules.friendly_fire };
+    let pace_mps = rules.movement.sprint_mps + rules.body.push_mps_max;
+    let targets = Targets {
+        history: &history,
+        bodies: &bodies,
+        friendly_fire: rules.friendly_fire,
+        drift_m: 0.1 + pace_mps * clock.dt_s * rules.rewind_ticks_max() as f32,
+    };
     let now = clock.tick;
     workers.for_each(&mut combat.rays, GRAIN, |_, ray| {
-        let range_m = rules.weapon(ray.weapon).range_m;
-        let wall = ground.raycast(ray.origin, ray.dir, range_m);
-        ray.end_m = wall.map_or(range_m, |hit| hit.distance_m);
+        ray.end_m = rules.weapon(ray.weapon).range_m;
         if let Some(past) = targets.history.past(ray.seen).or(targets.history.past(now)) {
             targets.strike(ray, past);
+        }
+        // The ground is looked at last, and no farther than it matters.
+        let wall = ground.raycast(ray.origin, ray.dir, ray.end_m);
+        if let Some(wall) = wall.filter(|wall| wall.distance_m < ray.end_m) {
+            ray.end_m = wall.distance_m;
+            ray.struck = None;
         }
     });
     // One by one and in order from here on.
@@ -107,7 +111,7 @@ pub(super) fn trace_rays(
         }
         let Some((victim, zone)) = ray.struck else { continue };
         wounds.0.push(wound(ray, victim, zone, &rules));
-        let foe = alive[usize::from(victim.0)].is_some_and(|(team, _)| team != ray.team);
+        let foe = bodies.team(victim) != Some(ray.team);
         if foe && counted.replace(ray.shooter).is_none() {
             count_hit(ray, &roster, &mut stats);
         }
@@ -139,39 +143,36 @@ fn count_hit(ray: &Ray, roster: &Roster, stats: &mut Query<&mut Stats>) {
 }
 
 impl Targets<'_> {
-    /// Shortens the ray to the nearest soldier that it meets before the wall.
+    /// Shortens the ray to the nearest soldier on its way.
     fn strike(&self, ray: &mut Ray, past: &Past) {
-        let flat_m = libm::sqrtf(ray.dir.x * ray.dir.x + ray.dir.z * ray.dir.z);
-        let (east, south) = match flat_m > 1e-6 {
-            true => (ray.dir.x / flat_m, ray.dir.z / flat_m),
-            false => (0.0, 0.0),
-        };
-        let far_m = ray.end_m * flat_m + REACH_M;
-        let (origin_x, origin_z) = (ray.origin.x, ray.origin.z);
-        let soldiers = past.xs.iter().zip(&past.zs).zip(self.alive);
-        for (slot, ((&x, &z), &alive)) in soldiers.enumerate() {
-            // Most are passed by at once: too far beside, behind, or beyond the wall.
-            let (dx, dz) = (x - origin_x, z - origin_z);
-            let along = dx * east + dz * south;
-            let beside = dx * south - dz * east;
-            let near = (beside.abs() <= REACH_M) & (along >= -REACH_M) & (along <= far_m);
-            if !near {
-                continue;
+        let end = ray.origin + ray.dir * ray.end_m;
+        let (origin, dir) = (ray.origin, ray.dir);
+        self.bodies.near_line(origin, end, REACH_M + self.drift_m, |body| {
+            let friend = body.team == ray.team && !self.friendly_fire;
+            // Nobody is shot after falling, nor where it stood in another life.
+            let former_life = body.since > past.tick();
+            if friend || former_life || !body.alive() || body.slot == ray.shooter {
+                return;
             }
-            let Some((team, since)) = alive else { continue };
-            let friend = team == ray.team && !self.friendly_fire;
-            let former_life = since > past.tick();
-            if friend || former_life || slot == usize::from(ray.shooter.0) {
-                continue;
+            let Some(pose) = past.get(body.slot) else { return };
+            // Most are passed by at once: their axis is too far from the ray.
+            let (dx, dz) = (pose.pos.x - origin.x, pose.pos.z - origin.z);
+            let beside = dx * dir.z - dz * dir.x;
+            let flat_squared = dir.x * dir.x + dir.z * dir.z;
+            if beside * beside > REACH_M * REACH_M * flat_squared && flat_squared > 1e-6 {
+                return;
             }
-            let Some(pose) = past.get(slot) else { continue };
             ray.looked_at += 1;
-            if let Some((distance_m, zone)) = meet(ray.origin, ray.dir, ray.end_m, &pose)
-                && (distance_m < ray.end_m || ray.struck.is_none())
-            {
-                ray.end_m = distance_m;
-                ray.struck = Some((PlayerSlot(slot as u16), zone));
+            if let Some((distance_m, zone)) = meet(origin, dir, ray.end_m, &pose) {
+                let nearer = match ray.struck {
+                    Some((slot, _)) => (distance_m, body.slot) < (ray.end_m, slot),
+                    None => true,
+                };
+                if nearer {
+                    ray.end_m = distance_m;
+                    ray.struck = Some((body.slot, zone));
+                }
             }
-        }
+        });
     }
 }

@@ -5,7 +5,7 @@ use sortie_field::Vec3;
 use super::history::PastPose;
 
 /// A body is as wide as movement makes it, metres.
-const BODY_RADIUS_M: f32 = 0.4;
+pub(super) const BODY_RADIUS_M: f32 = 0.4;
 const HEAD_RADIUS_M: f32 = 0.17;
 /// The head is so high.
 const HEAD_M: f32 = 0.3;

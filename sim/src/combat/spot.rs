@@ -3,6 +3,7 @@
 use bevy_ecs::prelude::*;
 use sortie_field::{Vec3, angle::direction};
 
+use super::bodies::Bodies;
 use super::hands::eyes;
 use crate::components::{Identity, Intent, Pose, Prop, PropTable, Requests, Roster, Vitals};
 use crate::id::PlayerSlot;
@@ -11,6 +12,8 @@ use crate::world::{Clock, Ground, Rules};
 
 /// An enemy within this cosine of the view can be meant: about eight degrees.
 const SPOT_COS: f32 = 0.99;
+/// So far beside each metre of the view is that, or a little farther.
+const SPOT_TAN: f32 = 0.15;
 
 type Watcher =
     (&'static Identity, &'static Pose, &'static Intent, &'static Requests, &'static Vitals);
@@ -23,6 +26,7 @@ pub(super) fn spot_enemies(
     ground: Res<Ground>,
     rules: Res<Rules>,
     table: Res<PropTable>,
+    bodies: Res<Bodies>,
     props: Query<&Prop>,
     mut soldiers: ParamSet<(Query<Watcher>, Query<Spotter>)>,
     mut looked: Local<Vec<(PlayerSlot, Option<PlayerSlot>)>>,
@@ -37,18 +41,18 @@ pub(super) fn spot_enemies(
         }
         let from = eyes(pose, &rules);
         let view = direction(intent.input.yaw, intent.input.pitch);
+        let far = from + view * rules.combat.spot_m;
         let mut best: Option<(f32, PlayerSlot)> = None;
-        for (other, other_pose, _, _, other_vitals) in
-            watchers.iter_many(roster.entities()).flatten()
-        {
-            if other.team == identity.team || !other_vitals.alive() {
-                continue;
+        bodies.near_line(from, far, rules.combat.spot_m * SPOT_TAN, |other| {
+            if other.team == identity.team || !other.alive() {
+                return;
             }
-            let chest = other_pose.0.pos + Vec3::Y;
+            let chest = other.pose.pos + Vec3::Y;
             let way = chest - from;
             let distance_m = way.length();
             let cos = way.dot(view) / distance_m.max(1e-3);
-            let better = best.is_none_or(|(best_cos, _)| cos > best_cos);
+            // The nearest to the middle of the view; the lower slot when equal.
+            let better = best.is_none_or(|(best_cos, slot)| (-cos, other.slot) < (-best_cos, slot));
             if cos >= SPOT_COS
                 && distance_m <= rules.combat.spot_m
                 && better
@@ -57,7 +61,7 @@ pub(super) fn spot_enemies(
             {
                 best = Some((cos, other.slot));
             }
-        }
+        });
         looked.push((identity.slot, best.map(|(_, enemy)| enemy)));
     }
     let mut spotters = soldiers.p1();
