@@ -1,12 +1,12 @@
 //! The process's one Prometheus recorder.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 pub use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
 /// Bounds of the buckets of every `…_seconds` histogram: from a tenth of a millisecond, a quiet
 /// tick, to a second, a very sick one.
@@ -20,7 +20,9 @@ const SECONDS: &[f64] = &[
 /// # Errors
 /// Another recorder was installed by somebody else.
 pub fn recorder() -> anyhow::Result<PrometheusHandle> {
-    if let Some(handle) = RECORDER.get() {
+    // Held while installing: a second caller waits for the first one's recorder.
+    let mut recorder = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*recorder {
         return Ok(handle.clone());
     }
     let handle = PrometheusBuilder::new()
@@ -28,5 +30,5 @@ pub fn recorder() -> anyhow::Result<PrometheusHandle> {
         .context("histogram buckets")?
         .install_recorder()
         .context("another metrics recorder is installed in this process")?;
-    Ok(RECORDER.get_or_init(|| handle).clone())
+    Ok(recorder.insert(handle).clone())
 }
