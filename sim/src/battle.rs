@@ -9,12 +9,12 @@ use sortie_field::Field;
 
 use crate::combat::{Bodies, Combat, History};
 use crate::command::Command;
-use crate::components::{PropTable, Roster};
+use crate::components::{PropTable, Roster, Stats};
 use crate::config::SimConfig;
 use crate::event::TickOutput;
 use crate::facts::{Deaths, EventLog, Work, Wounds};
 use crate::hash::Mixer;
-use crate::id::Tick;
+use crate::id::{PlayerSlot, Tick};
 use crate::movement::MoveRows;
 use crate::objective::Round;
 use crate::publish::Face;
@@ -118,6 +118,12 @@ impl Battle {
     /// What the last [`step`](Self::step) gave; empty before the first and after a restore.
     pub fn output(&self) -> &TickOutput {
         &self.output
+    }
+
+    /// All figures of a player, for the report after the round; `None` when nobody has the slot.
+    pub fn stats(&self, slot: PlayerSlot) -> Option<&Stats> {
+        let entity = self.world.resource::<Roster>().get(slot)?;
+        self.world.get::<Stats>(entity)
     }
 
     /// Over all state. Equal battles have equal hashes on every tick.

@@ -80,7 +80,7 @@ pub(super) fn help_downed(
             vitals.reviver = Some(helper.slot);
             vitals.revive_ticks = 0;
         }
-        vitals.revive_ticks += 1;
+        vitals.revive_ticks = vitals.revive_ticks.saturating_add(1);
         let seconds =
             if helper.fast { rules.combat.revive_medic_s } else { rules.combat.revive_mate_s };
         if u32::from(vitals.revive_ticks) >= clock.ticks(seconds) {

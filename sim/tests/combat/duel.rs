@@ -35,6 +35,27 @@ fn a_duel_ends_in_a_kill_with_its_score() {
 }
 
 #[test]
+fn the_figures_of_a_duel_add_up() {
+    let mut stage = Stage::new();
+    let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Recon]);
+    stage.bring_down(red, blue);
+    let [winner, loser] =
+        [red, blue].map(|slot| *stage.battle.stats(slot).expect("everybody has figures"));
+    assert_eq!(winner.damage_dealt_hp, 100);
+    assert_eq!((loser.damage_taken_hp, winner.damage_taken_hp), (100, 0));
+    let rifle = usize::from(stage.row(red).weapon.0);
+    assert_eq!(u32::from(winner.weapon_shots[rifle]), winner.score.shots);
+    assert_eq!(u32::from(winner.weapon_hits[rifle]), winner.score.hits);
+    assert!((winner.longest_kill_m - 20.0).abs() < 0.3, "{}", winner.longest_kill_m);
+    assert!((35.0..50.0).contains(&winner.distance_m), "{} m walked", winner.distance_m);
+    let alive = winner.alive_ticks;
+    stage.seconds(1.0);
+    assert_eq!(stage.battle.stats(red).map(|stats| stats.alive_ticks), Some(alive + 60));
+    let down = stage.battle.stats(blue).map(|stats| stats.alive_ticks);
+    assert_eq!(down, Some(loser.alive_ticks), "the downed are not alive");
+}
+
+#[test]
 fn the_head_counts_double_and_scores_more() {
     let damage = |height_m: f32| {
         let mut stage = Stage::new();
