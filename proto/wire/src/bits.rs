@@ -258,7 +258,10 @@ mod tests {
         }
 
         #[test]
-        fn reading_ends_with_the_bytes(bytes in vec(any::<u8>(), 0..20), widths in vec(0..=32u32, 0..40)) {
+        fn reading_ends_with_the_bytes(
+            bytes in vec(any::<u8>(), 0..20),
+            widths in vec(0..=32u32, 0..40),
+        ) {
             let mut reader = BitReader::new(&bytes);
             let mut at = 0;
             for bits in widths {

@@ -2,7 +2,10 @@
 //! [`Leaving`](crate::message::ServerMessage::Leaving) message while there is time for one.
 
 macro_rules! close_codes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $final:literal, $text:literal;)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident = $number:literal, $final:literal, $text:literal;
+    )+) => {
         /// Why a connection ends.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u16)]

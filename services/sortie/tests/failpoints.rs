@@ -114,11 +114,11 @@ fn no_moment_to_die_costs_a_player_its_soldier() {
             swarm::run(&config, &mut progress, &stop)
         }
     });
-    for at in 0..DEATHS.len() {
+    for (at, death) in DEATHS.iter().enumerate() {
         server.dies();
         let next = DEATHS.get(at + 1).copied().unwrap_or_default();
         server = Running::start(folder.path(), &listen, next, &[]);
-        assert_eq!(server.ready["resumed"], true, "after {}", DEATHS[at]);
+        assert_eq!(server.ready["resumed"], true, "after {death}");
         assert_eq!(server.text("battle_id"), battle_id);
     }
     let taken_up_at = server.ready["tick"].as_u64().unwrap() as u32;

@@ -46,9 +46,9 @@ pub struct SnapshotEncoder<'a> {
 }
 
 impl<'a> SnapshotEncoder<'a> {
-    /// Starts a snapshot in `out`, whose length is the limit, at most 1,162 bytes. Of `sounds` and `hits` the first 15
-    /// and 7 are taken. `None` when not even this fits, or the header's baseline lies not 1 to 63
-    /// ticks before its tick.
+    /// Starts a snapshot in `out`, whose length is the limit, at most 1,162 bytes. Of `sounds` and
+    /// `hits` the first 15 and 7 are taken. `None` when not even this fits, or the header's
+    /// baseline lies not 1 to 63 ticks before its tick.
     pub fn new(
         out: &'a mut [u8],
         header: &SnapshotHeader,

@@ -26,8 +26,22 @@ prop_compose! {
         (flags, health, radius_dm) in any::<(u16, u8, u8)>(),
         vel: [i8; 3],
     ) -> EntityState {
-        EntityState { kind, team, class, weapon, x, y, z, yaw, pitch, flags, health, vel, radius_dm }
-            .quantised()
+        let state = EntityState {
+            kind,
+            team,
+            class,
+            weapon,
+            x,
+            y,
+            z,
+            yaw,
+            pitch,
+            flags,
+            health,
+            vel,
+            radius_dm,
+        };
+        state.quantised()
     }
 }
 
@@ -129,7 +143,8 @@ proptest! {
         (pos, vel, fall_from_y) in (any::<[f32; 3]>(), any::<[f32; 3]>(), any::<f32>()),
         (still, crouched, grounded) in any::<(bool, bool, bool)>(),
         (jump_held, aiming, reloading) in any::<(bool, bool, bool)>(),
-        (status, class, health_hp, weapon, weapon_slot) in (0..4u8, 0..8u8, 0..128u8, any::<u8>(), 0..4u8),
+        (status, class, health_hp) in (0..4u8, 0..8u8, 0..128u8),
+        (weapon, weapon_slot) in (any::<u8>(), 0..4u8),
         (ammo, reserve, grenades) in (0..1_024u16, 0..4_096u16, 0..16u8),
         (squad, order, spawns_at) in
             (prop::option::of(0..4_096u16), prop::option::of(0..32u8), any::<Option<u32>>()),
