@@ -1,6 +1,6 @@
 //! What a tick, a hash and a look around cost: `cargo run --release -p sortie-sim --example
-//! tick_cost -- PLAYERS TICKS THREADS [1 = walk only]`. The benchmarks of record are in `bench/`; this is the
-//! quick look while working on the simulation.
+//! tick_cost -- PLAYERS TICKS THREADS [1 = walk only]`. The benchmarks of record are in `bench/`;
+//! this is the quick look while working on the simulation.
 
 use std::sync::Arc;
 use std::time::Duration;

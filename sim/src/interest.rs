@@ -1,10 +1,10 @@
 //! What a player may know: the set of entities that a client may be told about, per player.
 //!
 //! Rules, before any mechanism. The own team within `mates_m` or in sight and the own squad
-//! anywhere are shown. An enemy is known while it is spotted, or when it was in line of sight from the eye in
-//! this tick or one of the `grace_ticks` before; "in sight" includes a margin beside and above
-//! the body, so that whoever peeks around a corner is there in time. Smoke blocks sight. Nothing
-//! beyond `view_m` is known, except the squad. Whoever waits to spawn has no eyes.
+//! anywhere are shown. An enemy is known while it is spotted, or when it was in line of sight from
+//! the eye in this tick or one of the `grace_ticks` before; "in sight" includes a margin beside
+//! and above the body, so that whoever peeks around a corner is there in time. Smoke blocks sight.
+//! Nothing beyond `view_m` is known, except the squad. Whoever waits to spawn has no eyes.
 //!
 //! The set is a pure function of the views it was shown and the field; it is no state of the
 //! battle, so any number of servers, bots and tests may keep their own. [`oracle`] says the same
@@ -42,7 +42,7 @@ pub const FAR_TICKS: u32 = 6;
 const MATE_TICKS: u32 = 15;
 
 /// What counts as near, metres.
-pub const NEAR_M: f32 = 80.0;
+pub const NEAR_M: f32 = 40.0;
 
 /// Who is near enough to be looked for at all is found out every so many ticks.
 const GATHER_TICKS: u32 = 6;

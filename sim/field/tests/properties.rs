@@ -112,7 +112,8 @@ proptest! {
         for (intent, times) in intents {
             for _ in 0..times {
                 let before = body;
-                fallen += usize::from(step_body(&mut body, &intent, &field, &rules, dt_s).is_some());
+                let fall = step_body(&mut body, &intent, &field, &rules, dt_s);
+                fallen += usize::from(fall.is_some());
                 prop_assert!(body.pos.is_finite() && body.vel.is_finite(), "{body:?}");
                 let moved = libm::hypotf(body.pos.x - before.pos.x, body.pos.z - before.pos.z);
                 prop_assert!(moved <= 7.0 * dt_s + 2e-5, "{moved} m in {dt_s} s");
@@ -122,7 +123,8 @@ proptest! {
                 prop_assert!((0.399..=95.601).contains(&body.pos.z));
                 for obstacle in &field.map().obstacles {
                     let depth = depth_in(obstacle, &body, &rules);
-                    prop_assert!(depth < 2e-3, "{depth} m inside {obstacle:?}: {before:?} {body:?} {intent:?}");
+                    let told = format!("{obstacle:?}: {before:?} {body:?} {intent:?}");
+                    prop_assert!(depth < 2e-3, "{depth} m inside {told}");
                 }
             }
         }
