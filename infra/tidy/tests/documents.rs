@@ -20,6 +20,20 @@ fn relative_links_lead_somewhere() {
     assert_none("links to files that do not exist:", &findings);
 }
 
+/// The map of the code names files and folders in backticks; none may be gone.
+#[test]
+fn the_map_of_the_code_names_what_is_there() {
+    let root = workspace_root();
+    let text = std::fs::read_to_string(root.join("docs/architecture.md")).expect("it is there");
+    let tops = ["sim/", "net/", "services/", "proto/", "bench/", "infra/", "docs/", "migrations/"];
+    let named = text.split('`').skip(1).step_by(2).filter(|name| {
+        tops.iter().any(|top| name.starts_with(top)) && !name.contains(char::is_whitespace)
+    });
+    let gone: Vec<String> =
+        named.filter(|name| !root.join(name).exists()).map(str::to_owned).collect();
+    assert_none("docs/architecture.md names what does not exist:", &gone);
+}
+
 /// The targets of `[text](target)` outside of code blocks.
 fn links(text: &str) -> Vec<&str> {
     let mut fenced = false;
