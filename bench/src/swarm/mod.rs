@@ -309,6 +309,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
     let (mut rtt_ms, mut corrections) = (Samples::default(), Corrections::default());
     let (mut bytes, mut playing_s) = (0, 0.0);
     for seat in &outcome.seats {
+        report.told.extend(&seat.told);
         report.clients_connected += usize::from(seat.connected);
         report.clients_lost += usize::from(seat.connected && !seat.playing);
         report.clients_resumed += seat.resumes;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use sortie_wire::message::FeedEntry;
 
 use crate::samples::{P50P99, P50P99Max, Tail};
 
@@ -59,6 +60,9 @@ pub struct SwarmReport {
     pub replay_path: Option<PathBuf>,
     /// Whether the replay gave every recorded hash again; `null` when there is none to verify.
     pub replay_verified: Option<bool>,
+    /// What each bot was told of the fight, one after the other; not a part of the printed report.
+    #[serde(skip)]
+    pub told: Vec<FeedEntry>,
     /// Promises that this run did not keep; empty when all is well.
     pub missed: Vec<String>,
 }

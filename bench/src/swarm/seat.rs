@@ -10,6 +10,7 @@ use mio::{Interest, Registry, Token};
 use sortie_bridge::predict::{Fields, Predictor};
 use sortie_client::{ClientConfig, Corrections, Event, GameClient, State};
 use sortie_quic::Fingerprint;
+use sortie_wire::message::{FeedEntry, ServerMessage};
 
 use super::link::Path;
 use super::{SwarmConfig, SwarmError, Target};
@@ -52,6 +53,7 @@ struct Seen {
     playing_since: Option<Instant>,
     rtt_ms: Samples,
     rtt_next: Option<Instant>,
+    told: Vec<FeedEntry>,
 }
 
 /// How a bot, or the bots of a thread, are at the moment.
@@ -113,6 +115,8 @@ pub struct SeatReport {
     pub rtt_ms: Samples,
     /// How far prediction was off.
     pub corrections: Corrections,
+    /// What it was told of the fight, in order.
+    pub told: Vec<FeedEntry>,
     /// Why it is not in the battle any more.
     pub ended: Option<String>,
 }
@@ -265,6 +269,7 @@ impl Seat {
             playing_for: self.seen.playing_since.map_or(Duration::ZERO, |since| now - since),
             rtt_ms: std::mem::take(&mut self.seen.rtt_ms),
             corrections: client.corrections().clone(),
+            told: std::mem::take(&mut self.seen.told),
             ended: match client.state() {
                 State::Closed { reason, .. } => Some(reason),
                 _ => None,
@@ -334,6 +339,9 @@ impl Seat {
     fn settle(&mut self, now: Instant) {
         let Some(client) = &mut self.client else { return };
         while let Some(event) = client.poll_event() {
+            if let Event::Message(ServerMessage::KillFeed(told)) = &event {
+                self.seen.told.extend(told.iter());
+            }
             if let Event::Welcomed { .. } = event {
                 self.seen.connected = true;
                 self.seen.playing_since.get_or_insert(now);

@@ -196,6 +196,28 @@ pub fn verify(
     })
 }
 
+/// Runs the battle again and shows it to `visit` after every tick, without comparing hashes.
+///
+/// # Errors
+/// The file cannot be read, or is damaged.
+pub fn for_each_tick(
+    path: &Path,
+    threads: usize,
+    visit: &mut dyn FnMut(&Battle),
+) -> Result<(), ReplayError> {
+    let mut reader = JournalReader::open(path)?;
+    let mut battle = reader.header.battle(threads)?;
+    let (_, mut walk) = reader.start(None)?;
+    while let Some(found) = reader.next(&mut walk)? {
+        let Found::Ticks(ticks) = found else { continue };
+        for record in ticks {
+            battle.step(&record.commands);
+            visit(&battle);
+        }
+    }
+    Ok(())
+}
+
 /// The battle as it stood after `tick`; 0 is before the first.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ impl Display {
             return Self::Plain { last: None };
         }
         let bar = ProgressBar::new(duration.as_millis() as u64);
-        let style = ProgressStyle::with_template("{bar:24.cyan/blue} {elapsed:>4} {msg}");
+        let style = ProgressStyle::with_template("{bar:16.cyan/blue} {elapsed:>4} {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self::Bar(bar)
     }
@@ -73,8 +73,8 @@ pub fn ticks(silent: bool) -> ProgressBar {
 fn line(progress: &Progress) -> String {
     let Progress { connected, lost, tick, rtt_ms, snapshots_per_s, tickets, .. } = progress;
     format!(
-        "tick {tick}  {connected} connected, {lost} lost  rtt {rtt_ms:.1} ms  \
-         {snapshots_per_s:.0} snapshots/s  red {} : {} blue",
+        "tick {tick}  {connected} in, {lost} lost  rtt {rtt_ms:.1} ms  \
+         {snapshots_per_s:.0} snapshots/s  tickets {} : {}",
         tickets[0], tickets[1]
     )
 }

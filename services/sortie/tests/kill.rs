@@ -10,8 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use common::sortie;
+use sortie_battle::replay;
 use sortie_bench::scenario::Scenario;
 use sortie_bench::swarm::{self, Link, Server, ServerProcess, SwarmConfig};
+use sortie_bridge::feed::Feed;
+use sortie_sim::Battle;
+use sortie_wire::message::{FeedEntry, ServerMessage};
 
 const BOTS: usize = 12;
 
@@ -82,4 +86,25 @@ fn players_of_a_killed_server_come_back_to_their_soldiers() {
     let verified = sortie(&["replay", replay, "--verify"]);
     assert_eq!(verified.code, 0, "{}", verified.stderr);
     assert!(verified.stdout.starts_with("verified"), "{}", verified.stdout);
+    let happened = facts(Path::new(replay));
+    assert!(!report.told.is_empty(), "the bots were told of nothing");
+    for told in &report.told {
+        assert!(happened.contains(told), "told, and taken back by a kill: {told:?}");
+    }
+}
+
+/// Everything that players are to be told of a battle, from its replay.
+fn facts(replay: &Path) -> Vec<FeedEntry> {
+    let mut facts = Vec::new();
+    let mut feed = Feed::new(60);
+    let mut visit = |battle: &Battle| {
+        feed.note_tick(battle.output(), battle.view());
+        for message in feed.take() {
+            if let ServerMessage::KillFeed(entries) = message {
+                facts.extend(entries.iter());
+            }
+        }
+    };
+    replay::for_each_tick(replay, 1, &mut visit).unwrap();
+    facts
 }
