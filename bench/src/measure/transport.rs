@@ -1,4 +1,4 @@
-//! The [floor](super::floor) and the [QUIC lane](super::quic_lane), side by side.
+//! The floor and the QUIC lane, side by side.
 
 use std::io;
 use std::time::Duration;
