@@ -46,9 +46,9 @@ impl Path {
     }
 
     /// Hands on every datagram that has reached the client by `now`.
-    pub fn deliver_down(&mut self, now: Instant, mut deliver: impl FnMut(&[u8])) {
-        while let Some(datagram) = self.down.poll(now) {
-            deliver(&datagram);
+    pub fn deliver_down(&mut self, now: Instant, mut deliver: impl FnMut(&mut [u8])) {
+        while let Some(mut datagram) = self.down.poll(now) {
+            deliver(&mut datagram);
             self.spare.push(datagram);
         }
     }

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use sortie_bridge::predict::{Fields, Predictor};
@@ -205,7 +204,7 @@ impl Seat {
                 Ok((length, from)) => match (&mut self.path, &mut self.client) {
                     (Some(path), _) => path.push_down(now, &scratch[..length]),
                     (None, Some(client)) => {
-                        client.handle_datagram(now, from, BytesMut::from(&scratch[..length]));
+                        client.handle_datagram(now, from, &mut scratch[..length]);
                     }
                     (None, None) => {}
                 },
@@ -305,9 +304,7 @@ impl Seat {
     fn take_delayed(&mut self, now: Instant) {
         let (Some(path), Some(client)) = (&mut self.path, &mut self.client) else { return };
         let server = self.target.addr;
-        path.deliver_down(now, |datagram| {
-            client.handle_datagram(now, server, BytesMut::from(datagram));
-        });
+        path.deliver_down(now, |datagram| client.handle_datagram(now, server, datagram));
         let socket = &self.socket;
         // What the socket does not take is lost, as on any network.
         path.deliver_up(now, |datagram| drop(socket.send_to(datagram, server)));

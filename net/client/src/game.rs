@@ -77,9 +77,9 @@ impl<P: Predict> GameClient<P> {
     }
 
     /// Takes one UDP datagram in.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
         self.stats.bytes_in += datagram.len() as u64;
-        self.link.quic.handle_datagram(now, from, datagram);
+        self.link.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
         self.settle(now);
     }
 
@@ -347,7 +347,7 @@ impl<P: Predict> GameClient<P> {
 }
 
 impl<P: Predict> Driven for GameClient<P> {
-    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
         self.handle_datagram(now, from, datagram);
     }
 

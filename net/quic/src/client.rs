@@ -14,7 +14,7 @@ use crate::cid::NoCids;
 use crate::config::ClientConfig;
 use crate::connection::{Connection, Rules, Said};
 use crate::counters::Counters;
-use crate::error::{CloseReason, SendDatagramError, SendMessageError, SetupError};
+use crate::error::{CloseReason, ExportError, SendDatagramError, SendMessageError, SetupError};
 use crate::secrets::Secrets;
 use crate::{Transmit, tls, transport};
 
@@ -161,6 +161,33 @@ impl Client {
     /// Whether nothing more will be sent: the client can be dropped.
     pub fn is_drained(&self) -> bool {
         self.drained
+    }
+
+    /// Asks the server for a sign of life; [`Self::acks_heard`] tells of the answer, and a server
+    /// that does not know the connection answers with a reset.
+    pub fn ping(&mut self) {
+        if !self.drained {
+            self.connection.ping();
+        }
+    }
+
+    /// Acknowledgements received so far: one more means that the server lives.
+    pub fn acks_heard(&self) -> u64 {
+        self.connection.acks_heard()
+    }
+
+    /// Fills `key` with a secret that only the server and we can know; see
+    /// [`crate::Server::export_keying_material`].
+    ///
+    /// # Errors
+    /// The connection is not up, or `key` is longer than 255 hashes.
+    pub fn export_keying_material(
+        &self,
+        key: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), ExportError> {
+        self.connection.export_keying_material(key, label, context)
     }
 
     /// Smoothed round-trip time.

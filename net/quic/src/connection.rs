@@ -15,7 +15,7 @@ use quinn_proto::{
 
 use crate::config::CloseCodes;
 use crate::counters::Counters;
-use crate::error::{CloseReason, SendDatagramError, SendMessageError};
+use crate::error::{CloseReason, ExportError, SendDatagramError, SendMessageError};
 use crate::frame::{FrameReader, PREFIX_BYTES, write_frame};
 use crate::path_guard::PathGuard;
 
@@ -398,6 +398,30 @@ impl Connection {
     /// Tells the peer of a new local address.
     pub(crate) fn local_address_changed(&mut self) {
         self.quic.local_address_changed();
+    }
+
+    /// Asks the peer for a sign of life.
+    pub(crate) fn ping(&mut self) {
+        self.quic.ping();
+    }
+
+    /// ACK frames received: each is a sign of life of the peer.
+    pub(crate) fn acks_heard(&self) -> u64 {
+        self.quic.stats().frame_rx.acks
+    }
+
+    /// Fills `key` with what the TLS exporter (RFC 8446, 7.5) gives for `label` and `context`.
+    pub(crate) fn export_keying_material(
+        &self,
+        key: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), ExportError> {
+        if !self.connected || self.closed.is_some() {
+            return Err(ExportError);
+        }
+        let session = self.quic.crypto_session();
+        session.export_keying_material(key, label, context).map_err(|_| ExportError)
     }
 
     pub(crate) fn rtt(&self) -> Duration {

@@ -110,6 +110,11 @@ pub enum SendDatagramError {
     Closed,
 }
 
+/// No secret can be taken from the handshake: the connection is not up, or too much was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection gives no keying material")]
+pub struct ExportError;
+
 /// Why a server or client could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {

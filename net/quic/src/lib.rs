@@ -33,7 +33,7 @@ pub use admission::{PrefixLimit, RetryPolicy};
 pub use client::{Client, ClientEvent};
 pub use config::{ALPN, ClientConfig, CloseCodes, ServerConfig, Shard};
 pub use counters::Counters;
-pub use error::{CloseReason, SendDatagramError, SendMessageError, SetupError};
+pub use error::{CloseReason, ExportError, SendDatagramError, SendMessageError, SetupError};
 pub use identity::{Fingerprint, Identity, IdentityError};
 pub use peer::{ClientLane, ServerLane};
 pub use peer_id::PeerId;

@@ -11,16 +11,19 @@ use crate::{Client, Server, Transmit};
 
 /// What a [`Pump`] serves.
 pub trait Driven {
-    /// Takes one UDP datagram in.
-    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut);
+    /// Takes one UDP datagram in. It lies in the memory of the batch and may be changed there; who
+    /// wants to keep it copies it.
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]);
 
     /// Writes the next UDP datagram into `out`, whose content is replaced.
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit>;
 }
 
 impl Driven for Server {
-    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
-        self.handle_datagram(now, from, datagram);
+    // Each datagram gets memory of its own: what a peer makes us keep (stream data out of order)
+    // then pins its own packet, and not a whole arena for each byte.
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.handle_datagram(now, from, BytesMut::from(&*datagram));
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
@@ -29,8 +32,8 @@ impl Driven for Server {
 }
 
 impl Driven for Client {
-    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
-        self.handle_datagram(now, from, datagram);
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.handle_datagram(now, from, BytesMut::from(&*datagram));
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
@@ -54,9 +57,6 @@ impl Pump {
 
     /// Hands what waits at the socket to `driven`, at most `batches_max` batches of 64 so that a
     /// flood cannot hold up the tick. Returns how many datagrams it handed over.
-    ///
-    /// Each datagram gets memory of its own: what a peer makes us keep (stream data out of order)
-    /// then pins its own packet, and not a whole arena for each byte.
     pub fn receive(
         &mut self,
         socket: &Socket,
@@ -67,8 +67,8 @@ impl Pump {
         let mut total = 0;
         for _ in 0..batches_max {
             let count = self.rx.receive(socket)?;
-            for (from, datagram) in self.rx.iter() {
-                driven.handle_datagram(now, from, BytesMut::from(datagram));
+            for (from, datagram) in self.rx.iter_mut() {
+                driven.handle_datagram(now, from, datagram);
                 total += 1;
             }
             if count < BATCH {
@@ -76,6 +76,19 @@ impl Pump {
             }
         }
         Ok(total)
+    }
+
+    /// Has `write` put one datagram straight into the batch of those that leave with the next
+    /// [`Self::transmit`]. `write` finds an empty buffer and says where its content goes; `None`
+    /// sends nothing.
+    pub fn write(
+        &mut self,
+        socket: &Socket,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<SocketAddr>,
+    ) {
+        if let Some(to) = write(self.tx.slot(socket)) {
+            self.tx.commit(to);
+        }
     }
 
     /// Sends all that `driven` has to send. What the socket does not take is dropped and counted.

@@ -21,7 +21,7 @@ use crate::cid::ShardCids;
 use crate::config::{ALPN, ServerConfig};
 use crate::connection::{Connection, Rules, Said};
 use crate::counters::Counters;
-use crate::error::{CloseReason, SendDatagramError, SendMessageError, SetupError};
+use crate::error::{CloseReason, ExportError, SendDatagramError, SendMessageError, SetupError};
 use crate::{PeerId, Transmit, tls, transport};
 
 /// Connection attempts that quinn-proto keeps for us until we decide.
@@ -294,6 +294,22 @@ impl Server {
     /// Packets sent to the peer and packets lost on the way, since it connected.
     pub fn sent_and_lost(&self, peer: PeerId) -> Option<(u64, u64)> {
         self.get(peer).map(Connection::sent_and_lost)
+    }
+
+    /// Fills `key` with a secret that only this peer and we can know, bound to the handshake (TLS
+    /// exporter, RFC 8446 section 7.5); the same for both sides that say the same `label` and
+    /// `context`.
+    ///
+    /// # Errors
+    /// The peer is gone, or `key` is longer than 255 hashes.
+    pub fn export_keying_material(
+        &self,
+        peer: PeerId,
+        key: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), ExportError> {
+        self.get(peer).ok_or(ExportError)?.export_keying_material(key, label, context)
     }
 
     /// All connected peers, by slot.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sortie_link_sim::{LinkConfig, Probability};
-use sortie_quic::{CloseReason, SendDatagramError, SendMessageError};
+use sortie_quic::{CloseReason, ExportError, SendDatagramError, SendMessageError};
 use world::{World, lossy};
 
 #[test]
@@ -19,6 +19,44 @@ fn a_handshake_takes_two_round_trips_at_most() {
     assert!(start.elapsed() < Duration::from_secs(1), "the clock is simulated");
     assert_eq!(world.server.counters().connected, 1);
     assert!(world.server.max_datagram(peer) >= 1_150, "{}", world.server.max_datagram(peer));
+}
+
+#[test]
+fn both_sides_export_the_same_secret_and_others_another() {
+    let mut world = World::new();
+    let (player, peer) = world.join_now(lossy(0, 10));
+    let exported = |world: &World, label: &[u8], context: &[u8]| {
+        let mut keys = [[0; 64]; 2];
+        let client = &world.players[player].client;
+        world.server.export_keying_material(peer, &mut keys[0], label, context).unwrap();
+        client.export_keying_material(&mut keys[1], label, context).unwrap();
+        assert_eq!(keys[0], keys[1]);
+        keys[0]
+    };
+    let key = exported(&world, b"EXPORTER-test", b"1");
+    assert_ne!(key, exported(&world, b"EXPORTER-test", b"2"));
+    assert_ne!(key, exported(&world, b"EXPORTER-tester", b"1"));
+    let (other, _) = world.join_now(lossy(0, 10));
+    let mut others = [0; 64];
+    let client = &world.players[other].client;
+    client.export_keying_material(&mut others, b"EXPORTER-test", b"1").unwrap();
+    assert_ne!(key, others, "every connection has its own");
+    world.server.close(peer, 1, "over");
+    let gone = world.server.export_keying_material(peer, &mut others, b"EXPORTER-test", b"1");
+    assert_eq!(gone, Err(ExportError));
+}
+
+#[test]
+fn a_ping_is_acknowledged() {
+    let mut world = World::new();
+    let (player, _) = world.join_now(lossy(0, 10));
+    world.run(Duration::from_millis(500));
+    let before = world.players[player].client.acks_heard();
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.players[player].client.acks_heard(), before, "nothing is said");
+    world.players[player].client.ping();
+    world.run(Duration::from_millis(100));
+    assert!(world.players[player].client.acks_heard() > before);
 }
 
 #[test]

@@ -87,6 +87,15 @@ impl RecvBatch {
         })
     }
 
+    /// [`Self::iter`], where each datagram may be changed: deciphered, say, without a copy.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+        let received = self.received[..self.count].iter();
+        received.zip(self.arena.iter_mut()).filter_map(|(received, slot)| {
+            let received = received.as_ref()?;
+            Some((address::canonical(received.from), &mut slot[..received.length]))
+        })
+    }
+
     /// Totals since the batch was made.
     pub fn counters(&self) -> RecvCounters {
         self.counters

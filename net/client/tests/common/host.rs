@@ -118,8 +118,8 @@ impl Host {
         }
     }
 
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
-        self.quic.handle_datagram(now, from, datagram);
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
     }
 
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
 use host::Host;
 use sortie_bridge::predict::{Fields, Predictor};
 use sortie_client::{ClientConfig, Event, GameClient, State};
@@ -121,9 +120,9 @@ impl Net {
     fn run_seat(&mut self, index: usize) {
         let now = self.now;
         let seat = &mut self.seats[index];
-        while let Some((to, datagram)) = seat.down.poll(now) {
+        while let Some((to, mut datagram)) = seat.down.poll(now) {
             if seat.nat.inbound(to).is_some() && !seat.muted {
-                seat.client.handle_datagram(now, server_address(), BytesMut::from(&datagram[..]));
+                seat.client.handle_datagram(now, server_address(), &mut datagram);
             }
         }
         if seat.client.next_wake() <= now {
@@ -142,8 +141,8 @@ impl Net {
         while let Some(event) = seat.client.poll_event() {
             seat.events.push(event);
         }
-        while let Some((from, datagram)) = seat.up.poll(now) {
-            self.host.handle_datagram(now, from, BytesMut::from(&datagram[..]));
+        while let Some((from, mut datagram)) = seat.up.poll(now) {
+            self.host.handle_datagram(now, from, &mut datagram);
         }
     }
 

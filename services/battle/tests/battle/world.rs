@@ -87,8 +87,8 @@ impl Player {
     fn drive(&mut self) {
         let now = Instant::now();
         while self.batch.receive(&self.socket).unwrap() > 0 {
-            for (from, datagram) in self.batch.iter() {
-                self.client.handle_datagram(now, from, bytes::BytesMut::from(datagram));
+            for (from, datagram) in self.batch.iter_mut() {
+                self.client.handle_datagram(now, from, datagram);
             }
         }
         if self.client.next_tick_at() <= now {
