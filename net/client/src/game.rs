@@ -228,7 +228,7 @@ impl<P: Predict> GameClient<P> {
             self.end(None, "the ticket is too long".to_owned());
             return;
         };
-        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, credential });
+        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, lanes: 0, credential });
         if let Ok(bytes) = hello.encode() {
             let _ = self.link.quic.send_message(&bytes);
         }

@@ -33,6 +33,9 @@ pub enum DecodeError {
     /// The snapshot changes or removes an entity that its baseline does not have.
     #[error("entity {0} is not in the baseline")]
     UnknownEntity(u32),
+    /// A hello of another version, which may go on in another way.
+    #[error("hello of another version")]
+    OtherVersion,
     /// A message of an unknown kind, or broken inside.
     #[error("malformed message")]
     Message,

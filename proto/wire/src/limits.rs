@@ -1,10 +1,15 @@
 //! Numbers that both ends must agree on. `docs/protocol.md` repeats them; a test compares.
 
 /// Version of everything in this crate. Both ends must have the same.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// The ALPN name of the QUIC connection. A change of [`PROTOCOL_VERSION`] within one ALPN name is
 /// answered with a readable close code; a new name is for changes of the transport itself.
 pub const ALPN: &[u8] = b"sortie/1";
+
+/// Bit of [`Hello::lanes`](crate::message::Hello::lanes): the sealed lane with AES-128-GCM.
+pub const LANE_AES_128_GCM: u8 = 1;
+/// Bit of [`Hello::lanes`](crate::message::Hello::lanes): the sealed lane with ChaCha20-Poly1305.
+pub const LANE_CHACHA20_POLY1305: u8 = 2;
 
 /// Ticks a second, least.
 pub const TICK_HZ_MIN: u16 = 20;

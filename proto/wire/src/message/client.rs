@@ -46,6 +46,11 @@ pub struct Hello {
     /// [`PROTOCOL_VERSION`](crate::limits::PROTOCOL_VERSION) of the client. First in the message
     /// in every version to come.
     pub version: u16,
+    /// Lanes besides QUIC that the client can use, a bit each; unknown bits are ignored. Bit *n*
+    /// is the sealed lane with suite *n* + 1:
+    /// [`LANE_AES_128_GCM`](crate::limits::LANE_AES_128_GCM),
+    /// [`LANE_CHACHA20_POLY1305`](crate::limits::LANE_CHACHA20_POLY1305).
+    pub lanes: u8,
     /// What entitles the client to be here.
     pub credential: Credential,
 }

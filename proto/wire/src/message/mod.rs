@@ -21,7 +21,7 @@ pub use server::{
 
 use crate::{
     error::DecodeError,
-    limits::{CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX, MESSAGE_BYTES_MAX},
+    limits::{CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION},
 };
 
 /// The message cannot be sent.
@@ -58,8 +58,19 @@ impl ClientMessage {
     /// # Errors
     /// Whatever a stranger can do wrong; never a panic.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode(bytes, CLIENT_MESSAGE_BYTES_MAX)
+        decode(bytes, CLIENT_MESSAGE_BYTES_MAX).map_err(|error| match hello_version(bytes) {
+            Some(version) if version != PROTOCOL_VERSION && error != DecodeError::TooLong => {
+                DecodeError::OtherVersion
+            }
+            _ => error,
+        })
     }
+}
+
+/// The version that a hello of any version states.
+fn hello_version(bytes: &[u8]) -> Option<u16> {
+    let start = bytes.strip_prefix(&[0])?;
+    bincode::decode_from_slice::<u16, _>(start, CONFIG).ok().map(|(version, _)| version)
 }
 
 impl ServerMessage {

@@ -50,6 +50,14 @@ pub enum ServerMessage {
         /// The last tick stepped when it was answered.
         tick: u32,
     },
+    /// Inputs and snapshots may travel in sealed packets of their own from now on, under keys of
+    /// this connection's TLS exporter; right after the welcome, when both sides can.
+    SealedLane {
+        /// Which session those packets name.
+        session: u32,
+        /// How they are sealed: 1 AES-128-GCM, 2 ChaCha20-Poly1305.
+        suite: u8,
+    },
 }
 
 /// All that a client needs to take part.

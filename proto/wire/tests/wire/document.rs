@@ -78,6 +78,8 @@ fn number(text: &str) -> u32 {
 fn constants_have_the_values_of_the_code() {
     let constants = [
         ("PROTOCOL_VERSION", u64::from(PROTOCOL_VERSION)),
+        ("LANE_AES_128_GCM", u64::from(LANE_AES_128_GCM)),
+        ("LANE_CHACHA20_POLY1305", u64::from(LANE_CHACHA20_POLY1305)),
         ("TICK_HZ_MIN", u64::from(TICK_HZ_MIN)),
         ("TICK_HZ_MAX", u64::from(TICK_HZ_MAX)),
         ("TICK_HZ_DEFAULT", u64::from(TICK_HZ_DEFAULT)),

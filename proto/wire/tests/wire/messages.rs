@@ -2,7 +2,10 @@
 
 use sortie_wire::{
     DecodeError,
-    limits::{CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX},
+    limits::{
+        CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX,
+        PROTOCOL_VERSION,
+    },
     message::{ClientMessage, MessageError, ServerMessage, Text, Welcome},
 };
 
@@ -82,8 +85,18 @@ fn a_count_beyond_its_limit_is_refused() {
         }
     }
     // A hello whose ticket claims 250 bytes, and one that claims 200 and brings none.
-    assert_eq!(ClientMessage::decode(&[0, 1, 0, 250]), Err(DecodeError::OutOfRange));
-    assert_eq!(ClientMessage::decode(&[0, 1, 0, 200]), Err(DecodeError::Truncated));
+    let hello = |count| [0, PROTOCOL_VERSION as u8, 0, 0, count];
+    assert_eq!(ClientMessage::decode(&hello(250)), Err(DecodeError::OutOfRange));
+    assert_eq!(ClientMessage::decode(&hello(200)), Err(DecodeError::Truncated));
+}
+
+#[test]
+fn a_hello_of_another_version_is_known_as_one() {
+    // Version 1 had no lanes: this is a token of no bytes, and was one of its hellos.
+    assert_eq!(ClientMessage::decode(&[0, 1, 1, 0]), Err(DecodeError::OtherVersion));
+    assert_eq!(ClientMessage::decode(&[0, 3]), Err(DecodeError::OtherVersion));
+    assert_eq!(ClientMessage::decode(&[0]), Err(DecodeError::Truncated));
+    assert_eq!(ClientMessage::decode(&[5, 1, 1, 0]), Err(DecodeError::Trailing));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use sortie_wire::{
     close::CloseCode,
     input::{InputCommand, InputDatagram, buttons},
-    limits::{INPUT_BYTES_MAX, PROTOCOL_VERSION},
+    limits::{INPUT_BYTES_MAX, LANE_AES_128_GCM, LANE_CHACHA20_POLY1305, PROTOCOL_VERSION},
     message::{
         Blob, ClientMessage, Credential, FeedEntry, Hello, List, LoadStep, PlayerEntry, PointState,
         RoundState, ScoreEntry, ServerMessage, SpawnAt, Text, Welcome,
@@ -171,12 +171,14 @@ pub fn welcome() -> Welcome {
 
 /// Every kind of message that a client sends.
 pub fn client_messages() -> Vec<(&'static str, ClientMessage)> {
-    let hello = |credential| ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, credential });
+    let hello = |lanes, credential| {
+        ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, lanes, credential })
+    };
     let ticket = Credential::Ticket(Blob::new(ticket_bytes()).unwrap());
     let token = Credential::Resume(Blob::new(resume_token()).unwrap());
     vec![
-        ("hello_ticket", hello(ticket)),
-        ("hello_resume", hello(token)),
+        ("hello_ticket", hello(0, ticket)),
+        ("hello_resume", hello(LANE_AES_128_GCM | LANE_CHACHA20_POLY1305, token)),
         ("spawn_base", ClientMessage::Spawn { at: SpawnAt::Base, class: 0 }),
         ("spawn_point", ClientMessage::Spawn { at: SpawnAt::Point(2), class: 3 }),
         ("spawn_squad", ClientMessage::Spawn { at: SpawnAt::Squad, class: 1 }),
@@ -244,6 +246,7 @@ pub fn server_messages() -> Vec<(&'static str, ServerMessage)> {
             },
         ),
         ("pong", ServerMessage::Pong { nonce: 0x0102_0304_0506_0708, tick: 1_001 }),
+        ("sealed_lane", ServerMessage::SealedLane { session: 0x1122_3344, suite: 1 }),
     ]
 }
 

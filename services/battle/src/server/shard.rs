@@ -19,6 +19,7 @@ use sortie_sim::command::Action;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::View;
 use sortie_udp::Socket;
+use sortie_wire::DecodeError;
 use sortie_wire::close::CloseCode;
 use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
@@ -157,9 +158,15 @@ impl Shard {
 
     fn take_message(&mut self, peer: PeerId, message: &[u8], tick: u32) {
         let Some(guest) = self.guest(peer) else { return };
-        let Ok(message) = ClientMessage::decode(message) else {
-            self.counters.malformed += 1;
-            return self.close(peer, CloseCode::Malformed);
+        let message = match ClientMessage::decode(message) {
+            Ok(message) => message,
+            Err(DecodeError::OtherVersion) if !guest.said_hello => {
+                return self.close(peer, CloseCode::ProtocolVersion);
+            }
+            Err(_) => {
+                self.counters.malformed += 1;
+                return self.close(peer, CloseCode::Malformed);
+            }
         };
         match (message, guest.slot) {
             (ClientMessage::Hello(hello), _) if !guest.said_hello => {

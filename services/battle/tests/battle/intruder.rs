@@ -90,7 +90,7 @@ impl Scene {
     }
 
     fn hello(&mut self, version: u16, credential: Credential) {
-        self.say(&ClientMessage::Hello(Hello { version, credential }));
+        self.say(&ClientMessage::Hello(Hello { version, lanes: 0, credential }));
     }
 
     fn join(&mut self) {
@@ -151,6 +151,14 @@ fn another_version_is_told_so() {
     let mut scene = Scene::new();
     let ticket = ticket(&scene.ready(), 1, 1);
     scene.hello(PROTOCOL_VERSION + 1, Credential::Ticket(Blob::new(ticket).unwrap()));
+    assert_eq!(scene.closed(), Some(CloseCode::ProtocolVersion));
+}
+
+#[test]
+fn a_hello_of_another_shape_is_told_of_the_version() {
+    let mut scene = Scene::new();
+    // A hello of version 1: it has no lanes.
+    scene.intruder.quic.send_message(&[0, 1, 1, 0]).unwrap();
     assert_eq!(scene.closed(), Some(CloseCode::ProtocolVersion));
 }
 
