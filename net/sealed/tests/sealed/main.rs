@@ -1,0 +1,4 @@
+//! The sealed lane as its two sides use it.
+
+mod lanes;
+mod pair;
