@@ -270,7 +270,7 @@ impl Lane {
     }
 
     /// Packets sealed by this end, and how many of them the peer's reports call lost. Both only
-    /// rise. A packet that overtakes others makes those lost for one report at most.
+    /// rise: what a report called lost and came late stands for what is lost later.
     pub fn sent_and_lost(&self) -> (u64, u64) {
         (u64::from(self.sender.next_number()), self.estimate.lost())
     }

@@ -1,4 +1,5 @@
 //! The sealed lane as its two sides use it.
 
+mod document;
 mod lanes;
 mod pair;

@@ -18,8 +18,12 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(suite: Suite, config: LaneConfig) -> Self {
+        Self::with_secrets(suite, &secrets(), config)
+    }
+
+    pub fn with_secrets(suite: Suite, secrets: &LaneSecrets, config: LaneConfig) -> Self {
         let now = Instant::now();
-        let lane = |side| Lane::new(side, suite, &secrets(), SESSION, now, config);
+        let lane = |side| Lane::new(side, suite, secrets, SESSION, now, config);
         Self { now, client: lane(Side::Client), server: lane(Side::Server) }
     }
 
