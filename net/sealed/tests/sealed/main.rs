@@ -3,3 +3,5 @@
 mod document;
 mod lanes;
 mod pair;
+mod paths;
+mod properties;
