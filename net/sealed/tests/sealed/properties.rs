@@ -39,7 +39,8 @@ proptest! {
         before in 0..20,
         at in any::<prop::sample::Index>(),
     ) {
-        let mut pair = Pair::new(suite, LaneConfig { rekey_after_packets: 8, ..LaneConfig::default() });
+        let config = LaneConfig { rekey_after_packets: 8, ..LaneConfig::default() };
+        let mut pair = Pair::new(suite, config);
         for _ in 0..before {
             let packet = pair.client_sends(&[]);
             open(&mut pair.server, pair.now, &packet).unwrap();
