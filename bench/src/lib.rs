@@ -5,10 +5,13 @@
 //! process. Start with [`scenario`], then [`headless`] and [`measure`].
 
 pub mod bots;
+pub mod goals;
 pub mod ground;
 pub mod headless;
+pub mod light;
 pub mod measure;
 pub mod minds;
+pub mod pin;
 pub mod samples;
 pub mod scenario;
 pub mod swarm;

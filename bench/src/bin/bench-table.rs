@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         }
     }
     let run = Run { size, allocations: || ALLOCATOR.stats().allocations as u64 };
-    println!("{}", table::origin());
+    println!("{}", table::Origin::here("bench-table"));
     let chosen = |name: &str| only.as_deref().is_none_or(|only| only == name);
     for section in SECTIONS.iter().filter(|section| chosen(section.name)) {
         eprintln!("{} …", section.name);

@@ -1,159 +1,184 @@
 //! The floor under every transport: a program that only moves datagrams.
 //!
-//! Each tick it receives one input from each of N sockets and sends one snapshot to each, batched,
-//! over loopback, optionally with AES-128-GCM on every datagram. What a transport costs is told as
-//! a ratio to this, measured in the same run.
+//! Each tick it takes in what its clients sent and sends a datagram to each, batched, over
+//! loopback, optionally with AES-128-GCM on every datagram. The clients are as many sockets on
+//! another core. What a transport or a whole server costs is told as a ratio to this, measured in
+//! the same minutes.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use sortie_udp::{RecvBatch, SendBatch, Socket, SocketOptions};
+use ring::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
-use super::cpu::{median, thread_time};
+use super::trial::{Cost, Side, Taker, Trial, run};
+use crate::light::pace::Guest;
 
-/// Bytes of an input datagram.
-pub const INPUT_BYTES: usize = 40;
+/// Bytes that sealing takes of a datagram: a packet number, and the tag.
+const SEALING_BYTES: usize = 8 + 16;
 
-/// Bytes of a snapshot datagram for 64 visible players.
-pub const SNAPSHOT_BYTES: usize = 389;
+/// Bytes of a packet number.
+const NUMBER_BYTES: usize = 8;
 
-/// Bytes that sealing adds.
-const TAG_BYTES: usize = 16;
-
-/// Ticks before the clock runs.
-const WARM_UP_TICKS: usize = 20;
-
-/// Longest wait for inputs that were sent and have not come.
-const INPUTS_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What the floor is.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Floor {
-    /// CPU microseconds of the server thread per (input in + snapshot out).
-    pub us_per_client_tick: f64,
-    /// Datagrams that did not arrive; loopback should lose none.
-    pub lost: u64,
-}
-
-/// Measures the floor for `clients` over `ticks`, one each `pace`; `sealed` adds AES-128-GCM both
-/// ways.
-pub fn measure(clients: usize, ticks: usize, pace: Duration, sealed: bool) -> io::Result<Floor> {
+/// Measures the floor; `sealed` adds AES-128-GCM both ways, within the same sizes.
+///
+/// # Errors
+/// Those of sockets.
+pub fn measure(trial: &Trial, sealed: bool) -> io::Result<Cost> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Socket::bind(loopback, SocketOptions::default())?;
-    let at = server.local_addr();
-    let sockets: Vec<UdpSocket> = (0..clients)
-        .map(|_| {
-            let socket = UdpSocket::bind(loopback)?;
-            socket.set_nonblocking(true)?;
-            socket.connect(at)?;
-            Ok(socket)
-        })
-        .collect::<io::Result<_>>()?;
-    thread::scope(|scope| {
-        let (go, told) = channel();
-        let (done, arrived) = channel();
-        let players = scope.spawn(move || play(&sockets, &told, &done));
-        let floor = serve(&server, (clients, ticks, pace), sealed, &go, &arrived);
-        drop(go);
-        players.join().map_err(|_| io::Error::other("the players' thread panicked"))??;
-        floor
-    })
+    let socket = Socket::bind(loopback, SocketOptions::default())?;
+    let server = socket.local_addr();
+    let mut guests = Vec::with_capacity(trial.clients);
+    crate::pin::raise_file_limit(trial.clients)?;
+    for _ in 0..trial.clients {
+        let socket = UdpSocket::bind(loopback)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(server)?;
+        guests.push(Bare {
+            socket,
+            key: key(sealed)?,
+            bytes: trial.up_bytes,
+            number: 0,
+            taken: 0,
+            out: Vec::with_capacity(trial.up_bytes + SEALING_BYTES),
+        });
+    }
+    let addresses = guests.iter().map(|guest| guest.socket.local_addr());
+    let mut floor = Floor {
+        addresses: addresses.collect::<io::Result<_>>()?,
+        socket,
+        rx: RecvBatch::new(),
+        tx: SendBatch::new(),
+        key: key(sealed)?,
+        plain: Vec::with_capacity(2_048),
+        bytes: trial.down_bytes,
+        number: 0,
+        heard: 0,
+    };
+    run(trial, &mut floor, &mut guests)
 }
 
-/// Sends everyone's input when told, and takes in what came.
-fn play(sockets: &[UdpSocket], told: &Receiver<()>, done: &Sender<u64>) -> io::Result<()> {
-    let mut buffer = [0; 2_048];
-    while told.recv().is_ok() {
-        let mut taken = 0;
-        for socket in sockets {
-            while socket.recv(&mut buffer).is_ok() {
-                taken += 1;
+fn key(sealed: bool) -> io::Result<Option<LessSafeKey>> {
+    let key = UnboundKey::new(&AES_128_GCM, &[9; 16]).map_err(|_| io::Error::other("no AES"))?;
+    Ok(sealed.then(|| LessSafeKey::new(key)))
+}
+
+struct Floor {
+    socket: Socket,
+    addresses: Vec<SocketAddr>,
+    rx: RecvBatch,
+    tx: SendBatch,
+    key: Option<LessSafeKey>,
+    plain: Vec<u8>,
+    bytes: usize,
+    number: u64,
+    heard: u64,
+}
+
+impl Side for Floor {
+    fn tick(&mut self, _now: Instant) -> io::Result<()> {
+        loop {
+            let count = self.rx.receive(&self.socket)?;
+            for (_, datagram) in self.rx.iter() {
+                self.heard += 1;
+                if let Some(key) = &self.key {
+                    self.plain.clear();
+                    self.plain.extend_from_slice(datagram);
+                    open(key, &mut self.plain)?;
+                }
             }
-            socket.send(&[7; INPUT_BYTES])?;
+            if count < BATCH {
+                break;
+            }
         }
-        if done.send(taken).is_err() {
-            break;
+        for &to in &self.addresses {
+            let slot = self.tx.slot(&self.socket);
+            self.number += 1;
+            fill(self.key.as_ref(), self.number, self.bytes, slot)?;
+            self.tx.commit(to);
         }
+        self.tx.flush(&self.socket);
+        Ok(())
     }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+
+    fn totals(&self) -> [u64; 3] {
+        let (rx, tx) = (self.rx.counters(), self.tx.counters());
+        [tx.packets, self.heard, rx.syscalls + tx.syscalls]
+    }
+}
+
+/// A client that sends and takes datagrams, and knows no more.
+struct Bare {
+    socket: UdpSocket,
+    key: Option<LessSafeKey>,
+    bytes: usize,
+    number: u64,
+    taken: u64,
+    out: Vec<u8>,
+}
+
+impl Guest for Bare {
+    fn take(&mut self, _now: Instant, scratch: &mut [u8]) -> io::Result<usize> {
+        let mut took = 0;
+        while self.socket.recv(scratch).is_ok() {
+            took += 1;
+        }
+        self.taken += took as u64;
+        Ok(took)
+    }
+
+    fn say(&mut self, _now: Instant, _scratch: &mut [u8]) -> io::Result<()> {
+        self.number += 1;
+        self.out.clear();
+        fill(self.key.as_ref(), self.number, self.bytes, &mut self.out)?;
+        // What the socket does not take is missing from what the server hears.
+        drop(self.socket.send(&self.out));
+        Ok(())
+    }
+}
+
+impl Taker for Bare {
+    fn taken(&self) -> u64 {
+        self.taken
+    }
+}
+
+/// A datagram of `bytes`; sealed: its number, what is sealed, the tag.
+fn fill(key: Option<&LessSafeKey>, number: u64, bytes: usize, out: &mut Vec<u8>) -> io::Result<()> {
+    let Some(key) = key else {
+        out.resize(bytes, 3);
+        return Ok(());
+    };
+    out.extend_from_slice(&number.to_be_bytes());
+    out.resize(NUMBER_BYTES + bytes.saturating_sub(SEALING_BYTES), 3);
+    let sealed = key.seal_in_place_separate_tag(
+        nonce(number),
+        Aad::from(number.to_be_bytes()),
+        &mut out[NUMBER_BYTES..],
+    );
+    out.extend_from_slice(sealed.map_err(|_| io::Error::other("sealing failed"))?.as_ref());
     Ok(())
 }
 
-fn serve(
-    socket: &Socket,
-    (clients, ticks, pace): (usize, usize, Duration),
-    sealed: bool,
-    go: &Sender<()>,
-    arrived: &Receiver<u64>,
-) -> io::Result<Floor> {
-    let key = UnboundKey::new(&AES_128_GCM, &[9; 16]).map_err(|_| io::Error::other("no AES"))?;
-    let key = LessSafeKey::new(key);
-    let (mut receive, mut send) = (RecvBatch::new(), SendBatch::new());
-    let mut addresses = Vec::with_capacity(clients);
-    let mut plain = Vec::with_capacity(2_048);
-    let (mut lost, mut sequence) = (0, 0_u64);
-    let mut samples = Vec::with_capacity(ticks);
-    let started = Instant::now();
-    for tick in 0..WARM_UP_TICKS + ticks {
-        wait_until(started + pace * tick as u32);
-        go.send(()).map_err(|_| io::Error::other("the players are gone"))?;
-        let taken = arrived.recv().map_err(|_| io::Error::other("the players are gone"))?;
-        if tick > 0 {
-            lost += (clients as u64).saturating_sub(taken);
-        }
-        let before = thread_time();
-        addresses.clear();
-        let deadline = Instant::now() + INPUTS_TIMEOUT;
-        while addresses.len() < clients && Instant::now() < deadline {
-            receive.receive(socket)?;
-            for (from, datagram) in receive.iter() {
-                addresses.push(from);
-                if sealed {
-                    // Players send no tag; sealing the same bytes costs what opening does.
-                    sequence += 1;
-                    plain.clear();
-                    plain.extend_from_slice(datagram);
-                    seal(&key, sequence, &mut plain)?;
-                }
-            }
-        }
-        for &to in &addresses {
-            let slot = send.slot(socket);
-            slot.resize(SNAPSHOT_BYTES - if sealed { TAG_BYTES } else { 0 }, 3);
-            if sealed {
-                sequence += 1;
-                seal(&key, sequence, slot)?;
-            }
-            send.commit(to);
-        }
-        send.flush(socket);
-        if tick >= WARM_UP_TICKS {
-            let spent = thread_time() - before;
-            samples.push(spent.as_secs_f64() * 1e6 / addresses.len().max(1) as f64);
-        }
-    }
-    Ok(Floor { us_per_client_tick: median(&mut samples), lost })
+/// Opens a datagram in place.
+fn open(key: &LessSafeKey, datagram: &mut [u8]) -> io::Result<()> {
+    let refuse = || io::Error::other("a datagram does not open");
+    let (head, sealed) = datagram.split_at_mut_checked(NUMBER_BYTES).ok_or_else(refuse)?;
+    let number: [u8; NUMBER_BYTES] = (&*head).try_into().map_err(|_| refuse())?;
+    let nonce = nonce(u64::from_be_bytes(number));
+    key.open_in_place(nonce, Aad::from(number), sealed).map_err(|_| refuse())?;
+    Ok(())
 }
 
-/// Waits for the next tick, as a server does.
-pub(super) fn wait_until(at: Instant) {
-    loop {
-        let left = at.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        thread::park_timeout(left);
-    }
-}
-
-fn seal(key: &LessSafeKey, sequence: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut nonce = [0; 12];
-    nonce[4..].copy_from_slice(&sequence.to_be_bytes());
-    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), bytes)
-        .map_err(|_| io::Error::other("sealing failed"))
+fn nonce(number: u64) -> Nonce {
+    let mut nonce = [0; NONCE_LEN];
+    nonce[NONCE_LEN - NUMBER_BYTES..].copy_from_slice(&number.to_be_bytes());
+    Nonce::assume_unique_for_key(nonce)
 }
 
 #[cfg(test)]
@@ -162,10 +187,11 @@ mod tests {
 
     #[test]
     fn the_floor_moves_every_datagram() {
+        let trial = Trial { clients: 8, ticks: 30, warm_up: 5, tick_hz: 500, ..Trial::default() };
         for sealed in [false, true] {
-            let floor = measure(8, 10, Duration::ZERO, sealed).unwrap();
-            assert_eq!(floor.lost, 0);
-            assert!(floor.us_per_client_tick > 0.0);
+            let cost = measure(&trial, sealed).unwrap();
+            assert_eq!(cost.delivered, 1.0, "{cost:?}");
+            assert!(cost.us_per_client_tick > 0.0 && cost.heard > 0.5, "{cost:?}");
         }
     }
 }

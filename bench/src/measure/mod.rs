@@ -13,3 +13,4 @@ pub mod suite;
 pub mod table;
 pub mod tick;
 pub mod transport;
+pub mod trial;

@@ -1,8 +1,12 @@
 //! Figures as a Markdown table, with where they come from.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::pin;
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +35,7 @@ impl Row {
 }
 
 /// Three digits that matter.
-fn digits(figure: f64) -> String {
+pub fn digits(figure: f64) -> String {
     match figure.abs() {
         size if size >= 100.0 || figure == 0.0 => format!("{figure:.0}"),
         size if size >= 10.0 => format!("{figure:.1}"),
@@ -50,17 +54,44 @@ pub fn section(title: &str, rows: &[Row]) -> String {
 }
 
 /// Date, commit, machine and command, as every published figure needs them.
-pub fn origin() -> String {
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!(
-        "- date: {}\n- commit: {}\n- machine: {cores} × {}\n- command: \
-         `cargo run --release -p sortie-bench --bin bench-table{}`\n",
-        today(),
-        commit().unwrap_or_else(|| "unknown".to_owned()),
-        processor().unwrap_or_else(|| "unknown processor".to_owned()),
-        if command.is_empty() { String::new() } else { format!(" -- {}", command.join(" ")) },
-    )
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The day, in UTC.
+    pub date: String,
+    /// The commit, and whether the tree had changes.
+    pub commit: String,
+    /// Cores and processor.
+    pub machine: String,
+    /// What prints the figures again.
+    pub command: String,
+}
+
+impl Origin {
+    /// That of this run of the program `bin`.
+    pub fn here(bin: &str) -> Self {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let mut command = format!("cargo run --release -p sortie-bench --bin {bin}");
+        if !arguments.is_empty() {
+            let _ = write!(command, " -- {}", arguments.join(" "));
+        }
+        let processor = processor().unwrap_or_else(|| "unknown processor".to_owned());
+        Self {
+            date: today(),
+            commit: commit().unwrap_or_else(|| "unknown".to_owned()),
+            machine: format!("{} × {processor}", pin::cores()),
+            command,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { date, commit, machine, command } = self;
+        writeln!(
+            f,
+            "- date: {date}\n- commit: {commit}\n- machine: {machine}\n- command: `{command}`"
+        )
+    }
 }
 
 fn commit() -> Option<String> {

@@ -1,29 +1,27 @@
 //! The floor and the QUIC lane, side by side.
 
 use std::io;
-use std::time::Duration;
 
 use super::cpu::median;
 use super::suite::Run;
 use super::table::Row;
+use super::trial::Trial;
 use super::{floor, quic_lane};
-
-/// A tick at 60 Hz.
-const TICK: Duration = Duration::from_nanos(16_666_667);
 
 /// The section of the table.
 pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
     let clients: &[usize] = run.choose(&[8], &[100, 200, 500]);
-    let (ticks, repeats) = run.choose((20, 1), (240, 3));
+    let (ticks, warm_up, repeats) = run.choose((20, 5, 1), (240, 60, 3));
     let mut rows = Vec::new();
     for &clients in clients {
+        let trial = Trial { clients, ticks, warm_up, ..Trial::default() };
         let (mut bare, mut sealed, mut quic) = (vec![], vec![], vec![]);
         let mut delivered = 1.0_f64;
         // Interleaved, so that what the machine does meanwhile hits all alike.
         for _ in 0..repeats {
-            bare.push(floor::measure(clients, ticks, TICK, false)?.us_per_client_tick);
-            sealed.push(floor::measure(clients, ticks, TICK, true)?.us_per_client_tick);
-            let lane = quic_lane::measure(clients, ticks, TICK)?;
+            bare.push(floor::measure(&trial, false)?.us_per_client_tick);
+            sealed.push(floor::measure(&trial, true)?.us_per_client_tick);
+            let lane = quic_lane::measure(&trial)?;
             quic.push(lane.us_per_client_tick);
             delivered = delivered.min(lane.delivered);
         }

@@ -148,6 +148,27 @@ pub fn verify(
     threads: usize,
     progress: Progress<'_>,
 ) -> Result<Verified, ReplayError> {
+    walk(path, threads, progress, &mut |_| {})
+}
+
+/// Like [`verify`]; shows the battle to `visit` after every tick whose hash came out again.
+///
+/// # Errors
+/// The first thing that is not as it was recorded.
+pub fn verify_each(
+    path: &Path,
+    threads: usize,
+    visit: &mut dyn FnMut(&Battle),
+) -> Result<Verified, ReplayError> {
+    walk(path, threads, &mut |_, _| {}, visit)
+}
+
+fn walk(
+    path: &Path,
+    threads: usize,
+    progress: Progress<'_>,
+    visit: &mut dyn FnMut(&Battle),
+) -> Result<Verified, ReplayError> {
     let mut reader = JournalReader::open(path)?;
     let mut battle = reader.header.battle(threads)?;
     let last = reader.last_tick();
@@ -161,6 +182,7 @@ pub fn verify(
                     commands += record.commands.len() as u64;
                     note_totals(&mut roster, battle.step(&record.commands));
                     compare(&battle, record.tick, record.hash)?;
+                    visit(&battle);
                     record.admitted.iter().for_each(|admitted| roster.admit(admitted));
                     if record.tick.0 % PROGRESS_TICKS == 0 {
                         progress(record.tick.0, last);

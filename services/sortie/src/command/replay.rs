@@ -1,11 +1,16 @@
 //! `sortie replay FILE`: what it is, whether it is true, and how things stood at a tick.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 use sortie_battle::replay::{self, ReplayError, Verified};
+use sortie_bench::light::frames;
+use sortie_sim::Battle;
 use sortie_sim::view::{SoldierRow, Status, View};
 
 use crate::cli::Common;
@@ -20,6 +25,7 @@ Examples:
   sortie replay FILE --verify       simulate it again, comparing the state of every tick
   sortie replay FILE --seek 3600    how things stood after a minute
   sortie replay FILE --seek 3600 --json
+  sortie replay FILE --frames OUT --ticks 600..720
 
 Verifying names the first tick that differs, and ends with exit code 5. A replay that a crash
 left torn is good up to its last whole block. Replays are the journals of battles: a closed one
@@ -36,6 +42,12 @@ pub struct ReplayArgs {
     /// Print how things stood after this tick
     #[arg(long, value_name = "TICK", group = "action")]
     seek: Option<u32>,
+    /// Write where every soldier was after each of `--ticks`, for comparing clients with the truth
+    #[arg(long, value_name = "OUT", group = "action", requires = "ticks")]
+    frames: Option<PathBuf>,
+    /// Which ticks: the first, and the one after the last
+    #[arg(long, value_name = "FROM..TO", value_parser = ticks_of, requires = "frames")]
+    ticks: Option<Range<u32>>,
     /// Simulation threads; the result does not depend on them
     #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_REPLAY_THREADS")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -45,6 +57,9 @@ pub struct ReplayArgs {
 /// Prints what was asked for.
 pub fn run(args: &ReplayArgs, common: &Common) -> Result {
     let threads = usize::from(args.threads);
+    if let (Some(out), Some(ticks)) = (&args.frames, &args.ticks) {
+        return write_frames(&args.file, out, ticks.clone(), threads);
+    }
     let (text, value) = match (args.verify, args.seek) {
         (true, _) => {
             let verified = verify(&args.file, threads, common.json)?;
@@ -67,6 +82,34 @@ pub fn run(args: &ReplayArgs, common: &Common) -> Result {
         print!("{text}");
     }
     Ok(())
+}
+
+/// `FROM..TO`.
+fn ticks_of(text: &str) -> std::result::Result<Range<u32>, String> {
+    let bounds =
+        text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    match bounds {
+        Some((from, to)) if from < to => Ok(from..to),
+        _ => Err("two ticks, as 600..720, the second above the first".to_owned()),
+    }
+}
+
+/// Simulates the battle again up to the last of `ticks`, comparing every hash, and writes the
+/// soldiers of each.
+fn write_frames(file: &Path, out: &Path, ticks: Range<u32>, threads: usize) -> Result {
+    let writing = || format!("cannot write {}", out.display());
+    let target = File::create(out).with_context(writing).or_fail(Failure::Start)?;
+    let mut target = BufWriter::new(target);
+    let mut written = frames::write_head(&mut target);
+    let mut write = |battle: &Battle| {
+        let tick = battle.tick().0;
+        if written.is_ok() && ticks.contains(&tick) {
+            let frame = frames::frame_of(battle.view());
+            written = frames::write_frame(&mut target, tick, &frame);
+        }
+    };
+    replay::verify_each(file, threads, &mut write).map_err(|error| refuse(file, error))?;
+    written.and_then(|()| target.flush()).with_context(writing).or_fail(Failure::Run)
 }
 
 /// Simulates a replay again; shows how far it is unless `silent`.

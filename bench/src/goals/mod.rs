@@ -1,0 +1,97 @@
+//! The goals G1 to G8 of the benchmarks, each measured against its floor in the same minutes.
+//!
+//! [`command`] is the program `bench-goals`. A goal's module gives [`Outcome`]s: figures, one per
+//! repeat, and the correctness guard beside them. `docs/benchmarks.md` says what the goals mean.
+
+mod options;
+mod outcome;
+mod stage;
+mod whole;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use options::{Lane, Options, USAGE};
+pub use outcome::{Outcome, Target, table};
+
+use crate::measure::table::Origin;
+use stage::Stage;
+
+/// All goals, in the order of the table.
+pub const GOALS: [&str; 8] = ["G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8"];
+
+/// Measures one goal.
+type Part = fn(&mut Stage<'_>) -> io::Result<Vec<Outcome>>;
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments are none.
+    #[error("{0}")]
+    Usage(String),
+    /// A measurement could not be carried through.
+    #[error("{0}: {1}")]
+    Measure(&'static str, #[source] io::Error),
+    /// A file cannot be read or written.
+    #[error("{0}: {1}")]
+    File(String, #[source] io::Error),
+}
+
+/// All that a run of `bench-goals` found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Where the figures come from.
+    pub origin: Origin,
+    /// The lane of whole servers.
+    pub lane: String,
+    /// The table.
+    pub outcomes: Vec<Outcome>,
+    /// Everything else, by name: runs of whole servers, floors.
+    pub details: BTreeMap<String, serde_json::Value>,
+}
+
+/// Runs the program; `allocations` gives those of the process so far.
+///
+/// # Errors
+/// See [`Error`].
+pub fn command(arguments: &[String], allocations: fn() -> u64) -> Result<(), Error> {
+    let options = Options::parse(arguments)?;
+    let report = measure(&options, allocations)?;
+    println!("{}\n{}", report.origin, table(&report.outcomes));
+    if let Some(path) = &options.json {
+        let text =
+            serde_json::to_string_pretty(&report).map_err(|error| file(path, error.into()))?;
+        fs::write(path, text).map_err(|error| file(path, error))?;
+    }
+    Ok(())
+}
+
+/// Measures the goals that are asked for.
+///
+/// # Errors
+/// The first measurement that could not be carried through.
+pub fn measure(options: &Options, allocations: fn() -> u64) -> Result<Report, Error> {
+    let mut stage = Stage::new(options, allocations)?;
+    let mut outcomes = Vec::new();
+    let parts: &[(&'static str, Part)] = &[("G4", whole::g4)];
+    for &(goal, part) in parts {
+        if options.wants(goal) {
+            eprintln!("{goal} …");
+            outcomes.extend(part(&mut stage).map_err(|error| Error::Measure(goal, error))?);
+        }
+    }
+    Ok(Report {
+        origin: Origin::here("bench-goals"),
+        lane: options.lane.name().to_owned(),
+        outcomes,
+        details: stage.details(),
+    })
+}
+
+fn file(path: &Path, error: io::Error) -> Error {
+    Error::File(path.display().to_string(), error)
+}

@@ -1,0 +1,167 @@
+//! What all goals share: the server's binary, a folder for its data, and runs already made.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Error, Options};
+use crate::light::run::{Run, RunConfig, run};
+use crate::measure::floor;
+use crate::measure::trial::{Cost, Trial};
+use crate::scenario::Scenario;
+
+/// Players whose clients decode everything.
+const WATCHED: usize = 16;
+
+/// A whole server and the floors of its datagrams, measured one after the other.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The server.
+    pub run: Run,
+    /// Bare UDP with the same sizes.
+    pub bare: Cost,
+    /// The same with AES-128-GCM.
+    pub sealed: Cost,
+}
+
+/// Where goals are measured.
+pub struct Stage<'o> {
+    /// What was asked for.
+    pub options: &'o Options,
+    /// Allocations of this process so far.
+    #[expect(dead_code)]
+    pub allocations: fn() -> u64,
+    program: PathBuf,
+    folder: PathBuf,
+    pairs: BTreeMap<usize, Vec<Pair>>,
+    details: BTreeMap<String, Value>,
+}
+
+impl<'o> Stage<'o> {
+    /// Finds or builds the server and makes a folder.
+    ///
+    /// # Errors
+    /// There is no server, or no folder can be made.
+    pub fn new(options: &'o Options, allocations: fn() -> u64) -> Result<Self, Error> {
+        let program = match &options.server {
+            Some(program) => program.clone(),
+            None => build().map_err(|error| Error::Measure("the server", error))?,
+        };
+        let folder = env::temp_dir().join(format!("sortie-goals-{}", std::process::id()));
+        fs::create_dir_all(&folder)
+            .map_err(|error| Error::File(folder.display().to_string(), error))?;
+        let (pairs, details) = Default::default();
+        Ok(Self { options, allocations, program, folder, pairs, details })
+    }
+
+    /// Runs a whole server in a folder of its own.
+    ///
+    /// # Errors
+    /// See [`run`].
+    pub fn whole(
+        &mut self,
+        scenario: Scenario,
+        players: usize,
+        tick_hz: u32,
+        threads: usize,
+    ) -> io::Result<Run> {
+        let name = format!("{scenario}-{players}-{tick_hz}-{threads}");
+        eprintln!("  a whole server, {scenario}, {players} players at {tick_hz} Hz");
+        let data_dir = self.folder.join(&name);
+        let config = RunConfig {
+            program: self.program.clone(),
+            data_dir: data_dir.clone(),
+            scenario,
+            players,
+            tick_hz,
+            threads,
+            warm_up: Duration::from_secs(if self.options.quick { 1 } else { 3 }),
+            steady: self.options.steady,
+            watched: WATCHED,
+        };
+        let outcome = run(&config);
+        fs::remove_dir_all(&data_dir)?;
+        let run = outcome?;
+        self.note(&name, &run);
+        Ok(run)
+    }
+
+    /// Runs of S1 with so many players, each with the floors of its own sizes; made once.
+    ///
+    /// # Errors
+    /// See [`run`] and [`floor::measure`].
+    pub fn s1(&mut self, players: usize) -> io::Result<&[Pair]> {
+        let known = self.pairs.get(&players).map_or(0, Vec::len);
+        for _ in known..self.options.repeats {
+            let run = self.whole(Scenario::Uniform, players, 60, 1)?;
+            let trial = Trial {
+                clients: players,
+                ticks: (self.options.steady.as_secs() * 60) as usize / 2,
+                up_bytes: run.up_bytes.round() as usize,
+                down_bytes: run.down_bytes.round() as usize,
+                ..Trial::default()
+            };
+            eprintln!("  its floors, {} B down, {} B up", trial.down_bytes, trial.up_bytes);
+            let bare = floor::measure(&trial, false)?;
+            let sealed = floor::measure(&trial, true)?;
+            let sizes = [trial.down_bytes, trial.up_bytes];
+            self.note(
+                "floors",
+                &json!({
+                    "players": players,
+                    "down_bytes": sizes[0],
+                    "up_bytes": sizes[1],
+                    "bare_us": bare.us_per_client_tick,
+                    "sealed_us": sealed.us_per_client_tick,
+                    "delivered": bare.delivered.min(sealed.delivered),
+                }),
+            );
+            self.pairs.entry(players).or_default().push(Pair { run, bare, sealed });
+        }
+        Ok(self.pairs.get(&players).map_or(&[], Vec::as_slice))
+    }
+
+    /// Keeps something for the JSON report: one more entry of the list `name`.
+    pub fn note(&mut self, name: &str, value: &impl serde::Serialize) {
+        let Ok(value) = serde_json::to_value(value) else { return };
+        let list = self.details.entry(name.to_owned()).or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.push(value);
+        }
+    }
+
+    /// What was kept.
+    pub fn details(mut self) -> BTreeMap<String, Value> {
+        std::mem::take(&mut self.details)
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        // Somebody else's files may be left; then the folder stays.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Builds the server beside this program, with the same profile.
+fn build() -> io::Result<PathBuf> {
+    let here = env::current_exe()?;
+    let folder = here.parent().unwrap_or(Path::new("."));
+    let program = folder.join(format!("sortie{}", env::consts::EXE_SUFFIX));
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "-p", "sortie"]);
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    if !command.status()?.success() || !program.exists() {
+        return Err(io::Error::other("`cargo build -p sortie` failed"));
+    }
+    Ok(program)
+}

@@ -1,0 +1,50 @@
+//! G4: a whole server on S1 against the floor of its own datagrams.
+
+use std::io;
+
+use super::stage::{Pair, Stage};
+use super::{Lane, Outcome};
+
+/// Whole server over bare UDP with AES-128-GCM, at most, on the QUIC lane.
+const TARGET_QUIC: f64 = 4.0;
+
+/// For each number of players: the ratio, and the microseconds behind it.
+///
+/// # Errors
+/// Those of the runs.
+pub fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+    let target = match stage.options.lane {
+        Lane::Quic => TARGET_QUIC,
+    };
+    let mut outcomes = Vec::new();
+    for players in stage.options.players.clone() {
+        let pairs = stage.s1(players)?;
+        let ratios = pairs.iter().map(|Pair { run, sealed, .. }| {
+            (run.us_per_player_tick + run.ksoftirqd_us) / sealed.us_per_client_tick
+        });
+        let what = format!("whole server on S1 over sealed UDP, {players} players");
+        let (is_true, guard) = guard(pairs);
+        outcomes.push(
+            Outcome::new("G4", what, "×", ratios.collect()).at_most(target).guard(is_true, guard),
+        );
+        let row = |what: &str, of: fn(&Pair) -> f64| {
+            let what = format!("{what}, {players} players");
+            Outcome::new("G4", what, "µs", pairs.iter().map(of).collect())
+        };
+        outcomes.push(row("whole server, per player-tick", |pair| pair.run.us_per_player_tick));
+        outcomes.push(row("sealed UDP, per client-tick", |pair| pair.sealed.us_per_client_tick));
+        outcomes.push(row("bare UDP, per client-tick", |pair| pair.bare.us_per_client_tick));
+    }
+    Ok(outcomes)
+}
+
+/// Of several runs, the guard of the worst.
+pub fn guard(pairs: &[Pair]) -> (bool, String) {
+    let worst = pairs.iter().min_by(|a, b| {
+        let key = |pair: &Pair| (pair.run.is_true(), pair.run.holds());
+        key(a).cmp(&key(b)).then(a.run.delivered.total_cmp(&b.run.delivered))
+    });
+    let Some(Pair { run, .. }) = worst else { return (false, "no run".to_owned()) };
+    let held = if run.holds() { "" } else { " · NOT HELD" };
+    (run.is_true(), format!("{}{held}", run.guard()))
+}
