@@ -184,6 +184,7 @@ fn arguments(config: &RunConfig) -> io::Result<Vec<String>> {
         scenario: config.scenario,
         seed: 1,
         threads: 1,
+        lane: swarm::LanePolicy::Auto,
         link: swarm::Link::default(),
         server: swarm::Server::Own(own.clone()),
     };

@@ -19,7 +19,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use report::{SwarmReport, TickCpu};
+pub use report::{LaneReport, SwarmReport, TickCpu};
+pub use sortie_client::LanePolicy;
+
 pub use server::{Ended, Ready, ServerProcess, Target};
 
 use sortie_bridge::predict::Fields;
@@ -43,6 +45,8 @@ pub struct SwarmConfig {
     pub seed: u64,
     /// Threads that drive the bots.
     pub threads: usize,
+    /// What inputs and snapshots travel over.
+    pub lane: LanePolicy,
     /// The simulated network.
     pub link: Link,
     /// What they connect to.
@@ -302,6 +306,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         bots: config.bots,
         duration_s: rounded(elapsed.as_secs_f64()),
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
+        lane: LaneReport { asked: config.lane.to_string(), ..LaneReport::default() },
         ..SwarmReport::default()
     };
     // What a tick of the server owed to one bot, it owed to all that were there.
@@ -319,6 +324,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         if let (Some((first, _)), Some(last)) = (seat.ticks, last) {
             report.updates_expected += u64::from(last - first + 1);
         }
+        report.lane.add(seat.playing, &seat.lane);
         report.updates_delivered += seat.snapshots;
         bytes += seat.snapshot_bytes;
         playing_s += seat.playing_for.as_secs_f64();

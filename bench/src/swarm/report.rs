@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use sortie_client::LaneStats;
 use sortie_wire::message::FeedEntry;
 
 use crate::samples::{P50P99, P50P99Max, Tail};
@@ -48,6 +49,8 @@ pub struct SwarmReport {
     pub updates_delivered: u64,
     /// How far the clients' predicted position was from the server's, metres.
     pub correction_m: P50P99Max,
+    /// What inputs and snapshots travelled over.
+    pub lane: LaneReport,
     /// Shots fired.
     pub shots: Option<u64>,
     /// Shots that hit.
@@ -76,6 +79,47 @@ pub struct TickCpu {
     pub p99: f64,
     /// 999 of 1,000 ticks took at most this.
     pub p999: f64,
+}
+
+/// What inputs and snapshots travelled over, as the bots counted it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LaneReport {
+    /// What the bots were told to use: `auto`, `quic` or `sealed`.
+    pub asked: String,
+    /// Bots that played over the sealed lane at the end.
+    pub clients_sealed: usize,
+    /// Sealed lanes that were opened.
+    pub opened: u64,
+    /// Times that a bot went back to QUIC because no sealed packet arrived any more.
+    pub fallbacks: u64,
+    /// Inputs sent over QUIC.
+    pub inputs_quic: u64,
+    /// Inputs sent over the sealed lane.
+    pub inputs_sealed: u64,
+    /// Snapshots received over QUIC.
+    pub snapshots_quic: u64,
+    /// Snapshots received over the sealed lane.
+    pub snapshots_sealed: u64,
+}
+
+impl LaneReport {
+    /// Adds what one bot counted.
+    pub(super) fn add(&mut self, playing: bool, lane: &LaneStats) {
+        self.clients_sealed += usize::from(playing && lane.is_sealed);
+        self.opened += lane.opened;
+        self.fallbacks += lane.fallbacks;
+        self.inputs_quic += lane.inputs_quic;
+        self.inputs_sealed += lane.inputs_sealed;
+        self.snapshots_quic += lane.snapshots_quic;
+        self.snapshots_sealed += lane.snapshots_sealed;
+    }
+
+    /// Share of inputs and snapshots that went over the sealed lane, 0 to 1.
+    pub fn sealed_share(&self) -> f64 {
+        let sealed = self.inputs_sealed + self.snapshots_sealed;
+        let all = sealed + self.inputs_quic + self.snapshots_quic;
+        sealed as f64 / all.max(1) as f64
+    }
 }
 
 impl From<Tail> for TickCpu {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use sortie_bridge::predict::{Fields, Predictor};
-use sortie_client::{ClientConfig, Corrections, Event, GameClient, State};
+use sortie_client::{ClientConfig, Corrections, Event, GameClient, LanePolicy, LaneStats, State};
 use sortie_quic::Fingerprint;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
@@ -35,6 +35,7 @@ pub struct Seat {
     socket: UdpSocket,
     path: Option<Path>,
     rebind: Option<(Duration, Instant)>,
+    lane: LanePolicy,
     mind: NetMind,
     fields: Fields,
     wake: Instant,
@@ -108,6 +109,8 @@ pub struct SeatReport {
     pub snapshots: u64,
     /// Their bytes.
     pub snapshot_bytes: u64,
+    /// What inputs and snapshots travelled over.
+    pub lane: LaneStats,
     /// Since it got its soldier.
     pub playing_for: Duration,
     /// Round-trip times, milliseconds.
@@ -144,6 +147,7 @@ impl Seat {
             socket: open(target.addr)?,
             path: (!config.link.is_plain()).then(|| Path::new(&config.link, seed)),
             rebind,
+            lane: config.lane,
             mind: NetMind::new(config.scenario, config.seed, fields.clone()),
             fields: fields.clone(),
             wake: arrival,
@@ -265,6 +269,7 @@ impl Seat {
             ticks: self.seen.first_tick.map(|first| (first, newest)),
             snapshots: stats.session.snapshots,
             snapshot_bytes: stats.session.snapshot_bytes,
+            lane: stats.lane,
             playing_for: self.seen.playing_since.map_or(Duration::ZERO, |since| now - since),
             rtt_ms: std::mem::take(&mut self.seen.rtt_ms),
             corrections: client.corrections().clone(),
@@ -295,7 +300,7 @@ impl Seat {
         let ticket = ticket.map_err(|error| refuse(&error))?;
         let quic =
             sortie_quic::ClientConfig::new(self.target.addr, Fingerprint(self.target.fingerprint));
-        let config = ClientConfig::new(quic, ticket);
+        let config = ClientConfig { lane: self.lane, ..ClientConfig::new(quic, ticket) };
         GameClient::new(config, Predictor::new(self.fields.clone()), now)
             .map_err(|error| refuse(&error))
     }

@@ -17,8 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-tidy", &[]),
     ("sortie-sim", &["sortie-field"]),
     ("sortie-session", &["sortie-wire"]),
-    ("sortie-quic", &["sortie-session", "sortie-udp"]),
-    ("sortie-client", &["sortie-quic", "sortie-session", "sortie-wire"]),
+    ("sortie-quic", &["sortie-sealed", "sortie-session", "sortie-udp"]),
+    ("sortie-client", &["sortie-quic", "sortie-sealed", "sortie-session", "sortie-wire"]),
     ("sortie-bridge", &["sortie-sim", "sortie-field", "sortie-session", "sortie-wire"]),
     (
         "sortie-battle",
@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-field",
             "sortie-session",
             "sortie-quic",
+            "sortie-sealed",
             "sortie-udp",
             "sortie-wire",
             "sortie-kit",

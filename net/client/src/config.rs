@@ -1,6 +1,30 @@
 //! What a client is told at its start, and what a player gives it every tick.
 
+use std::fmt;
 use std::time::Duration;
+
+/// What inputs and snapshots travel over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LanePolicy {
+    /// Sealed packets when the server offers them and they get through, else QUIC datagrams.
+    #[default]
+    Auto,
+    /// QUIC datagrams.
+    Quic,
+    /// Sealed packets as soon as the server offers them, and never QUIC datagrams again on that
+    /// connection: to test with.
+    Sealed,
+}
+
+impl fmt::Display for LanePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Quic => "quic",
+            Self::Sealed => "sealed",
+        })
+    }
+}
 
 /// Settings of a [`GameClient`](crate::GameClient).
 #[derive(Clone, Debug)]
@@ -9,6 +33,8 @@ pub struct ClientConfig {
     pub quic: sortie_quic::ClientConfig,
     /// The signed join ticket.
     pub ticket: Vec<u8>,
+    /// What inputs and snapshots travel over. Default [`LanePolicy::Auto`].
+    pub lane: LanePolicy,
     /// Silence of the server after which the client connects anew. Default 2 s.
     pub silence_max: Duration,
     /// A first connection that has not led to a welcome after this time is given up. Default 5 s:
@@ -31,6 +57,7 @@ impl ClientConfig {
         Self {
             quic,
             ticket,
+            lane: LanePolicy::default(),
             silence_max: Duration::from_secs(2),
             join_attempt_max: Duration::from_secs(5),
             resume_attempt_max: Duration::from_secs(2),

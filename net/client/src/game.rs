@@ -19,6 +19,7 @@ use crate::{
     config::{ClientConfig, LocalInput},
     corrections::Corrections,
     event::{Event, State},
+    lane::LaneUse,
     link::{Link, Stage},
     playing::Playing,
     prediction::Prediction,
@@ -38,6 +39,7 @@ pub struct GameClient<P> {
     config: ClientConfig,
     predictor: P,
     link: Link,
+    lane: LaneUse,
     resume: Option<Resume>,
     playing: Option<Playing>,
     prediction: Prediction,
@@ -63,6 +65,7 @@ impl<P: Predict> GameClient<P> {
     pub fn new(config: ClientConfig, predictor: P, now: Instant) -> Result<Self, SetupError> {
         Ok(Self {
             link: Link::new(&config, now)?,
+            lane: LaneUse::new(config.lane, now),
             config,
             predictor,
             resume: None,
@@ -79,6 +82,15 @@ impl<P: Predict> GameClient<P> {
     /// Takes one UDP datagram in.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
         self.stats.bytes_in += datagram.len() as u64;
+        if sortie_quic::is_sealed(datagram) {
+            if let Some(payload) = self.lane.receive(now, datagram) {
+                self.link.heard_at = now;
+                if !payload.is_empty() {
+                    self.handle_snapshot(now, payload, true);
+                }
+            }
+            return;
+        }
         self.link.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
         self.settle(now);
     }
@@ -90,6 +102,8 @@ impl<P: Predict> GameClient<P> {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             match self.link.stage {
                 Stage::Pausing(_) => self.retry(now),
+                // Silent on one lane, it may be well on the other.
+                _ if self.lane.give_way(now) => self.link.heard_at = now,
                 _ => self.lose(now, "the server does not answer"),
             }
         }
@@ -116,15 +130,23 @@ impl<P: Predict> GameClient<P> {
         };
         let Self { predictor, prediction, view, .. } = self;
         let datagram = playing.tick(now, wish, predictor, prediction, view);
-        // A datagram that does not leave is a lost datagram; the next ones repeat it.
-        let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
+        if self.lane.give_way(now) {
+            self.link.heard_at = now;
+        }
+        if let Some(datagram) = self.lane.tick(now, &mut self.link.quic, datagram) {
+            // A datagram that does not leave is a lost datagram; the next ones repeat it.
+            let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
+        }
     }
 
     /// Writes the next UDP datagram into `out`, whose content is replaced; gives where it goes.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
-        let transmit = self.link.quic.poll_transmit(now, out)?;
+        let to = match self.lane.poll_transmit(now, out) {
+            true => self.config.quic.server,
+            false => self.link.quic.poll_transmit(now, out)?.to,
+        };
         self.stats.bytes_out += out.len() as u64;
-        Some(transmit.to)
+        Some(to)
     }
 
     /// What happened since the last call.
@@ -185,7 +207,8 @@ impl<P: Predict> GameClient<P> {
     /// What was counted.
     pub fn stats(&self) -> ClientStats {
         let mut stats = self.stats;
-        stats.rtt = self.link.quic.rtt();
+        stats.rtt = self.lane.rtt().unwrap_or_else(|| self.link.quic.rtt());
+        stats.lane = self.lane.stats();
         stats.attempts = self.link.attempts;
         if let Some(playing) = &self.playing {
             stats.session = sum(stats.session, playing.session.counters());
@@ -209,7 +232,7 @@ impl<P: Predict> GameClient<P> {
             match event {
                 ClientEvent::Connected => self.say_hello(now),
                 ClientEvent::Message(message) => self.handle_message(now, &message),
-                ClientEvent::Datagram(datagram) => self.handle_snapshot(now, &datagram),
+                ClientEvent::Datagram(datagram) => self.handle_snapshot(now, &datagram, false),
                 ClientEvent::Closed(reason) => {
                     self.handle_closed(now, &reason);
                     return;
@@ -228,7 +251,8 @@ impl<P: Predict> GameClient<P> {
             self.end(None, "the ticket is too long".to_owned());
             return;
         };
-        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, lanes: 0, credential });
+        let lanes = self.lane.offer();
+        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, lanes, credential });
         if let Ok(bytes) = hello.encode() {
             let _ = self.link.quic.send_message(&bytes);
         }
@@ -248,6 +272,9 @@ impl<P: Predict> GameClient<P> {
         };
         match message {
             ServerMessage::Welcome(welcome) => self.handle_welcome(now, *welcome),
+            ServerMessage::SealedLane { session, suite } if self.playing.is_some() => {
+                self.lane.open(now, &self.link.quic, session, suite);
+            }
             message => {
                 self.view.apply(&message);
                 self.events.push_back(Event::Message(message));
@@ -291,9 +318,10 @@ impl<P: Predict> GameClient<P> {
         self.events.push_back(Event::Welcomed { resumed: welcome.resumed, restarted });
     }
 
-    fn handle_snapshot(&mut self, now: Instant, datagram: &[u8]) {
+    fn handle_snapshot(&mut self, now: Instant, datagram: &[u8], sealed: bool) {
         self.link.heard_at = now;
         let Some(playing) = &mut self.playing else { return };
+        self.lane.note_snapshot(sealed);
         let Self { predictor, prediction, view, events, .. } = self;
         playing.handle_snapshot(now, datagram, predictor, prediction, view, events);
     }
@@ -321,6 +349,7 @@ impl<P: Predict> GameClient<P> {
             self.events.push_back(Event::Lost);
         }
         self.idle_tick_at = now + IDLE_TICK;
+        self.lane.close();
         let grace = self.resume.as_ref().map_or(self.config.join_max, |resume| resume.grace);
         if !self.link.lose(&self.config, now, grace) {
             self.end(None, why.to_owned());
@@ -340,6 +369,7 @@ impl<P: Predict> GameClient<P> {
         if let Some(playing) = self.playing.take() {
             self.stats.session = sum(self.stats.session, playing.session.counters());
         }
+        self.lane.close();
         self.link.stage = Stage::Over;
         self.closed = Some((code, reason));
         self.events.push_back(Event::Closed);

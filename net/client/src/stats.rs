@@ -11,6 +11,8 @@ pub struct ClientStats {
     pub rtt: Duration,
     /// Snapshots, inputs and their bytes.
     pub session: ClientCounters,
+    /// What inputs and snapshots travelled over.
+    pub lane: LaneStats,
     /// UDP payload bytes received.
     pub bytes_in: u64,
     /// UDP payload bytes sent.
@@ -23,6 +25,25 @@ pub struct ClientStats {
     pub clock_jumps: u64,
     /// Longest time from losing the connection to the welcome that ended it.
     pub resume_max: Duration,
+}
+
+/// What inputs and snapshots travelled over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneStats {
+    /// Inputs go over the sealed lane now.
+    pub is_sealed: bool,
+    /// Sealed lanes opened: one a welcome at most.
+    pub opened: u64,
+    /// Times that the sealed lane was given up for QUIC because nothing arrived over it.
+    pub fallbacks: u64,
+    /// Inputs sent over QUIC.
+    pub inputs_quic: u64,
+    /// Inputs sent over the sealed lane.
+    pub inputs_sealed: u64,
+    /// Snapshots received over QUIC.
+    pub snapshots_quic: u64,
+    /// Snapshots received over the sealed lane.
+    pub snapshots_sealed: u64,
 }
 
 /// `total` and what a session counted on top.

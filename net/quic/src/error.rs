@@ -124,6 +124,9 @@ pub enum SetupError {
     /// The address cannot be connected to.
     #[error("cannot connect: {0}")]
     Connect(#[from] quinn_proto::ConnectError),
+    /// The sealed lanes cannot be set up for this shard.
+    #[error("sealed lanes cannot be set up: {0}")]
+    Sealed(#[from] sortie_sealed::SetupError),
     /// No shard of that number exists.
     #[error(
         "shard {index} of {count}: the count must be a power of two up to 256, above the index"

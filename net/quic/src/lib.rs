@@ -24,6 +24,7 @@ mod path_guard;
 mod peer;
 mod peer_id;
 mod pump;
+mod sealed;
 mod secrets;
 mod server;
 mod tls;
@@ -38,6 +39,9 @@ pub use identity::{Fingerprint, Identity, IdentityError};
 pub use peer::{ClientLane, ServerLane};
 pub use peer_id::PeerId;
 pub use pump::{Driven, Pump};
+pub use sealed::{
+    SealedCounters, SealedLane, SealedLanes, all_suites, best_suite, client_secrets, is_sealed,
+};
 pub use secrets::Secrets;
 pub use server::{Server, ServerEvent};
 

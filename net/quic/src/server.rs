@@ -116,6 +116,9 @@ impl Server {
             .cid_generator(move || Box::new(ShardCids { key: cid_key.clone(), shard }))
             // First bytes below 0x40 stay free for a second protocol on the same port (RFC 9443).
             .grease_quic_bit(false)
+            // After a restart everybody needs a reset at once. Each is shorter than the packet that
+            // it answers, and only ids that we issued are answered: nothing to slow down.
+            .min_reset_interval(Duration::ZERO)
             .rng_seed(config.rng_seed);
         let tls = tls::server(&config.identity, ALPN)?;
         let mut quic = QuicConfig::new(Arc::new(tls), config.secrets.token_key());

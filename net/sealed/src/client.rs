@@ -88,6 +88,11 @@ impl ClientLane {
         self.waiting_since.map(|since| since + SILENCE)
     }
 
+    /// Begins to wait anew: for a lane that was given up and is tried once more.
+    pub fn try_again(&mut self) {
+        self.waiting_since = None;
+    }
+
     /// Whether the server was ever heard on this lane.
     pub fn is_heard(&self) -> bool {
         self.heard

@@ -39,6 +39,8 @@ pub struct BattleServerConfig {
     pub threads: usize,
     /// Sockets that clients are spread over: a power of two up to 256.
     pub shards: usize,
+    /// Whether clients are offered the sealed lane for inputs and snapshots.
+    pub sealed_lane: bool,
     /// Certificate chain and key, PEM; `None`: self-signed, kept in the data directory.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Who lets players in.
@@ -70,6 +72,7 @@ impl BattleServerConfig {
             seed: None,
             threads: 1,
             shards: 1,
+            sealed_lane: true,
             certificate: None,
             tickets: TicketAuthority::Dev,
             audience: String::new(),

@@ -41,6 +41,8 @@ pub struct BattleReport {
     pub updates_expected: u64,
     /// Snapshots sent.
     pub snapshots_sent: u64,
+    /// Of these, those that left over the sealed lane.
+    pub snapshots_sealed: u64,
     /// Their bytes before encryption.
     pub snapshot_bytes: u64,
     /// UDP bytes sent.

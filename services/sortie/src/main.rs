@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod config;
 mod exit;
+mod lane;
 mod progress;
 mod scenario;
 mod secret;

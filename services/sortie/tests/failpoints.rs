@@ -15,7 +15,7 @@ use std::time::Duration;
 use common::{command, sortie};
 use serde_json::Value;
 use sortie_bench::scenario::Scenario;
-use sortie_bench::swarm::{self, Link, Server, SwarmConfig, Target};
+use sortie_bench::swarm::{self, LanePolicy, Link, Server, SwarmConfig, Target};
 
 const BOTS: usize = 8;
 
@@ -99,6 +99,7 @@ fn no_moment_to_die_costs_a_player_its_soldier() {
         scenario: Scenario::Conquest,
         seed: 7,
         threads: 1,
+        lane: LanePolicy::Auto,
         link: Link::default(),
         server: Server::Running(server.target()),
     };

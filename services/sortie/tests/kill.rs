@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::sortie;
 use sortie_battle::replay;
 use sortie_bench::scenario::Scenario;
-use sortie_bench::swarm::{self, Link, Server, ServerProcess, SwarmConfig};
+use sortie_bench::swarm::{self, LanePolicy, Link, Server, ServerProcess, SwarmConfig};
 use sortie_bridge::feed::Feed;
 use sortie_sim::Battle;
 use sortie_wire::message::{FeedEntry, ServerMessage};
@@ -44,6 +44,7 @@ fn players_of_a_killed_server_come_back_to_their_soldiers() {
         scenario: Scenario::Conquest,
         seed: 7,
         threads: 1,
+        lane: LanePolicy::Auto,
         link: Link::default(),
         server: Server::Running(target),
     };

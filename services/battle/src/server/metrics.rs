@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
+use sortie_quic::SealedCounters;
+
+use super::shard::Shard;
 
 /// The server's metrics.
 pub(super) struct Metrics {
@@ -26,6 +29,7 @@ pub(super) struct Metrics {
     pub(super) snapshot_bytes: Counter,
     pub(super) udp_bytes_in: Counter,
     pub(super) udp_bytes_out: Counter,
+    lanes: LaneMetrics,
     pub(super) journal_lag: Gauge,
     pub(super) journal_bytes: Gauge,
     pub(super) journal_dead: Gauge,
@@ -55,16 +59,58 @@ impl Metrics {
             snapshot_bytes: metrics::counter!("sortie_snapshot_bytes_total"),
             udp_bytes_in: metrics::counter!("sortie_udp_received_bytes_total"),
             udp_bytes_out: metrics::counter!("sortie_udp_sent_bytes_total"),
+            lanes: LaneMetrics::new(),
             journal_lag: metrics::gauge!("sortie_journal_lag_seconds"),
             journal_bytes: metrics::gauge!("sortie_journal_size_bytes"),
             journal_dead: metrics::gauge!("sortie_journal_dead"),
         }
     }
 
+    pub(super) fn show_lanes(&self, shards: &[Shard]) {
+        let lanes = &self.lanes;
+        let counters = || shards.iter().filter_map(|shard| Some(shard.lanes.as_ref()?.counters()));
+        let sum = |of: fn(SealedCounters) -> u64| counters().map(of).sum::<u64>();
+        lanes.clients.set(shards.iter().map(Shard::sealed).sum::<usize>() as f64);
+        lanes.opened.absolute(sum(|lanes| lanes.opened));
+        lanes.snapshots.absolute(shards.iter().map(|shard| shard.counters.snapshots_sealed).sum());
+        lanes.packets_in.absolute(sum(|lanes| lanes.packets_in));
+        lanes.packets_out.absolute(sum(|lanes| lanes.packets_out));
+        lanes.refused.absolute(sum(|lanes| lanes.refused));
+        lanes.held.absolute(sum(|lanes| lanes.held));
+        lanes.moves.absolute(sum(|lanes| lanes.moves));
+    }
+
     pub(super) fn note_tick(&self, work: Duration, cpu: Duration) {
         self.tick.record(work.as_secs_f64());
         self.tick_cpu.record(cpu.as_secs_f64());
         self.ticks.increment(1);
+    }
+}
+
+/// What went over the sealed lanes.
+struct LaneMetrics {
+    clients: Gauge,
+    opened: Counter,
+    snapshots: Counter,
+    packets_in: Counter,
+    packets_out: Counter,
+    refused: Counter,
+    held: Counter,
+    moves: Counter,
+}
+
+impl LaneMetrics {
+    fn new() -> Self {
+        Self {
+            clients: metrics::gauge!("sortie_sealed_clients"),
+            opened: metrics::counter!("sortie_sealed_lanes_opened_total"),
+            snapshots: metrics::counter!("sortie_sealed_snapshots_total"),
+            packets_in: metrics::counter!("sortie_sealed_received_packets_total"),
+            packets_out: metrics::counter!("sortie_sealed_sent_packets_total"),
+            refused: metrics::counter!("sortie_sealed_refused_packets_total"),
+            held: metrics::counter!("sortie_sealed_held_packets_total"),
+            moves: metrics::counter!("sortie_sealed_moves_total"),
+        }
     }
 }
 
@@ -94,6 +140,14 @@ fn describe() {
     counter!("sortie_snapshot_bytes_total", "Their bytes before encryption");
     counter!("sortie_udp_received_bytes_total", "UDP payload received");
     counter!("sortie_udp_sent_bytes_total", "UDP payload sent");
+    gauge!("sortie_sealed_clients", "Players whose datagrams go over the sealed lane");
+    counter!("sortie_sealed_lanes_opened_total", "Sealed lanes opened");
+    counter!("sortie_sealed_snapshots_total", "Snapshots sent over sealed lanes");
+    counter!("sortie_sealed_received_packets_total", "Packets with a first byte below 0x40");
+    counter!("sortie_sealed_sent_packets_total", "Sealed packets sent");
+    counter!("sortie_sealed_refused_packets_total", "Of those received, the ones no lane took");
+    counter!("sortie_sealed_held_packets_total", "Payloads held back from unproven addresses");
+    counter!("sortie_sealed_moves_total", "Address changes that sealed lanes followed");
     gauge!("sortie_journal_lag_seconds", "Age of the oldest tick that is not on the disk");
     gauge!("sortie_journal_size_bytes", "Size of the journal");
     gauge!("sortie_journal_dead", "1 when the battle goes on unrecorded");

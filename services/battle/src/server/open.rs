@@ -8,7 +8,7 @@ use sortie_bridge::noise::Noises;
 use sortie_kit::health::Health;
 use sortie_kit::ops::OpsListener;
 use sortie_quic::{
-    CloseCodes, Identity, Secrets, Server as Quic, ServerConfig, Shard as ShardPlace,
+    CloseCodes, Identity, SealedLanes, Secrets, Server as Quic, ServerConfig, Shard as ShardPlace,
 };
 use sortie_session::history::FrameHistory;
 use sortie_session::server::SessionConfig;
@@ -162,7 +162,9 @@ fn open_shards(
         quic.frame_bytes_max = CLIENT_MESSAGE_BYTES_MAX;
         let malformed = u32::from(CloseCode::Malformed.number());
         quic.codes = CloseCodes { malformed_frame: malformed, stream_misuse: malformed };
-        Ok(Shard::new(socket, Quic::new(quic, now)?))
+        let place = quic.shard;
+        let lanes = config.sealed_lane.then(|| SealedLanes::new(place, quic.connections_max));
+        Ok(Shard::new(socket, Quic::new(quic, now)?, lanes.transpose()?, now))
     };
     sockets.into_iter().enumerate().map(open).collect()
 }

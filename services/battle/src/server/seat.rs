@@ -39,6 +39,10 @@ pub struct Seat {
     pub outbox: VecDeque<Held>,
     /// Whether the welcome has left: nothing else is sent before.
     pub is_welcomed: bool,
+    /// Whether its newest input came over the sealed lane: so do its snapshots leave.
+    pub is_sealed: bool,
+    /// Whether its client asked the sealed lane for a sign of life.
+    pub owes_sign: bool,
     /// Whether the player had a connection when last looked at.
     pub was_here: bool,
     /// Messages that may still come before it is a flood.
@@ -65,6 +69,8 @@ impl Seat {
             requests: Vec::new(),
             outbox: VecDeque::new(),
             is_welcomed: false,
+            is_sealed: false,
+            owes_sign: false,
             was_here: false,
             message_credit: MESSAGE_BURST,
         }
@@ -77,6 +83,8 @@ impl Seat {
         self.heard_at = now;
         self.outbox.clear();
         self.is_welcomed = false;
+        self.is_sealed = false;
+        self.owes_sign = false;
         self.message_credit = MESSAGE_BURST;
     }
 

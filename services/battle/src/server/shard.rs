@@ -10,11 +10,9 @@ use std::time::{Duration, Instant};
 use sortie_bridge::input::action;
 use sortie_bridge::noise::Noises;
 use sortie_quic::{
-    CloseReason, PeerId, Pump, SendMessageError, Server as Quic, ServerEvent, ServerLane,
+    CloseReason, PeerId, Pump, SealedLanes, SendMessageError, Server as Quic, ServerEvent,
 };
 use sortie_session::history::FrameHistory;
-use sortie_session::peer::Peer;
-use sortie_session::server::InputVerdict;
 use sortie_sim::command::Action;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::View;
@@ -24,6 +22,7 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
 
+use super::lanes::{Port, Ways};
 use super::seat::{REQUESTS_PER_TICK_MAX, Seat};
 
 /// Batches of 64 datagrams that one tick takes in, so that a flood cannot hold it up.
@@ -37,12 +36,15 @@ const PATH_TICKS: u32 = 8;
 
 /// A connection, from its handshake to its end.
 #[derive(Clone, Copy, Debug)]
-struct Guest {
-    peer: PeerId,
+pub struct Guest {
+    /// The connection.
+    pub peer: PeerId,
     since: Instant,
     /// The player behind it, once it was let in.
-    slot: Option<u16>,
+    pub slot: Option<u16>,
     said_hello: bool,
+    /// The lanes that its hello offered.
+    pub lanes: u8,
 }
 
 /// What the shards did, for report and metrics.
@@ -56,6 +58,8 @@ pub struct ShardCounters {
     pub snapshots: u64,
     /// Their bytes.
     pub snapshot_bytes: u64,
+    /// Of the snapshots, those that left over the sealed lane.
+    pub snapshots_sealed: u64,
 }
 
 /// One socket and who is behind it.
@@ -64,7 +68,9 @@ pub struct Shard {
     pub socket: Socket,
     /// Its connections.
     pub quic: Quic,
-    pump: Pump,
+    /// Its sealed lanes, when it offers any.
+    pub lanes: Option<SealedLanes>,
+    pub(super) pump: Pump,
     /// By slot of the connection.
     guests: Vec<Option<Guest>>,
     /// Seats by the player's slot, so that they come in order.
@@ -73,6 +79,7 @@ pub struct Shard {
     pub hellos: Vec<(PeerId, Hello)>,
     /// What it did.
     pub counters: ShardCounters,
+    now: Instant,
 }
 
 /// What all shards look at when they send.
@@ -96,21 +103,26 @@ pub struct Outlook<'a> {
 
 impl Shard {
     /// A shard without connections.
-    pub fn new(socket: Socket, quic: Quic) -> Self {
+    pub fn new(socket: Socket, quic: Quic, lanes: Option<SealedLanes>, now: Instant) -> Self {
         Self {
             socket,
             quic,
+            lanes,
             pump: Pump::new(),
             guests: Vec::new(),
             seats: BTreeMap::new(),
             hellos: Vec::new(),
             counters: ShardCounters::default(),
+            now,
         }
     }
 
     /// Takes in all that arrived since the last tick.
     pub fn receive(&mut self, now: Instant, tick: u32) {
-        let took = self.pump.receive(&self.socket, &mut self.quic, now, BATCHES_PER_TICK_MAX);
+        self.now = now;
+        let Self { socket, quic, lanes, pump, guests, seats, counters, .. } = self;
+        let mut port = Port { quic, lanes: lanes.as_mut(), guests, seats, counters, tick };
+        let took = pump.receive(socket, &mut port, now, BATCHES_PER_TICK_MAX);
         if let Err(error) = took {
             // Not a peer's doing; the next tick tries again.
             tracing::warn!(%error, "cannot receive");
@@ -120,7 +132,10 @@ impl Shard {
             match event {
                 ServerEvent::Connected { peer, .. } => self.greet(peer, now),
                 ServerEvent::Datagram { peer, datagram } => {
-                    self.take_datagram(peer, &datagram, now, tick);
+                    let Self { quic, lanes, guests, seats, counters, .. } = self;
+                    let lanes = lanes.as_mut();
+                    let mut port = Port { quic, lanes, guests, seats, counters, tick };
+                    port.take_input(peer, &datagram, false, now);
                 }
                 ServerEvent::Message { peer, message } => self.take_message(peer, &message, tick),
                 ServerEvent::Closed { peer, reason } => self.part(peer, &reason, now),
@@ -133,27 +148,12 @@ impl Shard {
         if self.guests.len() <= peer.index() {
             self.guests.resize(peer.index() + 1, None);
         }
-        let guest = Guest { peer, since: now, slot: None, said_hello: false };
+        let guest = Guest { peer, since: now, slot: None, said_hello: false, lanes: 0 };
         self.guests[peer.index()] = Some(guest);
     }
 
-    fn guest(&mut self, peer: PeerId) -> Option<&mut Guest> {
+    pub(super) fn guest(&mut self, peer: PeerId) -> Option<&mut Guest> {
         self.guests.get_mut(peer.index())?.as_mut().filter(|guest| guest.peer == peer)
-    }
-
-    fn take_datagram(&mut self, peer: PeerId, datagram: &[u8], now: Instant, tick: u32) {
-        // Before the hello is answered there is nothing that a datagram could mean.
-        let Some(slot) = self.guest(peer).and_then(|guest| guest.slot) else { return };
-        let Some(seat) = self.seats.get_mut(&slot) else { return };
-        match seat.session.handle_input_datagram(datagram, tick) {
-            InputVerdict::Taken => seat.heard_at = now,
-            InputVerdict::Flooded => {}
-            InputVerdict::Malformed => self.counters.malformed += 1,
-            InputVerdict::Close => {
-                self.counters.malformed += 1;
-                self.close(peer, CloseCode::Malformed);
-            }
-        }
     }
 
     fn take_message(&mut self, peer: PeerId, message: &[u8], tick: u32) {
@@ -171,6 +171,7 @@ impl Shard {
         match (message, guest.slot) {
             (ClientMessage::Hello(hello), _) if !guest.said_hello => {
                 guest.said_hello = true;
+                guest.lanes = hello.lanes;
                 self.hellos.push((peer, hello));
             }
             (ClientMessage::Hello(_), _) => self.close(peer, CloseCode::Malformed),
@@ -196,6 +197,9 @@ impl Shard {
     fn part(&mut self, peer: PeerId, reason: &CloseReason, now: Instant) {
         tracing::debug!(%peer, %reason, "a connection is over");
         self.hellos.retain(|(waiting, _)| *waiting != peer);
+        if let Some(lanes) = &mut self.lanes {
+            lanes.close(peer);
+        }
         let Some(guest) = self.guest(peer).copied() else { return };
         self.guests[peer.index()] = None;
         let seat = guest.slot.and_then(|slot| self.seats.get_mut(&slot));
@@ -251,7 +255,7 @@ impl Shard {
         self.say(peer, &ServerMessage::Leaving { code: code.number(), text });
     }
 
-    fn say(&mut self, peer: PeerId, message: &ServerMessage) {
+    pub(super) fn say(&mut self, peer: PeerId, message: &ServerMessage) {
         if let Ok(bytes) = message.encode() {
             self.send(peer, &bytes);
         }
@@ -270,6 +274,8 @@ impl Shard {
     /// Tells every player behind this socket what it is to know of the tick.
     pub fn tell(&mut self, outlook: &Outlook<'_>) {
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
+        // The step took its time, which would count as the path's.
+        let now = Instant::now().max(self.now);
         let mut seats = std::mem::take(&mut self.seats);
         for seat in seats.values_mut() {
             seat.refill_message_credit(outlook.tick_hz);
@@ -280,10 +286,13 @@ impl Shard {
             {
                 self.send(peer, &bytes);
                 // The first message after an attachment is the welcome.
-                seat.is_welcomed = true;
+                if !std::mem::replace(&mut seat.is_welcomed, true) {
+                    self.open_lane(peer, now);
+                }
             }
             if seat.is_welcomed {
-                self.send_snapshot(seat, peer, outlook, &mut datagram);
+                self.send_snapshot(seat, peer, outlook, now, &mut datagram);
+                self.give_sign(seat, peer, now);
             }
         }
         self.seats = seats;
@@ -294,25 +303,29 @@ impl Shard {
         seat: &mut Seat,
         peer: PeerId,
         outlook: &Outlook<'_>,
+        now: Instant,
         datagram: &mut [u8; DATAGRAM_BYTES_MAX],
     ) {
         let tick = outlook.view.tick.0;
         if !seat.session.snapshot_due(tick, outlook.load, seat.slot.0) {
             return;
         }
-        let mut lane = ServerLane { server: &mut self.quic, peer };
+        let Self { socket, quic, lanes, pump, counters, .. } = self;
+        let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
+        let mut lane = ways.to(peer, seat.is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);
         }
-        self.counters.updates_due += 1;
+        counters.updates_due += 1;
         let seen = outlook.visibility.visible(seat.slot);
         seat.lens.look(outlook.view, seat.slot, seen, outlook.noises, outlook.tick_hz);
         let source = seat.lens.source(outlook.history, outlook.load);
-        let room = lane.max_datagram().min(datagram.len());
-        let bytes = seat.session.encode_snapshot(&source, &mut datagram[..room]);
-        if bytes > 0 && lane.send_datagram(&datagram[..bytes]).is_ok() {
-            self.counters.snapshots += 1;
-            self.counters.snapshot_bytes += bytes as u64;
+        let encode = |out: &mut [u8]| seat.session.encode_snapshot(&source, out);
+        let bytes = lane.send_with(datagram, encode);
+        if bytes > 0 {
+            counters.snapshots += 1;
+            counters.snapshots_sealed += u64::from(seat.is_sealed);
+            counters.snapshot_bytes += bytes as u64;
         }
     }
 

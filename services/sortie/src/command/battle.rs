@@ -20,6 +20,7 @@ use toml::Table;
 
 use crate::cli::Common;
 use crate::exit::{Failure, OrFail, Result};
+use crate::lane::LaneName;
 use crate::signals;
 use crate::units::{Span, key_from_hex};
 
@@ -84,6 +85,11 @@ pub struct BattleArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_SHARDS")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Performance")]
     pub shards: u16,
+
+    /// What is offered to clients for inputs and snapshots; `sealed` says the same as `auto` here
+    #[arg(long, value_enum, default_value = "auto", env = "SORTIE_LANE")]
+    #[arg(help_heading = "Performance")]
+    pub lane: LaneName,
 
     /// TLS certificate chain, PEM [default: self-signed, its fingerprint in the ready line]
     #[arg(long, value_name = "FILE", requires = "key", env = "SORTIE_CERT")]
@@ -176,6 +182,7 @@ fn config_of(args: &BattleArgs) -> Result<BattleServerConfig> {
         threads: usize::from(args.threads),
         shards: usize::from(args.shards),
         certificate: args.cert.clone().zip(args.key.clone()),
+        sealed_lane: args.lane != LaneName::Quic,
         tickets,
         grace: args.grace.0,
         duration: args.duration.map(|duration| duration.0),

@@ -14,6 +14,7 @@ use sortie_bench::swarm::{
 use crate::cli::Common;
 use crate::command::replay;
 use crate::exit::{Failure, OrFail, Result};
+use crate::lane::LaneName;
 use crate::progress::Display;
 use crate::scenario::ScenarioName;
 use crate::secret;
@@ -51,6 +52,9 @@ pub struct SwarmArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_SWARM_THREADS")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
+    /// What inputs and snapshots travel over
+    #[arg(long, value_enum, default_value = "auto", env = "SORTIE_SWARM_LANE")]
+    lane: LaneName,
 
     /// Drop this share of the packets, in each direction
     #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
@@ -150,6 +154,7 @@ fn config_of(args: &SwarmArgs) -> anyhow::Result<SwarmConfig> {
         scenario: args.scenario.into(),
         seed: args.seed,
         threads: usize::from(args.threads),
+        lane: args.lane.into(),
         link: Link {
             loss: args.loss.0,
             delay: args.delay.0,
@@ -218,6 +223,14 @@ fn print_report(report: &SwarmReport) {
         report.updates_expected,
         100.0 * report.delivered_share(),
         report.snapshot_bytes_per_client_per_s
+    );
+    let lane = &report.lane;
+    println!(
+        "  lane       {}: {} bots sealed at the end, {:.1} % of all datagrams, {} fell back",
+        lane.asked,
+        lane.clients_sealed,
+        100.0 * lane.sealed_share(),
+        lane.fallbacks
     );
     let correction = report.correction_m;
     println!(

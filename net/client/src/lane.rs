@@ -1,0 +1,211 @@
+//! Which lane a client's inputs take: sealed packets while they get through, else QUIC.
+//!
+//! A lane that the server has opened is tried with empty packets first, while inputs go on over
+//! QUIC; the first answer moves the inputs over. When nothing has come over the lane for two
+//! seconds although the QUIC connection lives, inputs go back to QUIC, and the lane is tried again
+//! later. Everything happens on the client's tick.
+
+use std::time::{Duration, Instant};
+
+use sortie_quic::{Client, client_secrets};
+use sortie_sealed::{ClientLane, LaneConfig, SILENCE, Suite};
+use sortie_wire::limits::INPUT_BYTES_MAX;
+
+use crate::{config::LanePolicy, stats::LaneStats};
+
+/// Between two packets that try a lane out.
+const TRY_EVERY: Duration = Duration::from_millis(100);
+/// A lane that did not work is tried again after this time.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+/// After so much silence on the sealed lane the QUIC connection is asked whether it lives: QUIC
+/// alone notices that the server was restarted, and only when something is sent over it.
+const ASK_QUIC_AFTER: Duration = Duration::from_millis(250);
+/// Between two such questions: the answer may be lost.
+const ASK_QUIC_EVERY: Duration = Duration::from_millis(100);
+/// The QUIC connection lives when it answered within this time.
+const QUIC_LIVES: Duration = Duration::from_secs(1);
+
+/// What the inputs take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// QUIC; the sealed lane, if there is one, is tried from then on.
+    Quic { retry_at: Option<Instant> },
+    /// QUIC, and the sealed lane is being tried.
+    Trying { next_at: Instant },
+    /// Sealed packets.
+    Sealed,
+}
+
+/// The lanes of one connection after the other.
+pub(crate) struct LaneUse {
+    policy: LanePolicy,
+    lane: Option<ClientLane>,
+    way: Way,
+    /// How much of `payload` waits for the next transmit, perhaps nothing of it. A newer payload
+    /// replaces it, and repeats what it said.
+    waiting: Option<usize>,
+    payload: [u8; INPUT_BYTES_MAX],
+    heard_at: Instant,
+    ask_quic_at: Instant,
+    quic_heard_at: Instant,
+    acks_heard: u64,
+    stats: LaneStats,
+}
+
+impl LaneUse {
+    pub(crate) fn new(policy: LanePolicy, now: Instant) -> Self {
+        Self {
+            policy,
+            lane: None,
+            way: Way::Quic { retry_at: None },
+            waiting: None,
+            payload: [0; INPUT_BYTES_MAX],
+            heard_at: now,
+            ask_quic_at: now,
+            quic_heard_at: now,
+            acks_heard: 0,
+            stats: LaneStats::default(),
+        }
+    }
+
+    /// The bits of the hello: the lanes that this client can use.
+    pub(crate) fn offer(&self) -> u8 {
+        if self.policy == LanePolicy::Quic { 0 } else { sortie_quic::all_suites() }
+    }
+
+    /// The connection is gone, and the lane with it.
+    pub(crate) fn close(&mut self) {
+        self.lane = None;
+        self.waiting = None;
+        self.way = Way::Quic { retry_at: None };
+    }
+
+    /// The server has opened a lane. One that this client cannot use changes nothing.
+    pub(crate) fn open(&mut self, now: Instant, quic: &Client, session: u32, suite: u8) {
+        let Some(suite) = Suite::from_number(suite) else { return };
+        let Some(secrets) = client_secrets(quic, session, suite) else { return };
+        if self.policy == LanePolicy::Quic {
+            return;
+        }
+        self.lane = Some(ClientLane::new(suite, &secrets, session, now, LaneConfig::default()));
+        self.stats.opened += 1;
+        (self.heard_at, self.quic_heard_at) = (now, now);
+        self.acks_heard = quic.acks_heard();
+        self.way = match self.policy {
+            LanePolicy::Sealed => Way::Sealed,
+            _ => Way::Trying { next_at: now },
+        };
+    }
+
+    /// A sealed packet of the server's; gives its payload when there is one.
+    pub(crate) fn receive<'a>(&mut self, now: Instant, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        let payload = self.lane.as_mut()?.open(now, packet).ok()?;
+        self.heard_at = now;
+        if let Way::Trying { .. } = self.way {
+            self.way = Way::Sealed;
+        }
+        Some(payload)
+    }
+
+    /// A tick passes; `input` is to be sent. Gives it back when QUIC has to carry it.
+    pub(crate) fn tick<'a>(
+        &mut self,
+        now: Instant,
+        quic: &mut Client,
+        input: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        self.look_after(now, quic);
+        match &mut self.way {
+            Way::Sealed => {
+                self.stats.inputs_sealed += 1;
+                self.put(input);
+                return None;
+            }
+            Way::Trying { next_at } if *next_at <= now => {
+                *next_at = now + TRY_EVERY;
+                self.put(&[]);
+            }
+            Way::Trying { .. } | Way::Quic { .. } => {}
+        }
+        self.stats.inputs_quic += 1;
+        Some(input)
+    }
+
+    /// Notes a snapshot that came over one lane or the other.
+    pub(crate) fn note_snapshot(&mut self, sealed: bool) {
+        self.stats.snapshots_sealed += u64::from(sealed);
+        self.stats.snapshots_quic += u64::from(!sealed);
+    }
+
+    /// Gives the lane up when the server is silent on it and lives on QUIC; whether it did.
+    pub(crate) fn give_way(&mut self, now: Instant) -> bool {
+        let quiet = |at: Instant| now.saturating_duration_since(at);
+        let gives_way = self.way == Way::Sealed
+            && self.policy == LanePolicy::Auto
+            && quiet(self.heard_at) >= SILENCE
+            && quiet(self.quic_heard_at) < QUIC_LIVES;
+        if gives_way {
+            self.fall_back(now);
+        }
+        gives_way
+    }
+
+    /// Writes the sealed packet that waits, if any, into `out`, whose content is replaced.
+    pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let (Some(length), Some(lane)) = (self.waiting.take(), &mut self.lane) else {
+            return false;
+        };
+        out.clear();
+        let payload = &self.payload[..length];
+        let sealed = lane.seal(now, |out| out.extend_from_slice(payload), out);
+        if sealed.is_err() && self.policy == LanePolicy::Auto {
+            // Its numbers are used up; only a new connection brings another lane.
+            self.lane = None;
+            self.fall_back(now);
+        }
+        sealed.is_ok()
+    }
+
+    /// Round-trip time of the sealed lane while it is in use.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.lane.as_ref().filter(|_| self.way == Way::Sealed)?.rtt()
+    }
+
+    pub(crate) fn stats(&self) -> LaneStats {
+        LaneStats { is_sealed: self.way == Way::Sealed, ..self.stats }
+    }
+
+    fn look_after(&mut self, now: Instant, quic: &mut Client) {
+        let acks_heard = quic.acks_heard();
+        if std::mem::replace(&mut self.acks_heard, acks_heard) != acks_heard {
+            self.quic_heard_at = now;
+        }
+        match self.way {
+            Way::Sealed if now >= self.ask_quic_at.max(self.heard_at + ASK_QUIC_AFTER) => {
+                self.ask_quic_at = now + ASK_QUIC_EVERY;
+                quic.ping();
+            }
+            Way::Trying { .. } if self.lane.as_ref().is_some_and(|lane| lane.is_silent(now)) => {
+                self.fall_back(now);
+            }
+            Way::Quic { retry_at: Some(at) } if at <= now && self.lane.is_some() => {
+                if let Some(lane) = &mut self.lane {
+                    lane.try_again();
+                }
+                self.way = Way::Trying { next_at: now };
+            }
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, payload: &[u8]) {
+        self.payload[..payload.len()].copy_from_slice(payload);
+        self.waiting = Some(payload.len());
+    }
+
+    fn fall_back(&mut self, now: Instant) {
+        self.stats.fallbacks += 1;
+        self.waiting = None;
+        self.way = Way::Quic { retry_at: Some(now + RETRY_AFTER) };
+    }
+}

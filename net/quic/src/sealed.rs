@@ -1,0 +1,275 @@
+//! The sealed lanes of a server's peers: [`sortie_sealed`], keyed and addressed by QUIC.
+//!
+//! A lane lives as long as the connection that its keys come from. Its packets share the port with
+//! QUIC and start below 0x40 (RFC 9443), which [`is_sealed`] tells.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sortie_sealed::{
+    EXPORTER_BYTES, EXPORTER_LABEL, Lane, LaneConfig, LaneSecrets, Lanes, LanesConfig,
+    PAYLOAD_BYTES_MAX, SealError, Sealed, Suite, exporter_context,
+};
+use sortie_session::peer::{LossCounters, Peer, SendError};
+use sortie_udp::Socket;
+
+use crate::config::Shard;
+use crate::error::{ExportError, SetupError};
+use crate::secrets::random;
+use crate::{Client, PeerId, Pump, Server};
+
+/// First byte from which on a datagram on the port is QUIC's.
+const FIRST_QUIC_BYTE: u8 = 0x40;
+
+/// Whether a UDP datagram is none of QUIC's.
+pub fn is_sealed(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|&first| first < FIRST_QUIC_BYTE)
+}
+
+/// The best suite of those that a peer offers, if we know one: bit *n* stands for suite *n* + 1.
+pub fn best_suite(offered: u8) -> Option<Suite> {
+    Suite::ALL.into_iter().find(|&suite| offered & suite_bit(suite) != 0)
+}
+
+/// The bits of all suites that we know.
+pub fn all_suites() -> u8 {
+    Suite::ALL.into_iter().fold(0, |bits, suite| bits | suite_bit(suite))
+}
+
+fn suite_bit(suite: Suite) -> u8 {
+    1 << (suite as u8 - 1)
+}
+
+/// What the sealed lanes of a shard did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SealedCounters {
+    /// Lanes opened.
+    pub opened: u64,
+    /// UDP datagrams handed in, and their bytes.
+    pub packets_in: u64,
+    /// See [`Self::packets_in`].
+    pub bytes_in: u64,
+    /// Of these, the ones that no lane took: of strangers, forged, replayed.
+    pub refused: u64,
+    /// UDP datagrams written, and their bytes.
+    pub packets_out: u64,
+    /// See [`Self::packets_out`].
+    pub bytes_out: u64,
+    /// Payloads that were dropped because the peer's address is not proven yet.
+    pub held: u64,
+    /// Peers that came from a new address.
+    pub moves: u64,
+}
+
+/// The lanes of one shard.
+pub struct SealedLanes {
+    table: Lanes,
+    /// Who is behind a key, which is the index of the connection.
+    peers: Vec<Option<PeerId>>,
+    counters: SealedCounters,
+    /// Of lanes that are closed.
+    moves: u64,
+}
+
+impl SealedLanes {
+    /// No lanes yet, for a shard of at most `connections_max` connections.
+    ///
+    /// # Errors
+    /// The shard does not exist, or has too many connections to name.
+    pub fn new(shard: Shard, connections_max: usize) -> Result<Self, SetupError> {
+        let table = Lanes::new(&LanesConfig {
+            shard: shard.index,
+            shard_count: shard.count,
+            capacity: connections_max,
+            lane: LaneConfig::default(),
+            seed: random(),
+        })?;
+        let counters = SealedCounters::default();
+        Ok(Self { table, peers: Vec::new(), counters, moves: 0 })
+    }
+
+    /// Opens a lane for a connected peer, in place of the one that it may have; gives the session
+    /// id that the peer has to be told. `None` when its connection is going.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        server: &Server,
+        peer: PeerId,
+        suite: Suite,
+    ) -> Option<u32> {
+        let address = server.remote(peer)?;
+        let export = |session| {
+            secrets(session, suite, |key, label, context| {
+                server.export_keying_material(peer, key, label, context)
+            })
+        };
+        let key = peer.index();
+        let session = self.table.insert(now, key, suite, address, export).ok()?;
+        if self.peers.len() <= key {
+            self.peers.resize(key + 1, None);
+        }
+        self.peers[key] = Some(peer);
+        self.counters.opened += 1;
+        Some(session)
+    }
+
+    /// The connection is over, and its lane with it.
+    pub fn close(&mut self, peer: PeerId) {
+        if self.has(peer) {
+            self.moves += self.table.path(peer.index()).map_or(0, |path| path.changes());
+            self.table.remove(peer.index());
+            self.peers[peer.index()] = None;
+        }
+    }
+
+    /// Takes one UDP datagram in and deciphers it in place; gives the peer and its payload, which
+    /// is empty when the peer only asks for a sign of life.
+    pub fn handle<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &'a mut [u8],
+    ) -> Option<(PeerId, &'a [u8])> {
+        self.counters.packets_in += 1;
+        self.counters.bytes_in += packet.len() as u64;
+        let arrival = self.table.handle(now, from, packet);
+        let peer = arrival.and_then(|arrival| {
+            let peer = self.peers.get(arrival.key).copied().flatten()?;
+            Some((peer, arrival.payload))
+        });
+        self.counters.refused += u64::from(peer.is_none());
+        peer
+    }
+
+    /// Has `payload` append to a packet for `peer` at the end of `out`, and seals it; gives where
+    /// it goes. Bytes of the payload that leaves: 0 when the address is unproven and may not have
+    /// it yet.
+    pub fn seal(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        payload: impl FnOnce(&mut Vec<u8>),
+        out: &mut Vec<u8>,
+    ) -> Result<Sealed, SealError> {
+        if !self.has(peer) {
+            return Err(SealError::NoLane);
+        }
+        let sealed = self.table.seal(now, peer.index(), payload, out);
+        match &sealed {
+            Ok(sealed) => {
+                self.counters.packets_out += 1;
+                self.counters.bytes_out += out.len() as u64;
+                self.counters.held += u64::from(!sealed.whole);
+            }
+            Err(_) => self.counters.held += 1,
+        }
+        sealed
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> SealedCounters {
+        let living = self.peers.iter().flatten();
+        let paths = living.filter_map(|peer| self.table.path(peer.index()));
+        let moves = self.moves + paths.map(|path| path.changes()).sum::<u64>();
+        SealedCounters { moves, ..self.counters }
+    }
+
+    /// Whether the peer has a lane.
+    pub fn has(&self, peer: PeerId) -> bool {
+        self.peers.get(peer.index()).copied().flatten() == Some(peer)
+    }
+
+    fn lane(&self, peer: PeerId) -> Option<&Lane> {
+        self.table.lane(peer.index()).filter(|_| self.has(peer))
+    }
+}
+
+/// The sealed lane from a server to one of its peers. Packets wait in the pump's batch, like those
+/// of QUIC.
+pub struct SealedLane<'a> {
+    /// The shard's lanes.
+    pub lanes: &'a mut SealedLanes,
+    /// Its connections.
+    pub server: &'a Server,
+    /// Its buffers.
+    pub pump: &'a mut Pump,
+    /// Its socket.
+    pub socket: &'a Socket,
+    /// The time.
+    pub now: Instant,
+    /// The peer.
+    pub peer: PeerId,
+}
+
+impl SealedLane<'_> {
+    /// Has `encode` write a datagram of at most `room` bytes straight into the batch. Gives the
+    /// bytes that leave; 0 when `encode` wrote none, or when they may not leave.
+    pub fn send_with(&mut self, room: usize, encode: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        let Self { lanes, pump, socket, now, peer, .. } = self;
+        let mut bytes = 0;
+        pump.write(socket, |out| {
+            let payload = |out: &mut Vec<u8>| {
+                let start = out.len();
+                out.resize(start + room.min(PAYLOAD_BYTES_MAX), 0);
+                bytes = encode(&mut out[start..]);
+                out.truncate(start + bytes);
+            };
+            let sealed = lanes.seal(*now, *peer, payload, out).ok();
+            if sealed.is_none_or(|sealed| !sealed.whole) {
+                bytes = 0;
+            }
+            sealed.map(|sealed| sealed.to)
+        });
+        bytes
+    }
+}
+
+impl Peer for SealedLane<'_> {
+    fn send_datagram(&mut self, datagram: &[u8]) -> Result<(), SendError> {
+        if datagram.len() > PAYLOAD_BYTES_MAX {
+            return Err(SendError::TooLarge);
+        }
+        let copy = |out: &mut [u8]| {
+            out.copy_from_slice(datagram);
+            datagram.len()
+        };
+        match self.send_with(datagram.len(), copy) {
+            0 if !datagram.is_empty() => Err(SendError::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    fn max_datagram(&self) -> usize {
+        if self.lanes.has(self.peer) { PAYLOAD_BYTES_MAX } else { 0 }
+    }
+
+    fn rtt(&self) -> Duration {
+        let lane = self.lanes.lane(self.peer);
+        // The first report comes after a few packets.
+        let rtt = lane.and_then(Lane::rtt).or_else(|| self.server.rtt(self.peer));
+        rtt.unwrap_or_default()
+    }
+
+    fn loss(&self) -> LossCounters {
+        let (sent, lost) = self.lanes.lane(self.peer).map_or((0, 0), Lane::sent_and_lost);
+        LossCounters { sent, lost }
+    }
+}
+
+/// The secrets of the lane that the server of `client` named `session`; `None` when the connection
+/// gives none.
+pub fn client_secrets(client: &Client, session: u32, suite: Suite) -> Option<LaneSecrets> {
+    secrets(session, suite, |key, label, context| {
+        client.export_keying_material(key, label, context)
+    })
+}
+
+fn secrets(
+    session: u32,
+    suite: Suite,
+    export: impl FnOnce(&mut [u8], &[u8], &[u8]) -> Result<(), ExportError>,
+) -> Option<LaneSecrets> {
+    let mut exported = [0; EXPORTER_BYTES];
+    export(&mut exported, EXPORTER_LABEL, &exporter_context(session, suite)).ok()?;
+    Some(LaneSecrets::from_exporter(exported))
+}
