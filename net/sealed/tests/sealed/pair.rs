@@ -93,3 +93,21 @@ fn reports_tell_loss_and_round_trip() {
     assert_eq!(pair.client.sent_and_lost(), (64, 0));
     assert_eq!(pair.client.rtt(), Some(Duration::from_millis(42)));
 }
+
+#[test]
+fn the_newest_challenge_is_echoed_once() {
+    let mut pair = Pair::new(Suite::Aes128Gcm, LaneConfig::default());
+    pair.server.set_challenge(Some([1; 8]));
+    let old = pair.server_sends(&[]);
+    pair.server.set_challenge(Some([2; 8]));
+    let new = pair.server_sends(&[]);
+    open(&mut pair.client, pair.now, &new).unwrap();
+    open(&mut pair.client, pair.now, &old).unwrap();
+    let mut echo = || {
+        let mut packet = pair.client_sends(b"input");
+        let opened = pair.server.open(pair.now, &mut packet).unwrap();
+        assert_eq!(opened.payload, b"input");
+        opened.challenge
+    };
+    assert_eq!([echo(), echo()], [Some([2; 8]), None]);
+}
