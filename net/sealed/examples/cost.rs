@@ -2,8 +2,8 @@
 //! `cargo run --release -p sortie-sealed --example cost`.
 //!
 //! Seals and opens a snapshot of 389 bytes and an input of 40, once through both ends of a lane
-//! and once with the bare AEAD on the same bytes. One thread, one lane, everything in the cache;
-//! the median of 21 runs.
+//! and once with the bare AEAD on the same bytes: with one lane, which stays in the cache, and
+//! with a thousand in turn, as a server has them. One thread; the median of 21 runs.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -14,16 +14,24 @@ use sortie_sealed::{ClientLane, Keys, LaneConfig, LaneSecrets, Lanes, LanesConfi
 const RUNS: usize = 21;
 const PACKETS: u32 = 20_000;
 const ADDRESS: ([u8; 4], u16) = ([192, 0, 2, 1], 4000);
+const HEADER: [u8; 9] = [0x10, 1, 2, 3, 4, 5, 6, 7, 8];
 
 fn main() {
-    println!("{:<18} {:>5} {:>10} {:>10} {:>8}", "suite", "bytes", "bare ns", "lane ns", "added");
+    let heads = ["suite", "lanes", "bytes", "bare ns", "lane ns", "added"];
+    let [suite, lanes, bytes, bare, lane, added] = heads;
+    println!("{suite:<18} {lanes:>5} {bytes:>5} {bare:>8} {lane:>8} {added:>6}");
     for suite in Suite::ALL {
-        for bytes in [389, 40] {
-            let payload = vec![7; bytes];
-            let bare = median(|| bare(suite, &payload));
-            let lane = median(|| lane(suite, &payload));
-            let name = format!("{suite:?}");
-            println!("{name:<18} {bytes:>5} {bare:>10.0} {lane:>10.0} {:>8.0}", lane - bare);
+        for lanes in [1, 1000] {
+            let mut bare_ends = bare_ends(suite, lanes);
+            let mut ends = Ends::new(suite, lanes);
+            for bytes in [389, 40] {
+                let payload = vec![7; bytes];
+                let bare = median(|| bare_packets(&mut bare_ends, &payload));
+                let lane = median(|| ends.packets(&payload));
+                let added = lane - bare;
+                let name = format!("{suite:?}");
+                println!("{name:<18} {lanes:>5} {bytes:>5} {bare:>8.0} {lane:>8.0} {added:>6.0}");
+            }
         }
     }
 }
@@ -35,36 +43,65 @@ fn median(mut run: impl FnMut() -> Duration) -> f64 {
     times[RUNS / 2].as_nanos() as f64 / f64::from(PACKETS)
 }
 
-fn bare(suite: Suite, payload: &[u8]) -> Duration {
-    let keys = Keys::new(suite, &[3; 32]);
-    let header = [0x10, 1, 2, 3, 4, 5, 6, 7, 8];
+/// Keys of both ends of each lane, and the next number.
+type BareEnds = (Vec<[Keys; 2]>, u32);
+
+fn bare_ends(suite: Suite, lanes: usize) -> BareEnds {
+    let ends = |lane| [(); 2].map(|()| Keys::new(suite, &[lane as u8; 32]));
+    ((0..lanes).map(ends).collect(), 0)
+}
+
+fn bare_packets((lanes, number): &mut BareEnds, payload: &[u8]) -> Duration {
     let mut buffer = Vec::with_capacity(1200);
     let begun = Instant::now();
-    for number in 0..PACKETS {
+    for packet in 0..PACKETS {
+        let [client, server] = &lanes[packet as usize % lanes.len()];
         buffer.clear();
         buffer.extend_from_slice(payload);
-        let tag = keys.seal_in_place(number, &header, &mut buffer);
+        let tag = client.seal_in_place(*number, &HEADER, &mut buffer);
         buffer.extend_from_slice(&tag);
-        black_box(keys.open_in_place(number, &header, &mut buffer)).expect("authentic");
+        black_box(server.open_in_place(*number, &HEADER, &mut buffer)).expect("authentic");
+        *number += 1;
     }
     begun.elapsed()
 }
 
-fn lane(suite: Suite, payload: &[u8]) -> Duration {
-    let lane = LaneConfig::default();
-    let config = LanesConfig { shard: 0, shard_count: 1, capacity: 64, lane, seed: [1; 32] };
-    let mut lanes = Lanes::new(&config).expect("one shard");
-    let secrets = LaneSecrets::from_exporter([9; 64]);
-    let now = Instant::now();
-    let address = SocketAddr::from(ADDRESS);
-    let session = lanes.insert(now, 0, suite, address, |_| Some(secrets.clone())).expect("room");
-    let mut client = ClientLane::new(suite, &secrets, session, now, lane);
-    let mut buffer = Vec::with_capacity(1200);
-    let begun = Instant::now();
-    for _ in 0..PACKETS {
-        buffer.clear();
-        client.seal(now, |out| out.extend_from_slice(payload), &mut buffer).expect("numbers left");
-        black_box(lanes.handle(now, address, &mut buffer)).expect("authentic");
+/// A table and its clients.
+struct Ends {
+    lanes: Lanes,
+    clients: Vec<ClientLane>,
+    now: Instant,
+}
+
+impl Ends {
+    fn new(suite: Suite, count: usize) -> Self {
+        let lane = LaneConfig::default();
+        let config = LanesConfig { shard: 0, shard_count: 1, capacity: count, lane, seed: [1; 32] };
+        let mut lanes = Lanes::new(&config).expect("one shard");
+        let now = Instant::now();
+        let client = |key| {
+            let secrets = LaneSecrets::from_exporter([key as u8; 64]);
+            let address = SocketAddr::from(ADDRESS);
+            let session = lanes.insert(now, key, suite, address, |_| Some(secrets.clone()));
+            ClientLane::new(suite, &secrets, session.expect("room"), now, lane)
+        };
+        let clients = (0..count).map(client).collect();
+        Self { lanes, clients, now }
     }
-    begun.elapsed()
+
+    fn packets(&mut self, payload: &[u8]) -> Duration {
+        let Self { lanes, clients, now } = self;
+        let count = clients.len();
+        let address = SocketAddr::from(ADDRESS);
+        let mut buffer = Vec::with_capacity(1200);
+        let begun = Instant::now();
+        for packet in 0..PACKETS {
+            let client = &mut clients[packet as usize % count];
+            buffer.clear();
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(payload);
+            client.seal(*now, write, &mut buffer).expect("numbers left");
+            black_box(lanes.handle(*now, address, &mut buffer)).expect("authentic");
+        }
+        begun.elapsed()
+    }
 }

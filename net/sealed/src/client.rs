@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::{Counters, LaneConfig};
+use crate::draft::Draft;
 use crate::error::{OpenError, SealError};
-use crate::lane::{Counters, Draft, Lane, LaneConfig};
+use crate::lane::Lane;
 use crate::secrets::{LaneSecrets, Side, Suite};
 
 /// A lane on which nothing came for so long, while packets were sent, does not work.

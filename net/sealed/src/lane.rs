@@ -4,97 +4,18 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::PACKET_BYTES_MAX;
+use crate::config::{Counters, LaneConfig};
+use crate::draft::{Draft, Opened};
 use crate::error::{OpenError, SealError};
 use crate::estimate::Estimate;
 use crate::fields::{Challenge, Fields};
 use crate::header::{HEADER_BYTES, Header};
-use crate::keys::TAG_BYTES;
 use crate::receiver::Receiver;
 use crate::secrets::{LaneSecrets, Side, Suite};
 use crate::sender::Sender;
 
 /// A report goes with every packet whose number is a multiple of this, once something has come.
 pub const REPORT_INTERVAL_PACKETS: u32 = 16;
-
-/// Limits of a lane. Both ends may have different ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LaneConfig {
-    /// Packets sealed under one key. Default 2^20, an eighth of what RFC 9001 (6.6) allows
-    /// AES-128-GCM. At least 1; when fewer than the replay window's 1,024, packets that are late
-    /// by more than a phase are taken for forged.
-    pub rekey_after_packets: u32,
-    /// Packets that may fail to authenticate before the lane closes. Default 2^20; RFC 9001 (6.6)
-    /// allows 2^36 with ChaCha20-Poly1305 and 2^52 with AES-128-GCM.
-    pub forged_packets_max: u32,
-}
-
-impl Default for LaneConfig {
-    fn default() -> Self {
-        Self { rekey_after_packets: 1 << 20, forged_packets_max: 1 << 20 }
-    }
-}
-
-/// What one end has counted since the lane was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Packets sealed.
-    pub sealed: u64,
-    /// Packets opened.
-    pub opened: u64,
-    /// Packets that did not authenticate.
-    pub forged: u64,
-    /// Packets that were opened before, or too long ago to know.
-    pub replayed: u64,
-    /// Authentic packets without the fields that they announce.
-    pub malformed: u64,
-}
-
-/// A packet that is being written: header and fields stand, the payload is to be appended.
-///
-/// It has no number yet. Dropping it costs nothing but the bytes in the buffer.
-#[derive(Debug)]
-#[must_use = "the packet is sealed by `finish`"]
-pub struct Draft {
-    start: usize,
-    header: Header,
-    fields_end: usize,
-    now_ms: u32,
-}
-
-impl Draft {
-    /// Where the packet begins in its buffer.
-    pub fn start(&self) -> usize {
-        self.start
-    }
-
-    /// Where its payload begins.
-    pub fn payload_start(&self) -> usize {
-        self.fields_end
-    }
-
-    /// Bytes that the sealed packet will have when the buffer ends at `out_len`.
-    pub(crate) fn packet_len(&self, out_len: usize) -> usize {
-        out_len - self.start + TAG_BYTES
-    }
-
-    pub(crate) fn has_challenge(&self) -> bool {
-        self.header.challenge
-    }
-}
-
-/// What an authentic packet held.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Opened<'a> {
-    /// The payload, in the buffer of the packet; may be empty.
-    pub payload: &'a [u8],
-    /// No packet of a higher number came before.
-    pub newest: bool,
-    /// The packet's number.
-    pub number: u32,
-    /// At the client the server's challenge, which the next packet will echo; at the server the
-    /// client's echo.
-    pub challenge: Option<Challenge>,
-}
 
 /// One end of a lane.
 ///

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::config::LaneConfig;
+use crate::draft::Draft;
 use crate::error::{InsertError, SealError, SetupError};
 use crate::header::Header;
 use crate::ids::{Chance, IdLayout};
-use crate::lane::{Draft, Lane, LaneConfig};
+use crate::lane::Lane;
 use crate::path::Path;
 use crate::secrets::{LaneSecrets, Side, Suite};
 

@@ -26,6 +26,8 @@
 //! - Nothing is allocated for a packet, and no payload is copied after it was written.
 
 mod client;
+mod config;
+mod draft;
 mod error;
 mod estimate;
 mod fields;
@@ -41,11 +43,13 @@ mod sender;
 mod window;
 
 pub use client::{ClientLane, SILENCE};
+pub use config::{Counters, LaneConfig};
+pub use draft::{Draft, Opened};
 pub use error::{InsertError, OpenError, SealError, SetupError};
 pub use fields::{CHALLENGE_BYTES, Challenge, Fields, REPORT_BYTES, Report};
 pub use header::{HEADER_BYTES, Header, session_of};
 pub use keys::{KeyError, Keys, TAG_BYTES};
-pub use lane::{Counters, Draft, Lane, LaneConfig, Opened, REPORT_INTERVAL_PACKETS};
+pub use lane::{Lane, REPORT_INTERVAL_PACKETS};
 pub use lanes::{Arrival, Lanes, LanesConfig, Sealed, StrangerCounters};
 pub use path::{AMPLIFICATION_LIMIT, CHANGE_INTERVAL, Path};
 pub use secrets::{EXPORTER_BYTES, EXPORTER_LABEL, LaneSecrets, Side, Suite, exporter_context};
