@@ -133,6 +133,9 @@ impl<P: Predict> GameClient<P> {
         if self.lane.give_way(now) {
             self.link.heard_at = now;
         }
+        if self.lane.is_lost(now) {
+            return self.lose(now, "the server does not answer on the sealed lane");
+        }
         if let Some(datagram) = self.lane.tick(now, &mut self.link.quic, datagram) {
             // A datagram that does not leave is a lost datagram; the next ones repeat it.
             let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
@@ -321,7 +324,7 @@ impl<P: Predict> GameClient<P> {
     fn handle_snapshot(&mut self, now: Instant, datagram: &[u8], sealed: bool) {
         self.link.heard_at = now;
         let Some(playing) = &mut self.playing else { return };
-        self.lane.note_snapshot(sealed);
+        self.lane.note_snapshot(now, sealed);
         let Self { predictor, prediction, view, events, .. } = self;
         playing.handle_snapshot(now, datagram, predictor, prediction, view, events);
     }

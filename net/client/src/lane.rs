@@ -22,6 +22,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 const ASK_QUIC_AFTER: Duration = Duration::from_millis(250);
 /// Between two such questions: the answer may be lost.
 const ASK_QUIC_EVERY: Duration = Duration::from_millis(100);
+/// Snapshots that come over QUIC for so long, and none over the sealed lane, say that the server
+/// hears no sealed packets.
+const TURNED_AFTER: Duration = Duration::from_millis(500);
 /// The QUIC connection lives when it answered within this time.
 const QUIC_LIVES: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,8 @@ pub(crate) struct LaneUse {
     waiting: Option<usize>,
     payload: [u8; INPUT_BYTES_MAX],
     heard_at: Instant,
+    /// When the first snapshot came over QUIC after the last sealed packet.
+    turned_at: Option<Instant>,
     ask_quic_at: Instant,
     quic_heard_at: Instant,
     acks_heard: u64,
@@ -61,6 +66,7 @@ impl LaneUse {
             waiting: None,
             payload: [0; INPUT_BYTES_MAX],
             heard_at: now,
+            turned_at: None,
             ask_quic_at: now,
             quic_heard_at: now,
             acks_heard: 0,
@@ -76,6 +82,7 @@ impl LaneUse {
     /// The connection is gone, and the lane with it.
     pub(crate) fn close(&mut self) {
         self.lane = None;
+        self.turned_at = None;
         self.waiting = None;
         self.way = Way::Quic { retry_at: None };
     }
@@ -101,6 +108,7 @@ impl LaneUse {
     pub(crate) fn receive<'a>(&mut self, now: Instant, packet: &'a mut [u8]) -> Option<&'a [u8]> {
         let payload = self.lane.as_mut()?.open(now, packet).ok()?;
         self.heard_at = now;
+        self.turned_at = None;
         if let Way::Trying { .. } = self.way {
             self.way = Way::Sealed;
         }
@@ -132,22 +140,34 @@ impl LaneUse {
     }
 
     /// Notes a snapshot that came over one lane or the other.
-    pub(crate) fn note_snapshot(&mut self, sealed: bool) {
+    pub(crate) fn note_snapshot(&mut self, now: Instant, sealed: bool) {
+        if !sealed && self.way == Way::Sealed {
+            self.turned_at.get_or_insert(now);
+        }
         self.stats.snapshots_sealed += u64::from(sealed);
         self.stats.snapshots_quic += u64::from(!sealed);
     }
 
-    /// Gives the lane up when the server is silent on it and lives on QUIC; whether it did.
+    /// Gives the lane up when one direction of it fails and QUIC lives; whether it did.
     pub(crate) fn give_way(&mut self, now: Instant) -> bool {
         let quiet = |at: Instant| now.saturating_duration_since(at);
-        let gives_way = self.way == Way::Sealed
-            && self.policy == LanePolicy::Auto
-            && quiet(self.heard_at) >= SILENCE
-            && quiet(self.quic_heard_at) < QUIC_LIVES;
+        let unheard = self.turned_at.is_some_and(|at| quiet(at) >= TURNED_AFTER);
+        let silent = quiet(self.heard_at) >= SILENCE && quiet(self.quic_heard_at) < QUIC_LIVES;
+        let gives_way = self.is_sealed(LanePolicy::Auto) && (unheard || silent);
         if gives_way {
             self.fall_back(now);
         }
         gives_way
+    }
+
+    /// Whether the server is silent on the lane and there is no other: only a new connection helps.
+    pub(crate) fn is_lost(&self, now: Instant) -> bool {
+        let quiet = now.saturating_duration_since(self.heard_at);
+        self.is_sealed(LanePolicy::Sealed) && quiet >= SILENCE
+    }
+
+    fn is_sealed(&self, policy: LanePolicy) -> bool {
+        self.way == Way::Sealed && self.policy == policy
     }
 
     /// Writes the sealed packet that waits, if any, into `out`, whose content is replaced.
@@ -180,7 +200,14 @@ impl LaneUse {
         if std::mem::replace(&mut self.acks_heard, acks_heard) != acks_heard {
             self.quic_heard_at = now;
         }
+        // The server sees us at a new address. QUIC has to move there too, or what it sends goes to
+        // the old one until the next keep-alive.
+        let moved = self.lane.as_ref().is_some_and(ClientLane::owes_echo);
         match self.way {
+            Way::Sealed if moved && now >= self.ask_quic_at => {
+                self.ask_quic_at = now + ASK_QUIC_EVERY;
+                quic.ping();
+            }
             Way::Sealed if now >= self.ask_quic_at.max(self.heard_at + ASK_QUIC_AFTER) => {
                 self.ask_quic_at = now + ASK_QUIC_EVERY;
                 quic.ping();
@@ -205,6 +232,7 @@ impl LaneUse {
 
     fn fall_back(&mut self, now: Instant) {
         self.stats.fallbacks += 1;
+        self.turned_at = None;
         self.waiting = None;
         self.way = Way::Quic { retry_at: Some(now + RETRY_AFTER) };
     }

@@ -179,7 +179,8 @@ impl SealedLanes {
         self.peers.get(peer.index()).copied().flatten() == Some(peer)
     }
 
-    fn lane(&self, peer: PeerId) -> Option<&Lane> {
+    /// The peer's lane, for its round-trip time, loss and counters.
+    pub fn lane(&self, peer: PeerId) -> Option<&Lane> {
         self.table.lane(peer.index()).filter(|_| self.has(peer))
     }
 }

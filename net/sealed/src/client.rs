@@ -90,6 +90,12 @@ impl ClientLane {
         self.waiting_since.map(|since| since + SILENCE)
     }
 
+    /// Whether the server has asked at which address we are, and no packet has answered yet: it
+    /// saw us come from a new one.
+    pub fn owes_echo(&self) -> bool {
+        self.lane.owes_echo()
+    }
+
     /// Begins to wait anew: for a lane that was given up and is tried once more.
     pub fn try_again(&mut self) {
         self.waiting_since = None;

@@ -185,6 +185,11 @@ impl Lane {
         self.challenge = challenge;
     }
 
+    /// Whether a challenge is to be sent with the next packet.
+    pub(crate) fn owes_echo(&self) -> bool {
+        self.challenge.is_some()
+    }
+
     /// Smoothed round-trip time, once a report has told it. Whole milliseconds went into it.
     pub fn rtt(&self) -> Option<Duration> {
         self.estimate.rtt()

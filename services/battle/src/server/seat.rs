@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sortie_bridge::lens::Lens;
 use sortie_quic::PeerId;
@@ -39,7 +39,7 @@ pub struct Seat {
     pub outbox: VecDeque<Held>,
     /// Whether the welcome has left: nothing else is sent before.
     pub is_welcomed: bool,
-    /// Whether its newest input came over the sealed lane: so do its snapshots leave.
+    /// Whether its newest input came over the sealed lane.
     pub is_sealed: bool,
     /// Whether its client asked the sealed lane for a sign of life.
     pub owes_sign: bool,
@@ -96,6 +96,12 @@ impl Seat {
         self.is_welcomed = false;
     }
 
+    /// Whether snapshots leave over the sealed lane: the newest input came over it, and lately.
+    pub fn takes_sealed(&self, now: Instant) -> bool {
+        let quiet = now.saturating_duration_since(self.heard_at);
+        self.is_sealed && quiet < SEALED_FOR
+    }
+
     /// Whether one more message is no flood.
     pub fn take_message_credit(&mut self) -> bool {
         self.message_credit -= 1.0;
@@ -109,6 +115,9 @@ impl Seat {
     }
 }
 
+/// Who is not heard on the sealed lane for so long may be heard on QUIC alone. Its snapshots leave
+/// over QUIC, which shows its client that the lane fails on the way up.
+const SEALED_FOR: Duration = Duration::from_millis(500);
 /// Messages that a client may send at once, and a second in the long run.
 const MESSAGE_BURST: f32 = 40.0;
 const MESSAGES_PER_S: f32 = 20.0;

@@ -312,7 +312,8 @@ impl Shard {
         }
         let Self { socket, quic, lanes, pump, counters, .. } = self;
         let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
-        let mut lane = ways.to(peer, seat.is_sealed);
+        let is_sealed = seat.takes_sealed(now);
+        let mut lane = ways.to(peer, is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);
         }
@@ -324,7 +325,7 @@ impl Shard {
         let bytes = lane.send_with(datagram, encode);
         if bytes > 0 {
             counters.snapshots += 1;
-            counters.snapshots_sealed += u64::from(seat.is_sealed);
+            counters.snapshots_sealed += u64::from(is_sealed);
             counters.snapshot_bytes += bytes as u64;
         }
     }

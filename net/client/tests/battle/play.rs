@@ -1,20 +1,30 @@
 //! Eight clients in a battle over bad networks: everybody plays, prediction holds, nobody is lost.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Net, bad_link};
-use sortie_client::{Corrections, Event, State};
+use crate::{
+    common::{Net, bad_link},
+    on_both_lanes,
+};
+use sortie_client::{Corrections, Event, LanePolicy, State};
 use sortie_link_sim::LinkConfig;
 use sortie_sim::config::{Mode, SimConfig};
+
+on_both_lanes! {
+    on_a_perfect_wire_prediction_is_exact,
+    under_loss_delay_and_jitter_prediction_holds,
+    in_a_crowd_neighbours_are_predicted_too,
+    address_changes_and_blackouts_lose_nobody,
+    the_newer_connection_of_a_player_replaces_the_older,
+    a_restarted_server_gets_its_clients_back_to_the_same_soldiers,
+}
 
 fn walk() -> SimConfig {
     SimConfig { mode: Mode::Walk, ..SimConfig::default() }
 }
 
-fn net(link: LinkConfig, rebind_every: Option<Duration>) -> Net {
-    let mut net = Net::new(walk(), 120.0, link, rebind_every);
+fn net(link: LinkConfig, rebind_every: Option<Duration>, lane: LanePolicy) -> Net {
+    let mut net = Net::new(walk(), 120.0, link, rebind_every, lane);
     (1..=8).for_each(|key| net.join(key));
     net
 }
@@ -25,9 +35,8 @@ fn corrections(net: &Net) -> Corrections {
     sum
 }
 
-#[test]
-fn on_a_perfect_wire_prediction_is_exact() {
-    let mut net = net(LinkConfig::default(), None);
+fn on_a_perfect_wire_prediction_is_exact(lane: LanePolicy) {
+    let mut net = net(LinkConfig::default(), None, lane);
     net.run(Duration::from_secs(10));
     net.assert_all_playing();
     let corrections = corrections(&net);
@@ -36,9 +45,8 @@ fn on_a_perfect_wire_prediction_is_exact() {
     assert!(corrections.quantile_m(0.99) <= 0.02);
 }
 
-#[test]
-fn under_loss_delay_and_jitter_prediction_holds() {
-    let mut net = net(bad_link(), None);
+fn under_loss_delay_and_jitter_prediction_holds(lane: LanePolicy) {
+    let mut net = net(bad_link(), None, lane);
     net.run(Duration::from_secs(30));
     net.assert_all_playing();
     let corrections = corrections(&net);
@@ -52,9 +60,8 @@ fn under_loss_delay_and_jitter_prediction_holds() {
     assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
 }
 
-#[test]
-fn in_a_crowd_neighbours_are_predicted_too() {
-    let mut net = Net::new(walk(), 8.0, bad_link(), None);
+fn in_a_crowd_neighbours_are_predicted_too(lane: LanePolicy) {
+    let mut net = Net::new(walk(), 8.0, bad_link(), None, lane);
     (1..=8).for_each(|key| net.join(key));
     net.run(Duration::from_secs(30));
     net.assert_all_playing();
@@ -63,9 +70,8 @@ fn in_a_crowd_neighbours_are_predicted_too() {
     assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
 }
 
-#[test]
-fn address_changes_and_blackouts_lose_nobody() {
-    let mut net = net(bad_link(), Some(Duration::from_secs(7)));
+fn address_changes_and_blackouts_lose_nobody(lane: LanePolicy) {
+    let mut net = net(bad_link(), Some(Duration::from_secs(7)), lane);
     net.run(Duration::from_secs(10));
     let slots: Vec<u16> = net.seats.iter().map(|seat| seat.client.view().slot).collect();
     net.seats[2].muted = true;
@@ -86,9 +92,8 @@ fn address_changes_and_blackouts_lose_nobody() {
     assert!(corrections.quantile_m(0.99) <= 0.10, "{corrections:?}");
 }
 
-#[test]
-fn the_newer_connection_of_a_player_replaces_the_older() {
-    let mut net = net(LinkConfig::default(), None);
+fn the_newer_connection_of_a_player_replaces_the_older(lane: LanePolicy) {
+    let mut net = net(LinkConfig::default(), None, lane);
     net.run(Duration::from_secs(2));
     net.join(3);
     net.run(Duration::from_secs(2));
@@ -100,19 +105,18 @@ fn the_newer_connection_of_a_player_replaces_the_older() {
     assert_eq!(net.host.replaced, 1);
 }
 
-#[test]
-fn a_restarted_server_gets_its_clients_back_to_the_same_soldiers() {
+fn a_restarted_server_gets_its_clients_back_to_the_same_soldiers(lane: LanePolicy) {
     let calm = LinkConfig { delay: Duration::from_millis(50), ..LinkConfig::default() };
-    let resume_max = restart(calm);
+    let resume_max = restart(calm, lane);
     assert!(resume_max < Duration::from_millis(700), "{resume_max:?}");
     // Each lost packet of a handshake costs a timeout.
-    let resume_max = restart(bad_link());
+    let resume_max = restart(bad_link(), lane);
     assert!(resume_max < Duration::from_millis(3_500), "{resume_max:?}");
 }
 
 /// Kills and restarts the server of eight clients; gives the longest way back.
-fn restart(link: LinkConfig) -> Duration {
-    let mut net = net(link, None);
+fn restart(link: LinkConfig, lane: LanePolicy) -> Duration {
+    let mut net = net(link, None, lane);
     net.run(Duration::from_secs(5));
     let slots: Vec<u16> = net.seats.iter().map(|seat| seat.client.view().slot).collect();
     let now = net.now;

@@ -11,10 +11,24 @@ use std::{
 
 use host::Host;
 use sortie_bridge::predict::{Fields, Predictor};
-use sortie_client::{ClientConfig, Event, GameClient, State};
+use sortie_client::{ClientConfig, Event, GameClient, LanePolicy, State};
 use sortie_link_sim::{Link, LinkConfig, Nat, Probability};
+use sortie_quic::is_sealed;
 use sortie_sim::config::SimConfig;
 use walker::Walker;
+
+/// Runs each of these functions as a test over QUIC alone, and as one that may use sealed packets.
+#[macro_export]
+macro_rules! on_both_lanes {
+    ($($name:ident),* $(,)?) => {
+        mod over_quic {
+            $(#[test] fn $name() { super::$name(sortie_client::LanePolicy::Quic) })*
+        }
+        mod over_sealed_packets {
+            $(#[test] fn $name() { super::$name(sortie_client::LanePolicy::Auto) })*
+        }
+    };
+}
 
 pub const HZ: u32 = 60;
 const STEP: Duration = Duration::from_millis(2);
@@ -43,6 +57,8 @@ pub struct Seat {
     pub up: Link<(SocketAddr, Vec<u8>)>,
     pub down: Link<(SocketAddr, Vec<u8>)>,
     pub muted: bool,
+    /// The path drops sealed packets, on the way up and on the way down.
+    pub blocks: (bool, bool),
     pub events: Vec<Event>,
 }
 
@@ -53,6 +69,11 @@ pub struct Net {
     pub seed: u64,
     link: LinkConfig,
     rebind_every: Option<Duration>,
+    pub lane: LanePolicy,
+    /// Sealed packets that clients sent, once they are wanted.
+    pub overheard: Option<Vec<Vec<u8>>>,
+    /// Packets that the server sent to nobody's address.
+    pub astray: u32,
     fields: Fields,
     next_tick_at: Instant,
     scratch: Vec<u8>,
@@ -64,6 +85,7 @@ impl Net {
         size_m: f32,
         link: LinkConfig,
         rebind_every: Option<Duration>,
+        lane: LanePolicy,
     ) -> Self {
         let now = Instant::now();
         let seed = seed();
@@ -74,6 +96,9 @@ impl Net {
             seed,
             link,
             rebind_every,
+            lane,
+            overheard: None,
+            astray: 0,
             fields: Fields::default(),
             next_tick_at: now,
             scratch: Vec::new(),
@@ -87,7 +112,8 @@ impl Net {
         quic.rng_seed = Some([index as u8; 32]);
         let ticket = player_key.to_le_bytes().to_vec();
         let predictor = Predictor::new(self.fields.clone());
-        let client = GameClient::new(ClientConfig::new(quic, ticket), predictor, self.now).unwrap();
+        let config = ClientConfig { lane: self.lane, ..ClientConfig::new(quic, ticket) };
+        let client = GameClient::new(config, predictor, self.now).unwrap();
         let inside = SocketAddr::from(([192, 168, 0, 2], 5_000));
         let outside = SocketAddr::from(([198, 51, 100, index as u8], 20_000));
         let link_seed = self.seed ^ u64::from(index) << 16;
@@ -98,6 +124,7 @@ impl Net {
             up: Link::new(self.link, link_seed),
             down: Link::new(self.link, link_seed ^ 1),
             muted: false,
+            blocks: (false, false),
             events: Vec::new(),
         });
     }
@@ -121,7 +148,8 @@ impl Net {
         let now = self.now;
         let seat = &mut self.seats[index];
         while let Some((to, mut datagram)) = seat.down.poll(now) {
-            if seat.nat.inbound(to).is_some() && !seat.muted {
+            let is_blocked = seat.blocks.1 && is_sealed(&datagram);
+            if seat.nat.inbound(to).is_some() && !seat.muted && !is_blocked {
                 seat.client.handle_datagram(now, server_address(), &mut datagram);
             }
         }
@@ -134,7 +162,11 @@ impl Net {
         }
         while seat.client.poll_transmit(now, &mut self.scratch).is_some() {
             let from = seat.nat.outbound(now);
-            if !seat.muted {
+            let is_blocked = seat.blocks.0 && is_sealed(&self.scratch);
+            if let Some(overheard) = self.overheard.as_mut().filter(|_| is_sealed(&self.scratch)) {
+                overheard.push(self.scratch.clone());
+            }
+            if !seat.muted && !is_blocked {
                 seat.up.push(now, (from, self.scratch.clone()), self.scratch.len());
             }
         }
@@ -151,15 +183,19 @@ impl Net {
             // The last part of the outside address is the seat's number, whatever the port.
             let std::net::IpAddr::V4(ip) = to.ip() else { continue };
             let seat = self.seats.get_mut(usize::from(ip.octets()[3]));
+            self.astray += u32::from(seat.is_none());
             if let Some(seat) = seat {
                 seat.down.push(self.now, (to, self.scratch.clone()), self.scratch.len());
             }
         }
     }
 
+    /// Everybody plays, over the lane that was asked for.
     pub fn assert_all_playing(&self) {
         for (index, seat) in self.seats.iter().enumerate() {
             assert_eq!(seat.client.state(), State::Playing, "client {index}");
+            let lane = seat.client.stats().lane;
+            assert_eq!(lane.is_sealed, self.lane != LanePolicy::Quic, "client {index}: {lane:?}");
         }
     }
 }

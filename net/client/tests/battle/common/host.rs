@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::BytesMut;
@@ -17,11 +17,13 @@ use sortie_bridge::{
 };
 use sortie_field::{Field, Map};
 use sortie_quic::{
-    Fingerprint, Identity, PeerId, Secrets, Server, ServerConfig, ServerEvent, ServerLane,
+    Fingerprint, Identity, PeerId, SealedLanes, Secrets, Server, ServerConfig, ServerEvent,
+    ServerLane, Shard, best_suite, is_sealed,
 };
+use sortie_sealed::PAYLOAD_BYTES_MAX;
 use sortie_session::{
     history::FrameHistory,
-    peer::Peer,
+    peer::{LossCounters, Peer, SendError},
     server::{InputVerdict, ServerSession, SessionConfig},
 };
 use sortie_sim::{
@@ -43,9 +45,18 @@ pub struct Player {
     pub session: ServerSession,
     pub lens: Lens,
     pub peer: Option<PeerId>,
+    /// The newest input came over the sealed lane, then.
+    pub sealed_at: Option<Instant>,
+    owes_sign: bool,
     pub key: u128,
     /// Ticks in which the soldier was alive.
     pub alive_ticks: u32,
+}
+
+impl Player {
+    fn takes_sealed(&self, now: Instant) -> bool {
+        self.sealed_at.is_some_and(|at| now - at < Duration::from_millis(500))
+    }
 }
 
 pub struct Host {
@@ -56,6 +67,9 @@ pub struct Host {
     pub replaced: u32,
     pub peers_lost: u32,
     quic: Server,
+    pub lanes: SealedLanes,
+    sealed_out: VecDeque<(SocketAddr, Vec<u8>)>,
+    now: Instant,
     history: FrameHistory,
     visibility: Visibility,
     /// Checkpoints of the last ticks: what a journal would have.
@@ -84,6 +98,9 @@ impl Host {
             replaced: 0,
             peers_lost: 0,
             quic: server(&identity, now),
+            lanes: lanes(),
+            sealed_out: VecDeque::new(),
+            now,
             history: FrameHistory::new(),
             visibility: Visibility::new(config.interest),
             saved: VecDeque::new(),
@@ -105,6 +122,8 @@ impl Host {
         self.battle = Battle::restore(self.setup.clone(), saved).unwrap();
         self.saved.clear();
         self.quic = server(&self.identity, now);
+        self.lanes = lanes();
+        self.sealed_out.clear();
         self.history = FrameHistory::new();
         self.visibility = Visibility::new(self.config.interest);
         self.feed = Feed::new(self.config.tick_hz);
@@ -115,19 +134,41 @@ impl Host {
             player.session = session(self.battle.tick().0);
             player.lens = Lens::default();
             player.peer = None;
+            player.sealed_at = None;
         }
     }
 
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
-        self.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
+        if !is_sealed(datagram) {
+            return self.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
+        }
+        let Some((peer, payload)) = self.lanes.handle(now, from, datagram) else { return };
+        let Some(&slot) = self.slots.get(&peer) else { return };
+        match payload {
+            [] => self.players[slot].owes_sign = true,
+            input => self.take_input(slot, input, true),
+        }
+    }
+
+    fn take_input(&mut self, slot: usize, input: &[u8], sealed: bool) {
+        let tick = self.battle.tick().0;
+        let player = &mut self.players[slot];
+        let verdict = player.session.handle_input_datagram(input, tick);
+        assert!(matches!(verdict, InputVerdict::Taken | InputVerdict::Flooded));
+        player.sealed_at = sealed.then_some(self.now);
     }
 
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        if let Some((to, packet)) = self.sealed_out.pop_front() {
+            out.clone_from(&packet);
+            return Some(to);
+        }
         self.quic.poll_transmit(now, out).map(|transmit| transmit.to)
     }
 
     /// One tick: what arrived, the step, what leaves.
     pub fn tick(&mut self, now: Instant) {
+        self.now = now;
         self.quic.handle_timeouts(now);
         while let Some(event) = self.quic.poll_event() {
             self.handle_event(event);
@@ -146,12 +187,11 @@ impl Host {
             },
             ServerEvent::Datagram { peer, datagram } => {
                 let Some(&slot) = self.slots.get(&peer) else { return };
-                let tick = self.battle.tick().0;
-                let verdict = self.players[slot].session.handle_input_datagram(&datagram, tick);
-                assert!(matches!(verdict, InputVerdict::Taken | InputVerdict::Flooded));
+                self.take_input(slot, &datagram, false);
             }
             ServerEvent::Closed { peer, .. } => {
                 self.peers_lost += 1;
+                self.lanes.close(peer);
                 if let Some(slot) = self.slots.remove(&peer)
                     && self.players[slot].peer == Some(peer)
                 {
@@ -165,7 +205,7 @@ impl Host {
         let Some(&slot) = self.slots.get(&peer) else {
             let ClientMessage::Hello(hello) = message else { panic!("no hello came first") };
             assert_eq!(hello.version, PROTOCOL_VERSION);
-            self.admit(peer, &hello.credential);
+            self.admit(peer, &hello.credential, hello.lanes);
             return;
         };
         if let Some(action) = action(&message) {
@@ -173,7 +213,7 @@ impl Host {
         }
     }
 
-    fn admit(&mut self, peer: PeerId, credential: &Credential) {
+    fn admit(&mut self, peer: PeerId, credential: &Credential, lanes: u8) {
         let tick = self.battle.tick().0;
         let (slot, resumed) = match credential {
             Credential::Ticket(ticket) => {
@@ -205,6 +245,13 @@ impl Host {
         self.slots.insert(peer, slot);
         let welcome = self.welcome(slot, tick, resumed);
         self.quic.send_message(peer, &welcome.encode().unwrap()).unwrap();
+        self.players[slot].sealed_at = None;
+        if let Some(suite) = best_suite(lanes)
+            && let Some(session) = self.lanes.open(self.now, &self.quic, peer, suite)
+        {
+            let opened = ServerMessage::SealedLane { session, suite: suite as u8 };
+            self.quic.send_message(peer, &opened.encode().unwrap()).unwrap();
+        }
         for message in self.feed.everything(self.battle.view()) {
             self.quic.send_message(peer, &message.encode().unwrap()).unwrap();
         }
@@ -216,6 +263,8 @@ impl Host {
             session: session(tick),
             lens: Lens::default(),
             peer: None,
+            sealed_at: None,
+            owes_sign: false,
             key,
             alive_ticks: 0,
         });
@@ -253,8 +302,16 @@ impl Host {
         let mut commands = std::mem::take(&mut self.pending);
         for (slot, player) in self.players.iter_mut().enumerate() {
             let slot = PlayerSlot(slot as u16);
-            if let Some(peer) = player.peer {
-                player.session.note_path(&ServerLane { server: &mut self.quic, peer });
+            match player.peer {
+                Some(peer) if player.takes_sealed(self.now) => {
+                    let lane = self.lanes.lane(peer).expect("inputs came over it");
+                    let rtt = lane.rtt().or_else(|| self.quic.rtt(peer)).unwrap_or_default();
+                    player.session.note_path(&SealedPath(rtt, lane.sent_and_lost()));
+                }
+                Some(peer) => {
+                    player.session.note_path(&ServerLane { server: &mut self.quic, peer });
+                }
+                None => {}
             }
             let taken = player.session.take_input(tick);
             commands.push(input_command(slot, &taken.command));
@@ -291,10 +348,18 @@ impl Host {
             player.lens.look(view, slot, seen, &self.noises, self.config.tick_hz);
             let mut lane = ServerLane { server: &mut self.quic, peer };
             let mut out = [0; DATAGRAM_BYTES_MAX];
-            let room = lane.max_datagram().min(out.len());
+            let room = match player.takes_sealed(self.now) {
+                true => PAYLOAD_BYTES_MAX,
+                false => lane.max_datagram().min(out.len()),
+            };
             let source = player.lens.source(&self.history, LoadStep::Normal);
             let bytes = player.session.encode_snapshot(&source, &mut out[..room]);
-            if bytes > 0 {
+            if std::mem::take(&mut player.owes_sign) {
+                seal(&mut self.lanes, &mut self.sealed_out, self.now, peer, &[]);
+            }
+            if bytes > 0 && player.takes_sealed(self.now) {
+                seal(&mut self.lanes, &mut self.sealed_out, self.now, peer, &out[..bytes]);
+            } else if bytes > 0 {
                 // A lane without room loses the snapshot; the next one replaces it.
                 let _ = lane.send_datagram(&out[..bytes]);
             }
@@ -316,6 +381,45 @@ fn server(identity: &Identity, now: Instant) -> Server {
     let mut config = ServerConfig::new(identity.clone(), Secrets::from_root([4; 32]));
     config.rng_seed = Some([9; 32]);
     Server::new(config, now).unwrap()
+}
+
+fn lanes() -> SealedLanes {
+    SealedLanes::new(Shard { index: 0, count: 1 }, 64).unwrap()
+}
+
+/// Seals a payload and puts it where it waits to leave.
+fn seal(
+    lanes: &mut SealedLanes,
+    waiting: &mut VecDeque<(SocketAddr, Vec<u8>)>,
+    now: Instant,
+    peer: PeerId,
+    payload: &[u8],
+) {
+    let mut packet = Vec::new();
+    if let Ok(sealed) = lanes.seal(now, peer, |out| out.extend_from_slice(payload), &mut packet) {
+        waiting.push_back((sealed.to, packet));
+    }
+}
+
+/// What a sealed lane says of its path.
+struct SealedPath(Duration, (u64, u64));
+
+impl Peer for SealedPath {
+    fn send_datagram(&mut self, _: &[u8]) -> Result<(), SendError> {
+        Err(SendError::Closed)
+    }
+
+    fn max_datagram(&self) -> usize {
+        PAYLOAD_BYTES_MAX
+    }
+
+    fn rtt(&self) -> Duration {
+        self.0
+    }
+
+    fn loss(&self) -> LossCounters {
+        LossCounters { sent: self.1.0, lost: self.1.1 }
+    }
 }
 
 fn session(tick: u32) -> ServerSession {

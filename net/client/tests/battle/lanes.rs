@@ -1,0 +1,165 @@
+//! The sealed lane beside QUIC: what blocks it, who abuses it, and what a move costs.
+
+use std::{net::SocketAddr, time::Duration};
+
+use sortie_client::{Event, LanePolicy, State};
+use sortie_link_sim::{LinkConfig, Probability};
+use sortie_sim::config::{Mode, SimConfig};
+
+use crate::common::Net;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn net(rebind_every: Option<Duration>, loss_per_cent: u32, lane: LanePolicy) -> Net {
+    let config = SimConfig { mode: Mode::Walk, ..SimConfig::default() };
+    let link = LinkConfig::lossy(20 * MS, 10 * MS, Probability::percent(loss_per_cent));
+    let mut net = Net::new(config, 120.0, link, rebind_every, lane);
+    (1..=3).for_each(|key| net.join(key));
+    net
+}
+
+/// Runs for so many times 16 ms; gives the longest time, counted alike, that the first client was
+/// without a snapshot.
+fn longest_gap(net: &mut Net, ticks: u32) -> u32 {
+    let seen = |net: &Net| net.seats[0].client.stats().session.snapshots;
+    let (mut gap, mut longest, mut before) = (0, 0, seen(net));
+    for _ in 0..ticks {
+        net.run(16 * MS);
+        let now = seen(net);
+        gap = if now == before { gap + 1 } else { 0 };
+        longest = longest.max(gap);
+        before = now;
+    }
+    longest
+}
+
+#[test]
+fn a_path_that_never_lets_sealed_packets_through_costs_nothing() {
+    for blocks in [(true, false), (false, true), (true, true)] {
+        let mut net = net(None, 0, LanePolicy::Auto);
+        net.seats[0].blocks = blocks;
+        net.run(Duration::from_secs(1));
+        assert!(longest_gap(&mut net, 300) <= 3, "{blocks:?}");
+        let stats = net.seats[0].client.stats();
+        assert_eq!((stats.lane.fallbacks, stats.resumes), (1, 0), "{blocks:?}");
+        assert!(!stats.lane.is_sealed && stats.lane.inputs_sealed == 0);
+        assert!(net.seats[1].client.stats().lane.is_sealed, "only the first one's path is bad");
+    }
+}
+
+#[test]
+fn a_lane_that_fails_gives_way_to_quic_and_is_tried_again() {
+    for blocks in [(true, false), (false, true), (true, true)] {
+        let mut net = net(None, 2, LanePolicy::Auto);
+        net.run(Duration::from_secs(3));
+        net.assert_all_playing();
+        net.seats[0].blocks = blocks;
+        // The silence of two seconds, and a few ticks to turn round. When the server hears nothing,
+        // it turns to QUIC by itself after half a second.
+        let gap = longest_gap(&mut net, 240);
+        let expected = if blocks.0 { 0..=40 } else { 120..=140 };
+        assert!(expected.contains(&gap), "{blocks:?}: {gap} ticks");
+        let stats = net.seats[0].client.stats();
+        assert_eq!((stats.lane.is_sealed, stats.lane.fallbacks), (false, 1), "{blocks:?}");
+        net.seats[0].blocks = (false, false);
+        assert!(longest_gap(&mut net, 33 * 63) <= 12, "{blocks:?}");
+        let stats = net.seats[0].client.stats();
+        assert_eq!((stats.lane.is_sealed, stats.lane.fallbacks), (true, 1), "{blocks:?}");
+        assert_eq!((stats.resumes, net.host.peers_lost), (0, 0), "the connection stayed");
+    }
+}
+
+#[test]
+fn a_client_that_was_told_so_never_falls_back() {
+    let mut net = net(None, 0, LanePolicy::Sealed);
+    net.run(Duration::from_secs(2));
+    net.assert_all_playing();
+    assert_eq!(net.seats[0].client.stats().lane.inputs_quic, 0);
+    net.seats[0].blocks = (false, true);
+    net.run(Duration::from_secs(3));
+    assert!(net.seats[0].events.contains(&Event::Lost));
+    net.seats[0].blocks = (false, false);
+    net.run(Duration::from_secs(3));
+    net.assert_all_playing();
+    let stats = net.seats[0].client.stats();
+    assert_eq!((stats.lane.inputs_quic, stats.lane.fallbacks), (0, 0));
+}
+
+#[test]
+fn strangers_and_replayed_packets_change_nothing_and_are_told_nothing() {
+    let mut net = net(None, 0, LanePolicy::Auto);
+    net.overheard = Some(Vec::new());
+    net.run(Duration::from_secs(2));
+    let overheard = net.overheard.take().unwrap();
+    // All of them have arrived.
+    net.run(100 * MS);
+    assert!(overheard.len() > 200, "{}", overheard.len());
+    let before = net.host.lanes.counters();
+    let stranger: SocketAddr = "203.0.113.99:666".parse().unwrap();
+    let mut handed_in = 0;
+    for (at, packet) in overheard.iter().enumerate() {
+        // As it was; with one bit turned; cut; and of the version after this one.
+        let mut forged = packet.clone();
+        forged[at % packet.len()] ^= 1 << (at % 8);
+        forged[0] &= 0x3f;
+        let (mut copy, mut cut) = (packet.clone(), packet[..packet.len() - 1].to_vec());
+        let mut other = packet.clone();
+        other[0] += 0x10;
+        for packet in [&mut copy, &mut forged, &mut cut, &mut other] {
+            net.host.handle_datagram(net.now, stranger, packet);
+            handed_in += 1;
+        }
+    }
+    let after = net.host.lanes.counters();
+    assert_eq!(after.refused, before.refused + handed_in);
+    assert_eq!((after.moves, net.host.peers_lost), (0, 0));
+    assert!(longest_gap(&mut net, 120) <= 3);
+    assert_eq!(net.astray, 0, "a stranger was answered");
+    net.assert_all_playing();
+}
+
+#[test]
+fn a_copy_that_is_faster_from_another_address_is_a_short_detour() {
+    let mut net = net(None, 0, LanePolicy::Auto);
+    net.run(Duration::from_secs(2));
+    let stranger: SocketAddr = "203.0.113.99:666".parse().unwrap();
+    // The attacker holds the original back until its copy has arrived.
+    net.seats[0].blocks = (true, false);
+    net.overheard = Some(Vec::new());
+    net.run(20 * MS);
+    let mut copies = net.overheard.take().unwrap();
+    net.seats[0].blocks = (false, false);
+    for copy in &mut copies {
+        net.host.handle_datagram(net.now, stranger, copy);
+    }
+    let gap = longest_gap(&mut net, 120);
+    assert!(gap <= 22, "{gap} ticks");
+    assert!((1..30).contains(&net.astray), "{} packets", net.astray);
+    assert_eq!(net.seats[0].client.stats().resumes, 0);
+    net.assert_all_playing();
+}
+
+#[test]
+fn a_move_costs_a_round_trip_and_takes_quic_along() {
+    let mut net = net(Some(Duration::from_secs(4)), 2, LanePolicy::Auto);
+    net.run(Duration::from_secs(2));
+    let messages = |net: &Net| {
+        let events = net.seats[0].events.iter();
+        events.filter(|event| matches!(event, Event::Message(_))).count()
+    };
+    let mut silent = (0, 0);
+    for _ in 0..15 {
+        let before = messages(&net);
+        let gap = longest_gap(&mut net, 120);
+        assert!(gap <= 15, "{gap} ticks");
+        // The round is told once a second at least.
+        silent = if messages(&net) > before { (0, silent.1) } else { (silent.0 + 1, silent.1) };
+        silent.1 = silent.1.max(silent.0);
+    }
+    assert_eq!(silent.1, 0, "no two seconds without a message");
+    assert!(net.seats.iter().all(|seat| seat.nat.rebinds() >= 6));
+    assert!(net.host.lanes.counters().moves >= 3 * 6);
+    let stats = net.seats[0].client.stats();
+    assert_eq!((stats.resumes, stats.lane.fallbacks), (0, 0));
+    assert_eq!(net.seats[0].client.state(), State::Playing);
+}

@@ -1,0 +1,5 @@
+//! Whole battles in memory, clients included.
+
+mod common;
+mod lanes;
+mod play;
