@@ -17,23 +17,28 @@ pub enum Scenario {
     Uniform,
     /// All players fight in one place.
     Crush,
+    /// Everyone walks in one place, all in sight of each other, nobody fights.
+    Crowd,
 }
 
 /// Up to so many players meet on the small shipped map: a crowd there, but a battle at once.
 const SMALL_MAP_PLAYERS: usize = 256;
 
-/// Side of the square that a crush happens on, metres.
+/// Side of the square that a crush happens on, and a crowd walks on, metres.
 const CRUSH_SIDE_M: f32 = 96.0;
 
 /// Radius within which a player of [`Scenario::Uniform`] sees others, metres.
 pub const S1_RADIUS_M: f64 = 32.0;
+
+/// Reaches from corner to corner of the square of [`Scenario::Crowd`], metres.
+const CROWD_RADIUS_M: f32 = 1.5 * CRUSH_SIDE_M;
 
 /// Others that a player of [`Scenario::Uniform`] sees on average.
 pub const S1_VISIBLE: f64 = 64.0;
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Conquest, Self::Uniform, Self::Crush];
+    pub const ALL: [Self; 4] = [Self::Conquest, Self::Uniform, Self::Crush, Self::Crowd];
 
     /// As users type it.
     pub fn name(self) -> &'static str {
@@ -41,6 +46,7 @@ impl Scenario {
             Self::Conquest => "conquest",
             Self::Uniform => "uniform",
             Self::Crush => "crush",
+            Self::Crowd => "crowd",
         }
     }
 
@@ -50,7 +56,7 @@ impl Scenario {
             Self::Conquest if players <= SMALL_MAP_PLAYERS => "ridge".to_owned(),
             Self::Conquest => "steppe".to_owned(),
             Self::Uniform => format!("plain:{:.1}", uniform_side_m(players)),
-            Self::Crush => format!("plain:{CRUSH_SIDE_M}"),
+            Self::Crush | Self::Crowd => format!("plain:{CRUSH_SIDE_M}"),
         }
     }
 
@@ -63,15 +69,22 @@ impl Scenario {
         };
         match self {
             Self::Conquest => rules.mode = Mode::Conquest,
-            Self::Uniform => {
+            Self::Uniform | Self::Crowd => {
+                let radius_m =
+                    if self == Self::Crowd { CROWD_RADIUS_M } else { S1_RADIUS_M as f32 };
                 rules.mode = Mode::Walk;
                 rules.interest.mode = InterestMode::Circle;
-                rules.interest.view_m = S1_RADIUS_M as f32;
-                rules.interest.mates_m = S1_RADIUS_M as f32;
+                rules.interest.view_m = radius_m;
+                rules.interest.mates_m = radius_m;
             }
             Self::Crush => rules.mode = Mode::Deathmatch,
         }
         rules
+    }
+
+    /// Whether its players only walk about.
+    pub fn is_peaceful(self) -> bool {
+        matches!(self, Self::Uniform | Self::Crowd)
     }
 }
 
@@ -123,6 +136,6 @@ mod tests {
     #[test]
     fn names_are_those_of_the_command_line() {
         let names: Vec<String> = Scenario::ALL.iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["conquest", "uniform", "crush"]);
+        assert_eq!(names, ["conquest", "uniform", "crush", "crowd"]);
     }
 }

@@ -3,9 +3,15 @@
 //! [`command`] is the program `bench-goals`. A goal's module gives [`Outcome`]s: figures, one per
 //! repeat, and the correctness guard beside them. `docs/benchmarks.md` says what the goals mean.
 
+mod dense;
+mod held;
 mod options;
 mod outcome;
+mod pairs;
+mod scaling;
 mod stage;
+mod tail;
+mod transport;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -15,7 +21,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use options::{Lane, Options, USAGE};
+pub use options::{Options, USAGE};
 pub use outcome::{Outcome, Target, table};
 
 use crate::measure::table::Origin;
@@ -26,6 +32,18 @@ pub const GOALS: [&str; 8] = ["G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8"];
 
 /// Measures one goal.
 type Part = fn(&mut Stage<'_>) -> io::Result<Vec<Outcome>>;
+
+/// In the order in which they are measured: what later ones need comes first.
+const PARTS: &[(&str, Part)] = &[
+    ("G4", whole::g4),
+    ("G1", transport::g1),
+    ("G2", pairs::g2),
+    ("G3", pairs::g3),
+    ("G5", dense::g5),
+    ("G6", scaling::g6),
+    ("G7", held::g7),
+    ("G8", tail::g8),
+];
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -77,13 +95,13 @@ pub fn command(arguments: &[String], allocations: fn() -> u64) -> Result<(), Err
 pub fn measure(options: &Options, allocations: fn() -> u64) -> Result<Report, Error> {
     let mut stage = Stage::new(options, allocations)?;
     let mut outcomes = Vec::new();
-    let parts: &[(&'static str, Part)] = &[("G4", whole::g4)];
-    for &(goal, part) in parts {
+    for &(goal, part) in PARTS {
         if options.wants(goal) {
             eprintln!("{goal} …");
             outcomes.extend(part(&mut stage).map_err(|error| Error::Measure(goal, error))?);
         }
     }
+    outcomes.sort_by(|a, b| a.goal.cmp(&b.goal));
     Ok(Report {
         origin: Origin::here("bench-goals"),
         lane: options.lane.name().to_owned(),

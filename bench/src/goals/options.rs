@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Error;
+use crate::light::link::Lane;
 
 /// How the program is called.
 pub const USAGE: &str = "\
@@ -21,23 +22,6 @@ bench-goals --charts DIR FILE…
   --server    the `sortie` binary; built and found by itself without this
   --json      write all figures there, with date, commit, machine and command
   --charts    draw charts from files of --json into this folder, and measure nothing";
-
-/// What carries inputs and snapshots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lane {
-    /// DATAGRAM frames of the QUIC connection.
-    #[default]
-    Quic,
-}
-
-impl Lane {
-    /// As users type it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Quic => "quic",
-        }
-    }
-}
 
 /// The options of a run.
 #[derive(Clone, Debug)]
@@ -143,7 +127,7 @@ fn number(text: &str) -> Result<usize, Error> {
 }
 
 fn lane(text: &str) -> Result<Lane, Error> {
-    [Lane::Quic]
+    Lane::ALL
         .into_iter()
         .find(|lane| lane.name() == text)
         .ok_or_else(|| Error::Usage(format!("unknown lane {text}")))

@@ -35,7 +35,6 @@ pub struct Stage<'o> {
     /// What was asked for.
     pub options: &'o Options,
     /// Allocations of this process so far.
-    #[expect(dead_code)]
     pub allocations: fn() -> u64,
     program: PathBuf,
     folder: PathBuf,
@@ -81,6 +80,7 @@ impl<'o> Stage<'o> {
             players,
             tick_hz,
             threads,
+            lane: self.options.lane,
             warm_up: Duration::from_secs(if self.options.quick { 1 } else { 3 }),
             steady: self.options.steady,
             watched: WATCHED,
@@ -125,6 +125,17 @@ impl<'o> Stage<'o> {
             self.pairs.entry(players).or_default().push(Pair { run, bare, sealed });
         }
         Ok(self.pairs.get(&players).map_or(&[], Vec::as_slice))
+    }
+
+    /// Sizes of datagrams as whole servers had them with so many players; else the published ones.
+    pub fn sizes(&self, players: usize) -> Trial {
+        let known = self.pairs.get(&players).and_then(|pairs| pairs.first());
+        let Some(Pair { run, .. }) = known else { return Trial::default() };
+        Trial {
+            up_bytes: run.up_bytes.round() as usize,
+            down_bytes: run.down_bytes.round() as usize,
+            ..Trial::default()
+        }
     }
 
     /// Keeps something for the JSON report: one more entry of the list `name`.

@@ -82,7 +82,7 @@ pub struct Arena {
     pub field: Arc<Field>,
     /// The map's name.
     pub map: String,
-    crowd: Crowd,
+    pub(crate) crowd: Crowd,
 }
 
 impl Arena {

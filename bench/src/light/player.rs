@@ -18,7 +18,7 @@ use sortie_wire::snapshot::{Snapshot, SnapshotReader};
 use sortie_wire::state::status;
 
 use super::age::Ages;
-use super::link::{Heard, Link, Traffic};
+use super::link::{Heard, Lane, Link, Traffic};
 use super::pace::Guest;
 use super::watch::Watch;
 use crate::swarm::Target;
@@ -94,6 +94,7 @@ pub struct Player<'b> {
     number: usize,
     arrival: Instant,
     target: &'b Target,
+    lane: Lane,
     link: Option<Link>,
     mind: Mind<'b>,
 }
@@ -118,6 +119,8 @@ struct Mind<'b> {
     tally: Tally,
     /// To be said when the link is free again.
     hello_due: bool,
+    /// The server opened the sealed lane: its session and suite.
+    lane_due: Option<(u32, u8)>,
 }
 
 impl<'b> Player<'b> {
@@ -127,6 +130,7 @@ impl<'b> Player<'b> {
         arrival: Instant,
         target: &'b Target,
         board: &'b Board,
+        lane: Lane,
         watches: bool,
     ) -> Self {
         let mind = Mind {
@@ -146,8 +150,9 @@ impl<'b> Player<'b> {
             watches,
             tally: Tally::default(),
             hello_due: false,
+            lane_due: None,
         };
-        Self { number, arrival, target, link: None, mind }
+        Self { number, arrival, target, lane, link: None, mind }
     }
 
     /// Where it stands.
@@ -155,9 +160,10 @@ impl<'b> Player<'b> {
         &self.mind.stage
     }
 
-    /// Whether it is in the field.
+    /// Whether it is in the field, over the lane that it wants.
     pub fn is_in_field(&self) -> bool {
-        self.mind.stage == Stage::Playing && self.mind.own_status == status::ALIVE
+        let has_lane = self.link.as_ref().is_some_and(|link| link.lane() == self.lane);
+        self.mind.stage == Stage::Playing && self.mind.own_status == status::ALIVE && has_lane
     }
 
     /// What it counted.
@@ -202,7 +208,8 @@ impl<'b> Player<'b> {
         let ticket = ticket::issue(&self.target.ticket_seed, &request).map_err(io::Error::other)?;
         let ticket = Blob::new(ticket).ok_or_else(|| io::Error::other("the ticket is too long"))?;
         let credential = Credential::Ticket(ticket);
-        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, credential, lanes: 0 });
+        let lanes = self.lane.offer();
+        let hello = ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, lanes, credential });
         hello.encode().map_err(io::Error::other)
     }
 }
@@ -214,6 +221,9 @@ impl Guest for Player<'_> {
         let took = link.take(now, scratch, &mut |heard| mind.hear(now, &heard));
         if self.mind.stage == Stage::Joining && took > 0 {
             self.settle(now)?;
+        }
+        if let (Some((session, suite)), Some(link)) = (self.mind.lane_due.take(), &mut self.link) {
+            link.seal(now, session, suite)?;
         }
         Ok(took)
     }
@@ -256,13 +266,15 @@ impl Mind<'_> {
     fn hear(&mut self, now: Instant, heard: &Heard<'_>) {
         match heard {
             Heard::Connected => self.hello_due = true,
-            Heard::Message(message) if self.stage == Stage::Joining => {
-                if let Ok(ServerMessage::Welcome(welcome)) = ServerMessage::decode(message) {
-                    self.welcome(now, &welcome);
+            Heard::Message(message) => match ServerMessage::decode(message) {
+                Ok(ServerMessage::Welcome(welcome)) => self.welcome(now, &welcome),
+                Ok(ServerMessage::SealedLane { session, suite }) => {
+                    self.lane_due = Some((session, suite));
                 }
-            }
-            // The round, the scoreboard, the others' names: nothing that a walker asks for.
-            Heard::Message(_) => {}
+                // The round, the scoreboard, the others' names: nothing that a walker asks for.
+                Ok(_) => {}
+                Err(_) => self.tally.malformed += 1,
+            },
             Heard::Datagram(datagram) => self.take_snapshot(now, datagram),
             Heard::Closed(reason) => self.stage = Stage::Over(reason.clone()),
         }

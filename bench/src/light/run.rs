@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::link::Traffic;
+use super::link::{Lane, Traffic};
 use super::oracle::{self, Verdict};
 use super::pace::{PHASES, Pace};
 use super::player::{Board, Player, Stage, Tally};
@@ -34,8 +34,8 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Ticks that watched clients keep.
 const KEPT_TICKS: u32 = 120;
 
-/// A state that a client still holds may be so many ticks old.
-const HELD_TICKS: u32 = 64;
+/// A state that a client still holds may be so many ticks old, where not all fit into a datagram.
+const HELD_TICKS: u32 = 600;
 
 /// One whole run.
 #[derive(Clone, Debug)]
@@ -50,7 +50,9 @@ pub struct RunConfig {
     pub players: usize,
     /// Ticks a second.
     pub tick_hz: u32,
-    /// Threads and shards of the server.
+    /// What carries inputs and snapshots.
+    pub lane: Lane,
+    /// Threads and shards of the server; one is bound to a core of its own.
     pub threads: usize,
     /// Steady seconds before the clock runs.
     pub warm_up: Duration,
@@ -99,8 +101,10 @@ pub struct Run {
     pub up_bytes: f64,
     /// Resident memory of the server, MiB.
     pub rss_mib: f64,
-    /// Percentiles of the tick's CPU time over the server's whole life, microseconds.
+    /// Percentiles of the tick's CPU time once everyone has come, microseconds.
     pub tick_cpu_us: BTreeMap<String, f64>,
+    /// System calls for datagrams per tick of the server.
+    pub syscalls_per_tick: f64,
     /// Share of the clients' core that the clients took.
     pub client_core_share: f64,
     /// Phases of the clients' beat that began a tick late or more.
@@ -154,7 +158,9 @@ impl Run {
 pub fn run(config: &RunConfig) -> io::Result<Run> {
     raise_file_limit(config.players)?;
     let arguments = arguments(config)?;
-    let server = on_core(SERVER_CORE, || ServerProcess::start(&config.program, &arguments))?;
+    let start = || ServerProcess::start(&config.program, &arguments);
+    // Several threads need several cores, and share them with the clients where there are few.
+    let server = if config.threads == 1 { on_core(SERVER_CORE, start)? } else { start() };
     let server = server.map_err(io::Error::other)?;
     let (mut run, seen) = on_core(CLIENT_CORE, || drive(config, &server)).and_then(|done| done)?;
     let ended = server.end().map_err(io::Error::other)?;
@@ -190,8 +196,16 @@ fn arguments(config: &RunConfig) -> io::Result<Vec<String>> {
     };
     let mut arguments = swarm::arguments(&swarm, &own).map_err(io::Error::other)?;
     let shards = config.threads.next_power_of_two();
+    let steady_from = joining(config) + config.warm_up;
+    let ticks = (steady_from.as_secs_f64() * f64::from(config.tick_hz)) as u32;
     arguments.extend(["--shards".to_owned(), shards.to_string()]);
+    arguments.extend(["--report-from".to_owned(), ticks.to_string()]);
     Ok(arguments)
+}
+
+/// How long it takes until the last client has come.
+fn joining(config: &RunConfig) -> Duration {
+    ALONE + Duration::from_secs(1) * config.players as u32 / ARRIVALS_PER_S
 }
 
 /// Brings everyone into the field, waits, counts.
@@ -206,11 +220,11 @@ fn drive(config: &RunConfig, server: &ServerProcess) -> io::Result<(Run, Vec<See
         .map(|number| {
             let after = Duration::from_secs(1) * number as u32 / ARRIVALS_PER_S;
             let arrival = started + if number == 0 { Duration::ZERO } else { ALONE + after };
-            Player::new(number, arrival, &target, &board, number.is_multiple_of(every.max(1)))
+            let watches = number.is_multiple_of(every.max(1));
+            Player::new(number, arrival, &target, &board, config.lane, watches)
         })
         .collect();
-    let arrivals = ALONE + Duration::from_secs(1) * config.players as u32 / ARRIVALS_PER_S;
-    let deadline = started + arrivals + JOIN_TIMEOUT;
+    let deadline = started + joining(config) + JOIN_TIMEOUT;
     while !players.iter().all(Player::is_in_field) {
         for _ in 0..PHASES {
             pace.phase(&mut players)?;
@@ -354,10 +368,13 @@ impl Counting {
             udp_up_bytes_per_s: per_second(traffic.bytes_up),
             down_bytes: rounded(traffic.bytes_down as f64 / traffic.packets_down.max(1) as f64),
             up_bytes: rounded(traffic.bytes_up as f64 / traffic.packets_up.max(1) as f64),
+            syscalls_per_tick: rounded(
+                metrics.since(&self.metrics, "sortie_udp_syscalls_total") / stepped,
+            ),
             client_core_share: rounded(self.client_cpu.as_secs_f64() / seconds),
             lost: usize::from(lost_reason.is_some()) + lost.count(),
             lost_reason,
-            malformed: tally.malformed,
+            malformed: tally.malformed + traffic.unopened,
             ..Run::default()
         })
     }

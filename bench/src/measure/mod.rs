@@ -4,11 +4,15 @@
 //! them at full size and prints the table, the tests run them small.
 
 pub mod codec;
+pub mod copy;
 pub mod cpu;
 pub mod floor;
 pub mod interest;
+pub mod listen;
 pub mod quic_lane;
 pub mod rays;
+pub mod sealed_lane;
+pub mod serve;
 pub mod suite;
 pub mod table;
 pub mod tick;

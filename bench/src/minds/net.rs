@@ -74,7 +74,7 @@ impl NetMind {
         let Ok(field) = self.fields.of(&view.map) else { return };
         let Ok(rules) = SimConfig::parse(&view.rules) else { return };
         let arms = Arms::new(&rules);
-        let player = if self.scenario == Scenario::Uniform {
+        let player = if self.scenario.is_peaceful() {
             let side_m = field.map().size_m;
             let (slot, hz) = (usize::from(view.slot), u32::from(view.tick_hz));
             Player::Walker(Walker::new(self.seed, slot, side_m, hz))

@@ -101,7 +101,7 @@ pub struct Fighter {
 impl SimMind {
     /// The mind of a slot; equal arguments decide equally.
     pub fn new(scenario: Scenario, seed: u64, slot: usize, tick_hz: u32, field: &Field) -> Self {
-        if scenario == Scenario::Uniform {
+        if scenario.is_peaceful() {
             return Self::Walker(Walker::new(seed, slot, field.map().size_m, tick_hz));
         }
         Self::Bot(Box::new(Fighter {

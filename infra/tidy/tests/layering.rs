@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-field",
             "sortie-link-sim",
             "sortie-quic",
+            "sortie-sealed",
             "sortie-session",
             "sortie-udp",
             "sortie-wire",

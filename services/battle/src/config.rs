@@ -57,6 +57,8 @@ pub struct BattleServerConfig {
     pub client_bytes_per_s: u32,
     /// How the journal is written.
     pub journal: JournalOptions,
+    /// Percentiles in the report leave out the ticks before this one, in which players arrive.
+    pub report_from_tick: u32,
 }
 
 impl BattleServerConfig {
@@ -81,6 +83,7 @@ impl BattleServerConfig {
             linger: Duration::from_secs(10),
             client_bytes_per_s: 96 << 10,
             journal: JournalOptions::default(),
+            report_from_tick: 0,
         }
     }
 

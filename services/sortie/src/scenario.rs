@@ -13,6 +13,8 @@ pub enum ScenarioName {
     Uniform,
     /// All players in one place
     Crush,
+    /// Everyone walks in one place, in sight of everyone, nobody fights
+    Crowd,
 }
 
 impl From<ScenarioName> for Scenario {
@@ -21,6 +23,7 @@ impl From<ScenarioName> for Scenario {
             ScenarioName::Conquest => Self::Conquest,
             ScenarioName::Uniform => Self::Uniform,
             ScenarioName::Crush => Self::Crush,
+            ScenarioName::Crowd => Self::Crowd,
         }
     }
 }

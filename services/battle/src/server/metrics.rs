@@ -30,6 +30,7 @@ pub(super) struct Metrics {
     pub(super) udp_bytes_in: Counter,
     pub(super) udp_bytes_out: Counter,
     lanes: LaneMetrics,
+    pub(super) udp_syscalls: Counter,
     pub(super) journal_lag: Gauge,
     pub(super) journal_bytes: Gauge,
     pub(super) journal_dead: Gauge,
@@ -60,6 +61,7 @@ impl Metrics {
             udp_bytes_in: metrics::counter!("sortie_udp_received_bytes_total"),
             udp_bytes_out: metrics::counter!("sortie_udp_sent_bytes_total"),
             lanes: LaneMetrics::new(),
+            udp_syscalls: metrics::counter!("sortie_udp_syscalls_total"),
             journal_lag: metrics::gauge!("sortie_journal_lag_seconds"),
             journal_bytes: metrics::gauge!("sortie_journal_size_bytes"),
             journal_dead: metrics::gauge!("sortie_journal_dead"),
@@ -148,6 +150,7 @@ fn describe() {
     counter!("sortie_sealed_refused_packets_total", "Of those received, the ones no lane took");
     counter!("sortie_sealed_held_packets_total", "Payloads held back from unproven addresses");
     counter!("sortie_sealed_moves_total", "Address changes that sealed lanes followed");
+    counter!("sortie_udp_syscalls_total", "System calls that moved datagrams");
     gauge!("sortie_journal_lag_seconds", "Age of the oldest tick that is not on the disk");
     gauge!("sortie_journal_size_bytes", "Size of the journal");
     gauge!("sortie_journal_dead", "1 when the battle goes on unrecorded");

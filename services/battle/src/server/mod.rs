@@ -356,6 +356,10 @@ impl Server {
         let cpu_now = process_cpu();
         let cpu = cpu_now.saturating_sub(self.cpu_at_tick);
         self.cpu_at_tick = cpu_now;
+        if self.battle.tick().0 == self.config.report_from_tick {
+            (self.tick_us, self.tick_cpu_us) = Default::default();
+            self.phases = Phases::new(now);
+        }
         self.counters.ticks += 1;
         self.counters.overruns += u64::from(work > self.clock.period()) + u64::from(left_out);
         self.tick_us.record(work.as_micros() as u64);
@@ -397,6 +401,7 @@ impl Server {
         metrics.udp_bytes_in.absolute(sum(|shard| shard.udp_bytes().0));
         metrics.udp_bytes_out.absolute(sum(|shard| shard.udp_bytes().1));
         metrics.show_lanes(&self.shards);
+        metrics.udp_syscalls.absolute(sum(Shard::syscalls));
         let behind = tick.0.saturating_sub(self.journal.durable().0);
         metrics.journal_lag.set(f64::from(behind) * self.clock.period().as_secs_f64());
         metrics.journal_bytes.set(self.journal.bytes() as f64);

@@ -335,6 +335,12 @@ impl Shard {
         self.pump.transmit(&self.socket, &mut self.quic, now);
     }
 
+    /// System calls that moved datagrams.
+    pub fn syscalls(&self) -> u64 {
+        let (received, sent) = self.pump.counters();
+        received.syscalls + sent.syscalls
+    }
+
     /// Players behind this socket that are here.
     pub fn connected(&self) -> usize {
         self.seats.values().filter(|seat| seat.peer.is_some()).count()

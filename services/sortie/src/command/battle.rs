@@ -107,6 +107,9 @@ pub struct BattleArgs {
     #[arg(long, env = "SORTIE_DEV_TICKETS", help_heading = "Admission")]
     pub dev_tickets: bool,
 
+    /// Leave the ticks before this one out of the report's percentiles: for measurements
+    #[arg(long, hide = true, value_name = "TICK", default_value_t = 0)]
+    pub report_from: u32,
     /// End the battle in order when stdin closes: for parents that must not leave a server behind
     #[arg(long, hide = true)]
     pub end_with_stdin: bool,
@@ -186,6 +189,7 @@ fn config_of(args: &BattleArgs) -> Result<BattleServerConfig> {
         tickets,
         grace: args.grace.0,
         duration: args.duration.map(|duration| duration.0),
+        report_from_tick: args.report_from,
         ..BattleServerConfig::new(args.data_dir.clone())
     })
 }
