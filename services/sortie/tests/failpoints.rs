@@ -89,7 +89,16 @@ fn key_of(text: &str) -> [u8; 32] {
 }
 
 #[test]
-fn no_moment_to_die_costs_a_player_its_soldier() {
+fn no_moment_to_die_costs_a_player_its_soldier_over_quic() {
+    no_moment_to_die_costs_a_player_its_soldier(LanePolicy::Quic);
+}
+
+#[test]
+fn no_moment_to_die_costs_a_player_its_soldier_over_sealed_packets() {
+    no_moment_to_die_costs_a_player_its_soldier(LanePolicy::Auto);
+}
+
+fn no_moment_to_die_costs_a_player_its_soldier(lane: LanePolicy) {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(folder.path(), "127.0.0.1:0", DEATHS[0], &[]);
     let (listen, battle_id) = (server.text("listen"), server.text("battle_id"));
@@ -99,7 +108,7 @@ fn no_moment_to_die_costs_a_player_its_soldier() {
         scenario: Scenario::Conquest,
         seed: 7,
         threads: 1,
-        lane: LanePolicy::Auto,
+        lane,
         link: Link::default(),
         server: Server::Running(server.target()),
     };

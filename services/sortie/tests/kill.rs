@@ -33,7 +33,16 @@ fn start(data: &Path, listen: &str) -> ServerProcess {
 }
 
 #[test]
-fn players_of_a_killed_server_come_back_to_their_soldiers() {
+fn players_of_a_killed_server_come_back_to_their_soldiers_over_quic() {
+    players_of_a_killed_server_come_back_to_their_soldiers(LanePolicy::Quic);
+}
+
+#[test]
+fn players_of_a_killed_server_come_back_to_their_soldiers_over_sealed_packets() {
+    players_of_a_killed_server_come_back_to_their_soldiers(LanePolicy::Auto);
+}
+
+fn players_of_a_killed_server_come_back_to_their_soldiers(lane: LanePolicy) {
     let folder = tempfile::tempdir().unwrap();
     let mut server = start(folder.path(), "127.0.0.1:0");
     let target = server.target().unwrap();
@@ -44,7 +53,7 @@ fn players_of_a_killed_server_come_back_to_their_soldiers() {
         scenario: Scenario::Conquest,
         seed: 7,
         threads: 1,
-        lane: LanePolicy::Auto,
+        lane,
         link: Link::default(),
         server: Server::Running(target),
     };
@@ -81,6 +90,11 @@ fn players_of_a_killed_server_come_back_to_their_soldiers() {
     assert_eq!((report.clients_connected, report.soldiers_changed), (BOTS, 0));
     let resumes = (BOTS * KILLS.len()) as u64;
     assert!(report.clients_resumed >= resumes, "{} of {resumes}", report.clients_resumed);
+
+    let opened = if lane == LanePolicy::Quic { 0 } else { BOTS as u64 + report.clients_resumed };
+    assert!(report.lane.opened >= opened, "each return opens a lane: {:?}", report.lane);
+    assert_eq!(report.lane.opened == 0, lane == LanePolicy::Quic);
+    assert_eq!(report.lane.fallbacks, 0, "a dead server is no reason to fall back");
 
     let ended = server.end().unwrap();
     let replay = ended.report["replay_path"].as_str().unwrap();

@@ -7,6 +7,9 @@ use std::path::Path;
 use common::{Run, sortie};
 use serde_json::Value;
 
+/// What `--lane` may say.
+const LANES: [&str; 3] = ["quic", "auto", "sealed"];
+
 fn swarm(data: &Path, extra: &[&str]) -> (Run, Value) {
     let data = data.to_str().unwrap();
     let base = ["swarm", "--bots", "8", "--duration", "4s", "--data-dir", data, "--json"];
@@ -17,8 +20,14 @@ fn swarm(data: &Path, extra: &[&str]) -> (Run, Value) {
 
 #[test]
 fn a_swarm_plays_and_its_replay_verifies() {
+    for lane in LANES {
+        plays_and_verifies(lane);
+    }
+}
+
+fn plays_and_verifies(lane: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let (run, report) = swarm(folder.path(), &[]);
+    let (run, report) = swarm(folder.path(), &["--lane", lane]);
     assert_eq!(run.code, 0, "{}\n{}", run.stderr, run.stdout);
     let count = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no {name}"));
     assert_eq!((count("clients_connected"), count("clients_lost")), (8, 0));
@@ -26,6 +35,7 @@ fn a_swarm_plays_and_its_replay_verifies() {
     assert!(count("ticks") > 200);
     let (expected, delivered) = (count("updates_expected"), count("updates_delivered"));
     assert!(delivered * 100 >= expected * 95, "{delivered} of {expected} delivered");
+    travelled_over(lane, &report["lane"]);
     for name in ["tick_overruns", "shots", "hits", "kills", "captures"] {
         count(name);
     }
@@ -41,6 +51,20 @@ fn a_swarm_plays_and_its_replay_verifies() {
     assert!(report["server_cpu_seconds"].as_f64().unwrap() > 0.0);
     assert!(report["snapshot_bytes_per_client_per_s"].as_f64().unwrap() > 0.0);
     replay_tells_the_same(report["replay_path"].as_str().unwrap(), count("ticks"));
+}
+
+/// Inputs and snapshots went the way that was asked for.
+fn travelled_over(lane: &str, report: &Value) {
+    assert_eq!(report["asked"], lane);
+    let count = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no lane.{name}"));
+    assert_eq!(count("fallbacks"), 0, "{report}");
+    let quic = count("inputs_quic") + count("snapshots_quic");
+    let sealed = count("inputs_sealed") + count("snapshots_sealed");
+    match lane {
+        "quic" => assert_eq!((count("clients_sealed"), sealed), (0, 0), "{report}"),
+        "auto" => assert!(count("clients_sealed") == 8 && sealed > 9 * quic, "{report}"),
+        _ => assert!(count("clients_sealed") == 8 && sealed > 50 * quic, "{report}"),
+    }
 }
 
 /// What `sortie replay` says of the same file.
@@ -74,13 +98,21 @@ fn replay_tells_the_same(replay: &str, ticks: u64) {
 
 #[test]
 fn a_bad_network_and_new_addresses_lose_nobody() {
+    for lane in LANES {
+        loses_nobody(lane);
+    }
+}
+
+fn loses_nobody(lane: &str) {
     let folder = tempfile::tempdir().unwrap();
     let network = ["--loss", "5%", "--delay", "30ms", "--jitter", "10ms", "--duplicate", "1%"];
     let moving = ["--reorder", "1%", "--rebind-every", "1s", "--scenario", "uniform"];
-    let (run, report) = swarm(folder.path(), &[&network[..], &moving].concat());
+    let lane = ["--lane", lane];
+    let (run, report) = swarm(folder.path(), &[&network[..], &moving, &lane].concat());
     assert_eq!(run.code, 0, "{}\n{}", run.stderr, run.stdout);
     assert_eq!(report["clients_lost"], 0);
     assert_eq!(report["soldiers_changed"], 0);
+    assert_eq!(report["lane"]["fallbacks"], 0, "{report}");
 }
 
 #[test]

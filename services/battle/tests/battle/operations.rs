@@ -47,6 +47,10 @@ fn metrics_and_readiness_tell_how_it_is() {
         "sortie_regions",
         "sortie_journal_size_bytes",
         "sortie_journal_dead 0",
+        "sortie_sealed_clients 0",
+        "sortie_sealed_lanes_opened_total 0",
+        "sortie_sealed_received_packets_total 0",
+        "sortie_sealed_refused_packets_total 0",
     ] {
         assert!(metrics.contains(name), "no {name} in\n{metrics}");
     }

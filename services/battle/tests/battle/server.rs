@@ -5,14 +5,24 @@ use std::time::Instant;
 use sortie_battle::failpoint::{Failpoints, Fault, Point};
 use sortie_battle::replay;
 use sortie_battle::server::{Ending, Server};
-use sortie_client::Event;
+use sortie_client::{Event, LanePolicy};
 use sortie_sim::view::Status;
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{ClientMessage, ServerMessage, SpawnAt};
 use sortie_wire::state::status;
 use tempfile::tempdir;
 
-use crate::world::{Player, config, run_alone, run_ticks, run_until, ticket};
+use crate::on_both_lanes;
+use crate::world::{Player, config, config_for, run_alone, run_ticks, run_until, ticket};
+
+on_both_lanes! {
+    players_join_walk_and_see_each_other,
+    the_end_is_told,
+    a_second_login_of_a_player_replaces_the_first,
+    a_restarted_server_finds_its_players_again,
+    a_player_who_leaves_is_gone_and_one_who_vanishes_has_time,
+    shards_and_threads_serve_alike,
+}
 
 fn open(config: sortie_battle::BattleServerConfig) -> Server {
     let mut server = Server::open(config).unwrap();
@@ -32,10 +42,9 @@ fn join(server: &mut Server, count: u128) -> Vec<Player> {
     players
 }
 
-#[test]
-fn players_join_walk_and_see_each_other() {
+fn players_join_walk_and_see_each_other(lane: LanePolicy) {
     let dir = tempdir().unwrap();
-    let mut server = open(config(dir.path()));
+    let mut server = open(config_for(dir.path(), lane));
     let mut players = join(&mut server, 4);
     let spawn = ClientMessage::Spawn { at: SpawnAt::Base, class: 0 };
     players.iter_mut().for_each(|player| player.client.send_message(&spawn));
@@ -60,16 +69,21 @@ fn players_join_walk_and_see_each_other() {
     let report = server.end(Ending::Stopped).unwrap();
     assert_eq!((report.joins, report.clients_peak, report.clients_lost), (4, 4, 0));
     assert!(report.snapshots_sent * 100 >= report.updates_expected * 99);
+    let (sealed, all) = (report.snapshots_sealed, report.snapshots_sent);
+    match lane {
+        LanePolicy::Quic => assert_eq!(sealed, 0),
+        // All but those of the first round trips.
+        _ => assert!(sealed * 10 >= all * 9, "{sealed} of {all} sealed"),
+    }
     let path = report.replay_path.unwrap();
     let verified = replay::verify(&path, 1, &mut |_, _| {}).unwrap();
     assert!(verified.closed);
     assert_eq!(verified.state_hash, report.state_hash);
 }
 
-#[test]
-fn the_end_is_told() {
+fn the_end_is_told(lane: LanePolicy) {
     let dir = tempdir().unwrap();
-    let mut server = open(config(dir.path()));
+    let mut server = open(config_for(dir.path(), lane));
     let mut players = join(&mut server, 2);
     let ended = std::thread::spawn(move || server.end(Ending::Stopped).unwrap());
     run_alone(&mut players, "the end", |players| {
@@ -112,10 +126,9 @@ fn a_ticket_is_good_once_also_after_a_restart() {
     refused(&mut server, &mut players);
 }
 
-#[test]
-fn a_second_login_of_a_player_replaces_the_first() {
+fn a_second_login_of_a_player_replaces_the_first(lane: LanePolicy) {
     let dir = tempdir().unwrap();
-    let mut server = open(config(dir.path()));
+    let mut server = open(config_for(dir.path(), lane));
     let mut players = join(&mut server, 2);
     let slot = players[0].client.view().slot;
     let key = server.battle().view().soldiers[usize::from(slot)].key.0;
@@ -129,10 +142,9 @@ fn a_second_login_of_a_player_replaces_the_first() {
     assert_eq!(server.battle().view().soldiers.len(), 2);
 }
 
-#[test]
-fn a_restarted_server_finds_its_players_again() {
+fn a_restarted_server_finds_its_players_again(lane: LanePolicy) {
     let dir = tempdir().unwrap();
-    let mut server = open(config(dir.path()));
+    let mut server = open(config_for(dir.path(), lane));
     let ready = server.ready().clone();
     let mut players = join(&mut server, 3);
     run_ticks(&mut server, &mut players, 30);
@@ -140,7 +152,7 @@ fn a_restarted_server_finds_its_players_again() {
     let tick = server.battle().tick();
     drop(server);
 
-    let mut config = config(dir.path());
+    let mut config = config_for(dir.path(), lane);
     config.listen = ready.listen;
     let mut server = open(config);
     assert_eq!(server.ready().battle_id, ready.battle_id);
@@ -159,10 +171,9 @@ fn a_restarted_server_finds_its_players_again() {
     assert_eq!(verified.ticks, report.last_tick);
 }
 
-#[test]
-fn a_player_who_leaves_is_gone_and_one_who_vanishes_has_time() {
+fn a_player_who_leaves_is_gone_and_one_who_vanishes_has_time(lane: LanePolicy) {
     let dir = tempdir().unwrap();
-    let mut config = config(dir.path());
+    let mut config = config_for(dir.path(), lane);
     config.grace = std::time::Duration::from_millis(300);
     let mut server = open(config);
     let mut players = join(&mut server, 2);
@@ -214,15 +225,18 @@ fn a_full_disk_ends_no_battle() {
     assert!(!report.journal_complete);
 }
 
-#[test]
-fn shards_and_threads_serve_alike() {
+fn shards_and_threads_serve_alike(lane: LanePolicy) {
     let dir = tempdir().unwrap();
-    let mut config = config(dir.path());
+    let mut config = config_for(dir.path(), lane);
     (config.threads, config.shards) = (3, 4);
     let mut server = open(config);
     let mut players = join(&mut server, 8);
     run_ticks(&mut server, &mut players, 30);
     assert_eq!(server.connected(), 8);
+    // The kernel hands sealed packets to the shard that opened their lane.
+    let is_right =
+        |player: &Player| player.client.stats().lane.is_sealed == (lane != LanePolicy::Quic);
+    assert!(players.iter().all(is_right));
     let report = server.end(Ending::Stopped).unwrap();
     let verified = replay::verify(&report.replay_path.unwrap(), 1, &mut |_, _| {}).unwrap();
     assert_eq!(verified.state_hash, report.state_hash);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sortie_battle::server::Server;
 use sortie_battle::{BattleServerConfig, Ready};
 use sortie_bridge::predict::Predictor;
-use sortie_client::{ClientConfig, Event, GameClient, LocalInput, State};
+use sortie_client::{ClientConfig, Event, GameClient, LanePolicy, LocalInput, State};
 use sortie_field::Map;
 use sortie_sim::config::{Mode, SimConfig};
 use sortie_udp::{RecvBatch, Socket, SocketOptions};
@@ -26,6 +26,24 @@ pub fn config(dir: &Path) -> BattleServerConfig {
         grace: Duration::from_secs(5),
         ..BattleServerConfig::new(dir.to_owned())
     }
+}
+
+/// [`config`] of a server that offers sealed packets, or does not.
+pub fn config_for(dir: &Path, lane: LanePolicy) -> BattleServerConfig {
+    BattleServerConfig { sealed_lane: lane != LanePolicy::Quic, ..config(dir) }
+}
+
+/// Runs each of these functions as a test over QUIC alone, and as one that may use sealed packets.
+#[macro_export]
+macro_rules! on_both_lanes {
+    ($($name:ident),* $(,)?) => {
+        mod over_quic {
+            $(#[test] fn $name() { super::$name(sortie_client::LanePolicy::Quic) })*
+        }
+        mod over_sealed_packets {
+            $(#[test] fn $name() { super::$name(sortie_client::LanePolicy::Auto) })*
+        }
+    };
 }
 
 /// A ticket of the development key for this server.
