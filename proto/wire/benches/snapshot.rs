@@ -13,15 +13,16 @@ use std::{hint::black_box, time::Instant};
 use crowd::Crowd;
 use sortie_wire::{
     limits::DATAGRAM_BYTES_MAX,
-    snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader, gap_bits_for},
+    snapshot::{DeltaCode, Snapshot, SnapshotEncoder, SnapshotHeader, Tuning},
     state::{EntityState, SelfState},
 };
-
-type Entities = Vec<(u32, EntityState)>;
 
 const SOLDIERS: usize = 64;
 const IDS: usize = 500;
 const AGE_TICKS: usize = 4;
+const TICK: u32 = 100;
+
+type Entities = Vec<(u32, EntityState)>;
 
 fn main() {
     let full_run = std::env::args().any(|arg| arg == "--bench");
@@ -34,7 +35,7 @@ fn main() {
         for _ in 0..rounds {
             for (from, to) in &pairs {
                 let mut out = [0; DATAGRAM_BYTES_MAX];
-                black_box(encode_into(black_box(from), black_box(to), &mut out));
+                black_box(encode_into(black_box(from), TICK, black_box(to), &mut out));
             }
         }
     }) / entities;
@@ -54,42 +55,55 @@ fn main() {
     println!("{bits:.1} bits per entity with the datagram's share of header and own soldier");
 }
 
-/// Frames `AGE_TICKS` apart.
-fn frame_pairs(count: usize) -> Vec<(Entities, Entities)> {
+/// What a client held, its motions included, and what is to be told `AGE_TICKS` later.
+fn frame_pairs(count: usize) -> Vec<(Snapshot, Entities)> {
     let mut crowd = Crowd::new(7, SOLDIERS, IDS, 0.1);
     let mut frame = || {
         crowd.step();
         crowd.states()
     };
-    let frames: Vec<_> = (0..count + AGE_TICKS).map(|_| frame()).collect();
-    (0..count).map(|at| (frames[at].clone(), frames[at + AGE_TICKS].clone())).collect()
+    let frames: Vec<_> = (0..count + 2 * AGE_TICKS).map(|_| frame()).collect();
+    let held = |at: usize| {
+        let before = Snapshot::of(TICK - 2 * AGE_TICKS as u32, frames[at].clone());
+        let mut out = [0; DATAGRAM_BYTES_MAX];
+        let tick = TICK - AGE_TICKS as u32;
+        let len = encode_into(&before, tick, &frames[at + AGE_TICKS], &mut out);
+        let mut held = Snapshot::default();
+        Snapshot::decode(&out[..len], |_| Some(&before), &mut held).expect("just encoded");
+        held
+    };
+    (0..count).map(|at| (held(at), frames[at + 2 * AGE_TICKS].clone())).collect()
 }
 
-fn encode_into(from: &Entities, to: &Entities, out: &mut [u8]) -> usize {
+fn encode_into(from: &Snapshot, tick: u32, to: &Entities, out: &mut [u8]) -> usize {
+    let tuning = Tuning { skip_bits: 0, moving: 1, resting: 4, turn: 3 };
     let header = SnapshotHeader {
-        tick: 100,
-        baseline: Some(100 - AGE_TICKS as u32),
-        gap_bits: gap_bits_for(SOLDIERS, IDS as u32),
-        input_tick: 100,
+        tick,
+        baseline: Some(from.header.tick),
+        gap_bits: 0,
+        input_tick: tick,
         input_margin: 2,
+        tuning,
     };
     let own = SelfState { pos: [1.0; 3], vel: [1.0, 0.0, 1.0], ammo: 30, ..SelfState::default() };
     let encoder = SnapshotEncoder::new(out, &header, &own, &[], &[]);
     let mut encoder = encoder.expect("the header fits");
-    for ((id, before), (_, after)) in from.iter().zip(to) {
-        encoder.delta(*id, before, after).expect("64 soldiers fit");
+    for (at, (_, after)) in to.iter().enumerate() {
+        let (expected, is_moving) = from.expected(at, tick);
+        let code = DeltaCode::new(&expected, after, tuning.scale(is_moving));
+        encoder.coded(0, code.expect("walking is short")).expect("64 soldiers fit");
     }
     encoder.finish()
 }
 
-fn encode(from: &Entities, to: &Entities) -> Vec<u8> {
+fn encode(from: &Snapshot, to: &Entities) -> Vec<u8> {
     let mut out = vec![0; DATAGRAM_BYTES_MAX];
-    let len = encode_into(from, to, &mut out);
+    let len = encode_into(from, TICK, to, &mut out);
     out.truncate(len);
     out
 }
 
-fn check(pairs: &[(Entities, Entities)], datagrams: &[Vec<u8>]) {
+fn check(pairs: &[(Snapshot, Entities)], datagrams: &[Vec<u8>]) {
     let mut decoded = Snapshot::default();
     for ((from, to), datagram) in pairs.iter().zip(datagrams) {
         Snapshot::decode(datagram, |_| Some(from), &mut decoded).expect("it was just encoded");

@@ -10,8 +10,8 @@ use sortie_wire::{
     limits::{DATAGRAM_BYTES_MAX, ENTITIES_MAX, INPUT_BYTES_MAX},
     message::{ClientMessage, ServerMessage},
     resume::ResumeKey,
-    snapshot::{Change, Snapshot, SnapshotEncoder, SnapshotReader},
-    state::EntityState,
+    snapshot::{Change, DeltaCode, Snapshot, SnapshotEncoder, SnapshotHeader, SnapshotReader},
+    state::{EntityState, SelfState},
     ticket::{TicketSigner, TicketVerifier, read_body},
 };
 
@@ -25,7 +25,7 @@ pub fn input(bytes: &[u8]) -> bool {
 
 /// A snapshot against a baseline of 40 soldiers and 8 props, whatever tick it asks for.
 pub fn snapshot(bytes: &[u8]) -> bool {
-    let known = known_entities();
+    let known = known_snapshot(bytes);
     let mut decoded = Snapshot::default();
     if Snapshot::decode(bytes, |_| Some(&known), &mut decoded).is_err() {
         return false;
@@ -63,11 +63,31 @@ pub fn ticket(bytes: &[u8]) -> bool {
     true
 }
 
-/// The world before the fuzzed snapshot.
-fn known_entities() -> Vec<(u32, EntityState)> {
+/// The world before the fuzzed snapshot, at the tick that it asks for: half of the soldiers have
+/// moved in the two ticks before.
+fn known_snapshot(bytes: &[u8]) -> Snapshot {
+    let mut head = Snapshot::default();
+    let asked = SnapshotReader::new(bytes, &mut head).ok().and(head.header.baseline);
+    let tick = asked.unwrap_or(2).max(2);
     let soldiers = (0..40u32).map(|id| id * 3);
     let props = (0..8u32).map(|id| 8_195 + id * 2);
-    soldiers.chain(props).map(|id| (id, known_state(id))).collect()
+    let first = soldiers.chain(props).map(|id| (id, known_state(id))).collect();
+    let first = Snapshot::of(tick - 2, first);
+    let header = SnapshotHeader { tick, baseline: Some(tick - 2), ..SnapshotHeader::default() };
+    let mut out = [0; DATAGRAM_BYTES_MAX];
+    let encoder = SnapshotEncoder::new(&mut out, &header, &SelfState::default(), &[], &[]);
+    let mut encoder = encoder.expect("the header fits");
+    for (_, from) in first.entities[..40].iter().step_by(2) {
+        let mut to = EntityState { x: from.x + 7, yaw: from.yaw.wrapping_add(128), ..*from };
+        to.z = to.z.saturating_sub(20);
+        to = to.quantised();
+        let skipped = u32::from(encoder.records() > 0);
+        encoder.delta(skipped, from, &to, header.tuning.scale(false)).expect("twenty fit");
+    }
+    let len = encoder.finish();
+    let mut known = Snapshot::default();
+    Snapshot::decode(&out[..len], |_| Some(&first), &mut known).expect("it was just encoded");
+    known
 }
 
 fn known_state(id: u32) -> EntityState {
@@ -90,21 +110,32 @@ fn known_state(id: u32) -> EntityState {
     state.quantised()
 }
 
-fn encode_again(bytes: &[u8], known: &[(u32, EntityState)]) -> Vec<u8> {
+fn encode_again(bytes: &[u8], known: &Snapshot) -> Vec<u8> {
     let mut head = Snapshot::default();
     let mut reader = SnapshotReader::new(bytes, &mut head).expect("it was decoded before");
     let mut out = vec![0; DATAGRAM_BYTES_MAX];
     let mut encoder =
         SnapshotEncoder::new(&mut out, &head.header, &head.own, &head.sounds, &head.hits)
             .expect("what came in a datagram fits in one");
-    while let Ok(Some(id)) = reader.next_id() {
-        let from = known.iter().find(|(known_id, _)| *known_id == id).map(|(_, state)| state);
-        let written = match reader.change(from).expect("it was decoded before") {
-            Change::Delta(to) => encoder.delta(id, from.expect("a delta has a base"), &to),
-            Change::Full(to) => encoder.full(id, &to),
-            Change::Removed => encoder.remove(id),
+    let mut at = 0;
+    while let Ok(Some(skipped)) = reader.next_skip() {
+        at += skipped as usize;
+        let (expected, is_moving) = known.expected(at, head.header.tick);
+        let scale = head.header.tuning.scale(is_moving);
+        let change = reader.change(&expected, is_moving).expect("it was decoded before");
+        let written = match change {
+            Change::Delta(to) => match DeltaCode::new(&expected, &to, scale) {
+                Some(code) => encoder.coded(skipped, code),
+                None => encoder.delta(skipped, &expected, &to, scale),
+            },
+            Change::Full(to) => encoder.full(skipped, &to),
+            Change::Removed => encoder.remove(skipped),
         };
         written.expect("what came in a datagram fits in one");
+        at += 1;
+    }
+    while let Ok(Some((id, to))) = reader.next_enter() {
+        encoder.enter(id, &to).expect("what came in a datagram fits in one");
     }
     let len = encoder.finish();
     out.truncate(len);

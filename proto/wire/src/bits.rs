@@ -17,13 +17,16 @@ pub struct BitWriter<'a> {
 /// A place in a [`BitWriter`] to return to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// Bytes that left the accumulator.
+    /// Whole bytes written.
     bytes: usize,
-    /// Bits that did not, the oldest lowest; all above `pending_bits` are zero.
+    /// Bits behind them, the oldest lowest; all above `pending_bits` are zero.
     pending: u64,
-    /// Fewer than 32.
+    /// Fewer than 8.
     pending_bits: u32,
 }
+
+/// Bits that [`BitWriter::put_wide`] takes at a time, most.
+pub const WIDE_BITS_MAX: u32 = 56;
 
 impl<'a> BitWriter<'a> {
     /// Writes from the start of `out`.
@@ -34,19 +37,28 @@ impl<'a> BitWriter<'a> {
     /// Appends the low `bits` bits of `value`; the others must be zero. At most 32.
     #[inline(always)]
     pub fn put(&mut self, value: u32, bits: u32) {
-        debug_assert!(bits <= 32 && u64::from(value) >> bits == 0, "{value} in {bits} bits");
+        debug_assert!(bits <= 32, "{bits} bits");
+        self.put_wide(u64::from(value), bits);
+    }
+
+    /// Appends the low `bits` bits of `value`; the others must be zero. At most
+    /// [`WIDE_BITS_MAX`].
+    ///
+    /// Eight bytes are stored whatever the number of bits: the next store overwrites what was too
+    /// much, and no branch depends on the number.
+    #[inline(always)]
+    pub fn put_wide(&mut self, value: u64, bits: u32) {
+        debug_assert!(bits <= WIDE_BITS_MAX && value >> bits == 0, "{value} in {bits} bits");
         let cursor = &mut self.cursor;
-        cursor.pending |= u64::from(value) << cursor.pending_bits;
-        cursor.pending_bits += bits;
-        if cursor.pending_bits >= 32 {
-            let word = (cursor.pending as u32).to_le_bytes();
-            if let Some(place) = self.out.get_mut(cursor.bytes..cursor.bytes + 4) {
-                place.copy_from_slice(&word);
-            }
-            cursor.bytes += 4;
-            cursor.pending >>= 32;
-            cursor.pending_bits -= 32;
+        let word = cursor.pending | value << cursor.pending_bits;
+        match self.out.get_mut(cursor.bytes..cursor.bytes + 8) {
+            Some(place) => place.copy_from_slice(&word.to_le_bytes()),
+            None => store_last(self.out, cursor.bytes, word),
         }
+        let bits = cursor.pending_bits + bits;
+        cursor.bytes += (bits / 8) as usize;
+        cursor.pending = word >> (bits & !7);
+        cursor.pending_bits = bits % 8;
     }
 
     /// Appends a signed number in two's complement; it must fit in `bits` bits, 1 to 32.
@@ -96,11 +108,20 @@ impl<'a> BitWriter<'a> {
     /// Fills the last byte with zero bits and gives the bytes used; `None` when they did not fit.
     pub fn finish(self) -> Option<&'a mut [u8]> {
         let Self { out, cursor } = self;
-        let tail = (cursor.pending_bits as usize).div_ceil(8);
+        let tail = usize::from(cursor.pending_bits > 0);
         let used = out.get_mut(..cursor.bytes + tail)?;
-        used[cursor.bytes..].copy_from_slice(&cursor.pending.to_le_bytes()[..tail]);
+        if tail > 0 {
+            used[cursor.bytes] = cursor.pending as u8;
+        }
         Some(used)
     }
+}
+
+/// Stores as much of `word` as `out` has room for from `at` on.
+#[cold]
+fn store_last(out: &mut [u8], at: usize, word: u64) {
+    let room = out.get_mut(at..).unwrap_or_default();
+    room.iter_mut().zip(word.to_le_bytes()).for_each(|(place, byte)| *place = byte);
 }
 
 /// Whether `value` fits in `bits` bits of two's complement, 1 to 32.

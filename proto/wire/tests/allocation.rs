@@ -6,7 +6,7 @@ use sortie_wire::{
     input::InputDatagram,
     limits::{DATAGRAM_BYTES_MAX, INPUT_BYTES_MAX},
     message::{ClientMessage, ServerMessage},
-    snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader},
+    snapshot::{Snapshot, SnapshotEncoder, SnapshotHeader, Tuning},
     state::{EntityState, SelfState},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -47,9 +47,14 @@ fn inputs_allocate_nothing() {
 }
 
 fn snapshots_allocate_nothing_once_warm() {
-    let known: Vec<_> = (0..200).map(|id| (id, EntityState::default())).collect();
+    let known = Snapshot::of(5, (0..200).map(|id| (id, EntityState::default())).collect());
     let moved = EntityState { x: 30, yaw: 640, ..EntityState::default() };
-    let header = SnapshotHeader { tick: 9, baseline: Some(5), ..SnapshotHeader::default() };
+    let header = SnapshotHeader {
+        tick: 9,
+        baseline: Some(5),
+        tuning: Tuning { resting: 4, turn: 2, ..Tuning::default() },
+        ..SnapshotHeader::default()
+    };
     let mut decoded = Snapshot::default();
     let mut bytes = 0;
     for _ in 0..2 {
@@ -57,8 +62,8 @@ fn snapshots_allocate_nothing_once_warm() {
             let mut out = [0; DATAGRAM_BYTES_MAX];
             let own = SelfState::default();
             let mut encoder = SnapshotEncoder::new(&mut out, &header, &own, &[], &[]).unwrap();
-            for (id, from) in &known {
-                encoder.delta(*id, from, &moved).unwrap();
+            for (_, from) in &known.entities {
+                encoder.delta(0, from, &moved, header.tuning.scale(false)).unwrap();
             }
             let len = encoder.finish();
             Snapshot::decode(&out[..len], |_| Some(&known), &mut decoded).unwrap();

@@ -1,23 +1,26 @@
 //! Writing a snapshot, record by record.
 //!
 //! ```text
-//! header | own soldier | sounds and hit markers | records | zero bits to the next byte
+//! header | own soldier | sounds and hit markers | records | enters | zero bits to the next byte
 //!
-//! record:  id gap | action | state
-//!   id gap   ids skipped since the last record (first: since -1), with g = gap bits:
-//!            gap / 2^g one-bits and a zero, then g bits of remainder;
-//!            eight one-bits and 24 bits of gap when gap / 2^g is 8 or more
-//!   action   0: delta   10: full state   11: removal;   absent in a full snapshot: all are full
+//! record:  skip | action | state          as many as the header says
+//!   skip     entities of the baseline passed over since the last record, as a gap with
+//!            g = skip bits
+//!   action   0: delta   10: full state   11: removal
+//! enter:   1 | id gap | full state        then a zero
+//!   id gap   ids passed over since the last enter (first: the id), with g = gap bits
+//! gap:     gap / 2^g one-bits and a zero, then g bits of remainder;
+//!          eight one-bits and 24 bits of gap when gap / 2^g is 8 or more
 //! ```
 
 use super::{
     HitMarker, SnapshotHeader, Sound,
-    entity::{put_delta, put_full},
+    entity::{DeltaCode, Scale, put_delta, put_full},
     own::put_own,
     sense::put_senses,
 };
 use crate::{
-    bits::BitWriter,
+    bits::{BitWriter, WIDE_BITS_MAX},
     limits::{DATAGRAM_BYTES_MAX, ENTITY_ID_END},
     state::{EntityState, SelfState},
 };
@@ -34,21 +37,26 @@ const COUNT_AT: core::ops::Range<usize> = 1..3;
 #[error("the datagram is full")]
 pub struct Full;
 
-/// Writes one snapshot into the caller's buffer.
+/// Writes one snapshot into the caller's buffer: first the records of the baseline's entities, in
+/// their order, then those that enter.
 #[derive(Debug)]
 pub struct SnapshotEncoder<'a> {
     writer: BitWriter<'a>,
+    /// Bits that records may fill: all but the last, which ends the list of those that enter.
+    bits_max: usize,
     gap_bits: u32,
+    skip_bits: u32,
     has_baseline: bool,
-    /// The least id that may come next.
+    /// The least id that may enter next.
     next_id: u32,
     records: u16,
+    has_entered: bool,
 }
 
 impl<'a> SnapshotEncoder<'a> {
     /// Starts a snapshot in `out`, whose length is the limit, at most 1,162 bytes. Of `sounds` and
-    /// `hits` the first 15 and 7 are taken. `None` when not even this fits, or the header's
-    /// baseline lies not 1 to 63 ticks before its tick.
+    /// `hits` the first 15 and 7 are taken. `None` when not even this fits, the header's baseline
+    /// lies not 1 to 63 ticks before its tick, or one of its parameters is above 7.
     pub fn new(
         out: &'a mut [u8],
         header: &SnapshotHeader,
@@ -61,98 +69,177 @@ impl<'a> SnapshotEncoder<'a> {
         header.put(&mut writer)?;
         put_own(&mut writer, own);
         put_senses(&mut writer, sounds, hits);
-        writer.fits().then_some(Self {
+        let bits_max = (bytes_max * 8).checked_sub(1)?;
+        (writer.bit_len() <= bits_max).then_some(Self {
             writer,
+            bits_max,
             gap_bits: u32::from(header.gap_bits),
+            skip_bits: u32::from(header.tuning.skip_bits),
             has_baseline: header.baseline.is_some(),
             next_id: 0,
             records: 0,
+            has_entered: false,
         })
     }
 
-    /// The entity changed `from` the state that the client holds after the baseline.
+    /// The baseline's entity behind the `skipped` next ones changed as `code` says.
     ///
     /// # Errors
     /// [`Full`] when it does not fit.
-    #[inline]
-    pub fn delta(&mut self, id: u32, from: &EntityState, to: &EntityState) -> Result<(), Full> {
-        debug_assert!(self.has_baseline, "a full snapshot has no deltas");
-        debug_assert!(*from == from.quantised() && *to == to.quantised());
-        self.record(id, 0, 1, |writer| put_delta(writer, from, to))
-    }
-
-    /// The entity is new to the client, or its state there is too old to start from.
-    ///
-    /// # Errors
-    /// [`Full`] when it does not fit.
-    pub fn full(&mut self, id: u32, to: &EntityState) -> Result<(), Full> {
-        debug_assert!(*to == to.quantised());
-        let action_bits = if self.has_baseline { 2 } else { 0 };
-        self.record(id, if self.has_baseline { 0b01 } else { 0 }, action_bits, |writer| {
-            put_full(writer, to);
-        })
-    }
-
-    /// The entity of the baseline is not to be known any more.
-    ///
-    /// # Errors
-    /// [`Full`] when it does not fit.
-    pub fn remove(&mut self, id: u32) -> Result<(), Full> {
-        debug_assert!(self.has_baseline, "a full snapshot has no removals");
-        self.record(id, 0b11, 2, |_| {})
-    }
-
     #[inline(always)]
-    fn record(
-        &mut self,
-        id: u32,
-        action: u32,
-        action_bits: u32,
-        put_state: impl FnOnce(&mut BitWriter<'_>),
-    ) -> Result<(), Full> {
-        debug_assert!(id >= self.next_id && id < ENTITY_ID_END, "id {id} after {}", self.next_id);
-        let gap = id.checked_sub(self.next_id).ok_or(Full)?;
-        let before = self.writer.cursor();
-        let ones = gap >> self.gap_bits;
-        if ones < GAP_ONES_MAX {
-            let rest = gap & ((1 << self.gap_bits) - 1);
-            let unary = (1 << ones) - 1;
-            // Ones, a zero, the remainder and the action in one write: 18 bits at most.
-            let prefix_bits = ones + 1 + self.gap_bits;
-            let prefix = unary | rest << (ones + 1) | action << prefix_bits;
-            self.writer.put(prefix, prefix_bits + action_bits);
-        } else {
-            self.writer.put((1 << GAP_ONES_MAX) - 1, GAP_ONES_MAX);
-            self.writer.put(gap, GAP_LONG_BITS);
-            self.writer.put(action, action_bits);
+    pub fn coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
+        // Whoever has news follows mostly at once: the skip is a zero then, or ones and a zero.
+        let ones = skipped >> self.skip_bits;
+        let skip_bits = ones + 1 + self.skip_bits;
+        if ones >= GAP_ONES_MAX || skip_bits + code.len > WIDE_BITS_MAX {
+            return self.long_coded(skipped, code);
         }
-        put_state(&mut self.writer);
-        if !self.writer.fits() {
-            self.writer.rewind(before);
+        if self.writer.bit_len() + (skip_bits + code.len) as usize > self.bits_max {
             return Err(Full);
         }
-        self.next_id = id + 1;
+        self.debug_check();
+        let rest = skipped & ((1 << self.skip_bits) - 1);
+        let skip = u64::from(((1 << ones) - 1) | rest << (ones + 1));
+        self.writer.put_wide(skip | code.bits << skip_bits, skip_bits + code.len);
         self.records += 1;
         Ok(())
     }
 
+    #[cold]
+    fn long_coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
+        self.record(skipped, |writer| writer.put_wide(code.bits, code.len))
+    }
+
+    /// The baseline's entity behind the `skipped` next ones was expected at `expected` and is
+    /// `to`.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn delta(
+        &mut self,
+        skipped: u32,
+        expected: &EntityState,
+        to: &EntityState,
+        scale: Scale,
+    ) -> Result<(), Full> {
+        debug_assert!(*expected == expected.quantised() && *to == to.quantised());
+        self.record(skipped, |writer| {
+            writer.put_bit(false);
+            put_delta(writer, expected, to, scale);
+        })
+    }
+
+    /// The baseline's entity behind the `skipped` next ones is told anew: what the client has of
+    /// it is too old to start from.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn full(&mut self, skipped: u32, to: &EntityState) -> Result<(), Full> {
+        debug_assert!(*to == to.quantised());
+        self.record(skipped, |writer| {
+            writer.put(0b01, 2);
+            put_full(writer, to);
+        })
+    }
+
+    /// The baseline's entity behind the `skipped` next ones is not to be known any more.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn remove(&mut self, skipped: u32) -> Result<(), Full> {
+        self.record(skipped, |writer| writer.put(0b11, 2))
+    }
+
+    /// An entity that is not in the baseline. Ids rise from call to call, and no more records of
+    /// the baseline's entities follow.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn enter(&mut self, id: u32, to: &EntityState) -> Result<(), Full> {
+        debug_assert!(*to == to.quantised());
+        debug_assert!(id >= self.next_id && id < ENTITY_ID_END, "id {id} after {}", self.next_id);
+        let gap = id.checked_sub(self.next_id).ok_or(Full)?;
+        let gap_bits = self.gap_bits;
+        self.append(|writer| {
+            writer.put_bit(true);
+            put_gap(writer, gap, gap_bits);
+            put_full(writer, to);
+        })?;
+        self.next_id = id + 1;
+        self.has_entered = true;
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        skipped: u32,
+        put_change: impl FnOnce(&mut BitWriter<'_>),
+    ) -> Result<(), Full> {
+        self.debug_check();
+        let skip_bits = self.skip_bits;
+        self.append(|writer| {
+            put_gap(writer, skipped, skip_bits);
+            put_change(writer);
+        })?;
+        self.records += 1;
+        Ok(())
+    }
+
+    fn append(&mut self, put: impl FnOnce(&mut BitWriter<'_>)) -> Result<(), Full> {
+        let before = self.writer.cursor();
+        put(&mut self.writer);
+        if self.writer.bit_len() > self.bits_max {
+            self.writer.rewind(before);
+            return Err(Full);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn debug_check(&self) {
+        debug_assert!(self.has_baseline, "a full snapshot has enters only");
+        debug_assert!(!self.has_entered, "records come before those that enter");
+    }
+
     /// Bits written so far.
+    #[inline]
     pub fn bit_len(&self) -> usize {
         self.writer.bit_len()
     }
 
-    /// Records written so far.
+    /// Bits that records may fill.
+    #[inline]
+    pub fn bits_max(&self) -> usize {
+        self.bits_max
+    }
+
+    /// Records of the baseline's entities written so far.
     pub fn records(&self) -> u16 {
         self.records
     }
 
     /// Completes the snapshot and gives its length in bytes.
-    pub fn finish(self) -> usize {
+    pub fn finish(mut self) -> usize {
+        self.writer.put_bit(false);
         let Some(datagram) = self.writer.finish() else { return 0 };
         datagram[COUNT_AT].copy_from_slice(&self.records.to_le_bytes());
         datagram.len()
     }
 }
+
+fn put_gap(writer: &mut BitWriter<'_>, gap: u32, gap_bits: u32) {
+    let ones = gap >> gap_bits;
+    if ones < GAP_ONES_MAX {
+        let rest = gap & ((1 << gap_bits) - 1);
+        writer.put(((1 << ones) - 1) | rest << (ones + 1), ones + 1 + gap_bits);
+    } else {
+        writer.put((1 << GAP_ONES_MAX) - 1, GAP_ONES_MAX);
+        writer.put(gap, GAP_LONG_BITS);
+    }
+}
+
+/// Bits of a gap at most; a removal takes two more.
+pub const GAP_BITS_MOST: u32 = GAP_ONES_MAX + GAP_LONG_BITS;
 
 /// A good [`gap_bits`](SnapshotHeader::gap_bits) for so many records out of ids below `id_end`.
 pub fn gap_bits_for(records: usize, id_end: u32) -> u8 {

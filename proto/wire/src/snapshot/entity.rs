@@ -1,21 +1,27 @@
-//! One entity: its whole state, or its difference to a state that both ends know.
+//! One entity: its whole state, or its difference to where it is expected.
 //!
-//! A delta starts with a mask; hot fields come first and have short forms for small changes:
+//! A delta starts with the set of parts that differ, in a prefix code; hot parts come first:
 //!
 //! ```text
-//!  mask  5  x or z | y | yaw | pitch | rest
-//!  x, z     2 class:  0: 6 + 6   1: 7 + 7   2: 9 + 9 bits of signed difference
-//!                     3: one more bit  0: 12 + 12 of difference  1: 19 + 19, the coordinates
-//!  y        0: 5 bits   10: 9 bits of signed difference   11: 17, the height
-//!  yaw      0: 7 bits of signed difference in steps       1: 10, the yaw in steps
-//!  pitch    0: 5 bits of signed difference in steps       1: 9, the pitch in steps, signed
-//!  rest  5  flags (12) | weapon (8) | health (4) | velocity (3 * 8) | identity (16)
+//!  parts  0                x z and yaw          110 + 2 bits  x z, y and yaw · x z, y, yaw and
+//!         10 + 2 bits      x z, yaw and pitch                 pitch · yaw and pitch · none
+//!                          · x z · yaw · x z    111 + 5 bits  any other set:
+//!                          and y                              x z | y | yaw | pitch | rest
+//!  x z    residual of x, residual of z, not both 0        escape: 19 bits
+//!  y      residual, not 0                                 escape: 17 bits
+//!  yaw    residual in steps, the shorter way, not 0       escape: 10 bits, steps
+//!  pitch  residual in steps, not 0; scale 2               escape: 9 bits, signed steps
+//!  rest   5 bits  flags (12) | weapon (8) | health (4) | velocity (3 * 8) | identity (16)
 //! ```
-//! The shortest form that holds the change is the only one allowed. A soldier at 5 m/s moves 33 cm
-//! in 4 ticks of 60 Hz and fits class 0 or 1 then; class 2 serves an ack of 250 ms ago.
+//! Residuals are coded as `residual.rs` says. The shortest form that holds the change is the only
+//! one allowed.
 
+use super::{
+    motion::turn,
+    residual::{Number, Put, get_residual, is_escaped, put_residual},
+};
 use crate::{
-    bits::{BitReader, BitWriter, fits_signed},
+    bits::{BitReader, BitWriter, WIDE_BITS_MAX, fits_signed},
     error::DecodeError,
     state::{
         ANGLE_STEP, CLASS_BITS, EntityState, FLAGS_BITS, HEALTH_BITS, KIND_BITS, PITCH_BITS,
@@ -23,12 +29,27 @@ use crate::{
     },
 };
 
-const MASK_BITS: u32 = 5;
-const MASK_XZ: u32 = 1 << 0;
-const MASK_Y: u32 = 1 << 1;
-const MASK_YAW: u32 = 1 << 2;
-const MASK_PITCH: u32 = 1 << 3;
-const MASK_REST: u32 = 1 << 4;
+const PART_XZ: u32 = 1 << 0;
+const PART_Y: u32 = 1 << 1;
+const PART_YAW: u32 = 1 << 2;
+const PART_PITCH: u32 = 1 << 3;
+const PART_REST: u32 = 1 << 4;
+const PARTS_BITS: u32 = 5;
+
+/// Sets behind `10`, then those behind `110`.
+const FREQUENT: [u32; 8] = [
+    PART_XZ | PART_YAW | PART_PITCH,
+    PART_XZ,
+    PART_YAW,
+    PART_XZ | PART_Y,
+    PART_XZ | PART_Y | PART_YAW,
+    PART_XZ | PART_Y | PART_YAW | PART_PITCH,
+    PART_YAW | PART_PITCH,
+    0,
+];
+
+/// For each set its code and the code's length.
+const PARTS_CODES: [(u32, u32); 32] = parts_codes();
 
 const REST_BITS: u32 = 5;
 const REST_FLAGS: u32 = 1 << 0;
@@ -37,89 +58,118 @@ const REST_HEALTH: u32 = 1 << 2;
 const REST_VELOCITY: u32 = 1 << 3;
 const REST_IDENTITY: u32 = 1 << 4;
 
-const XZ_SMALL: u32 = 6;
-const XZ_MEDIUM: u32 = 7;
-const XZ_LARGE: u32 = 9;
-const XZ_HUGE: u32 = 12;
-const Y_SMALL: u32 = 5;
-const Y_LARGE: u32 = 9;
-const YAW_SMALL: u32 = 7;
-const PITCH_SMALL: u32 = 5;
-
+const PITCH_SCALE: u32 = 2;
 const IDENTITY_BITS: u32 = KIND_BITS + 1 + CLASS_BITS + 8;
 
-/// Writes how `to` differs from `from`; both on the wire's grid.
+/// How large residuals are expected to be: scales of their codes, 0 to 7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Of x, y and z in centimetres.
+    pub place: u8,
+    /// Of the yaw in steps.
+    pub turn: u8,
+}
+
+/// A delta record without its skip: the action bit and the delta, ready to be written for any
+/// number of clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeltaCode {
+    /// The first bit lowest.
+    pub bits: u64,
+    /// How many, at most [`WIDE_BITS_MAX`].
+    pub len: u32,
+}
+
+impl DeltaCode {
+    /// The code of a soldier that was expected at `expected` and is `to`; `None` when it is longer
+    /// than [`WIDE_BITS_MAX`], which only escapes and rare fields make it.
+    #[inline]
+    pub fn new(expected: &EntityState, to: &EntityState, scale: Scale) -> Option<Self> {
+        // The action bit is 0.
+        let mut code = Self { bits: 0, len: 1 };
+        put_delta(&mut code, expected, to, scale);
+        (code.len <= WIDE_BITS_MAX).then_some(code)
+    }
+}
+
+/// Bits beyond the word's end are counted and lost.
+impl Put for DeltaCode {
+    #[inline(always)]
+    fn put(&mut self, value: u32, bits: u32) {
+        self.bits |= u64::from(value).checked_shl(self.len).unwrap_or_default();
+        self.len += bits;
+    }
+}
+
+const fn parts_codes() -> [(u32, u32); 32] {
+    let mut codes = [(0, 0); 32];
+    let mut parts = 0;
+    while parts < 32 {
+        codes[parts as usize] = (0b111 | parts << 3, 3 + PARTS_BITS);
+        parts += 1;
+    }
+    let mut at = 0;
+    while at < 4 {
+        codes[FREQUENT[at as usize] as usize] = (0b01 | at << 2, 4);
+        codes[FREQUENT[4 + at as usize] as usize] = (0b011 | at << 3, 5);
+        at += 1;
+    }
+    codes[(PART_XZ | PART_YAW) as usize] = (0, 1);
+    codes
+}
+
+fn get_parts(reader: &mut BitReader<'_>) -> Result<u32, DecodeError> {
+    let parts = match reader.get_unary(3)? {
+        0 => return Ok(PART_XZ | PART_YAW),
+        1 => FREQUENT[reader.get(2)? as usize],
+        2 => FREQUENT[4 + reader.get(2)? as usize],
+        _ => {
+            let parts = reader.get(PARTS_BITS)?;
+            refuse_if(PARTS_CODES[parts as usize].1 != 3 + PARTS_BITS)?;
+            parts
+        }
+    };
+    Ok(parts)
+}
+
+/// Writes how `to` differs from where it is expected; both on the wire's grid.
 #[inline]
-pub(super) fn put_delta(writer: &mut BitWriter<'_>, from: &EntityState, to: &EntityState) {
-    let dx = to.x as i32 - from.x as i32;
-    let dy = to.y as i32 - from.y as i32;
-    let dz = to.z as i32 - from.z as i32;
-    let turn = yaw_turn(from.yaw, to.yaw);
-    let tilt = pitch_steps(to.pitch) - pitch_steps(from.pitch);
-    let rest = if same_rest(from, to) { 0 } else { rest_mask(from, to) };
-    let mask = on(dx | dz != 0, MASK_XZ)
-        | on(dy != 0, MASK_Y)
-        | on(turn != 0, MASK_YAW)
-        | on(tilt != 0, MASK_PITCH)
-        | on(rest != 0, MASK_REST);
-    // Mask and small hot fields, 45 bits at most, leave in one piece.
-    let mut word = Word { bits: u64::from(mask), len: MASK_BITS };
-    if mask & MASK_XZ != 0 {
-        put_xz(&mut word, writer, dx, dz, to);
+pub(super) fn put_delta(
+    sink: &mut impl Put,
+    expected: &EntityState,
+    to: &EntityState,
+    scale: Scale,
+) {
+    let (place, turning) = (u32::from(scale.place), u32::from(scale.turn));
+    let dx = to.x as i32 - expected.x as i32;
+    let dy = to.y as i32 - expected.y as i32;
+    let dz = to.z as i32 - expected.z as i32;
+    let turned = turn(expected.yaw, to.yaw);
+    let tilted = pitch_steps(to.pitch) - pitch_steps(expected.pitch);
+    let rest = if same_rest(expected, to) { 0 } else { rest_mask(expected, to) };
+    let parts = on(dx | dz != 0, PART_XZ)
+        | on(dy != 0, PART_Y)
+        | on(turned != 0, PART_YAW)
+        | on(tilted != 0, PART_PITCH)
+        | on(rest != 0, PART_REST);
+    let (code, code_bits) = PARTS_CODES[parts as usize];
+    sink.put(code, code_bits);
+    if parts & PART_XZ != 0 {
+        put_residual(sink, dx, place, (to.x, XZ_BITS));
+        put_residual(sink, dz, place, (to.z, XZ_BITS));
     }
     if dy != 0 {
-        put_y(&mut word, writer, dy, to.y);
+        put_residual(sink, dy, place, (to.y, Y_BITS));
     }
-    if turn != 0 {
-        if fits_signed(turn, YAW_SMALL) {
-            word.push_small(turn, YAW_SMALL);
-        } else {
-            word.flush(writer);
-            writer.put(1 | yaw_steps(to.yaw) << 1, 1 + YAW_BITS);
-        }
+    if turned != 0 {
+        put_residual(sink, turned, turning, (yaw_steps(to.yaw), YAW_BITS));
     }
-    if tilt != 0 {
-        if fits_signed(tilt, PITCH_SMALL) {
-            word.push_small(tilt, PITCH_SMALL);
-        } else {
-            word.flush(writer);
-            writer.put_bit(true);
-            writer.put_signed(pitch_steps(to.pitch), PITCH_BITS);
-        }
+    if tilted != 0 {
+        let value = pitch_steps(to.pitch) as u32 & ((1 << PITCH_BITS) - 1);
+        put_residual(sink, tilted, PITCH_SCALE, (value, PITCH_BITS));
     }
-    word.flush(writer);
     if rest != 0 {
-        put_rest(writer, rest, to);
-    }
-}
-
-/// Bits on their way into a writer.
-struct Word {
-    bits: u64,
-    len: u32,
-}
-
-impl Word {
-    #[inline(always)]
-    fn push(&mut self, bits: u32, len: u32) {
-        self.bits |= u64::from(bits) << self.len;
-        self.len += len;
-    }
-
-    /// A zero, for "small", and a signed number of `len` bits.
-    #[inline(always)]
-    fn push_small(&mut self, value: i32, len: u32) {
-        self.push((value as u32 & ((1 << len) - 1)) << 1, 1 + len);
-    }
-
-    #[inline(always)]
-    fn flush(&mut self, writer: &mut BitWriter<'_>) {
-        let first = self.len.min(32);
-        writer.put(self.bits as u32, first);
-        if self.len > 32 {
-            writer.put((self.bits >> 32) as u32, self.len - 32);
-        }
-        *self = Self { bits: 0, len: 0 };
+        put_rest(sink, rest, to);
     }
 }
 
@@ -127,26 +177,80 @@ impl Word {
 #[inline]
 pub(super) fn get_delta(
     reader: &mut BitReader<'_>,
-    from: &EntityState,
+    expected: &EntityState,
+    scale: Scale,
 ) -> Result<EntityState, DecodeError> {
-    let mut to = *from;
-    let mask = reader.get(MASK_BITS)?;
-    if mask & MASK_XZ != 0 {
-        get_xz(reader, &mut to)?;
+    let (place, turning) = (u32::from(scale.place), u32::from(scale.turn));
+    let mut to = *expected;
+    let parts = get_parts(reader)?;
+    if parts & PART_XZ != 0 {
+        to.x = get_coordinate(reader, expected.x, place, XZ_BITS)?;
+        to.z = get_coordinate(reader, expected.z, place, XZ_BITS)?;
+        refuse_if(to.x == expected.x && to.z == expected.z)?;
     }
-    if mask & MASK_Y != 0 {
-        to.y = get_y(reader, from.y)?;
+    if parts & PART_Y != 0 {
+        to.y = get_coordinate(reader, expected.y, place, Y_BITS)?;
+        refuse_if(to.y == expected.y)?;
     }
-    if mask & MASK_YAW != 0 {
-        to.yaw = get_yaw(reader, from.yaw)?;
+    if parts & PART_YAW != 0 {
+        to.yaw = get_yaw(reader, expected.yaw, turning)?;
     }
-    if mask & MASK_PITCH != 0 {
-        to.pitch = get_pitch(reader, from.pitch)?;
+    if parts & PART_PITCH != 0 {
+        to.pitch = get_pitch(reader, expected.pitch)?;
     }
-    if mask & MASK_REST != 0 {
-        get_rest(reader, from, &mut to)?;
+    if parts & PART_REST != 0 {
+        get_rest(reader, expected, &mut to)?;
     }
     Ok(to)
+}
+
+#[inline(always)]
+fn get_coordinate(
+    reader: &mut BitReader<'_>,
+    expected: u32,
+    scale: u32,
+    bits: u32,
+) -> Result<u32, DecodeError> {
+    match get_residual(reader, scale, bits)? {
+        Number::Residual(residual) => in_range(expected as i32 + residual, bits),
+        Number::Value(value) => {
+            refuse_if(!is_escaped(value as i32 - expected as i32, scale))?;
+            Ok(value)
+        }
+    }
+}
+
+fn get_yaw(reader: &mut BitReader<'_>, expected: u16, scale: u32) -> Result<u16, DecodeError> {
+    match get_residual(reader, scale, YAW_BITS)? {
+        Number::Residual(residual) => {
+            let half = 1 << (YAW_BITS - 1);
+            refuse_if(residual == 0 || !(-half..half).contains(&residual))?;
+            Ok(expected.wrapping_add((residual * i32::from(ANGLE_STEP)) as u16))
+        }
+        Number::Value(steps) => {
+            let yaw = steps as u16 * ANGLE_STEP;
+            refuse_if(!is_escaped(turn(expected, yaw), scale))?;
+            Ok(yaw)
+        }
+    }
+}
+
+fn get_pitch(reader: &mut BitReader<'_>, expected: i16) -> Result<i16, DecodeError> {
+    let expected = pitch_steps(expected);
+    let steps = match get_residual(reader, PITCH_SCALE, PITCH_BITS)? {
+        Number::Residual(residual) => expected + residual,
+        Number::Value(value) => {
+            let unused = 32 - PITCH_BITS;
+            let steps = (value << unused) as i32 >> unused;
+            refuse_if(!is_escaped(steps - expected, PITCH_SCALE))?;
+            steps
+        }
+    };
+    refuse_if(steps == expected)?;
+    if !fits_signed(steps, PITCH_BITS) {
+        return Err(DecodeError::OutOfRange);
+    }
+    Ok(steps as i16 * ANGLE_STEP as i16)
 }
 
 /// Writes a whole state.
@@ -188,127 +292,6 @@ pub(super) fn get_full(reader: &mut BitReader<'_>) -> Result<EntityState, Decode
     Ok(to)
 }
 
-/// The class of a horizontal difference, 0 to 4, where 4 stands for the coordinates themselves.
-#[inline(always)]
-fn xz_class(dx: i32, dz: i32) -> u32 {
-    // A number fits in n bits exactly when it and its complement stay below 2^(n-1).
-    let size = (dx ^ (dx >> 31)) | (dz ^ (dz >> 31));
-    on(size >> (XZ_SMALL - 1) != 0, 1)
-        + on(size >> (XZ_MEDIUM - 1) != 0, 1)
-        + on(size >> (XZ_LARGE - 1) != 0, 1)
-        + on(size >> (XZ_HUGE - 1) != 0, 1)
-}
-
-#[inline(always)]
-fn push_pair(word: &mut Word, class: u32, dx: i32, dz: i32, bits: u32) {
-    let ones = (1 << bits) - 1;
-    let pair = (dx as u32 & ones) | (dz as u32 & ones) << bits;
-    word.push(class | pair << 2, 2 + 2 * bits);
-}
-
-#[inline(always)]
-fn put_xz(word: &mut Word, writer: &mut BitWriter<'_>, dx: i32, dz: i32, to: &EntityState) {
-    match xz_class(dx, dz) {
-        0 => push_pair(word, 0, dx, dz, XZ_SMALL),
-        1 => push_pair(word, 1, dx, dz, XZ_MEDIUM),
-        2 => push_pair(word, 2, dx, dz, XZ_LARGE),
-        3 => {
-            word.push(0b011, 3);
-            word.flush(writer);
-            writer.put_signed(dx, XZ_HUGE);
-            writer.put_signed(dz, XZ_HUGE);
-        }
-        _ => {
-            word.push(0b111, 3);
-            word.flush(writer);
-            writer.put(to.x, XZ_BITS);
-            writer.put(to.z, XZ_BITS);
-        }
-    }
-}
-
-#[inline]
-fn get_xz(reader: &mut BitReader<'_>, to: &mut EntityState) -> Result<(), DecodeError> {
-    let (x, z) = (to.x as i32, to.z as i32);
-    let mut class = reader.get(2)?;
-    if class == 3 {
-        class += reader.get(1)?;
-    }
-    let bits = match class {
-        0 => XZ_SMALL,
-        1 => XZ_MEDIUM,
-        2 => XZ_LARGE,
-        3 => XZ_HUGE,
-        _ => XZ_BITS,
-    };
-    let (dx, dz) = if class < 4 {
-        (reader.get_signed(bits)?, reader.get_signed(bits)?)
-    } else {
-        (reader.get(bits)? as i32 - x, reader.get(bits)? as i32 - z)
-    };
-    refuse_if(dx | dz == 0 || xz_class(dx, dz) != class)?;
-    to.x = in_range(x + dx, XZ_BITS)?;
-    to.z = in_range(z + dz, XZ_BITS)?;
-    Ok(())
-}
-
-#[inline(always)]
-fn put_y(word: &mut Word, writer: &mut BitWriter<'_>, dy: i32, y: u32) {
-    if fits_signed(dy, Y_SMALL) {
-        word.push_small(dy, Y_SMALL);
-        return;
-    }
-    word.flush(writer);
-    if fits_signed(dy, Y_LARGE) {
-        writer.put(0b01, 2);
-        writer.put_signed(dy, Y_LARGE);
-    } else {
-        writer.put(0b11 | y << 2, 2 + Y_BITS);
-    }
-}
-
-fn get_y(reader: &mut BitReader<'_>, from: u32) -> Result<u32, DecodeError> {
-    if !reader.get_bit()? {
-        let dy = reader.get_signed(Y_SMALL)?;
-        refuse_if(dy == 0)?;
-        return in_range(from as i32 + dy, Y_BITS);
-    }
-    if !reader.get_bit()? {
-        let dy = reader.get_signed(Y_LARGE)?;
-        refuse_if(fits_signed(dy, Y_SMALL))?;
-        return in_range(from as i32 + dy, Y_BITS);
-    }
-    let y = reader.get(Y_BITS)?;
-    refuse_if(fits_signed(y as i32 - from as i32, Y_LARGE))?;
-    Ok(y)
-}
-
-fn get_yaw(reader: &mut BitReader<'_>, from: u16) -> Result<u16, DecodeError> {
-    if !reader.get_bit()? {
-        let turn = reader.get_signed(YAW_SMALL)?;
-        refuse_if(turn == 0)?;
-        return Ok(from.wrapping_add((turn * i32::from(ANGLE_STEP)) as u16));
-    }
-    let yaw = reader.get(YAW_BITS)? as u16 * ANGLE_STEP;
-    refuse_if(fits_signed(yaw_turn(from, yaw), YAW_SMALL))?;
-    Ok(yaw)
-}
-
-fn get_pitch(reader: &mut BitReader<'_>, from: i16) -> Result<i16, DecodeError> {
-    let from = pitch_steps(from);
-    let small = !reader.get_bit()?;
-    let steps = if small {
-        from + reader.get_signed(PITCH_SMALL)?
-    } else {
-        reader.get_signed(PITCH_BITS)?
-    };
-    refuse_if(steps == from || fits_signed(steps - from, PITCH_SMALL) != small)?;
-    if !fits_signed(steps, PITCH_BITS) {
-        return Err(DecodeError::OutOfRange);
-    }
-    Ok(steps as i16 * ANGLE_STEP as i16)
-}
-
 /// Whether nothing beyond the hot fields changed: one comparison of adjacent bytes.
 #[inline(always)]
 fn same_rest(from: &EntityState, to: &EntityState) -> bool {
@@ -331,7 +314,7 @@ fn rest_mask(from: &EntityState, to: &EntityState) -> u32 {
 }
 
 #[inline(never)]
-fn put_rest(writer: &mut BitWriter<'_>, rest: u32, to: &EntityState) {
+fn put_rest(writer: &mut impl Put, rest: u32, to: &EntityState) {
     writer.put(rest, REST_BITS);
     if rest & REST_FLAGS != 0 {
         writer.put(u32::from(to.flags), FLAGS_BITS);
@@ -383,7 +366,7 @@ fn identity(state: &EntityState) -> u32 {
         | u32::from(state.radius_dm) << (KIND_BITS + 1 + CLASS_BITS)
 }
 
-fn put_identity(writer: &mut BitWriter<'_>, state: &EntityState) {
+fn put_identity(writer: &mut impl Put, state: &EntityState) {
     writer.put(identity(state), IDENTITY_BITS);
 }
 
@@ -395,9 +378,9 @@ fn get_identity(reader: &mut BitReader<'_>, to: &mut EntityState) -> Result<(), 
     Ok(())
 }
 
-fn put_velocity(writer: &mut BitWriter<'_>, state: &EntityState) {
+fn put_velocity(writer: &mut impl Put, state: &EntityState) {
     for speed in state.vel {
-        writer.put_signed(i32::from(speed), 8);
+        writer.put(u32::from(speed as u8), 8);
     }
 }
 
@@ -412,11 +395,6 @@ fn get_velocity(reader: &mut BitReader<'_>) -> Result<[i8; 3], DecodeError> {
 #[inline(always)]
 fn yaw_steps(yaw: u16) -> u32 {
     u32::from(yaw / ANGLE_STEP)
-}
-
-#[inline(always)]
-fn yaw_turn(from: u16, to: u16) -> i32 {
-    i32::from(to.wrapping_sub(from) as i16 / ANGLE_STEP as i16)
 }
 
 #[inline(always)]

@@ -73,7 +73,8 @@ fn golden_snapshots_decode_to_the_whole_set() {
     assert_eq!((full.updated, full.removed, full.own.spawns_at), (3, 0, Some(1_200)));
 
     let mut next = Snapshot::default();
-    let asked = |tick| (tick == samples::BASELINE_TICK).then_some(&known[..]);
+    let base = Snapshot::of(samples::BASELINE_TICK, known.clone());
+    let asked = |tick| (tick == samples::BASELINE_TICK).then_some(&base);
     Snapshot::decode(&golden("snapshot"), asked, &mut next).unwrap();
     let ids: Vec<_> = next.entities.iter().map(|(id, _)| *id).collect();
     assert_eq!(ids, [3, 17, 8_201]);

@@ -9,7 +9,7 @@ use sortie_wire::{
         RoundState, ScoreEntry, ServerMessage, SpawnAt, Text, Welcome,
     },
     resume::{ResumeClaims, ResumeKey},
-    snapshot::{HitMarker, SnapshotEncoder, SnapshotHeader, Sound, SoundKind},
+    snapshot::{HitMarker, SnapshotEncoder, SnapshotHeader, Sound, SoundKind, Tuning},
     state::{EntityState, SelfState, flags, status},
     ticket::{Ticket, TicketSigner},
 };
@@ -83,7 +83,16 @@ pub fn baseline() -> Vec<(u32, EntityState)> {
 }
 
 fn header(baseline: Option<u32>) -> SnapshotHeader {
-    SnapshotHeader { tick: 1_000, baseline, input_margin: 3, input_tick: 1_000, gap_bits: 3 }
+    let tuning = Tuning { skip_bits: 0, moving: 1, resting: 3, turn: 2 };
+    let tuning = if baseline.is_some() { tuning } else { Tuning::default() };
+    SnapshotHeader {
+        tick: 1_000,
+        baseline,
+        input_margin: 3,
+        input_tick: 1_000,
+        gap_bits: 3,
+        tuning,
+    }
 }
 
 /// A delta of the mate, a new grenade, the smoke removed; the enemy stays as it was.
@@ -100,9 +109,9 @@ pub fn snapshot() -> Vec<u8> {
     let mut out = [0; 256];
     let header = header(Some(BASELINE_TICK));
     let mut encoder = SnapshotEncoder::new(&mut out, &header, &own(), &sounds, &hits).unwrap();
-    encoder.delta(3, &known[0].1, &mate).unwrap();
-    encoder.remove(8_200).unwrap();
-    encoder.full(8_201, &grenade).unwrap();
+    encoder.delta(0, &known[0].1, &mate, header.tuning.scale(false)).unwrap();
+    encoder.remove(1).unwrap();
+    encoder.enter(8_201, &grenade).unwrap();
     let len = encoder.finish();
     out[..len].to_vec()
 }
@@ -113,7 +122,7 @@ pub fn full_snapshot() -> Vec<u8> {
     let mut out = [0; 256];
     let mut encoder = SnapshotEncoder::new(&mut out, &header(None), &own, &[], &[]).unwrap();
     for (id, state) in baseline() {
-        encoder.full(id, &state).unwrap();
+        encoder.enter(id, &state).unwrap();
     }
     let len = encoder.finish();
     out[..len].to_vec()

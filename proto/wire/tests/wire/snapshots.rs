@@ -5,7 +5,8 @@ use sortie_wire::{
     DecodeError,
     limits::{DATAGRAM_BYTES_MAX, ENTITIES_MAX, ENTITY_ID_END, HITS_MAX, SOUNDS_MAX},
     snapshot::{
-        HitMarker, Snapshot, SnapshotEncoder, SnapshotHeader, Sound, SoundKind, gap_bits_for,
+        DeltaCode, HitMarker, Snapshot, SnapshotEncoder, SnapshotHeader, Sound, SoundKind, Tuning,
+        gap_bits_for,
     },
     state::{EntityState, SelfState, XZ_BITS, Y_BITS},
 };
@@ -92,7 +93,8 @@ proptest! {
     #[test]
     fn any_change_of_any_set_survives_the_wire(
         fates in vec((1..300u32, state(), fate()), 0..30),
-        gap_bits in 0..8u8,
+        (gap_bits, skip_bits) in (0..8u8, 0..8u8),
+        (moving, resting, turn) in (0..8u8, 0..8u8, 0..8u8),
         far in 0..2u32,
     ) {
         let header = SnapshotHeader {
@@ -101,37 +103,53 @@ proptest! {
             input_margin: -7,
             input_tick: 400,
             gap_bits,
+            tuning: Tuning { skip_bits, moving, resting, turn },
         };
         let own = samples::own();
         let mut out = [0; DATAGRAM_BYTES_MAX];
         let mut encoder = SnapshotEncoder::new(&mut out, &header, &own, &[], &[]).unwrap();
-        let (mut known, mut expected) = (Vec::new(), Vec::new());
+        let (mut known, mut expected, mut entered) = (Vec::new(), Vec::new(), Vec::new());
         let mut id = far * 5_000_000;
+        let (scale, mut skipped) = (header.tuning.scale(false), 0);
         for (gap, from, fate) in fates {
             id += gap;
             if !matches!(fate, Fate::Entered(_)) {
                 known.push((id, from));
             }
             match fate {
-                Fate::Kept => expected.push((id, from)),
+                Fate::Kept => {
+                    expected.push((id, from));
+                    skipped += 1;
+                    continue;
+                }
                 Fate::Moved(by) => {
-                    encoder.delta(id, &from, &near(from, by)).unwrap();
-                    expected.push((id, near(from, by)));
+                    let to = near(from, by);
+                    match DeltaCode::new(&from, &to, scale) {
+                        Some(code) => encoder.coded(skipped, code).unwrap(),
+                        None => encoder.delta(skipped, &from, &to, scale).unwrap(),
+                    }
+                    expected.push((id, to));
                 }
                 Fate::Replaced(to) => {
-                    encoder.delta(id, &from, &to).unwrap();
+                    encoder.delta(skipped, &from, &to, scale).unwrap();
                     expected.push((id, to));
                 }
-                Fate::Removed => encoder.remove(id).unwrap(),
+                Fate::Removed => encoder.remove(skipped).unwrap(),
                 Fate::Entered(to) => {
-                    encoder.full(id, &to).unwrap();
+                    entered.push((id, to));
                     expected.push((id, to));
+                    continue;
                 }
             }
+            skipped = 0;
+        }
+        for (id, to) in entered {
+            encoder.enter(id, &to).unwrap();
         }
         let len = encoder.finish();
         let mut decoded = Snapshot::default();
-        let asked = |tick| (tick == 437).then_some(&known[..]);
+        let known = Snapshot::of(437, known);
+        let asked = |tick| (tick == 437).then_some(&known);
         prop_assert_eq!(Snapshot::decode(&out[..len], asked, &mut decoded), Ok(()));
         prop_assert_eq!(decoded.entities, expected);
         prop_assert_eq!(decoded.header, header);
@@ -176,10 +194,9 @@ fn what_does_not_fit_changes_nothing() {
     let header = SnapshotHeader { gap_bits: 2, ..SnapshotHeader::default() };
     let own = SelfState::default();
     let mut encoder = SnapshotEncoder::new(&mut out, &header, &own, &[], &[]).unwrap();
-    let fitting = (0..100).take_while(|&id| encoder.full(id, &known).is_ok()).count();
+    let fitting = (0..100).take_while(|&id| encoder.enter(id, &known).is_ok()).count();
     let bits = encoder.bit_len();
-    assert!(encoder.full(100, &known).is_err() && encoder.bit_len() == bits);
-    assert_eq!(usize::from(encoder.records()), fitting);
+    assert!(encoder.enter(100, &known).is_err() && encoder.bit_len() == bits);
     let len = encoder.finish();
     assert!((107..=120).contains(&len), "{len}");
     let mut decoded = Snapshot::default();
@@ -215,7 +232,7 @@ fn senses_are_cut_at_their_limits() {
 
 #[test]
 fn every_truncation_and_addition_is_an_error() {
-    let known = samples::baseline();
+    let known = Snapshot::of(samples::BASELINE_TICK, samples::baseline());
     for bytes in [samples::snapshot(), samples::full_snapshot()] {
         let mut decoded = Snapshot::default();
         for len in 0..bytes.len() {
@@ -235,7 +252,7 @@ fn every_truncation_and_addition_is_an_error() {
 fn a_hostile_count_ends_with_the_bytes() {
     for mut bytes in [samples::snapshot(), samples::full_snapshot()] {
         bytes[1..3].copy_from_slice(&u16::MAX.to_le_bytes());
-        let known = samples::baseline();
+        let known = Snapshot::of(samples::BASELINE_TICK, samples::baseline());
         let mut decoded = Snapshot::default();
         let result = Snapshot::decode(&bytes, |_| Some(&known), &mut decoded);
         assert!(result.is_err());
@@ -248,24 +265,28 @@ fn a_missing_baseline_or_entity_is_named() {
     let mut decoded = Snapshot::default();
     let result = Snapshot::decode(&samples::snapshot(), |_| None, &mut decoded);
     assert_eq!(result, Err(DecodeError::UnknownBaseline(samples::BASELINE_TICK)));
-    let known = &samples::baseline()[1..];
-    let result = Snapshot::decode(&samples::snapshot(), |_| Some(known), &mut decoded);
-    assert_eq!(result, Err(DecodeError::UnknownEntity(3)));
+    let known = Snapshot::of(samples::BASELINE_TICK, samples::baseline()[..2].to_vec());
+    let result = Snapshot::decode(&samples::snapshot(), |_| Some(&known), &mut decoded);
+    assert_eq!(result, Err(DecodeError::UnknownEntity(2)));
 }
 
 #[test]
 fn a_set_never_outgrows_its_limit() {
-    let many: Vec<_> = (0..ENTITIES_MAX as u32).map(|id| (id, EntityState::default())).collect();
+    let many = |count| {
+        let ids = 0..count as u32;
+        Snapshot::of(1, ids.map(|id| (id, EntityState::default())).collect())
+    };
+    let (full, almost) = (many(ENTITIES_MAX), many(ENTITIES_MAX - 1));
     let header = SnapshotHeader { tick: 2, baseline: Some(1), ..SnapshotHeader::default() };
     let mut out = [0; 128];
     let own = SelfState::default();
     let mut encoder = SnapshotEncoder::new(&mut out, &header, &own, &[], &[]).unwrap();
-    encoder.full(ENTITY_ID_END - 1, &EntityState::default()).unwrap();
+    encoder.enter(ENTITY_ID_END - 1, &EntityState::default()).unwrap();
     let len = encoder.finish();
     let mut decoded = Snapshot::default();
-    let result = Snapshot::decode(&out[..len], |_| Some(&many), &mut decoded);
+    let result = Snapshot::decode(&out[..len], |_| Some(&full), &mut decoded);
     assert_eq!(result, Err(DecodeError::OutOfRange));
-    let result = Snapshot::decode(&out[..len], |_| Some(&many[1..]), &mut decoded);
+    let result = Snapshot::decode(&out[..len], |_| Some(&almost), &mut decoded);
     assert_eq!(result, Ok(()));
 }
 
