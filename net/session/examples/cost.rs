@@ -6,9 +6,11 @@
 use std::time::{Duration, Instant};
 
 use sortie_session::{
+    codes::DeltaCodes,
     gain::{Viewer, Viewpoint},
     history::FrameHistory,
     server::{ServerSession, SessionConfig, SnapshotSource},
+    slots::Visible,
 };
 use sortie_wire::{
     input::{InputCommand, InputDatagram},
@@ -35,13 +37,18 @@ fn measure(soldiers: u32, clients: u32, visible: u32) {
     let config = SessionConfig { bytes_per_s: 120_000, ..SessionConfig::default() };
     let mut sessions: Vec<_> = (0..clients).map(|_| ServerSession::new(config, 0)).collect();
     // Each client sees a window of slots around its own.
-    let windows: Vec<Vec<u32>> = (0..clients)
+    let windows: Vec<Vec<u64>> = (0..clients)
         .map(|client| {
             let own = client * (soldiers / clients);
             let first = own.saturating_sub(visible / 2).min(soldiers - visible - 1);
-            (first..=first + visible).filter(|slot| *slot != own).collect()
+            let mut set = vec![0; soldiers.div_ceil(64) as usize];
+            for slot in (first..=first + visible).filter(|slot| *slot != own) {
+                set[slot as usize / 64] |= 1 << (slot % 64);
+            }
+            set
         })
         .collect();
+    let mut codes = DeltaCodes::default();
     let (mut pairs, mut spent) = (0u64, Duration::ZERO);
     let before = |sessions: &[ServerSession]| {
         let counters = sessions.iter().map(|session| session.counters());
@@ -64,12 +71,12 @@ fn measure(soldiers: u32, clients: u32, visible: u32) {
         for (session, visible) in sessions.iter_mut().zip(&windows) {
             let source = source(&history, visible);
             let mut out = [0; DATAGRAM_BYTES_MAX];
-            let bytes = session.encode_snapshot(&source, &mut out);
+            let bytes = session.encode_snapshot(&source, &mut codes, &mut out);
             assert!(bytes > 0);
         }
         if tick > WARM_UP {
             spent += began.elapsed();
-            pairs += windows.iter().map(|window| window.len() as u64).sum::<u64>();
+            pairs += u64::from(visible * clients);
         }
         for session in &mut sessions {
             acknowledge(session, tick);
@@ -111,7 +118,7 @@ fn write_frame(history: &mut FrameHistory, tick: u32, soldiers: u32) {
     frame.finish();
 }
 
-fn source<'a>(history: &'a FrameHistory, visible: &'a [u32]) -> SnapshotSource<'a> {
+fn source<'a>(history: &'a FrameHistory, soldiers: &'a [u64]) -> SnapshotSource<'a> {
     const OWN: SelfState = SelfState {
         status: 1,
         class: 0,
@@ -135,7 +142,7 @@ fn source<'a>(history: &'a FrameHistory, visible: &'a [u32]) -> SnapshotSource<'
     };
     SnapshotSource {
         history,
-        visible,
+        visible: Visible { soldiers, props: &[] },
         viewer: Viewer {
             from: Viewpoint { x: 10_000, z: 10_000, east: 1.0, south: 0.0 },
             ..Viewer::default()

@@ -132,7 +132,7 @@ impl ClientSession {
         let ring = &self.snapshots;
         let baseline = |tick: u32| {
             let snapshot = &ring[slot_of(tick)].snapshot;
-            (snapshot.header.tick == tick && tick != 0).then_some(&snapshot.entities[..])
+            (snapshot.header.tick == tick && tick != 0).then_some(snapshot)
         };
         if let Err(error) = Snapshot::decode(datagram, baseline, &mut self.scratch.snapshot) {
             self.counters.undecodable += 1;

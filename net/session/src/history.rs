@@ -9,6 +9,8 @@
 
 use sortie_wire::state::EntityState;
 
+use crate::{gain::Marks, slots::has};
+
 /// Frames kept. Older states cannot serve as a base of a delta.
 pub const HISTORY_TICKS: u32 = sortie_wire::limits::BASELINE_TICKS;
 /// Ids below this are soldiers and index the frame directly.
@@ -23,8 +25,10 @@ pub type Faces = [EntityState; FACES];
 #[derive(Clone, Debug, Default)]
 struct Frame {
     tick: Option<u32>,
-    /// Index = slot; `None`: not in the field.
-    soldiers: [Vec<Option<EntityState>>; FACES],
+    /// The slots whose soldiers are in the field.
+    present: Vec<u64>,
+    /// Index = slot; whatever it was for those who are not in the field.
+    soldiers: [Vec<EntityState>; FACES],
     prop_ids: Vec<u32>,
     /// Parallel to `prop_ids`.
     props: [Vec<EntityState>; FACES],
@@ -41,6 +45,8 @@ pub struct FrameHistory {
     props_changed: [Vec<u32>; FACES],
     /// The previous tick's, kept to be reused.
     props_changed_before: [Vec<u32>; FACES],
+    /// Of the newest frame: what priorities are made of, by slot.
+    marks: Marks,
 }
 
 /// An entity of the newest frame and when it last changed.
@@ -67,6 +73,7 @@ impl FrameHistory {
             soldiers_changed: Default::default(),
             props_changed: Default::default(),
             props_changed_before: Default::default(),
+            marks: Marks::default(),
         }
     }
 
@@ -84,6 +91,8 @@ impl FrameHistory {
         });
         let frame = &mut self.frames[slot_of(tick)];
         frame.tick = None;
+        frame.present.clear();
+        self.marks.clear();
         for face in 0..FACES {
             frame.soldiers[face].clear();
             frame.props[face].clear();
@@ -99,11 +108,31 @@ impl FrameHistory {
         let frame = &self.frames[slot_of(self.newest)];
         if id < FIRST_PROP_ID {
             let row = id as usize;
-            let state = frame.soldiers[face].get(row)?.as_ref()?;
+            let state = frame.soldiers[face].get(row).filter(|_| has(&frame.present, id))?;
             return Some(Current { state, changed_at: self.soldiers_changed[face][row] });
         }
         let row = frame.prop_ids.binary_search(&id).ok()?;
         Some(Current { state: &frame.props[face][row], changed_at: self.props_changed[face][row] })
+    }
+
+    /// The slots whose soldiers are in the field now.
+    pub(crate) fn present(&self) -> &[u64] {
+        &self.frames[slot_of(self.newest)].present
+    }
+
+    /// Rows of soldiers, those who are not in the field included.
+    pub(crate) fn rows(&self) -> usize {
+        self.soldiers_changed[0].len()
+    }
+
+    /// By slot, when a soldier's face last changed.
+    pub(crate) fn soldiers_changed(&self, face: usize) -> &[u32] {
+        &self.soldiers_changed[face]
+    }
+
+    /// What priorities are made of.
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// An entity as it was at `tick`, if the ring still holds that tick and it was in the field.
@@ -113,7 +142,7 @@ impl FrameHistory {
             return None;
         }
         if id < FIRST_PROP_ID {
-            return frame.soldiers[face].get(id as usize)?.as_ref();
+            return frame.soldiers[face].get(id as usize).filter(|_| has(&frame.present, id));
         }
         let row = frame.prop_ids.binary_search(&id).ok()?;
         Some(&frame.props[face][row])
@@ -139,21 +168,27 @@ impl FrameWriter<'_> {
     /// The next slot's soldier; `None` when it is not in the field.
     pub fn soldier(&mut self, faces: Option<Faces>) {
         let tick = self.tick;
+        let Self { history, before, .. } = self;
+        let row = history.frames[slot_of(tick)].soldiers[0].len();
         for face in 0..FACES {
+            let before = before.map(|before| &history.frames[slot_of(before)]);
+            let before = before.filter(|before| has(&before.present, row as u32));
+            let before = before.map(|before| before.soldiers[face][row]);
             let state = faces.map(|faces| faces[face]);
-            let frame = &mut self.history.frames[slot_of(tick)];
-            let row = frame.soldiers[face].len();
-            frame.soldiers[face].push(state);
-            let before = self.before.and_then(|before| {
-                self.history.frames[slot_of(before)].soldiers[face].get(row).copied().flatten()
-            });
-            let changed = &mut self.history.soldiers_changed[face];
+            let changed = &mut history.soldiers_changed[face];
             if changed.len() <= row {
                 changed.push(tick);
             } else if before != state {
                 changed[row] = tick;
             }
+            history.frames[slot_of(tick)].soldiers[face].push(state.unwrap_or_default());
         }
+        history.marks.push(faces.map(|faces| faces[0]));
+        let present = &mut history.frames[slot_of(tick)].present;
+        if row.is_multiple_of(64) {
+            present.push(0);
+        }
+        present[row / 64] |= u64::from(faces.is_some()) << (row % 64);
     }
 
     /// The next prop; `id` must be above the last one's.

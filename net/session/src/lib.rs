@@ -9,6 +9,7 @@
 pub mod budget;
 pub mod client;
 pub mod clock;
+pub mod codes;
 pub mod gain;
 pub mod history;
 pub mod inputs;
@@ -18,3 +19,5 @@ mod plan;
 pub mod predict;
 pub mod record;
 pub mod server;
+pub mod slots;
+mod snapshot;

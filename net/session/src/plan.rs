@@ -1,86 +1,94 @@
 //! Which entities go into a snapshot: what changed for this player, and when that is more than
 //! the datagram bears, the most urgent of it.
+//!
+//! Soldiers are planned as sets: who enters, who is gone and who has news fall out of a few
+//! operations on words of 64 slots. Props are few and planned one by one.
 
 use crate::{
-    gain::{Link, Viewer, gain, is_far},
+    codes::DeltaCodes,
+    gain::{CLASSES, CLASSES_PER_DOUBLING, Viewer},
     history::{FrameHistory, HISTORY_TICKS},
-    record::Held,
+    record::{HeldProp, Sent},
+    slots::{Ones, Visible, count, has, slots, word},
 };
 
 /// Bits that one update is expected to take until the session has seen its own.
-const UPDATE_BITS_START: f32 = 48.0;
-/// An entity told for the first time takes about so much more than an update.
-const ENTER_FACTOR: f32 = 2.6;
+const UPDATE_BITS_START: f32 = 32.0;
+/// Bits that an entity takes which is told for the first time.
+const ENTER_BITS: f32 = 112.0;
 /// Removing takes little more than naming.
-const REMOVE_BITS: f32 = 10.0;
-/// Gain of an entity that the client does not know, against one that it knows.
+const REMOVE_BITS: f32 = 4.0;
+/// Waiting weighs so much more for an entity that the client does not know.
 const ENTER_BOOST: f32 = 4.0;
 /// A held state older than this comes before others of its band.
 const AGEING_TICKS: u32 = HISTORY_TICKS / 2;
 const AGEING_BOOST: f32 = 2.0;
 /// Under load, far entities are told in one of so many snapshots.
-pub(crate) const FAR_PERIOD: u32 = 4;
+const FAR_PERIOD: u32 = 4;
 
-/// Classes of priority: class 0 is no news, then four to each doubling from 1 upwards.
-const CLASSES: usize = 96;
-
-/// The class of a priority. Floats order like their bits, and the upper ones are a logarithm.
-fn class_of(priority: f32) -> usize {
-    if priority <= 0.0 {
-        return 0;
-    }
-    let quarter = (priority.max(1.0).to_bits() >> 21) - (1.0_f32.to_bits() >> 21);
-    (1 + quarter as usize).min(CLASSES - 1)
-}
-
-/// What is to be done about one entity.
+/// What is to be done about a prop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// The client's state of this tick is still true, or has to do for now.
-    Keep(u32),
+pub(crate) enum PropAction {
+    /// The client's state is still true.
+    Keep,
     /// No longer visible.
     Remove,
-    /// Send the difference to the client's state of this tick.
-    Delta(u32),
-    /// Send all; the client's state, if it has one, is of this tick and forgotten here.
-    Full(Option<u32>),
-    /// Newly visible, but it has to wait: the client does not know it yet.
-    Wait,
+    /// It changed.
+    Tell,
 }
 
-/// One entity of the merge of baseline and visible set.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: u32,
-    pub(crate) action: Action,
-    pub(crate) priority: f32,
-}
-
-/// News that did not fit, with the priority gathered so far. In id order.
+/// A soldier that the client does not know, and since when it has waited to be told.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
-    id: u32,
-    priority: f32,
+    slot: u32,
+    since: u32,
 }
 
 /// Plans snapshots. Its buffers are reused.
 #[derive(Clone, Debug)]
 pub(crate) struct Planner {
-    entries: Vec<Entry>,
+    /// Held soldiers that are not to be known any more.
+    pub(crate) gone: Vec<u64>,
+    /// Held soldiers of whom the client's state is not the present one.
+    pub(crate) news: Vec<u64>,
+    /// Of these, those whose news is to be sent now.
+    pub(crate) send: Vec<u64>,
+    /// Soldiers that the client does not hold and may know.
+    unknown: Vec<u64>,
+    /// Of these, those that are to enter now.
+    pub(crate) enter: Vec<u64>,
+    /// The baseline's props, in its order.
+    pub(crate) props: Vec<PropAction>,
+    /// Props that are to enter.
+    pub(crate) enter_props: Vec<u32>,
     waiting: Vec<Waiting>,
-    /// Bits that the news of each class of priority would take.
-    classes: [f32; CLASSES],
+    is_rationed: bool,
+    /// Scratch of rationing, by slot.
+    waited: Vec<f32>,
+    classes: Vec<u8>,
     /// Moving mean of an update's bits.
     update_bits: f32,
+    /// Share of the bits that rationing hands out. Records stand in the order of ids, so if too
+    /// many were planned, it would always be the same ones that find no room.
+    trust: f32,
 }
 
 impl Default for Planner {
     fn default() -> Self {
         Self {
-            entries: Vec::new(),
+            gone: Vec::new(),
+            news: Vec::new(),
+            send: Vec::new(),
+            unknown: Vec::new(),
+            enter: Vec::new(),
+            props: Vec::new(),
+            enter_props: Vec::new(),
             waiting: Vec::new(),
-            classes: [0.0; CLASSES],
+            is_rationed: false,
+            waited: Vec::new(),
+            classes: Vec::new(),
             update_bits: UPDATE_BITS_START,
+            trust: 1.0,
         }
     }
 }
@@ -88,240 +96,234 @@ impl Default for Planner {
 /// What a plan starts from.
 pub(crate) struct Task<'a> {
     pub(crate) history: &'a FrameHistory,
-    /// What the client holds, in id order; empty without a baseline.
-    pub(crate) baseline: &'a [Held],
-    /// In id order.
-    pub(crate) visible: &'a [u32],
+    /// What the client holds; `None`: nothing.
+    pub(crate) base: Option<&'a Sent>,
+    pub(crate) visible: Visible<'a>,
     pub(crate) viewer: Viewer<'a>,
     /// Far entities are told in one of [`FAR_PERIOD`] snapshots.
     pub(crate) thin_far: bool,
     pub(crate) budget_bits: usize,
 }
 
+/// How many of each kind a plan has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Entities of the baseline.
+    pub(crate) held: u32,
+    /// Of these, those with a record.
+    pub(crate) records: u32,
+    /// Of these, removals.
+    pub(crate) removals: u32,
+    /// Entities that enter.
+    pub(crate) enters: u32,
+}
+
 impl Planner {
-    /// Fills the list of entries, in id order.
-    pub(crate) fn plan(&mut self, task: &Task<'_>) {
-        let expected_bits = self.merge(task);
-        if expected_bits > task.budget_bits as f32 {
-            self.ration(task);
+    /// Makes the sets.
+    pub(crate) fn plan(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) -> Counts {
+        self.plan_soldiers(task, codes);
+        self.plan_props(task);
+        let prop_news = self.props.iter().filter(|action| **action == PropAction::Tell).count();
+        let prop_removals = self.props.iter().filter(|action| **action == PropAction::Remove);
+        let removals = count(&self.gone) + prop_removals.count() as u32;
+        let set_aside = removals as f32 * REMOVE_BITS
+            + prop_news as f32 * self.update_bits
+            + self.enter_props.len() as f32 * ENTER_BITS;
+        let wanted =
+            count(&self.send) as f32 * self.update_bits + count(&self.enter) as f32 * ENTER_BITS;
+        self.is_rationed = set_aside + wanted > task.budget_bits as f32;
+        if self.is_rationed {
+            self.note_waiting(task.history.newest());
+            self.ration(task, task.budget_bits as f32 - set_aside);
         } else {
             self.waiting.clear();
         }
+        Counts {
+            held: task.base.map_or(0, |base| count(&base.held) + base.props.len() as u32),
+            records: removals + prop_news as u32 + count(&self.send),
+            removals,
+            enters: count(&self.enter) + self.enter_props.len() as u32,
+        }
     }
 
-    /// Merges baseline and visible set; gives the bits that all the news would take.
-    fn merge(&mut self, task: &Task<'_>) -> f32 {
-        self.entries.clear();
-        let tick = task.history.newest();
-        let mut bits = 0.0;
-        let mut baseline = task.baseline.iter().peekable();
-        for &id in task.visible {
-            while let Some(gone) = baseline.next_if(|held| held.id < id) {
-                bits += REMOVE_BITS;
-                self.push(gone.id, Action::Remove);
+    fn plan_soldiers(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) {
+        for set in [&mut self.gone, &mut self.news, &mut self.send, &mut self.unknown] {
+            set.clear();
+        }
+        let present = task.history.present();
+        let seen = task.visible.soldiers;
+        let nothing = Sent::default();
+        let base = task.base.unwrap_or(&nothing);
+        let changed = codes.changed_since(task.history, task.viewer.face, base.tick);
+        let changed = codes.changed(changed);
+        for index in 0..seen.len().max(base.held.len()) {
+            let now = word(seen, index) & word(present, index);
+            let held = word(&base.held, index);
+            self.gone.push(held & !now);
+            self.unknown.push(now & !held);
+            let old = word(changed, index) | word(&base.stale, index);
+            self.news.push(now & held & old);
+        }
+        self.send.extend_from_slice(&self.news);
+        self.enter.clone_from(&self.unknown);
+        if task.thin_far {
+            let (tick, marks) = (task.history.newest(), task.history.marks());
+            for (index, word) in (0..).zip(&mut self.send) {
+                for bit in Ones(*word) {
+                    let slot = 64 * index + bit;
+                    let is_due = (slot ^ tick).is_multiple_of(FAR_PERIOD);
+                    if !is_due && marks.is_far(slot, &task.viewer.from) {
+                        *word &= !(1 << bit);
+                    }
+                }
             }
-            let held = baseline.next_if(|held| held.id == id);
-            let Some(current) = task.history.current(id, task.viewer.face) else {
-                // Seen a moment ago and gone from the field since.
-                if held.is_some() {
-                    bits += REMOVE_BITS;
-                    self.push(id, Action::Remove);
-                }
-                continue;
-            };
-            let action = match held {
-                // The held state is the present one: from now on it counts as of now, so that
-                // what stands still never grows too old to be a base.
-                Some(held) if current.changed_at <= held.tick => Action::Keep(tick),
-                Some(held) if task.thin_far && !self.is_due(id, tick, task, current.state) => {
-                    Action::Keep(held.tick)
-                }
-                Some(held) if task.history.at(held.tick, id, task.viewer.face).is_some() => {
-                    bits += self.update_bits;
-                    Action::Delta(held.tick)
-                }
-                _ => {
-                    bits += self.update_bits * ENTER_FACTOR;
-                    Action::Full(held.map(|held| held.tick))
-                }
-            };
-            self.push(id, action);
         }
-        for gone in baseline {
-            bits += REMOVE_BITS;
-            self.push(gone.id, Action::Remove);
-        }
-        bits
     }
 
-    fn push(&mut self, id: u32, action: Action) {
-        self.entries.push(Entry { id, action, priority: 0.0 });
-    }
-
-    fn is_due(
-        &self,
-        id: u32,
-        tick: u32,
-        task: &Task<'_>,
-        state: &sortie_wire::state::EntityState,
-    ) -> bool {
-        (id ^ tick).is_multiple_of(FAR_PERIOD) || !is_far(state, &task.viewer.from)
-    }
-
-    /// Lets the least urgent news wait until the rest fits.
-    fn ration(&mut self, task: &Task<'_>) {
-        let Viewer { face, from, combat, squad } = task.viewer;
-        let tick = task.history.newest();
-        let mut waiting = self.waiting.iter().peekable();
-        let mut budget_bits = task.budget_bits as f32;
-        for entry in &mut self.entries {
-            match entry.action {
-                Action::Delta(_) | Action::Full(_) => {}
-                Action::Remove => {
-                    budget_bits -= REMOVE_BITS;
-                    continue;
-                }
-                Action::Keep(_) | Action::Wait => continue,
+    fn plan_props(&mut self, task: &Task<'_>) {
+        self.props.clear();
+        self.enter_props.clear();
+        let is_present = |id: &u32| task.history.current(*id, task.viewer.face).is_some();
+        let mut visible = task.visible.props.iter().copied().filter(is_present).peekable();
+        let held: &[HeldProp] = task.base.map_or(&[], |base| &base.props);
+        for prop in held {
+            while let Some(id) = visible.next_if(|id| *id < prop.id) {
+                self.enter_props.push(id);
             }
-            let Some(current) = task.history.current(entry.id, face) else { continue };
-            let link = Link {
-                combat: combat.binary_search(&entry.id).is_ok(),
-                squad: squad.binary_search(&entry.id).is_ok(),
-            };
-            while waiting.next_if(|waiting| waiting.id < entry.id).is_some() {}
-            let gathered = waiting
-                .next_if(|waiting| waiting.id == entry.id)
-                .map_or(0.0, |waiting| waiting.priority);
-            entry.priority =
-                gathered + gain(current.state, &from, link) * boost(entry.action, tick);
+            self.props.push(match visible.next_if(|id| *id == prop.id) {
+                None => PropAction::Remove,
+                Some(id) => match task.history.current(id, task.viewer.face) {
+                    Some(current) if current.changed_at > prop.tick => PropAction::Tell,
+                    _ => PropAction::Keep,
+                },
+            });
         }
-        self.postpone(budget_bits, tick);
+        self.enter_props.extend(visible);
     }
 
-    /// Keeps the most urgent news that fits into `budget_bits`; the rest waits.
+    /// Lets the least urgent news wait until the rest fits into `budget_bits`.
     ///
-    /// Priorities are counted into classes of a fifth's width, which costs one pass where sorting
-    /// costs many. Inside the class that fits in part, the first to be kept differs from tick to
-    /// tick.
-    fn postpone(&mut self, budget_bits: f32, tick: u32) {
-        self.classes.fill(0.0);
-        for entry in &self.entries {
-            self.classes[class_of(entry.priority)] += self.bits(entry.action);
+    /// Priorities are counted into classes, which costs one pass where sorting costs many. Inside
+    /// the class that fits in part, the first to be kept differs from tick to tick.
+    fn ration(&mut self, task: &Task<'_>, budget_bits: f32) {
+        let tick = task.history.newest();
+        self.find_classes(task, tick);
+        let mut bits = [0.0; CLASSES];
+        for slot in slots(&self.send) {
+            bits[usize::from(self.classes[slot as usize])] += self.update_bits;
         }
-        let mut left_bits = budget_bits;
+        for slot in slots(&self.enter) {
+            bits[usize::from(self.classes[slot as usize])] += ENTER_BITS;
+        }
+        let mut left_bits = budget_bits * self.trust;
         let mut cut = CLASSES;
-        while cut > 1 && left_bits >= self.classes[cut - 1] {
+        while cut > 0 && left_bits >= bits[cut - 1] {
             cut -= 1;
-            left_bits -= self.classes[cut];
+            left_bits -= bits[cut];
         }
         // Classes from `cut` on fit as a whole, the one below in part.
-        let first = tick.wrapping_mul(2_654_435_769) as usize % self.entries.len().max(1);
-        for index in (first..self.entries.len()).chain(0..first) {
-            let entry = self.entries[index];
-            let class = class_of(entry.priority);
-            if class == 0 || class >= cut {
-                continue;
-            }
-            let bits = self.bits(entry.action);
-            if class + 1 == cut && bits <= left_bits {
-                left_bits -= bits;
-            } else {
-                self.entries[index].action = entry.action.postponed();
-            }
-        }
-        self.waiting.clear();
-        for entry in &self.entries {
-            if entry.priority > 0.0 && matches!(entry.action, Action::Keep(_) | Action::Wait) {
-                self.waiting.push(Waiting { id: entry.id, priority: entry.priority });
+        let words = self.send.len();
+        let first = tick.wrapping_mul(2_654_435_769) as usize % words.max(1);
+        for index in (first..words).chain(0..first) {
+            for (set, cost) in [(&mut self.send, self.update_bits), (&mut self.enter, ENTER_BITS)] {
+                for bit in Ones(set[index]) {
+                    let class = usize::from(self.classes[64 * index + bit as usize]);
+                    if class >= cut {
+                        continue;
+                    }
+                    if class + 1 == cut && cost <= left_bits {
+                        left_bits -= cost;
+                    } else {
+                        set[index] &= !(1 << bit);
+                    }
+                }
             }
         }
     }
 
-    /// What an action is expected to take.
-    fn bits(&self, action: Action) -> f32 {
-        match action {
-            Action::Delta(_) => self.update_bits,
-            Action::Full(_) => self.update_bits * ENTER_FACTOR,
-            Action::Remove => REMOVE_BITS,
-            Action::Keep(_) | Action::Wait => 0.0,
+    /// The class of everybody's priority; that of slots without news means nothing.
+    fn find_classes(&mut self, task: &Task<'_>, tick: u32) {
+        let base_age = task.base.map_or(1, |base| tick - base.tick);
+        self.waited.clear();
+        self.waited.resize(task.history.rows(), base_age as f32);
+        if let Some(base) = task.base {
+            for slot in slots(&base.stale) {
+                let age = tick - base.tick_of(slot);
+                let boost = if age > AGEING_TICKS { AGEING_BOOST } else { 1.0 };
+                self.waited[slot as usize] = age as f32 * boost;
+            }
+        }
+        let mut waiting = self.waiting.iter().peekable();
+        for slot in slots(&self.enter) {
+            while waiting.next_if(|waiting| waiting.slot < slot).is_some() {}
+            let known = waiting.next_if(|waiting| waiting.slot == slot);
+            let waited = 1 + known.map_or(0, |waiting| tick - waiting.since);
+            self.waited[slot as usize] = waited as f32 * ENTER_BOOST;
+        }
+        task.history.marks().classes(&task.viewer.from, &self.waited, &mut self.classes);
+        for linked in task.viewer.combat.iter().chain(task.viewer.squad) {
+            if let Some(class) = self.classes.get_mut(*linked as usize) {
+                *class = class.saturating_add(CLASSES_PER_DOUBLING).min(CLASSES as u8 - 1);
+            }
         }
     }
 
-    /// An entity that was planned to be sent did not fit after all.
-    pub(crate) fn note_unsent(&mut self, index: usize) -> Action {
-        let entry = &mut self.entries[index];
-        entry.action = entry.action.postponed();
-        let waiting = Waiting { id: entry.id, priority: entry.priority };
-        let at = self.waiting.partition_point(|other| other.id < waiting.id);
-        self.waiting.insert(at, waiting);
-        entry.action
+    /// Remembers since when whoever the client is not known to know has waited. Being sent does not
+    /// end the wait, only the acknowledgement does: a newcomer that is left out of the next
+    /// snapshot again would vanish for the client.
+    fn note_waiting(&mut self, tick: u32) {
+        let Self { unknown, waiting, .. } = self;
+        waiting.retain(|waiting| has(unknown, waiting.slot));
+        if waiting.len() == count(unknown) as usize {
+            return;
+        }
+        for slot in slots(unknown) {
+            if let Err(at) = waiting.binary_search_by_key(&slot, |waiting| waiting.slot) {
+                waiting.insert(at, Waiting { slot, since: tick });
+            }
+        }
     }
 
-    /// Learns what updates really take.
-    pub(crate) fn note_bits(&mut self, updates: usize, enters: usize, bits: usize) {
-        let weight = updates as f32 + enters as f32 * ENTER_FACTOR;
-        if weight > 0.0 {
-            let mean = (bits as f32 / weight).clamp(16.0, 160.0);
+    /// News that has to wait for a later snapshot.
+    pub(crate) fn postponed(&self, sent: &Sent) -> u64 {
+        let wanted = self.news.iter().zip(&self.unknown).enumerate();
+        let late = wanted.map(|(index, (news, unknown))| {
+            let news = news & !word(&sent.told, index);
+            (news.count_ones() + (unknown & !word(&sent.held, index)).count_ones()) as u64
+        });
+        late.sum()
+    }
+
+    /// Learns what updates really take, and whether all that was planned found room.
+    pub(crate) fn note_bits(&mut self, updates: usize, bits: usize, all_fit: bool) {
+        if self.is_rationed {
+            self.trust = if all_fit { self.trust + 0.002 } else { self.trust * 0.98 };
+            self.trust = self.trust.clamp(0.5, 1.0);
+        }
+        if updates > 0 {
+            let mean = (bits as f32 / updates as f32).clamp(8.0, 160.0);
             self.update_bits += (mean - self.update_bits) * 0.1;
         }
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// Entities with news in this snapshot.
-    pub(crate) fn news_count(&self) -> usize {
-        let is_news = |entry: &&Entry| !matches!(entry.action, Action::Keep(_) | Action::Wait);
-        self.entries.iter().filter(is_news).count()
-    }
-
-    /// Entities that this snapshot removes.
-    pub(crate) fn remove_count(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.action == Action::Remove).count()
-    }
-
-    /// What the newest plan has for an entity.
-    pub(crate) fn action(&self, id: u32) -> Option<Action> {
-        let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
-        Some(self.entries[at].action)
-    }
-
-    /// Entities whose news waits.
-    pub(crate) fn waiting_count(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// The priority gathered by news that waits, and how many wait with more.
-    pub(crate) fn waiting(&self, id: u32) -> Option<(f32, usize)> {
-        let at = self.waiting.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
-        let priority = self.waiting[at].priority;
-        let ahead = self.waiting.iter().filter(|other| other.priority > priority).count();
-        Some((priority, ahead))
+    /// Whether a soldier's news waits: its priority, and how many wait with a higher one.
+    pub(crate) fn waiting(&self, slot: u32, sent: &Sent) -> Option<(f32, usize)> {
+        let waits = |slot: u32| {
+            let unknown = has(&self.unknown, slot) && !has(&sent.held, slot);
+            unknown || (has(&self.news, slot) && !has(&sent.told, slot))
+        };
+        if !self.is_rationed || !waits(slot) {
+            return None;
+        }
+        let class = self.classes[slot as usize];
+        let others = slots(&self.news).chain(slots(&self.unknown)).filter(|other| waits(*other));
+        let ahead = others.filter(|other| self.classes[*other as usize] > class).count();
+        Some((f32::from(class) / f32::from(CLASSES_PER_DOUBLING), ahead))
     }
 
     /// Forgets who waits: the client's next snapshot is a full one.
     pub(crate) fn reset(&mut self) {
         self.waiting.clear();
-    }
-}
-
-/// An entity that the client does not know at all outweighs one that is a little late. And a state
-/// that is about to leave the history is refreshed while that still takes a delta only.
-fn boost(action: Action, tick: u32) -> f32 {
-    match action {
-        Action::Full(None) => ENTER_BOOST,
-        Action::Delta(held) if tick - held > AGEING_TICKS => AGEING_BOOST,
-        _ => 1.0,
-    }
-}
-
-impl Action {
-    fn postponed(self) -> Self {
-        match self {
-            Self::Delta(tick) | Self::Full(Some(tick)) => Self::Keep(tick),
-            Self::Full(None) => Self::Wait,
-            other => other,
-        }
+        self.is_rationed = false;
     }
 }

@@ -1,5 +1,12 @@
 //! What was sent: for each recent snapshot, which entities the client holds after it, and of
 //! which tick.
+//!
+//! An entity that the client holds is as it was at the snapshot's tick (it was told, or had not
+//! changed) unless it is *stale*: then it had news that found no room, and the tick of the state
+//! that the client holds stands beside it. Soldiers are kept as sets of slots, since almost
+//! everything that is asked of them is asked of all at once.
+
+use crate::slots::{has, slots};
 
 /// Snapshots remembered. A client that acknowledges nothing newer gets full snapshots.
 pub const RECORD_SNAPSHOTS: u32 = sortie_wire::limits::BASELINE_TICKS;
@@ -13,74 +20,141 @@ pub struct Held {
     pub tick: u32,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Sent {
-    tick: Option<u32>,
-    /// In id order.
-    held: Vec<Held>,
+/// A prop that a client holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldProp {
+    pub(crate) id: u32,
+    /// The tick of the state that it holds.
+    pub(crate) tick: u32,
+    /// The snapshot had a state of it.
+    pub(crate) told: bool,
+    /// The client has seen how it moves.
+    pub(crate) moving: bool,
 }
 
-/// The ring of sent snapshots and the newest that the client is known to have.
-#[derive(Clone, Debug)]
+/// One sent snapshot. Its sets are as long as the longest was; slots beyond are in none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) tick: u32,
+    /// What it was coded against.
+    pub(crate) baseline: Option<u32>,
+    /// Soldiers that the client holds.
+    pub(crate) held: Vec<u64>,
+    /// Of these, those that the snapshot had a state of.
+    pub(crate) told: Vec<u64>,
+    /// Of these, those whose motion the client has seen: told by a delta here, and told by the
+    /// baseline.
+    pub(crate) moving: Vec<u64>,
+    /// Of the held ones, those whose state is older than the snapshot.
+    pub(crate) stale: Vec<u64>,
+    /// By slot, for the stale ones alone: the low half of the tick of their state. Empty while
+    /// nobody is stale.
+    pub(crate) stale_ticks: Vec<u16>,
+    /// Props that the client holds, in id order.
+    pub(crate) props: Vec<HeldProp>,
+}
+
+impl Sent {
+    /// Empties it, keeping its memory.
+    pub(crate) fn clear(&mut self, tick: u32, baseline: Option<u32>) {
+        (self.tick, self.baseline) = (tick, baseline);
+        for set in [&mut self.held, &mut self.told, &mut self.moving, &mut self.stale] {
+            set.clear();
+        }
+        self.stale_ticks.clear();
+        self.props.clear();
+    }
+
+    /// The tick of the state that the client holds of a held soldier.
+    #[inline(always)]
+    pub(crate) fn tick_of(&self, slot: u32) -> u32 {
+        if has(&self.stale, slot) {
+            let age = (self.tick as u16).wrapping_sub(self.stale_ticks[slot as usize]);
+            return self.tick - u32::from(age);
+        }
+        self.tick
+    }
+
+    /// Everything that the client holds, in id order.
+    fn list(&self) -> Vec<Held> {
+        let soldiers = slots(&self.held).map(|id| Held { id, tick: self.tick_of(id) });
+        let props = self.props.iter().map(|prop| Held { id: prop.id, tick: prop.tick });
+        soldiers.chain(props).collect()
+    }
+}
+
+/// The recent snapshots and the newest that the client is known to have.
+#[derive(Clone, Debug, Default)]
 pub struct SentRecord {
-    ring: Vec<Sent>,
+    /// By tick, oldest first: at most [`RECORD_SNAPSHOTS`], and none older than the newest
+    /// acknowledged one, since nothing is coded against those any more.
+    recent: std::collections::VecDeque<Box<Sent>>,
+    /// Memory of forgotten ones.
+    spare: Vec<Box<Sent>>,
     /// Newest acknowledged.
     acked: Option<u32>,
     /// Acks up to this tick count for nothing: they belong to a client before its resume.
     floor: u32,
 }
 
-impl Default for SentRecord {
-    fn default() -> Self {
-        Self {
-            ring: (0..RECORD_SNAPSHOTS).map(|_| Sent::default()).collect(),
-            acked: None,
-            floor: 0,
-        }
-    }
-}
-
 impl SentRecord {
     /// The client says that `tick` is the newest snapshot it has. Acks of what was never sent or
     /// is forgotten change nothing. Whether it was news.
     pub fn acknowledge(&mut self, tick: u32) -> bool {
-        let known = tick > self.floor && self.ring[slot_of(tick)].tick == Some(tick);
-        let news = known && self.acked.is_none_or(|acked| tick > acked);
-        if news {
+        let is_news = tick > self.floor
+            && self.acked.is_none_or(|acked| tick > acked)
+            && self.find(tick).is_some();
+        if is_news {
             self.acked = Some(tick);
+            while self.recent.front().is_some_and(|sent| sent.tick < tick) {
+                self.spare.extend(self.recent.pop_front());
+            }
         }
-        news
-    }
-
-    /// Whether the snapshot of `tick` is still remembered.
-    pub fn knows(&self, tick: u32) -> bool {
-        self.ring[slot_of(tick)].tick == Some(tick)
+        is_news
     }
 
     /// The newest acknowledged snapshot that a snapshot of `now` may be coded against.
-    pub fn baseline(&self, now: u32) -> Option<u32> {
-        self.acked.filter(|&tick| now - tick < RECORD_SNAPSHOTS && self.knows(tick))
+    pub(crate) fn baseline(&self, now: u32) -> Option<&Sent> {
+        let tick = self.acked.filter(|&tick| now.wrapping_sub(tick) < RECORD_SNAPSHOTS)?;
+        self.find(tick)
     }
 
-    /// What the client holds after the snapshot of `tick`, in id order.
-    pub fn held_after(&self, tick: u32) -> Option<&[Held]> {
-        let sent = &self.ring[slot_of(tick)];
-        (sent.tick == Some(tick)).then_some(&sent.held[..])
+    /// What the client holds after the snapshot of `tick`, in id order; `None` when that one was
+    /// never sent, or is forgotten because a newer one is acknowledged.
+    pub fn held_after(&self, tick: u32) -> Option<Vec<Held>> {
+        self.find(tick).map(Sent::list)
     }
 
-    /// Starts the record of a snapshot: its list, emptied. It counts after [`seal`](Self::seal).
-    pub fn open(&mut self, tick: u32) -> Vec<Held> {
-        let sent = &mut self.ring[slot_of(tick)];
-        sent.tick = None;
-        let mut held = std::mem::take(&mut sent.held);
-        held.clear();
-        held
+    /// The newest one sent.
+    pub(crate) fn newest(&self) -> Option<&Sent> {
+        self.recent.back().map(|sent| &**sent)
     }
 
-    /// Remembers what the client holds if the snapshot of `tick` arrives.
-    pub fn seal(&mut self, tick: u32, held: Vec<Held>) {
-        debug_assert!(held.is_sorted_by_key(|held| held.id));
-        self.ring[slot_of(tick)] = Sent { tick: Some(tick), held };
+    fn find(&self, tick: u32) -> Option<&Sent> {
+        let at = self.recent.binary_search_by_key(&tick, |sent| sent.tick).ok()?;
+        Some(&self.recent[at])
+    }
+
+    /// An empty record for a snapshot. It counts after [`seal`](Self::seal).
+    pub(crate) fn open(&mut self, tick: u32, baseline: Option<u32>) -> Box<Sent> {
+        let mut sent = self.spare.pop().unwrap_or_default();
+        sent.clear(tick, baseline);
+        sent
+    }
+
+    /// Gives back a record of a snapshot that was not sent.
+    pub(crate) fn discard(&mut self, sent: Box<Sent>) {
+        self.spare.push(sent);
+    }
+
+    /// Remembers what the client holds if the snapshot of its tick arrives.
+    pub(crate) fn seal(&mut self, sent: Box<Sent>) {
+        debug_assert!(self.newest().is_none_or(|newest| newest.tick < sent.tick));
+        let tick = sent.tick;
+        self.recent.push_back(sent);
+        while self.recent.front().is_some_and(|old| tick - old.tick >= RECORD_SNAPSHOTS) {
+            self.spare.extend(self.recent.pop_front());
+        }
     }
 
     /// Forgets all acknowledgements: the next snapshot is a full one.
@@ -90,10 +164,6 @@ impl SentRecord {
     }
 }
 
-fn slot_of(tick: u32) -> usize {
-    (tick % RECORD_SNAPSHOTS) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,24 +171,30 @@ mod tests {
     fn sent(ticks: impl IntoIterator<Item = u32>) -> SentRecord {
         let mut record = SentRecord::default();
         for tick in ticks {
-            let mut held = record.open(tick);
-            held.push(Held { id: 1, tick });
-            record.seal(tick, held);
+            let mut sent = record.open(tick, None);
+            sent.held.push(0b10);
+            record.seal(sent);
         }
         record
+    }
+
+    fn baseline(record: &SentRecord, now: u32) -> Option<u32> {
+        record.baseline(now).map(|sent| sent.tick)
     }
 
     #[test]
     fn the_newest_acknowledged_snapshot_is_the_baseline() {
         let mut record = sent(1..=20);
-        assert_eq!(record.baseline(21), None);
+        assert_eq!(baseline(&record, 21), None);
         assert!(record.acknowledge(7));
         assert!(record.acknowledge(9));
         assert!(!record.acknowledge(8), "an older ack is no news");
         assert!(!record.acknowledge(99), "never sent");
-        assert_eq!(record.baseline(21), Some(9));
-        assert_eq!(record.baseline(72), Some(9));
-        assert_eq!(record.baseline(73), None, "too old");
+        assert_eq!(baseline(&record, 21), Some(9));
+        assert_eq!(baseline(&record, 72), Some(9));
+        assert_eq!(baseline(&record, 73), None, "too old");
+        assert_eq!(record.held_after(9), Some(vec![Held { id: 1, tick: 9 }]));
+        assert_eq!(record.held_after(8), None, "nothing is coded against it any more");
     }
 
     #[test]
@@ -127,6 +203,26 @@ mod tests {
         record.acknowledge(7);
         record.reset(20);
         assert!(!record.acknowledge(12));
-        assert_eq!(record.baseline(21), None);
+        assert_eq!(baseline(&record, 21), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_longer_than_it_can_serve() {
+        let mut record = sent(1..=200);
+        assert_eq!(record.recent.len(), RECORD_SNAPSHOTS as usize);
+        record.acknowledge(198);
+        assert_eq!(record.recent.len(), 3);
+        let spare = record.spare.len();
+        record.open(201, None);
+        assert_eq!(record.spare.len(), spare - 1, "memory is used again");
+    }
+
+    #[test]
+    fn a_stale_state_keeps_its_tick() {
+        let mut sent =
+            Sent { tick: 70_000, held: vec![0b11], stale: vec![0b10], ..Sent::default() };
+        sent.stale_ticks = vec![0, 69_990u32 as u16];
+        let ticks = sent.list().iter().map(|held| held.tick).collect::<Vec<_>>();
+        assert_eq!(ticks, [70_000, 69_990]);
     }
 }

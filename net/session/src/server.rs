@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use sortie_wire::{
-    input::InputDatagram,
-    message::LoadStep,
-    snapshot::{Full, HitMarker, SnapshotEncoder, SnapshotHeader, Sound, gap_bits_for},
-    state::SelfState,
-};
+use sortie_wire::{input::InputDatagram, limits::FIRST_PROP_ID, message::LoadStep};
 
+pub use crate::snapshot::SnapshotSource;
 use crate::{
     budget::ByteBudget,
-    gain::Viewer,
-    history::FrameHistory,
     inputs::{InputCounters, InputQueue, TakenInput},
     peer::{LossCounters, Peer},
-    plan::{Action, Planner, Task},
+    plan::Planner,
     record::{Held, SentRecord},
+    slots::has,
 };
 
 /// Malformed datagrams after which a player is to be closed.
@@ -25,16 +20,6 @@ pub const STRIKES_MAX: u32 = 32;
 pub const DATAGRAMS_PER_TICK_MAX: u32 = 8;
 /// Ticks that a client may show others behind its newest snapshot.
 pub const INTERPOLATION_TICKS_MAX: u32 = 8;
-/// Bits that a snapshot takes before its first record: header, own soldier, counts; with the few
-/// that the last byte wastes.
-const FIXED_BITS: usize = 74 + 380 + 8;
-const SOUND_BITS: usize = 16;
-const HIT_BITS: usize = 9;
-/// An update takes no more than this while removals still have to follow; a removal takes no more
-/// than that on average.
-const UPDATE_BITS_MAX: usize = 190;
-const REMOVE_BITS_MAX: usize = 14;
-
 /// What a session is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionConfig {
@@ -88,25 +73,6 @@ pub struct SessionCounters {
     pub resumes: u64,
 }
 
-/// What a snapshot of the newest frame is made from.
-#[derive(Clone, Copy, Debug)]
-pub struct SnapshotSource<'a> {
-    /// The battle's recent past.
-    pub history: &'a FrameHistory,
-    /// What this player may know of, in id order, without its own soldier.
-    pub visible: &'a [u32],
-    /// Who it is for.
-    pub viewer: Viewer<'a>,
-    /// Its own soldier, exact.
-    pub own: &'a SelfState,
-    /// What it hears.
-    pub sounds: &'a [Sound],
-    /// Whom it hit.
-    pub hits: &'a [HitMarker],
-    /// How far snapshots are thinned out.
-    pub load: LoadStep,
-}
-
 /// Why an entity was or was not in the newest snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Why {
@@ -119,7 +85,7 @@ pub enum Why {
     },
     /// It has news that found no room.
     Waiting {
-        /// Priority gathered so far.
+        /// Doublings of its priority.
         priority: f32,
         /// Entities waiting with a higher one.
         ahead: usize,
@@ -133,18 +99,17 @@ pub enum Why {
 /// The session outlives connections: [`resume`](Self::resume) continues it over another peer.
 #[derive(Clone, Debug)]
 pub struct ServerSession {
-    config: SessionConfig,
-    inputs: InputQueue,
-    record: SentRecord,
-    planner: Planner,
-    budget: ByteBudget,
+    pub(crate) config: SessionConfig,
+    pub(crate) inputs: InputQueue,
+    pub(crate) record: SentRecord,
+    pub(crate) planner: Planner,
+    pub(crate) budget: ByteBudget,
     /// Snapshots that arrived, bit n: the newest acknowledged minus n.
     newest_ack: u32,
     strikes: u32,
     datagrams: (u32, u32),
     rtt: Duration,
-    snapshot_tick: u32,
-    counters: SessionCounters,
+    pub(crate) counters: SessionCounters,
 }
 
 impl ServerSession {
@@ -160,7 +125,6 @@ impl ServerSession {
             strikes: 0,
             datagrams: (tick, 0),
             rtt: Duration::ZERO,
-            snapshot_tick: 0,
             counters: SessionCounters::default(),
         }
     }
@@ -244,145 +208,31 @@ impl ServerSession {
         load < LoadStep::HalfRate || (tick + u32::from(slot)).is_multiple_of(2)
     }
 
-    /// Writes the snapshot of the history's newest frame into `out` and gives its length; 0 when
-    /// the byte budget is used up. `out` is as long as the path's datagram limit.
-    pub fn encode_snapshot(&mut self, source: &SnapshotSource<'_>, out: &mut [u8]) -> usize {
-        let tick = source.history.newest();
-        let bytes_max = self.budget.available(tick, self.config.tick_hz).min(out.len());
-        let out = &mut out[..bytes_max];
-        let baseline = self.record.baseline(tick);
-        let bytes = self
-            .try_encode(source, baseline, out)
-            // Not even the removals fit: a full snapshot needs none.
-            .or_else(|| baseline.and_then(|_| self.try_encode(source, None, out)));
-        let Some(bytes) = bytes else { return 0 };
-        self.budget.spend(bytes);
-        self.snapshot_tick = tick;
-        self.counters.snapshots += 1;
-        self.counters.snapshot_bytes += bytes as u64;
-        bytes
-    }
-
-    fn try_encode(
-        &mut self,
-        source: &SnapshotSource<'_>,
-        baseline: Option<u32>,
-        out: &mut [u8],
-    ) -> Option<usize> {
-        let tick = source.history.newest();
-        let bits_max = out.len() * 8;
-        let fixed_bits =
-            FIXED_BITS + SOUND_BITS * source.sounds.len() + HIT_BITS * source.hits.len();
-        self.planner.plan(&Task {
-            history: source.history,
-            baseline: baseline.and_then(|tick| self.record.held_after(tick)).unwrap_or(&[]),
-            visible: source.visible,
-            viewer: source.viewer,
-            thin_far: source.load >= LoadStep::ThinFar,
-            budget_bits: bits_max.saturating_sub(fixed_bits),
-        });
-        let header = SnapshotHeader {
-            tick,
-            baseline,
-            input_margin: self.inputs.margin(),
-            input_tick: self.inputs.newest_fresh(),
-            gap_bits: self.gap_bits(source.visible),
-        };
-        let mut encoder =
-            SnapshotEncoder::new(out, &header, source.own, source.sounds, source.hits)?;
-        let mut held = self.record.open(tick);
-        self.write_records(source, bits_max, &mut encoder, &mut held).ok()?;
-        self.record.seal(tick, held);
-        self.counters.full_snapshots += u64::from(baseline.is_none());
-        Some(encoder.finish())
-    }
-
-    /// Writes what is planned, and what the client then holds. [`Full`] when a removal does not
-    /// fit; an update that does not fit waits.
-    fn write_records(
-        &mut self,
-        source: &SnapshotSource<'_>,
-        bits_max: usize,
-        encoder: &mut SnapshotEncoder<'_>,
-        held: &mut Vec<Held>,
-    ) -> Result<(), Full> {
-        let (history, face) = (source.history, source.viewer.face);
-        let tick = history.newest();
-        let bits_before = encoder.bit_len();
-        let (mut updates, mut enters) = (0, 0);
-        let mut removes_left = self.planner.remove_count();
-        for index in 0..self.planner.entries().len() {
-            let entry = self.planner.entries()[index];
-            let id = entry.id;
-            let sent = match entry.action {
-                Action::Remove => {
-                    encoder.remove(id)?;
-                    removes_left -= 1;
-                    continue;
-                }
-                Action::Keep(tick) => {
-                    held.push(Held { id, tick });
-                    continue;
-                }
-                Action::Wait => continue,
-                // Removals must not be crowded out: without them the rest means nothing.
-                _ if removes_left > 0
-                    && encoder.bit_len() + UPDATE_BITS_MAX + removes_left * REMOVE_BITS_MAX
-                        > bits_max =>
-                {
-                    Err(Full)
-                }
-                Action::Delta(from) => {
-                    updates += 1;
-                    match (history.at(from, id, face), history.current(id, face)) {
-                        (Some(from), Some(to)) => encoder.delta(id, from, to.state),
-                        _ => Err(Full),
-                    }
-                }
-                Action::Full(_) => {
-                    enters += 1;
-                    let to = history.current(id, face).ok_or(Full);
-                    to.and_then(|to| encoder.full(id, to.state))
-                }
-            };
-            if sent.is_ok() {
-                held.push(Held { id, tick });
-            } else if let Action::Keep(tick) = self.planner.note_unsent(index) {
-                held.push(Held { id, tick });
-            }
-        }
-        self.planner.note_bits(updates, enters, encoder.bit_len() - bits_before);
-        self.counters.updates += u64::from(encoder.records());
-        self.counters.postponed += self.planner.waiting_count() as u64;
-        Ok(())
-    }
-
-    /// Soldiers' ids lie close together and make most of the records; props take the long form.
-    fn gap_bits(&self, visible: &[u32]) -> u8 {
-        let soldiers = visible.partition_point(|&id| id < sortie_wire::limits::FIRST_PROP_ID);
-        let records = self.planner.news_count().min(soldiers);
-        let id_end = visible[..soldiers].last().map_or(1, |id| id + 1);
-        gap_bits_for(records, id_end)
-    }
-
     /// Why an entity was or was not in the newest snapshot.
     pub fn why(&self, id: u32) -> Why {
-        if let Some((priority, ahead)) = self.planner.waiting(id) {
+        let Some(sent) = self.record.newest() else { return Why::NotVisible };
+        if id >= FIRST_PROP_ID {
+            let prop = sent.props.iter().find(|prop| prop.id == id);
+            return prop.map_or(Why::NotVisible, |prop| match prop.told {
+                true => Why::Sent,
+                false => Why::Unchanged { held: prop.tick },
+            });
+        }
+        if has(&sent.told, id) {
+            return Why::Sent;
+        }
+        if let Some((priority, ahead)) = self.planner.waiting(id, sent) {
             return Why::Waiting { priority, ahead };
         }
-        let held = self.record.held_after(self.snapshot_tick).unwrap_or(&[]);
-        let Ok(at) = held.binary_search_by_key(&id, |held| held.id) else {
-            return Why::NotVisible;
-        };
-        match self.planner.action(id) {
-            Some(Action::Delta(_) | Action::Full(_)) => Why::Sent,
-            _ => Why::Unchanged { held: held[at].tick },
+        match has(&sent.held, id) {
+            true => Why::Unchanged { held: sent.tick_of(id) },
+            false => Why::NotVisible,
         }
     }
 
     /// What the client holds once it has the snapshot of `tick`, in id order; `None` when that
-    /// one is forgotten or was never sent.
-    pub fn held_after(&self, tick: u32) -> Option<&[Held]> {
+    /// one was never sent, or is older than the newest acknowledged one.
+    pub fn held_after(&self, tick: u32) -> Option<Vec<Held>> {
         self.record.held_after(tick)
     }
 

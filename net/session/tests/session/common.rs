@@ -8,9 +8,11 @@ use std::{
 use sortie_link_sim::{Link, LinkConfig, Rng};
 use sortie_session::{
     client::{ClientSession, SnapshotVerdict},
+    codes::DeltaCodes,
     gain::{Viewer, Viewpoint},
     history::{Faces, FrameHistory},
     server::{InputVerdict, ServerSession, SessionConfig, SnapshotSource},
+    slots::Visible,
 };
 use sortie_wire::{
     input::InputCommand,
@@ -117,6 +119,7 @@ pub struct Player {
     pub slot: u32,
     pub server: ServerSession,
     pub client: ClientSession,
+    pub codes: DeltaCodes,
     pub up: Link<Vec<u8>>,
     pub down: Link<Vec<u8>>,
     /// Nothing goes up (acks are lost), nothing goes down.
@@ -143,6 +146,7 @@ impl Player {
             slot,
             server: ServerSession::new(config, tick),
             client: ClientSession::new(now, HZ, tick, rtt),
+            codes: DeltaCodes::default(),
             up: Link::new(link, seed ^ u64::from(slot) << 8),
             down: Link::new(link, seed ^ u64::from(slot) << 8 ^ 1),
             mute_up: false,
@@ -195,9 +199,10 @@ impl Player {
         let visible = world.visible(self.slot, self.radius_m);
         let own =
             SelfState { status: 1, pos: [1.5, 2.5, world.tick as f32], ..SelfState::default() };
+        let (soldiers, props) = as_sets(&visible);
         let source = SnapshotSource {
             history: &world.history,
-            visible: &visible,
+            visible: Visible { soldiers: &soldiers, props: &props },
             viewer: Viewer {
                 face: self.slot as usize % 2,
                 from: world.viewpoint(self.slot),
@@ -209,7 +214,7 @@ impl Player {
             load: self.load,
         };
         let mut out = [0; DATAGRAM_BYTES_MAX];
-        let bytes = self.server.encode_snapshot(&source, &mut out);
+        let bytes = self.server.encode_snapshot(&source, &mut self.codes, &mut out);
         self.visible.insert(world.tick, visible);
         if bytes > 0 && !self.mute_down {
             self.down.push(now, out[..bytes].to_vec(), bytes);
@@ -245,6 +250,21 @@ impl Player {
             self.visible[&tick].iter().map(|id| (*id, archive[id][face])).collect();
         snapshot.entities == now
     }
+}
+
+/// Ids as sessions take them.
+pub fn as_sets(ids: &[u32]) -> (Vec<u64>, Vec<u32>) {
+    let (mut soldiers, mut props) = (Vec::new(), Vec::new());
+    for &id in ids {
+        if id >= FIRST_PROP_ID {
+            props.push(id);
+            continue;
+        }
+        let index = id as usize / 64;
+        soldiers.resize(soldiers.len().max(index + 1), 0);
+        soldiers[index] |= 1 << (id % 64);
+    }
+    (soldiers, props)
 }
 
 /// A world with its players on a fake clock.

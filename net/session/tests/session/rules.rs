@@ -76,7 +76,7 @@ fn a_shot_is_judged_no_further_back_than_the_path_explains() {
 
 #[test]
 fn a_session_says_why_an_entity_was_sent_or_not() {
-    let config = SessionConfig { bytes_per_s: 12_000, ..SessionConfig::default() };
+    let config = SessionConfig { bytes_per_s: 7_000, ..SessionConfig::default() };
     let mut game = Game::new(400, 120.0, 1, config, LinkConfig::default());
     game.run(300);
     let player = &game.players[0];

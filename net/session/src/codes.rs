@@ -1,0 +1,237 @@
+//! Deltas coded once for all clients that need the same.
+//!
+//! What changed of an entity since some tick is the same for everyone who holds its state of that
+//! tick, expects it at the same place and sees the same face of it. So a delta is coded when the
+//! first client needs it and copied for the others: on a quiet network nearly all clients hold
+//! the same few baselines.
+
+use sortie_wire::{
+    limits::BASELINE_TICKS,
+    snapshot::{DeltaCode, Motion, Scale, Tuning, folded, is_carried_on, scale_for},
+    state::{ANGLE_STEP, EntityState},
+};
+
+use crate::history::FrameHistory;
+
+/// Ages of a baseline that have a tuning of their own; older ones share the last.
+const AGES: usize = 16;
+/// The first guess of a folded residual's mean: moving, resting, turning.
+const MEANS_AT_FIRST: [f32; 3] = [4.0, 24.0, 12.0];
+/// Weight of a tick in the moving means.
+const LEARNING: f32 = 0.125;
+/// Marks a code that is too long for a word.
+const LONG: u8 = u8::MAX;
+
+/// Which codes a row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Base {
+    /// Whose view.
+    pub(crate) face: usize,
+    /// The tick of the state that the client holds.
+    pub(crate) tick: u32,
+    /// For entities whose motion the client has seen: the tick at which that began.
+    pub(crate) before: Option<u32>,
+    /// What the codes are made with.
+    pub(crate) scale: Scale,
+}
+
+/// Codes of one base, by slot, as far as anybody asked.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    bits: Vec<u64>,
+    /// 0: not asked yet.
+    lens: Vec<u8>,
+}
+
+/// What is known of the sizes of residuals against baselines of one age.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    means: [f32; 3],
+    sums: [u32; 3],
+    counts: [u32; 3],
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { means: MEANS_AT_FIRST, sums: [0; 3], counts: [0; 3] }
+    }
+}
+
+/// The codes of one tick, and what was learnt from those of earlier ones. One for each thread that
+/// encodes: nothing is locked.
+#[derive(Clone, Debug, Default)]
+pub struct DeltaCodes {
+    tick: u32,
+    bases: Vec<Base>,
+    /// At least as many as bases.
+    rows: Vec<Row>,
+    /// Entities changed since a tick, by face: keyed by the first two fields.
+    changed: Vec<(usize, u32, Vec<u64>)>,
+    changed_count: usize,
+    /// Where the row of a base is likely to be found.
+    hints: Vec<u16>,
+    sizes: [Sizes; AGES],
+}
+
+impl DeltaCodes {
+    /// Makes room for the codes of the history's newest tick, if that has not happened yet.
+    pub(crate) fn begin(&mut self, history: &FrameHistory) {
+        if self.tick == history.newest() {
+            return;
+        }
+        self.tick = history.newest();
+        self.bases.clear();
+        self.changed_count = 0;
+        for sizes in &mut self.sizes {
+            for of in 0..3 {
+                let count = std::mem::take(&mut sizes.counts[of]);
+                let sum = std::mem::take(&mut sizes.sums[of]);
+                if count > 0 {
+                    let mean = sum as f32 / count as f32;
+                    sizes.means[of] += (mean - sizes.means[of]) * LEARNING;
+                }
+            }
+        }
+    }
+
+    /// What snapshots against a baseline of this age are coded with in this tick.
+    pub(crate) fn tuning(&self, age: u32, skip_bits: u8) -> Tuning {
+        let [moving, resting, turn] = self.sizes[age_class(age)].means.map(scale_for);
+        Tuning { skip_bits, moving, resting, turn }
+    }
+
+    /// Gathers the soldiers whose face has changed since `tick`, to be had from
+    /// [`changed`](Self::changed) until the tick ends.
+    pub(crate) fn changed_since(
+        &mut self,
+        history: &FrameHistory,
+        face: usize,
+        tick: u32,
+    ) -> usize {
+        let known = self.changed[..self.changed_count].iter();
+        let at = known.clone().position(|known| (known.0, known.1) == (face, tick));
+        at.unwrap_or_else(|| {
+            let at = self.changed_count;
+            self.changed_count += 1;
+            if self.changed.len() == at {
+                self.changed.push((face, tick, Vec::new()));
+            }
+            let (of_face, of_tick, words) = &mut self.changed[at];
+            (*of_face, *of_tick) = (face, tick);
+            words.clear();
+            words.extend(history.soldiers_changed(face).chunks(64).map(|chunk| {
+                let later = |changed_at: &u32| u64::from(*changed_at > tick);
+                (0..).zip(chunk).fold(0, |word, (bit, at)| word | later(at) << bit)
+            }));
+            at
+        })
+    }
+
+    /// The sets that [`changed_since`](Self::changed_since) gathered.
+    pub(crate) fn changed(&self, at: usize) -> &[u64] {
+        &self.changed[at].2
+    }
+
+    /// The row of a base, to be asked with [`code`](Self::code) until the tick ends.
+    pub(crate) fn row(&mut self, history: &FrameHistory, base: Base) -> usize {
+        let hint = 4 * (base.tick % BASELINE_TICKS) as usize
+            + 2 * base.face
+            + usize::from(base.before.is_some());
+        self.hints.resize(4 * BASELINE_TICKS as usize, 0);
+        let hinted = usize::from(self.hints[hint]);
+        if self.bases.get(hinted) == Some(&base) {
+            return hinted;
+        }
+        // A handful of bases on a good network, a few dozen on a bad one.
+        let known = self.bases.iter().position(|known| *known == base);
+        let at = known.unwrap_or(self.bases.len());
+        self.hints[hint] = at.min(usize::from(u16::MAX)) as u16;
+        if known.is_some() {
+            return at;
+        }
+        self.bases.push(base);
+        if self.rows.len() == at {
+            self.rows.push(Row::default());
+        }
+        let row = &mut self.rows[at];
+        row.lens.clear();
+        row.lens.resize(history.rows(), 0);
+        row.bits.resize(history.rows(), 0);
+        at
+    }
+
+    /// How a soldier that is in the field now and was at the row's ticks is told; `None` when that
+    /// is too long for a word, or its past is forgotten.
+    #[inline(always)]
+    pub(crate) fn code(
+        &mut self,
+        history: &FrameHistory,
+        row: usize,
+        slot: u32,
+        age: u32,
+    ) -> Option<DeltaCode> {
+        let codes = &self.rows[row];
+        let len = codes.lens[slot as usize];
+        if len != 0 && len != LONG {
+            return Some(DeltaCode { bits: codes.bits[slot as usize], len: u32::from(len) });
+        }
+        if len == LONG { None } else { self.make(history, row, slot, age) }
+    }
+
+    #[inline(never)]
+    fn make(
+        &mut self,
+        history: &FrameHistory,
+        row: usize,
+        slot: u32,
+        age: u32,
+    ) -> Option<DeltaCode> {
+        let base = self.bases[row];
+        let code = expectation(history, &base, slot).and_then(|(expected, to)| {
+            self.sizes[age_class(age)].note(&expected, to, base.before.is_some());
+            DeltaCode::new(&expected, to, base.scale)
+        });
+        let codes = &mut self.rows[row];
+        codes.lens[slot as usize] = code.map_or(LONG, |code| code.len as u8);
+        codes.bits[slot as usize] = code.map_or(0, |code| code.bits);
+        code
+    }
+}
+
+/// Where whoever holds this base expects an entity, and where it is; `None` when the past that
+/// this takes is forgotten.
+pub(crate) fn expectation<'a>(
+    history: &'a FrameHistory,
+    base: &Base,
+    id: u32,
+) -> Option<(EntityState, &'a EntityState)> {
+    let to = history.current(id, base.face)?.state;
+    let held = history.at(base.tick, id, base.face)?;
+    let Some(before) = base.before else { return Some((*held, to)) };
+    let motion =
+        Motion::between(history.at(before, id, base.face)?, held, base.tick.wrapping_sub(before));
+    Some((motion.predict(held, history.newest().wrapping_sub(base.tick)), to))
+}
+
+/// Since when the client has seen those move that moved in the snapshot of `tick`, coded against
+/// that of `baseline`, if that still counts `now`.
+pub(crate) fn motion_began(now: u32, tick: u32, baseline: Option<u32>) -> Option<u32> {
+    baseline.filter(|before| is_carried_on(now.wrapping_sub(tick), tick.wrapping_sub(*before)))
+}
+
+impl Sizes {
+    fn note(&mut self, expected: &EntityState, to: &EntityState, is_moving: bool) {
+        let place = |to: u32, from: u32| folded(to as i32 - from as i32).min(1 << 12);
+        let of = usize::from(!is_moving);
+        self.sums[of] += place(to.x, expected.x) + place(to.z, expected.z);
+        self.counts[of] += 2;
+        let turned = to.yaw.wrapping_sub(expected.yaw) as i16 / ANGLE_STEP as i16;
+        self.sums[2] += folded(i32::from(turned));
+        self.counts[2] += 1;
+    }
+}
+
+fn age_class(age: u32) -> usize {
+    debug_assert!(age < BASELINE_TICKS);
+    (age as usize).min(AGES - 1)
+}

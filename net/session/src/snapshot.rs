@@ -1,0 +1,389 @@
+//! One player's snapshot: plan, records, and what the client then holds, in one pass over words
+//! of 64 slots.
+
+use sortie_wire::{
+    limits::{ENTITIES_MAX, FIRST_PROP_ID},
+    message::LoadStep,
+    snapshot::{Full, HitMarker, SnapshotEncoder, SnapshotHeader, Sound, Tuning, gap_bits_for},
+    state::SelfState,
+};
+
+use crate::{
+    codes::{Base, DeltaCodes, expectation, motion_began},
+    gain::Viewer,
+    history::FrameHistory,
+    plan::{Counts, Planner, PropAction, Task},
+    record::{HeldProp, Sent},
+    server::ServerSession,
+    slots::{Ones, Visible, word},
+};
+
+/// Bits that a snapshot takes before its first record: header, own soldier, counts; with the few
+/// that the last byte wastes.
+const FIXED_BITS: usize = 86 + 380 + 9;
+const SOUND_BITS: usize = 16;
+const HIT_BITS: usize = 9;
+/// Kept free for each removal that still has to follow: on average they take less.
+const REMOVE_BITS_MAX: usize = 14;
+/// Kept free for each entity that is to enter.
+const ENTER_BITS_MAX: usize = 136;
+/// Kept free for each prop of the baseline.
+const PROP_BITS_MAX: usize = 100;
+
+/// What a snapshot of the newest frame is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotSource<'a> {
+    /// The battle's recent past.
+    pub history: &'a FrameHistory,
+    /// What this player may know of, without its own soldier.
+    pub visible: Visible<'a>,
+    /// Who it is for.
+    pub viewer: Viewer<'a>,
+    /// Its own soldier, exact.
+    pub own: &'a SelfState,
+    /// What it hears.
+    pub sounds: &'a [Sound],
+    /// Whom it hit.
+    pub hits: &'a [HitMarker],
+    /// How far snapshots are thinned out.
+    pub load: LoadStep,
+}
+
+impl ServerSession {
+    /// Writes the snapshot of the history's newest frame into `out` and gives its length; 0 when
+    /// the byte budget is used up. `out` is as long as the path's datagram limit. `codes` is
+    /// shared by all sessions that one thread serves.
+    pub fn encode_snapshot(
+        &mut self,
+        source: &SnapshotSource<'_>,
+        codes: &mut DeltaCodes,
+        out: &mut [u8],
+    ) -> usize {
+        let tick = source.history.newest();
+        let bytes_max = self.budget.available(tick, self.config.tick_hz).min(out.len());
+        let out = &mut out[..bytes_max];
+        codes.begin(source.history);
+        let has_baseline = self.record.baseline(tick).is_some();
+        let bytes = self
+            .try_encode(source, codes, has_baseline, out)
+            // Not even the removals fit: a full snapshot needs none.
+            .or_else(|| has_baseline.then(|| self.try_encode(source, codes, false, out)).flatten());
+        let Some(bytes) = bytes else { return 0 };
+        self.budget.spend(bytes);
+        self.counters.snapshots += 1;
+        self.counters.snapshot_bytes += bytes as u64;
+        bytes
+    }
+
+    fn try_encode(
+        &mut self,
+        source: &SnapshotSource<'_>,
+        codes: &mut DeltaCodes,
+        has_baseline: bool,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let tick = source.history.newest();
+        let baseline = self.record.baseline(tick).map(|base| base.tick);
+        let baseline = baseline.filter(|_| has_baseline);
+        let mut sent = self.record.open(tick, baseline);
+        let base = self.record.baseline(tick).filter(|_| has_baseline);
+        let fixed_bits =
+            FIXED_BITS + SOUND_BITS * source.sounds.len() + HIT_BITS * source.hits.len();
+        let counts = self.planner.plan(
+            &Task {
+                history: source.history,
+                base,
+                visible: source.visible,
+                viewer: source.viewer,
+                thin_far: source.load >= LoadStep::ThinFar,
+                budget_bits: (out.len() * 8).saturating_sub(fixed_bits),
+            },
+            codes,
+        );
+        let skip_bits = gap_bits_for(counts.records as usize, counts.held);
+        let age = baseline.map_or(0, |baseline| tick - baseline);
+        let header = SnapshotHeader {
+            tick,
+            baseline,
+            input_margin: self.inputs.margin(),
+            input_tick: self.inputs.newest_fresh(),
+            gap_bits: gap_bits_for(counts.enters as usize, source.history.rows() as u32),
+            tuning: baseline.map_or(Tuning::default(), |_| codes.tuning(age, skip_bits)),
+        };
+        let encoder = SnapshotEncoder::new(out, &header, source.own, source.sounds, source.hits);
+        let planner = &mut self.planner;
+        let written = encoder.ok_or(Full).and_then(|mut encoder| {
+            let mut writer = Writer {
+                source,
+                codes,
+                planner,
+                tuning: header.tuning,
+                tick,
+                passed: 0,
+                told: 0,
+                all_fit: true,
+            };
+            let bits_before = encoder.bit_len();
+            if let Some(base) = base {
+                writer.write_records(base, counts, &mut encoder, &mut sent)?;
+            }
+            let (told, bits) = (writer.told, encoder.bit_len() - bits_before);
+            writer.write_enters(&mut encoder, &mut sent);
+            let (told_with_enters, all_fit) = (writer.told, writer.all_fit);
+            planner.note_bits(told, bits, all_fit);
+            self.counters.updates += told_with_enters as u64;
+            self.counters.postponed += planner.postponed(&sent);
+            Ok(encoder.finish())
+        });
+        match written {
+            Ok(bytes) => {
+                self.record.seal(sent);
+                self.counters.full_snapshots += u64::from(baseline.is_none());
+                Some(bytes)
+            }
+            Err(Full) => {
+                self.record.discard(sent);
+                None
+            }
+        }
+    }
+}
+
+/// Writes what is planned, and what the client then holds.
+struct Writer<'a, 'b> {
+    source: &'a SnapshotSource<'b>,
+    codes: &'a mut DeltaCodes,
+    planner: &'a mut Planner,
+    tuning: Tuning,
+    tick: u32,
+    /// Entities of the baseline passed over since the last record.
+    passed: u32,
+    /// Entities that the snapshot has a state of.
+    told: usize,
+    /// All that was planned found room.
+    all_fit: bool,
+}
+
+impl Writer<'_, '_> {
+    /// Writes the records of the baseline's entities. [`Full`] when a removal does not fit; a
+    /// state that does not fit waits.
+    fn write_records(
+        &mut self,
+        base: &Sent,
+        counts: Counts,
+        encoder: &mut SnapshotEncoder<'_>,
+        sent: &mut Sent,
+    ) -> Result<(), Full> {
+        let (history, face) = (self.source.history, self.source.viewer.face);
+        let age = self.tick - base.tick;
+        let resting = Base { face, tick: base.tick, before: None, scale: self.tuning.scale(false) };
+        let resting_row = self.codes.row(history, resting);
+        let before = motion_began(self.tick, base.tick, base.baseline);
+        let moving = Base { before, scale: self.tuning.scale(true), ..resting };
+        let moving_row = if before.is_some() { self.codes.row(history, moving) } else { 0 };
+        // States must leave room for what has to follow.
+        let kept_free = counts.removals as usize * REMOVE_BITS_MAX
+            + base.props.len() * PROP_BITS_MAX
+            + counts.enters as usize * ENTER_BITS_MAX;
+        let mut limit = encoder.bits_max().saturating_sub(kept_free);
+        for index in 0..self.planner.gone.len() {
+            let held = word(&base.held, index);
+            let (gone, send) = (self.planner.gone[index], self.planner.send[index]);
+            let stale = word(&base.stale, index);
+            let in_motion = if before.is_some() { word(&base.moving, index) } else { 0 };
+            let (mut told, mut whole) = (0, 0);
+            let mut over = held & !(gone | send);
+            for bit in Ones(gone | send) {
+                let below = over & ((1 << bit) - 1);
+                over ^= below;
+                let skipped = self.passed + below.count_ones();
+                self.passed = 0;
+                let mask = 1 << bit;
+                let slot = 64 * index as u32 + bit;
+                if gone & mask != 0 {
+                    encoder.remove(skipped)?;
+                    limit += REMOVE_BITS_MAX;
+                    continue;
+                }
+                let result = if stale & mask == 0 {
+                    let row = if in_motion & mask != 0 { moving_row } else { resting_row };
+                    match self.codes.code(history, row, slot, age) {
+                        Some(code) if encoder.bit_len() + code.len as usize <= limit => {
+                            encoder.coded(skipped, code)
+                        }
+                        Some(_) => Err(Full),
+                        None => {
+                            let base = if in_motion & mask != 0 { &moving } else { &resting };
+                            self.long(encoder, skipped, slot, base, limit, &mut whole)
+                        }
+                    }
+                } else {
+                    self.stale(encoder, skipped, slot, base, limit, &mut whole)
+                };
+                match result {
+                    Ok(()) => told |= mask,
+                    Err(Full) => {
+                        self.passed = skipped + 1;
+                        self.all_fit = false;
+                    }
+                }
+            }
+            self.passed += over.count_ones();
+            self.told += told.count_ones() as usize;
+            sent.held.push(held & !gone);
+            sent.told.push(told);
+            sent.moving.push(told & !whole & word(&base.told, index));
+            let old = self.planner.news[index] & !told;
+            sent.stale.push(old);
+            if old != 0 {
+                date_stale(index, old, base, sent, history.rows());
+            }
+        }
+        self.write_props(base, encoder, sent)
+    }
+
+    /// A soldier whose code is no word: told by a long delta, or anew.
+    #[cold]
+    fn long(
+        &mut self,
+        encoder: &mut SnapshotEncoder<'_>,
+        skipped: u32,
+        slot: u32,
+        base: &Base,
+        limit: usize,
+        whole: &mut u64,
+    ) -> Result<(), Full> {
+        if encoder.bit_len() + ENTER_BITS_MAX > limit {
+            return Err(Full);
+        }
+        if let Some((expected, to)) = expectation(self.source.history, base, slot) {
+            return encoder.delta(skipped, &expected, to, base.scale);
+        }
+        let current = self.source.history.current(slot, base.face).ok_or(Full)?;
+        *whole |= 1 << (slot % 64);
+        encoder.full(skipped, current.state)
+    }
+
+    /// A soldier of whom the client's state is older than its baseline.
+    #[inline(always)]
+    fn stale(
+        &mut self,
+        encoder: &mut SnapshotEncoder<'_>,
+        skipped: u32,
+        slot: u32,
+        base: &Sent,
+        limit: usize,
+        whole: &mut u64,
+    ) -> Result<(), Full> {
+        let history = self.source.history;
+        let older = Base {
+            face: self.source.viewer.face,
+            tick: base.tick_of(slot),
+            before: None,
+            scale: self.tuning.scale(false),
+        };
+        let row = self.codes.row(history, older);
+        match self.codes.code(history, row, slot, self.tick - base.tick) {
+            Some(code) if encoder.bit_len() + code.len as usize <= limit => {
+                encoder.coded(skipped, code)
+            }
+            Some(_) => Err(Full),
+            None => self.long(encoder, skipped, slot, &older, limit, whole),
+        }
+    }
+
+    fn write_props(
+        &mut self,
+        base: &Sent,
+        encoder: &mut SnapshotEncoder<'_>,
+        sent: &mut Sent,
+    ) -> Result<(), Full> {
+        let (history, face) = (self.source.history, self.source.viewer.face);
+        for at in 0..base.props.len() {
+            let prop = base.props[at];
+            let kept = HeldProp { told: false, moving: false, ..prop };
+            let skipped = std::mem::replace(&mut self.passed, 0);
+            match self.planner.props[at] {
+                PropAction::Remove => {
+                    encoder.remove(skipped)?;
+                    continue;
+                }
+                PropAction::Keep => {
+                    // Unchanged, it is as it is now, and never too old to start from.
+                    sent.props.push(HeldProp { tick: self.tick, ..kept });
+                    self.passed = skipped + 1;
+                    continue;
+                }
+                PropAction::Tell => {}
+            }
+            let before = motion_began(self.tick, base.tick, base.baseline);
+            let before = before.filter(|_| prop.moving && prop.tick == base.tick);
+            let scale = self.tuning.scale(before.is_some());
+            let expected =
+                expectation(history, &Base { face, tick: prop.tick, before, scale }, prop.id);
+            let (result, is_delta) = match (expected, history.current(prop.id, face)) {
+                (Some((expected, to)), _) => (encoder.delta(skipped, &expected, to, scale), true),
+                (None, Some(now)) => (encoder.full(skipped, now.state), false),
+                (None, None) => (Err(Full), false),
+            };
+            if result.is_ok() {
+                let moving = is_delta && prop.told;
+                sent.props.push(HeldProp { id: prop.id, tick: self.tick, told: true, moving });
+                self.told += 1;
+            } else {
+                sent.props.push(kept);
+                self.passed = skipped + 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes who enters, as far as there is room.
+    fn write_enters(&mut self, encoder: &mut SnapshotEncoder<'_>, sent: &mut Sent) {
+        let (history, face) = (self.source.history, self.source.viewer.face);
+        let words = self.planner.enter.len();
+        for set in [&mut sent.held, &mut sent.told, &mut sent.moving, &mut sent.stale] {
+            set.resize(words, 0);
+        }
+        let held = crate::slots::count(&sent.held) as usize + sent.props.len();
+        let mut room = ENTITIES_MAX.saturating_sub(held);
+        for index in 0..words {
+            for bit in Ones(self.planner.enter[index]) {
+                let slot = 64 * index as u32 + bit;
+                let Some(now) = history.current(slot, face) else { continue };
+                if room == 0 || encoder.enter(slot, now.state).is_err() {
+                    self.all_fit = false;
+                    return;
+                }
+                room -= 1;
+                sent.held[index] |= 1 << bit;
+                sent.told[index] |= 1 << bit;
+                self.told += 1;
+            }
+        }
+        for at in 0..self.planner.enter_props.len() {
+            let id = self.planner.enter_props[at];
+            debug_assert!(id >= FIRST_PROP_ID);
+            let Some(now) = history.current(id, face) else { continue };
+            if room == 0 || encoder.enter(id, now.state).is_err() {
+                return;
+            }
+            room -= 1;
+            let prop = HeldProp { id, tick: self.tick, told: true, moving: false };
+            let place = sent.props.partition_point(|other| other.id < id);
+            sent.props.insert(place, prop);
+            self.told += 1;
+        }
+    }
+}
+
+/// Notes of which tick the client's states of stale soldiers are.
+fn date_stale(index: usize, old: u64, base: &Sent, sent: &mut Sent, rows: usize) {
+    if sent.stale_ticks.is_empty() {
+        sent.stale_ticks.extend_from_slice(&base.stale_ticks);
+        sent.stale_ticks.resize(rows, 0);
+    }
+    for bit in Ones(old & !word(&base.stale, index)) {
+        sent.stale_ticks[64 * index + bit as usize] = base.tick as u16;
+    }
+}
