@@ -1,6 +1,6 @@
 //! What encoding costs: ns per (client, visible entity) and bits per update.
 //!
-//! `cargo run --release -p sortie-session --example cost`. Everybody walks and turns in every
+//! `cargo run --release -p sortie-session --example cost [SOLDIERS CLIENTS VISIBLE]`. Everybody walks and turns in every
 //! tick, every client acknowledges after six ticks: nothing is unchanged, nothing is free.
 
 use std::time::{Duration, Instant};
@@ -24,9 +24,14 @@ const TICKS: u32 = 400;
 const WARM_UP: u32 = 100;
 
 fn main() {
+    let numbers: Vec<u32> =
+        std::env::args().skip(1).filter_map(|number| number.parse().ok()).collect();
     println!("soldiers clients visible |  ns/pair  bits/update  bytes/snapshot  postponed");
+    if let [soldiers, clients, visible] = numbers[..] {
+        return measure(soldiers, clients, visible);
+    }
     for (soldiers, clients, visible) in
-        [(500, 100, 64), (1_000, 200, 64), (4_000, 200, 50), (1_158, 100, 1_157)]
+        [(500, 500, 64), (1_000, 200, 64), (4_000, 200, 50), (1_158, 200, 1_157)]
     {
         measure(soldiers, clients, visible);
     }

@@ -11,7 +11,7 @@ use sortie_wire::{
     state::{ANGLE_STEP, EntityState},
 };
 
-use crate::history::FrameHistory;
+use crate::{history::FrameHistory, slots::Ones};
 
 /// Ages of a baseline that have a tuning of their own; older ones share the last.
 const AGES: usize = 16;
@@ -19,9 +19,6 @@ const AGES: usize = 16;
 const MEANS_AT_FIRST: [f32; 3] = [4.0, 24.0, 12.0];
 /// Weight of a tick in the moving means.
 const LEARNING: f32 = 0.125;
-/// Marks a code that is too long for a word.
-const LONG: u8 = u8::MAX;
-
 /// Which codes a row holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
@@ -35,12 +32,15 @@ pub(crate) struct Base {
     pub(crate) scale: Scale,
 }
 
-/// Codes of one base, by slot, as far as anybody asked.
+/// Codes of one base, as far as anybody asked.
 #[derive(Clone, Debug, Default)]
 struct Row {
-    bits: Vec<u64>,
-    /// 0: not asked yet.
-    lens: Vec<u8>,
+    /// By slot; nothing for those that were not asked for or have none.
+    codes: Vec<[DeltaCode; 64]>,
+    /// The slots whose code was asked for.
+    asked: Vec<u64>,
+    /// Of these, those that have none.
+    none: Vec<u64>,
 }
 
 /// What is known of the sizes of residuals against baselines of one age.
@@ -154,47 +154,55 @@ impl DeltaCodes {
             self.rows.push(Row::default());
         }
         let row = &mut self.rows[at];
-        row.lens.clear();
-        row.lens.resize(history.rows(), 0);
-        row.bits.resize(history.rows(), 0);
+        let words = history.rows().div_ceil(64);
+        for set in [&mut row.asked, &mut row.none] {
+            set.clear();
+            set.resize(words, 0);
+        }
+        row.codes.resize(words, [DeltaCode::default(); 64]);
         at
     }
 
-    /// How a soldier that is in the field now and was at the row's ticks is told; `None` when that
-    /// is too long for a word, or its past is forgotten.
+    /// Makes sure that there are codes for the soldiers in `set`, the slots from 64 x `index` on:
+    /// all of them in the field now. Gives those that have none, because it would be too long for
+    /// a word or because their past is forgotten.
     #[inline(always)]
-    pub(crate) fn code(
+    pub(crate) fn prepare(
         &mut self,
         history: &FrameHistory,
         row: usize,
-        slot: u32,
+        index: usize,
+        set: u64,
         age: u32,
-    ) -> Option<DeltaCode> {
-        let codes = &self.rows[row];
-        let len = codes.lens[slot as usize];
-        if len != 0 && len != LONG {
-            return Some(DeltaCode { bits: codes.bits[slot as usize], len: u32::from(len) });
+    ) -> u64 {
+        let missing = set & !self.rows[row].asked[index];
+        if missing != 0 {
+            self.make(history, row, index, missing, age);
         }
-        if len == LONG { None } else { self.make(history, row, slot, age) }
+        set & self.rows[row].none[index]
+    }
+
+    /// The codes of the slots from 64 x `index` on, as far as [`prepare`](Self::prepare) made
+    /// them.
+    #[inline(always)]
+    pub(crate) fn codes(&self, row: usize, index: usize) -> &[DeltaCode; 64] {
+        &self.rows[row].codes[index]
     }
 
     #[inline(never)]
-    fn make(
-        &mut self,
-        history: &FrameHistory,
-        row: usize,
-        slot: u32,
-        age: u32,
-    ) -> Option<DeltaCode> {
-        let base = self.bases[row];
-        let code = expectation(history, &base, slot).and_then(|(expected, to)| {
-            self.sizes[age_class(age)].note(&expected, to, base.before.is_some());
-            DeltaCode::new(&expected, to, base.scale)
-        });
-        let codes = &mut self.rows[row];
-        codes.lens[slot as usize] = code.map_or(LONG, |code| code.len as u8);
-        codes.bits[slot as usize] = code.map_or(0, |code| code.bits);
-        code
+    fn make(&mut self, history: &FrameHistory, row: usize, index: usize, missing: u64, age: u32) {
+        let (base, codes) = (self.bases[row], &mut self.rows[row]);
+        let sizes = &mut self.sizes[age_class(age)];
+        for bit in Ones(missing) {
+            let slot = 64 * index as u32 + bit;
+            let code = expectation(history, &base, slot).and_then(|(expected, to)| {
+                sizes.note(&expected, to, base.before.is_some());
+                DeltaCode::new(&expected, to, base.scale)
+            });
+            codes.codes[index][bit as usize] = code.unwrap_or_default();
+            codes.none[index] |= u64::from(code.is_none()) << bit;
+        }
+        codes.asked[index] |= missing;
     }
 }
 

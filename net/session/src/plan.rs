@@ -51,12 +51,15 @@ pub(crate) struct Planner {
     pub(crate) gone: Vec<u64>,
     /// Held soldiers of whom the client's state is not the present one.
     pub(crate) news: Vec<u64>,
-    /// Of these, those whose news is to be sent now.
-    pub(crate) send: Vec<u64>,
     /// Soldiers that the client does not hold and may know.
     unknown: Vec<u64>,
-    /// Of these, those that are to enter now.
-    pub(crate) enter: Vec<u64>,
+    /// Of those with news, those whose news is to be sent now; only when not all of it is.
+    send: Vec<u64>,
+    /// Of the unknown, those that are to enter now; only when not all are.
+    enter: Vec<u64>,
+    /// Not all news is to be sent.
+    is_chosen: bool,
+    enter_count: u32,
     /// The baseline's props, in its order.
     pub(crate) props: Vec<PropAction>,
     /// Props that are to enter.
@@ -81,6 +84,8 @@ impl Default for Planner {
             send: Vec::new(),
             unknown: Vec::new(),
             enter: Vec::new(),
+            is_chosen: false,
+            enter_count: 0,
             props: Vec::new(),
             enter_props: Vec::new(),
             waiting: Vec::new(),
@@ -121,52 +126,59 @@ pub(crate) struct Counts {
 impl Planner {
     /// Makes the sets.
     pub(crate) fn plan(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) -> Counts {
-        self.plan_soldiers(task, codes);
+        let (mut sends, mut enters, gone) = self.plan_soldiers(task, codes);
         self.plan_props(task);
         let prop_news = self.props.iter().filter(|action| **action == PropAction::Tell).count();
         let prop_removals = self.props.iter().filter(|action| **action == PropAction::Remove);
-        let removals = count(&self.gone) + prop_removals.count() as u32;
+        let removals = gone + prop_removals.count() as u32;
         let set_aside = removals as f32 * REMOVE_BITS
             + prop_news as f32 * self.update_bits
             + self.enter_props.len() as f32 * ENTER_BITS;
-        let wanted =
-            count(&self.send) as f32 * self.update_bits + count(&self.enter) as f32 * ENTER_BITS;
+        let wanted = sends as f32 * self.update_bits + enters as f32 * ENTER_BITS;
         self.is_rationed = set_aside + wanted > task.budget_bits as f32;
         if self.is_rationed {
             self.note_waiting(task.history.newest());
+            self.choose();
             self.ration(task, task.budget_bits as f32 - set_aside);
+            (sends, enters) = (count(&self.send), count(&self.enter));
         } else {
             self.waiting.clear();
         }
+        self.enter_count = enters + self.enter_props.len() as u32;
         Counts {
             held: task.base.map_or(0, |base| count(&base.held) + base.props.len() as u32),
-            records: removals + prop_news as u32 + count(&self.send),
+            records: removals + prop_news as u32 + sends,
             removals,
-            enters: count(&self.enter) + self.enter_props.len() as u32,
+            enters: self.enter_count,
         }
     }
 
-    fn plan_soldiers(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) {
-        for set in [&mut self.gone, &mut self.news, &mut self.send, &mut self.unknown] {
-            set.clear();
-        }
-        let present = task.history.present();
-        let seen = task.visible.soldiers;
+    /// Gives how many have news to be sent, how many are to enter, and how many are gone.
+    fn plan_soldiers(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) -> (u32, u32, u32) {
         let nothing = Sent::default();
         let base = task.base.unwrap_or(&nothing);
+        let seen = task.visible.soldiers;
+        let words = seen.len().max(base.held.len());
+        for set in [&mut self.gone, &mut self.news, &mut self.unknown] {
+            set.resize(words, 0);
+        }
         let changed = codes.changed_since(task.history, task.viewer.face, base.tick);
-        let changed = codes.changed(changed);
-        for index in 0..seen.len().max(base.held.len()) {
+        let (changed, present) = (codes.changed(changed), task.history.present());
+        let (mut sends, mut enters, mut gone) = (0, 0, 0);
+        for index in 0..words {
             let now = word(seen, index) & word(present, index);
             let held = word(&base.held, index);
-            self.gone.push(held & !now);
-            self.unknown.push(now & !held);
             let old = word(changed, index) | word(&base.stale, index);
-            self.news.push(now & held & old);
+            self.gone[index] = held & !now;
+            self.unknown[index] = now & !held;
+            self.news[index] = now & held & old;
+            sends += self.news[index].count_ones();
+            enters += self.unknown[index].count_ones();
+            gone += self.gone[index].count_ones();
         }
-        self.send.extend_from_slice(&self.news);
-        self.enter.clone_from(&self.unknown);
+        self.is_chosen = false;
         if task.thin_far {
+            self.choose();
             let (tick, marks) = (task.history.newest(), task.history.marks());
             for (index, word) in (0..).zip(&mut self.send) {
                 for bit in Ones(*word) {
@@ -177,7 +189,34 @@ impl Planner {
                     }
                 }
             }
+            sends = count(&self.send);
         }
+        (sends, enters, gone)
+    }
+
+    /// From now on what is sent is less than what there is.
+    fn choose(&mut self) {
+        if !std::mem::replace(&mut self.is_chosen, true) {
+            self.send.clone_from(&self.news);
+            self.enter.clone_from(&self.unknown);
+        }
+    }
+
+    /// Held soldiers whose news is to be sent now.
+    #[inline(always)]
+    pub(crate) fn send(&self) -> &[u64] {
+        if self.is_chosen { &self.send } else { &self.news }
+    }
+
+    /// Soldiers that are to enter now.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> &[u64] {
+        if self.is_chosen { &self.enter } else { &self.unknown }
+    }
+
+    /// Whether neither soldiers nor props are to enter.
+    pub(crate) fn nobody_enters(&self) -> bool {
+        self.enter_count == 0
     }
 
     fn plan_props(&mut self, task: &Task<'_>) {
@@ -286,6 +325,9 @@ impl Planner {
 
     /// News that has to wait for a later snapshot.
     pub(crate) fn postponed(&self, sent: &Sent) -> u64 {
+        if !self.is_chosen {
+            return 0;
+        }
         let wanted = self.news.iter().zip(&self.unknown).enumerate();
         let late = wanted.map(|(index, (news, unknown))| {
             let news = news & !word(&sent.told, index);

@@ -149,6 +149,16 @@ impl ServerSession {
     }
 }
 
+/// Where the codes of a client's soldiers are found.
+struct Rows {
+    resting: Base,
+    resting_row: usize,
+    moving: Base,
+    moving_row: usize,
+    /// Of the baseline.
+    age: u32,
+}
+
 /// Writes what is planned, and what the client then holds.
 struct Writer<'a, 'b> {
     source: &'a SnapshotSource<'b>,
@@ -181,68 +191,113 @@ impl Writer<'_, '_> {
         let before = motion_began(self.tick, base.tick, base.baseline);
         let moving = Base { before, scale: self.tuning.scale(true), ..resting };
         let moving_row = if before.is_some() { self.codes.row(history, moving) } else { 0 };
-        // States must leave room for what has to follow.
-        let kept_free = counts.removals as usize * REMOVE_BITS_MAX
+        let rows = Rows { resting, resting_row, moving, moving_row, age };
+        let mut kept_free = counts.removals as usize * REMOVE_BITS_MAX
             + base.props.len() * PROP_BITS_MAX
             + counts.enters as usize * ENTER_BITS_MAX;
-        let mut limit = encoder.bits_max().saturating_sub(kept_free);
-        for index in 0..self.planner.gone.len() {
+        encoder.keep_free(kept_free);
+        let words = self.planner.gone.len();
+        for set in [&mut sent.held, &mut sent.told, &mut sent.moving, &mut sent.stale] {
+            set.resize(words, 0);
+        }
+        for index in 0..words {
             let held = word(&base.held, index);
-            let (gone, send) = (self.planner.gone[index], self.planner.send[index]);
+            if held == 0 {
+                continue;
+            }
+            let (gone, send) = (self.planner.gone[index], self.planner.send()[index]);
             let stale = word(&base.stale, index);
             let in_motion = if before.is_some() { word(&base.moving, index) } else { 0 };
-            let (mut told, mut whole) = (0, 0);
-            let mut over = held & !(gone | send);
-            for bit in Ones(gone | send) {
-                let below = over & ((1 << bit) - 1);
-                over ^= below;
-                let skipped = self.passed + below.count_ones();
-                self.passed = 0;
-                let mask = 1 << bit;
-                let slot = 64 * index as u32 + bit;
-                if gone & mask != 0 {
-                    encoder.remove(skipped)?;
-                    limit += REMOVE_BITS_MAX;
-                    continue;
-                }
-                let result = if stale & mask == 0 {
-                    let row = if in_motion & mask != 0 { moving_row } else { resting_row };
-                    match self.codes.code(history, row, slot, age) {
-                        Some(code) if encoder.bit_len() + code.len as usize <= limit => {
-                            encoder.coded(skipped, code)
-                        }
-                        Some(_) => Err(Full),
-                        None => {
-                            let base = if in_motion & mask != 0 { &moving } else { &resting };
-                            self.long(encoder, skipped, slot, base, limit, &mut whole)
-                        }
-                    }
+            let (told, whole);
+            let moving = send & in_motion;
+            if gone | (stale & send) | (held ^ send) | u64::from(self.passed) == 0
+                && (moving == send || moving == 0)
+            {
+                // All that the client holds of these changed, and all of it moves or none.
+                let row = if moving == send { moving_row } else { resting_row };
+                if self.codes.prepare(history, row, index, send, age) == 0 {
+                    let unsent = encoder.coded_run(send, self.codes.codes(row, index));
+                    (told, whole) = (send & !unsent, 0);
+                    self.passed = unsent.count_ones();
+                    self.all_fit &= unsent == 0;
                 } else {
-                    self.stale(encoder, skipped, slot, base, limit, &mut whole)
-                };
-                match result {
-                    Ok(()) => told |= mask,
-                    Err(Full) => {
-                        self.passed = skipped + 1;
-                        self.all_fit = false;
-                    }
+                    (told, whole) = self.one_by_one(base, index, in_motion, &rows, encoder)?;
+                }
+            } else {
+                (told, whole) = self.one_by_one(base, index, in_motion, &rows, encoder)?;
+                if gone != 0 {
+                    kept_free -= gone.count_ones() as usize * REMOVE_BITS_MAX;
+                    encoder.keep_free(kept_free);
                 }
             }
-            self.passed += over.count_ones();
             self.told += told.count_ones() as usize;
-            sent.held.push(held & !gone);
-            sent.told.push(told);
-            sent.moving.push(told & !whole & word(&base.told, index));
+            sent.held[index] = held & !gone;
+            sent.told[index] = told;
+            sent.moving[index] = told & !whole & word(&base.told, index);
             let old = self.planner.news[index] & !told;
-            sent.stale.push(old);
+            sent.stale[index] = old;
             if old != 0 {
                 date_stale(index, old, base, sent, history.rows());
             }
         }
+        kept_free = counts.enters as usize * ENTER_BITS_MAX;
+        encoder.keep_free(kept_free);
         self.write_props(base, encoder, sent)
     }
 
-    /// A soldier whose code is no word: told by a long delta, or anew.
+    /// Writes the records of the slots from 64 x `index` on. Gives those that were told, and of
+    /// these those that were told as a whole.
+    #[inline(never)]
+    fn one_by_one(
+        &mut self,
+        base: &Sent,
+        index: usize,
+        in_motion: u64,
+        rows: &Rows,
+        encoder: &mut SnapshotEncoder<'_>,
+    ) -> Result<(u64, u64), Full> {
+        let history = self.source.history;
+        let held = word(&base.held, index);
+        let (gone, send) = (self.planner.gone[index], self.planner.send()[index]);
+        let stale = word(&base.stale, index);
+        let (mut told, mut whole) = (0, 0);
+        let mut over = held & !(gone | send);
+        for bit in Ones(gone | send) {
+            let below = over & ((1 << bit) - 1);
+            over ^= below;
+            let skipped = self.passed + below.count_ones();
+            self.passed = 0;
+            let mask = 1 << bit;
+            let slot = 64 * index as u32 + bit;
+            if gone & mask != 0 {
+                encoder.remove(skipped)?;
+                continue;
+            }
+            let (of, row) = if stale & mask != 0 {
+                let older = Base { tick: base.tick_of(slot), ..rows.resting };
+                (older, self.codes.row(history, older))
+            } else if in_motion & mask != 0 {
+                (rows.moving, rows.moving_row)
+            } else {
+                (rows.resting, rows.resting_row)
+            };
+            let result = if self.codes.prepare(history, row, index, mask, rows.age) == 0 {
+                encoder.coded(skipped, self.codes.codes(row, index)[bit as usize])
+            } else {
+                self.long(encoder, skipped, slot, &of, &mut whole)
+            };
+            if result.is_ok() {
+                told |= mask;
+            } else {
+                self.passed = skipped + 1;
+                self.all_fit = false;
+            }
+        }
+        self.passed += over.count_ones();
+        Ok((told, whole & told))
+    }
+
+    /// A soldier that has no code: told by a long delta, or anew.
     #[cold]
     fn long(
         &mut self,
@@ -250,46 +305,14 @@ impl Writer<'_, '_> {
         skipped: u32,
         slot: u32,
         base: &Base,
-        limit: usize,
         whole: &mut u64,
     ) -> Result<(), Full> {
-        if encoder.bit_len() + ENTER_BITS_MAX > limit {
-            return Err(Full);
-        }
         if let Some((expected, to)) = expectation(self.source.history, base, slot) {
             return encoder.delta(skipped, &expected, to, base.scale);
         }
         let current = self.source.history.current(slot, base.face).ok_or(Full)?;
         *whole |= 1 << (slot % 64);
         encoder.full(skipped, current.state)
-    }
-
-    /// A soldier of whom the client's state is older than its baseline.
-    #[inline(always)]
-    fn stale(
-        &mut self,
-        encoder: &mut SnapshotEncoder<'_>,
-        skipped: u32,
-        slot: u32,
-        base: &Sent,
-        limit: usize,
-        whole: &mut u64,
-    ) -> Result<(), Full> {
-        let history = self.source.history;
-        let older = Base {
-            face: self.source.viewer.face,
-            tick: base.tick_of(slot),
-            before: None,
-            scale: self.tuning.scale(false),
-        };
-        let row = self.codes.row(history, older);
-        match self.codes.code(history, row, slot, self.tick - base.tick) {
-            Some(code) if encoder.bit_len() + code.len as usize <= limit => {
-                encoder.coded(skipped, code)
-            }
-            Some(_) => Err(Full),
-            None => self.long(encoder, skipped, slot, &older, limit, whole),
-        }
     }
 
     fn write_props(
@@ -341,14 +364,17 @@ impl Writer<'_, '_> {
     /// Writes who enters, as far as there is room.
     fn write_enters(&mut self, encoder: &mut SnapshotEncoder<'_>, sent: &mut Sent) {
         let (history, face) = (self.source.history, self.source.viewer.face);
-        let words = self.planner.enter.len();
+        let words = self.planner.enter().len();
         for set in [&mut sent.held, &mut sent.told, &mut sent.moving, &mut sent.stale] {
             set.resize(words, 0);
+        }
+        if self.planner.nobody_enters() {
+            return;
         }
         let held = crate::slots::count(&sent.held) as usize + sent.props.len();
         let mut room = ENTITIES_MAX.saturating_sub(held);
         for index in 0..words {
-            for bit in Ones(self.planner.enter[index]) {
+            for bit in Ones(self.planner.enter()[index]) {
                 let slot = 64 * index as u32 + bit;
                 let Some(now) = history.current(slot, face) else { continue };
                 if room == 0 || encoder.enter(slot, now.state).is_err() {

@@ -61,6 +61,37 @@ impl<'a> BitWriter<'a> {
         cursor.pending_bits = bits % 8;
     }
 
+    /// Appends the numbers that `next` gives, each in [`WIDE_BITS_MAX`] bits at most, until it gives
+    /// none or one would end beyond `bits_max` bits from the start. How many were appended.
+    ///
+    /// The place in the buffer stays in registers from the first to the last.
+    #[inline(always)]
+    pub(crate) fn put_run(
+        &mut self,
+        bits_max: usize,
+        mut next: impl FnMut() -> Option<(u64, u32)>,
+    ) -> u32 {
+        let Cursor { mut bytes, mut pending, mut pending_bits } = self.cursor;
+        let mut appended = 0;
+        while let Some((value, bits)) = next() {
+            let end = pending_bits + bits;
+            if bytes * 8 + end as usize > bits_max {
+                break;
+            }
+            let word = pending | value << pending_bits;
+            match self.out.get_mut(bytes..bytes + 8) {
+                Some(place) => place.copy_from_slice(&word.to_le_bytes()),
+                None => store_last(self.out, bytes, word),
+            }
+            bytes += (end / 8) as usize;
+            pending = word >> (end & !7);
+            pending_bits = end % 8;
+            appended += 1;
+        }
+        self.cursor = Cursor { bytes, pending, pending_bits };
+        appended
+    }
+
     /// Appends a signed number in two's complement; it must fit in `bits` bits, 1 to 32.
     #[inline(always)]
     pub fn put_signed(&mut self, value: i32, bits: u32) {

@@ -20,7 +20,7 @@ use super::{
     sense::put_senses,
 };
 use crate::{
-    bits::{BitWriter, WIDE_BITS_MAX},
+    bits::BitWriter,
     limits::{DATAGRAM_BYTES_MAX, ENTITY_ID_END},
     state::{EntityState, SelfState},
 };
@@ -44,6 +44,8 @@ pub struct SnapshotEncoder<'a> {
     writer: BitWriter<'a>,
     /// Bits that records may fill: all but the last, which ends the list of those that enter.
     bits_max: usize,
+    /// Bits that states of the baseline's entities may fill.
+    limit: usize,
     gap_bits: u32,
     skip_bits: u32,
     has_baseline: bool,
@@ -73,6 +75,7 @@ impl<'a> SnapshotEncoder<'a> {
         (writer.bit_len() <= bits_max).then_some(Self {
             writer,
             bits_max,
+            limit: bits_max,
             gap_bits: u32::from(header.gap_bits),
             skip_bits: u32::from(header.tuning.skip_bits),
             has_baseline: header.baseline.is_some(),
@@ -86,28 +89,30 @@ impl<'a> SnapshotEncoder<'a> {
     ///
     /// # Errors
     /// [`Full`] when it does not fit.
-    #[inline(always)]
     pub fn coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
-        // Whoever has news follows mostly at once: the skip is a zero then, or ones and a zero.
-        let ones = skipped >> self.skip_bits;
-        let skip_bits = ones + 1 + self.skip_bits;
-        if ones >= GAP_ONES_MAX || skip_bits + code.len > WIDE_BITS_MAX {
-            return self.long_coded(skipped, code);
-        }
-        if self.writer.bit_len() + (skip_bits + code.len) as usize > self.bits_max {
-            return Err(Full);
-        }
-        self.debug_check();
-        let rest = skipped & ((1 << self.skip_bits) - 1);
-        let skip = u64::from(((1 << ones) - 1) | rest << (ones + 1));
-        self.writer.put_wide(skip | code.bits << skip_bits, skip_bits + code.len);
-        self.records += 1;
-        Ok(())
+        self.record(skipped, self.limit, |writer| writer.put_wide(code.bits(), code.len()))
     }
 
-    #[cold]
-    fn long_coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
-        self.record(skipped, |writer| writer.put_wide(code.bits, code.len))
+    /// Of 64 entities that follow each other in the baseline without gaps, those in `set` changed
+    /// as `codes` says; the first of them stands directly behind the last record, and those
+    /// between two of them are not in the baseline. Gives those that did not fit: the last ones.
+    #[inline]
+    pub fn coded_run(&mut self, set: u64, codes: &[DeltaCode; 64]) -> u64 {
+        self.debug_check();
+        // A skip of 0 is a zero and as many more as it has bits of remainder.
+        let lead = 1 + self.skip_bits;
+        let (mut left, mut unsent) = (set, set);
+        let appended = self.writer.put_run(self.limit, || {
+            unsent = left;
+            if left == 0 {
+                return None;
+            }
+            let code = codes[left.trailing_zeros() as usize % 64];
+            left &= left - 1;
+            Some((code.bits() << lead, code.len() + lead))
+        });
+        self.records += appended as u16;
+        unsent
     }
 
     /// The baseline's entity behind the `skipped` next ones was expected at `expected` and is
@@ -123,7 +128,7 @@ impl<'a> SnapshotEncoder<'a> {
         scale: Scale,
     ) -> Result<(), Full> {
         debug_assert!(*expected == expected.quantised() && *to == to.quantised());
-        self.record(skipped, |writer| {
+        self.record(skipped, self.limit, |writer| {
             writer.put_bit(false);
             put_delta(writer, expected, to, scale);
         })
@@ -136,7 +141,7 @@ impl<'a> SnapshotEncoder<'a> {
     /// [`Full`] when it does not fit.
     pub fn full(&mut self, skipped: u32, to: &EntityState) -> Result<(), Full> {
         debug_assert!(*to == to.quantised());
-        self.record(skipped, |writer| {
+        self.record(skipped, self.limit, |writer| {
             writer.put(0b01, 2);
             put_full(writer, to);
         })
@@ -147,7 +152,7 @@ impl<'a> SnapshotEncoder<'a> {
     /// # Errors
     /// [`Full`] when it does not fit.
     pub fn remove(&mut self, skipped: u32) -> Result<(), Full> {
-        self.record(skipped, |writer| writer.put(0b11, 2))
+        self.record(skipped, self.bits_max, |writer| writer.put(0b11, 2))
     }
 
     /// An entity that is not in the baseline. Ids rise from call to call, and no more records of
@@ -160,7 +165,7 @@ impl<'a> SnapshotEncoder<'a> {
         debug_assert!(id >= self.next_id && id < ENTITY_ID_END, "id {id} after {}", self.next_id);
         let gap = id.checked_sub(self.next_id).ok_or(Full)?;
         let gap_bits = self.gap_bits;
-        self.append(|writer| {
+        self.append(self.bits_max, |writer| {
             writer.put_bit(true);
             put_gap(writer, gap, gap_bits);
             put_full(writer, to);
@@ -173,11 +178,12 @@ impl<'a> SnapshotEncoder<'a> {
     fn record(
         &mut self,
         skipped: u32,
+        limit: usize,
         put_change: impl FnOnce(&mut BitWriter<'_>),
     ) -> Result<(), Full> {
         self.debug_check();
         let skip_bits = self.skip_bits;
-        self.append(|writer| {
+        self.append(limit, |writer| {
             put_gap(writer, skipped, skip_bits);
             put_change(writer);
         })?;
@@ -185,10 +191,10 @@ impl<'a> SnapshotEncoder<'a> {
         Ok(())
     }
 
-    fn append(&mut self, put: impl FnOnce(&mut BitWriter<'_>)) -> Result<(), Full> {
+    fn append(&mut self, limit: usize, put: impl FnOnce(&mut BitWriter<'_>)) -> Result<(), Full> {
         let before = self.writer.cursor();
         put(&mut self.writer);
-        if self.writer.bit_len() > self.bits_max {
+        if self.writer.bit_len() > limit {
             self.writer.rewind(before);
             return Err(Full);
         }
@@ -201,16 +207,16 @@ impl<'a> SnapshotEncoder<'a> {
         debug_assert!(!self.has_entered, "records come before those that enter");
     }
 
+    /// From now on states of the baseline's entities leave so many bits free for what has to
+    /// follow: removals, and whoever enters.
+    pub fn keep_free(&mut self, bits: usize) {
+        self.limit = self.bits_max.saturating_sub(bits);
+    }
+
     /// Bits written so far.
     #[inline]
     pub fn bit_len(&self) -> usize {
         self.writer.bit_len()
-    }
-
-    /// Bits that records may fill.
-    #[inline]
-    pub fn bits_max(&self) -> usize {
-        self.bits_max
     }
 
     /// Records of the baseline's entities written so far.

@@ -71,29 +71,53 @@ pub struct Scale {
 }
 
 /// A delta record without its skip: the action bit and the delta, ready to be written for any
-/// number of clients.
+/// number of clients. At most 48 bits, so that a short skip before it fits into the same store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeltaCode {
-    /// The first bit lowest.
-    pub bits: u64,
-    /// How many, at most [`WIDE_BITS_MAX`].
-    pub len: u32,
-}
+pub struct DeltaCode(u64);
+
+/// Where a [`DeltaCode`] keeps its length; below are its bits, the first one lowest.
+const LEN_AT: u32 = 56;
 
 impl DeltaCode {
-    /// The code of a soldier that was expected at `expected` and is `to`; `None` when it is longer
-    /// than [`WIDE_BITS_MAX`], which only escapes and rare fields make it.
+    /// Bits of a code, most.
+    pub const BITS_MAX: u32 = WIDE_BITS_MAX - 8;
+
+    /// The code of an entity that was expected at `expected` and is `to`; `None` when it is longer
+    /// than [`Self::BITS_MAX`], which only escapes and rare fields make it.
     #[inline]
     pub fn new(expected: &EntityState, to: &EntityState, scale: Scale) -> Option<Self> {
         // The action bit is 0.
-        let mut code = Self { bits: 0, len: 1 };
-        put_delta(&mut code, expected, to, scale);
-        (code.len <= WIDE_BITS_MAX).then_some(code)
+        let mut word = Word { bits: 0, len: 1 };
+        put_delta(&mut word, expected, to, scale);
+        let packed = word.bits | u64::from(word.len) << LEN_AT;
+        (word.len <= Self::BITS_MAX).then_some(Self(packed))
+    }
+
+    /// The first bit lowest.
+    #[inline(always)]
+    pub fn bits(self) -> u64 {
+        self.0 & ((1 << LEN_AT) - 1)
+    }
+
+    /// How many bits.
+    #[inline(always)]
+    pub fn len(self) -> u32 {
+        (self.0 >> LEN_AT) as u32
+    }
+
+    /// Whether there is no code.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
     }
 }
 
-/// Bits beyond the word's end are counted and lost.
-impl Put for DeltaCode {
+/// Bits on their way into a code. Those beyond the word's end are counted and lost.
+struct Word {
+    bits: u64,
+    len: u32,
+}
+
+impl Put for Word {
     #[inline(always)]
     fn put(&mut self, value: u32, bits: u32) {
         self.bits |= u64::from(value).checked_shl(self.len).unwrap_or_default();
