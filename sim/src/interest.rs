@@ -14,6 +14,7 @@
 //! when its grace ends, what is not every [`FAR_TICKS`] or [`NEAR_TICKS`], at staggered ticks.
 
 mod heard;
+mod near;
 mod observer;
 pub mod oracle;
 mod scene;
@@ -50,6 +51,43 @@ const GATHER_TICKS: u32 = 6;
 /// Observers that one thread takes at a time.
 const GRAIN: usize = 8;
 
+/// What one player may be told about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Soldiers: bit n % 64 of word n / 64 stands for slot n.
+    pub soldiers: &'a [u64],
+    /// Props, ids ascending.
+    pub props: &'a [EntityId],
+}
+
+impl<'a> Seen<'a> {
+    /// All of it, ids ascending.
+    pub fn iter(&self) -> impl Iterator<Item = EntityId> + use<'a> {
+        let soldiers = (0..).zip(self.soldiers).flat_map(|(index, word)| {
+            let bits = (0..64).filter(move |bit| word >> bit & 1 != 0);
+            bits.map(move |bit| EntityId(64 * index + bit))
+        });
+        soldiers.chain(self.props.iter().copied())
+    }
+
+    /// Whether an entity is in it.
+    pub fn contains(&self, id: EntityId) -> bool {
+        let word = self.soldiers.get(id.0 as usize / 64).copied().unwrap_or(0);
+        word >> (id.0 % 64) & 1 != 0 || self.props.binary_search(&id).is_ok()
+    }
+
+    /// How much it is.
+    pub fn len(&self) -> usize {
+        let soldiers: u32 = self.soldiers.iter().map(|word| word.count_ones()).sum();
+        soldiers as usize + self.props.len()
+    }
+
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// Who knows of whom, kept up to date tick by tick.
 #[derive(Debug)]
 pub struct Visibility {
@@ -82,10 +120,10 @@ impl Visibility {
         }
     }
 
-    /// Everything that `observer` may be told about, without itself, ids ascending. Empty for a
-    /// slot that nobody has.
-    pub fn visible(&self, observer: PlayerSlot) -> &[EntityId] {
-        self.observers.get(usize::from(observer.0)).map_or(&[], Observer::visible)
+    /// Everything that `observer` may be told about, without itself. Empty for a slot that nobody
+    /// has.
+    pub fn visible(&self, observer: PlayerSlot) -> Seen<'_> {
+        self.observers.get(usize::from(observer.0)).map_or(Seen::default(), Observer::visible)
     }
 
     /// Lines of sight that were looked along in the last update: the work it took.

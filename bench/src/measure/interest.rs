@@ -85,7 +85,7 @@ fn check(view: &View, visibility: &Visibility, view_m: f32) -> io::Result<()> {
     let missing = in_field(view).filter(|other| {
         other.slot != row.slot
             && other.body.pos.distance(row.body.pos) < view_m * 0.99
-            && !visible.contains(&EntityId::from(other.slot))
+            && !visible.contains(EntityId::from(other.slot))
     });
     match missing.count() {
         0 => Ok(()),

@@ -5,9 +5,11 @@ use sortie_session::{
     gain::{Viewer, Viewpoint},
     history::FrameHistory,
     server::SnapshotSource,
+    slots::Visible,
 };
 use sortie_sim::{
-    id::{EntityId, PlayerSlot},
+    id::{PlayerSlot, SquadId},
+    interest::Seen,
     view::{SoldierRow, Status, View},
 };
 use sortie_wire::{
@@ -20,6 +22,8 @@ use crate::{noise::Noises, own::self_state};
 
 /// Opponents count as such for so many ticks after the last hit.
 const COMBAT_TICKS: u32 = 120;
+/// Who is in the squad is looked up every so many ticks.
+const SQUAD_TICKS: u32 = 32;
 
 /// One player's view of a tick, ready for its session. The buffers are reused from tick to tick.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +31,13 @@ pub struct Lens {
     own: SelfState,
     face: usize,
     from: Viewpoint,
-    visible: Vec<u32>,
+    /// Bit n % 64 of word n / 64: the soldier of slot n is visible.
+    soldiers: Vec<u64>,
+    /// Visible props, ids rising.
+    props: Vec<u32>,
     squad: Vec<u32>,
+    /// The squad whose members `squad` lists.
+    squad_of: Option<SquadId>,
     combat: Vec<u32>,
     /// Opponents and when they were last in a hit, in id order.
     opponents: Vec<(u32, u32)>,
@@ -38,13 +47,13 @@ pub struct Lens {
 
 impl Lens {
     /// Looks at the tick through the eyes of `slot`. `seen` is what the simulation's interest
-    /// says that it may see, in id order. Far mates, who are not in it, are shown for a tick once
+    /// says that it may see. Far mates, who are not in it, are shown for a tick once
     /// a second, for the map.
     pub fn look(
         &mut self,
         view: &View,
         slot: PlayerSlot,
-        seen: &[EntityId],
+        seen: Seen<'_>,
         noises: &Noises,
         tick_hz: u16,
     ) {
@@ -53,10 +62,16 @@ impl Lens {
         self.face = row.team.index();
         self.from = viewpoint(row);
         self.gather_visible(view, row, seen, u32::from(tick_hz));
-        self.squad.clear();
-        if row.squad.is_some() {
+        // Mates only weigh a little more than others: who joins the squad may wait for that.
+        let is_due = (view.tick.0 + u32::from(slot.0)).is_multiple_of(SQUAD_TICKS);
+        if is_due || row.squad != self.squad_of {
+            self.squad_of = row.squad;
+            self.squad.clear();
             let mates = view.soldiers.iter().filter(|mate| {
-                mate.team == row.team && mate.squad == row.squad && mate.slot != slot
+                row.squad.is_some()
+                    && mate.team == row.team
+                    && mate.squad == row.squad
+                    && mate.slot != slot
             });
             self.squad.extend(mates.map(|mate| u32::from(mate.slot.0)));
         }
@@ -65,29 +80,20 @@ impl Lens {
         noises.hits_by(slot, &mut self.hits);
     }
 
-    fn gather_visible(&mut self, view: &View, row: &SoldierRow, seen: &[EntityId], tick_hz: u32) {
-        self.visible.clear();
-        let tick = view.tick.0;
-        let phase = tick_hz - 1 - tick % tick_hz;
-        let mut due = view
-            .soldiers
-            .iter()
-            .skip(phase as usize)
-            .step_by(tick_hz as usize)
-            .filter(|mate| {
-                let in_field = matches!(mate.status, Status::Alive | Status::Down);
-                in_field && mate.team == row.team && mate.slot != row.slot
-            })
-            .map(|mate| u32::from(mate.slot.0))
-            .peekable();
-        for &EntityId(id) in seen {
-            while let Some(mate) = due.next_if(|&mate| mate < id) {
-                self.visible.push(mate);
+    fn gather_visible(&mut self, view: &View, row: &SoldierRow, seen: Seen<'_>, tick_hz: u32) {
+        self.soldiers.clear();
+        self.soldiers.extend_from_slice(seen.soldiers);
+        self.soldiers.resize(view.soldiers.len().div_ceil(64), 0);
+        let phase = tick_hz - 1 - view.tick.0 % tick_hz;
+        let due = view.soldiers.iter().skip(phase as usize).step_by(tick_hz as usize);
+        for mate in due {
+            let in_field = matches!(mate.status, Status::Alive | Status::Down);
+            if in_field && mate.team == row.team && mate.slot != row.slot {
+                self.soldiers[usize::from(mate.slot.0) / 64] |= 1 << (mate.slot.0 % 64);
             }
-            due.next_if_eq(&id);
-            self.visible.push(id);
         }
-        self.visible.extend(due);
+        self.props.clear();
+        self.props.extend(seen.props.iter().map(|id| id.0));
     }
 
     fn note_opponents(&mut self, noises: &Noises, slot: PlayerSlot, tick: u32) {
@@ -107,7 +113,7 @@ impl Lens {
     pub fn source<'a>(&'a self, history: &'a FrameHistory, load: LoadStep) -> SnapshotSource<'a> {
         SnapshotSource {
             history,
-            visible: &self.visible,
+            visible: self.visible(),
             viewer: Viewer {
                 face: self.face,
                 from: self.from,
@@ -121,9 +127,9 @@ impl Lens {
         }
     }
 
-    /// Who and what the player is told of, in id order.
-    pub fn visible(&self) -> &[u32] {
-        &self.visible
+    /// Who and what the player is told of.
+    pub fn visible(&self) -> Visible<'_> {
+        Visible { soldiers: &self.soldiers, props: &self.props }
     }
 
     /// The own soldier as told.

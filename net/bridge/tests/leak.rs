@@ -9,6 +9,7 @@ use sortie_bridge::{frame::publish, input::input_command, lens::Lens, noise::Noi
 use sortie_field::{Field, Map};
 use sortie_session::{
     client::{ClientSession, SnapshotVerdict},
+    codes::DeltaCodes,
     history::FrameHistory,
     server::{ServerSession, SessionConfig},
 };
@@ -17,7 +18,7 @@ use sortie_sim::{
     command::{Action, Command, SpawnAt},
     config::{Mode, SimConfig},
     id::{Class, EntityId, PlayerKey, PlayerSlot},
-    interest::{Visibility, oracle::oracle_may_know},
+    interest::{Seen, Visibility, oracle::oracle_may_know},
     view::{Status, View},
 };
 use sortie_wire::{
@@ -91,6 +92,8 @@ fn play(planted: Planted) -> Leaks {
     let mut battle = Battle::new(setup);
     let mut visibility = Visibility::new(config.interest);
     let mut history = FrameHistory::new();
+    // Shared, as a server's shard shares them: what one may know must not reach another.
+    let mut codes = DeltaCodes::default();
     let mut noises = Noises::default();
     let now = Instant::now();
     let client = |slot| Client {
@@ -114,9 +117,11 @@ fn play(planted: Planted) -> Leaks {
         }
         let views = views.make_contiguous();
         for client in &mut clients {
-            let seen = plant(planted, visibility.visible(client.slot), view, client.slot);
-            client.lens.look(view, client.slot, &seen, &noises, config.tick_hz);
-            if !client.exchange(planted, &history, now) {
+            let seen = visibility.visible(client.slot);
+            let soldiers = plant(planted, seen, view, client.slot);
+            let seen = Seen { soldiers: &soldiers, ..seen };
+            client.lens.look(view, client.slot, seen, &noises, config.tick_hz);
+            if !client.exchange(planted, &history, &mut codes, now) {
                 continue;
             }
             leaks.checked += 1;
@@ -135,7 +140,13 @@ fn play(planted: Planted) -> Leaks {
 
 impl Client {
     /// One snapshot down and its ack up, with every eleventh of them lost. Whether it arrived.
-    fn exchange(&mut self, planted: Planted, history: &FrameHistory, now: Instant) -> bool {
+    fn exchange(
+        &mut self,
+        planted: Planted,
+        history: &FrameHistory,
+        codes: &mut DeltaCodes,
+        now: Instant,
+    ) -> bool {
         let tick = history.newest();
         self.server.take_input(tick);
         let mut out = [0; DATAGRAM_BYTES_MAX];
@@ -143,7 +154,7 @@ impl Client {
         if planted == Planted::WrongFace {
             source.viewer.face = 1 - source.viewer.face;
         }
-        let bytes = self.server.encode_snapshot(&source, &mut out);
+        let bytes = self.server.encode_snapshot(&source, codes, &mut out);
         if (tick + u32::from(self.slot.0)).is_multiple_of(11) {
             return false;
         }
@@ -166,23 +177,23 @@ impl Leaks {
     }
 }
 
-fn plant(planted: Planted, seen: &[EntityId], view: &View, own: PlayerSlot) -> Vec<EntityId> {
-    let mut seen = seen.to_vec();
+fn plant(planted: Planted, seen: Seen<'_>, view: &View, own: PlayerSlot) -> Vec<u64> {
+    let mut soldiers = seen.soldiers.to_vec();
     let in_field = |status| matches!(status, Status::Alive | Status::Down);
     let others = view.soldiers.iter().filter(|row| row.slot != own && in_field(row.status));
-    let mut others = others.map(|row| EntityId::from(row.slot));
+    let mut others = others.map(|row| row.slot.0);
+    let mut show = |slot: u16| soldiers[usize::from(slot) / 64] |= 1 << (slot % 64);
     match planted {
         Planted::Nothing | Planted::WrongFace => {}
-        Planted::Everybody => seen = others.collect(),
+        Planted::Everybody => others.for_each(show),
         Planted::OneInAHundredTicks if view.tick.0 % 100 == 50 => {
-            if let Some(more) = others.find(|id| seen.binary_search(id).is_err()) {
-                seen.push(more);
-                seen.sort();
+            if let Some(more) = others.find(|slot| !seen.contains(PlayerSlot(*slot).into())) {
+                show(more);
             }
         }
         Planted::OneInAHundredTicks => {}
     }
-    seen
+    soldiers
 }
 
 /// Everybody joins, and runs about in long curves.

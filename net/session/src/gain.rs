@@ -82,12 +82,17 @@ impl Marks {
     /// The class of each slot's priority, from 1, into `classes`; `waited` gives the ticks.
     pub(crate) fn classes(&self, from: &Viewpoint, waited: &[f32], classes: &mut Vec<u8>) {
         let (x, z) = (from.x as f32 / 100.0, from.z as f32 / 100.0);
-        let columns = self.x.iter().zip(&self.z).zip(&self.weight_squared).zip(waited);
-        classes.clear();
-        classes.extend(columns.map(|(((other_x, other_z), weight_squared), waited)| {
-            let offset = (other_x - x, other_z - z);
-            class(priority_squared(offset, from, *weight_squared) * waited * waited)
-        }));
+        let rows = self.x.len().min(waited.len());
+        classes.resize(rows, 0);
+        let (xs, zs, weights) = (&self.x[..rows], &self.z[..rows], &self.weight_squared[..rows]);
+        let (waited, classes) = (&waited[..rows], &mut classes[..rows]);
+        // Indices, since a loop over one range becomes vector instructions and one over five
+        // iterators does not.
+        for row in 0..rows {
+            let offset = (xs[row] - x, zs[row] - z);
+            let squared = priority_squared(offset, from, weights[row]);
+            classes[row] = class(squared * waited[row] * waited[row]);
+        }
     }
 
     /// Whether a slot lies in the bands that are thinned out first.

@@ -21,8 +21,8 @@ const REMOVE_BITS: f32 = 4.0;
 /// Waiting weighs so much more for an entity that the client does not know.
 const ENTER_BOOST: f32 = 4.0;
 /// A held state older than this comes before others of its band.
-const AGEING_TICKS: u32 = HISTORY_TICKS / 2;
-const AGEING_BOOST: f32 = 2.0;
+const AGEING_TICKS: u16 = (HISTORY_TICKS / 2) as u16;
+const AGEING_BOOST: u16 = 2;
 /// Under load, far entities are told in one of so many snapshots.
 const FAR_PERIOD: u32 = 4;
 
@@ -65,6 +65,8 @@ pub(crate) struct Planner {
     /// Props that are to enter.
     pub(crate) enter_props: Vec<u32>,
     waiting: Vec<Waiting>,
+    /// Scratch: what `waiting` was.
+    waiting_before: Vec<Waiting>,
     is_rationed: bool,
     /// Scratch of rationing, by slot.
     waited: Vec<f32>,
@@ -89,6 +91,7 @@ impl Default for Planner {
             props: Vec::new(),
             enter_props: Vec::new(),
             waiting: Vec::new(),
+            waiting_before: Vec::new(),
             is_rationed: false,
             waited: Vec::new(),
             classes: Vec::new(),
@@ -247,49 +250,75 @@ impl Planner {
     fn ration(&mut self, task: &Task<'_>, budget_bits: f32) {
         let tick = task.history.newest();
         self.find_classes(task, tick);
-        let mut bits = [0.0; CLASSES];
+        let mut updates = [0u32; CLASSES];
         for slot in slots(&self.send) {
-            bits[usize::from(self.classes[slot as usize])] += self.update_bits;
+            updates[usize::from(self.classes[slot as usize]) % CLASSES] += 1;
         }
+        let mut enters = [0u32; CLASSES];
         for slot in slots(&self.enter) {
-            bits[usize::from(self.classes[slot as usize])] += ENTER_BITS;
+            enters[usize::from(self.classes[slot as usize]) % CLASSES] += 1;
         }
         let mut left_bits = budget_bits * self.trust;
         let mut cut = CLASSES;
-        while cut > 0 && left_bits >= bits[cut - 1] {
+        while cut > 0 {
+            let news = updates[cut - 1] as f32 * self.update_bits;
+            let bits = news + enters[cut - 1] as f32 * ENTER_BITS;
+            if bits > left_bits {
+                break;
+            }
+            left_bits -= bits;
             cut -= 1;
-            left_bits -= bits[cut];
         }
         // Classes from `cut` on fit as a whole, the one below in part.
         let words = self.send.len();
         let first = tick.wrapping_mul(2_654_435_769) as usize % words.max(1);
         for index in (first..words).chain(0..first) {
-            for (set, cost) in [(&mut self.send, self.update_bits), (&mut self.enter, ENTER_BITS)] {
-                for bit in Ones(set[index]) {
-                    let class = usize::from(self.classes[64 * index + bit as usize]);
-                    if class >= cut {
-                        continue;
+            let (whole, in_part) = self.chosen(index, cut);
+            let mut take = |set: u64, cost: f32| {
+                let mut taken = set & whole;
+                for bit in Ones(set & in_part) {
+                    if cost > left_bits {
+                        break;
                     }
-                    if class + 1 == cut && cost <= left_bits {
-                        left_bits -= cost;
-                    } else {
-                        set[index] &= !(1 << bit);
-                    }
+                    left_bits -= cost;
+                    taken |= 1 << bit;
                 }
-            }
+                taken
+            };
+            self.send[index] = take(self.send[index], self.update_bits);
+            self.enter[index] = take(self.enter[index], ENTER_BITS);
         }
+    }
+
+    /// Of the slots from 64 x `index` on: those whose class is `cut` or above, and those of the
+    /// class below.
+    fn chosen(&self, index: usize, cut: usize) -> (u64, u64) {
+        let classes = self.classes.get(64 * index..).unwrap_or_default();
+        let classes = &classes[..classes.len().min(64)];
+        let (mut whole, mut from_below) = (0, 0);
+        for (at, eight) in classes.chunks(8).enumerate() {
+            let mut bytes = [0; 8];
+            bytes[..eight.len()].copy_from_slice(eight);
+            let eight = u64::from_le_bytes(bytes);
+            whole |= at_least(eight, cut as u8) << (8 * at);
+            from_below |= at_least(eight, cut.saturating_sub(1) as u8) << (8 * at);
+        }
+        (whole, from_below & !whole)
     }
 
     /// The class of everybody's priority; that of slots without news means nothing.
     fn find_classes(&mut self, task: &Task<'_>, tick: u32) {
         let base_age = task.base.map_or(1, |base| tick - base.tick);
         self.waited.clear();
-        self.waited.resize(task.history.rows(), base_age as f32);
-        if let Some(base) = task.base {
-            for slot in slots(&base.stale) {
-                let age = tick - base.tick_of(slot);
-                let boost = if age > AGEING_TICKS { AGEING_BOOST } else { 1.0 };
-                self.waited[slot as usize] = age as f32 * boost;
+        match task.base.filter(|base| !base.ticks.is_empty()) {
+            None => self.waited.resize(task.history.rows(), base_age as f32),
+            Some(base) => {
+                self.waited.extend(base.ticks.iter().map(|held| {
+                    let age = (tick as u16).wrapping_sub(*held);
+                    let boost = if age > AGEING_TICKS { AGEING_BOOST } else { 1 };
+                    f32::from(age) * f32::from(boost)
+                }));
+                self.waited.resize(task.history.rows(), base_age as f32);
             }
         }
         let mut waiting = self.waiting.iter().peekable();
@@ -311,15 +340,14 @@ impl Planner {
     /// end the wait, only the acknowledgement does: a newcomer that is left out of the next
     /// snapshot again would vanish for the client.
     fn note_waiting(&mut self, tick: u32) {
-        let Self { unknown, waiting, .. } = self;
-        waiting.retain(|waiting| has(unknown, waiting.slot));
-        if waiting.len() == count(unknown) as usize {
-            return;
-        }
-        for slot in slots(unknown) {
-            if let Err(at) = waiting.binary_search_by_key(&slot, |waiting| waiting.slot) {
-                waiting.insert(at, Waiting { slot, since: tick });
-            }
+        std::mem::swap(&mut self.waiting, &mut self.waiting_before);
+        self.waiting.clear();
+        let mut before = self.waiting_before.iter().peekable();
+        for slot in slots(&self.unknown) {
+            while before.next_if(|waiting| waiting.slot < slot).is_some() {}
+            let known = before.next_if(|waiting| waiting.slot == slot);
+            let since = known.map_or(tick, |waiting| waiting.since);
+            self.waiting.push(Waiting { slot, since });
         }
     }
 
@@ -367,5 +395,30 @@ impl Planner {
     pub(crate) fn reset(&mut self) {
         self.waiting.clear();
         self.is_rationed = false;
+    }
+}
+
+/// Bit n: byte n of `bytes` is at least `least`; all of them are below 128.
+#[inline(always)]
+fn at_least(bytes: u64, least: u8) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // With its top bit set, a byte keeps it when `least` is taken away from at least as much.
+    let kept = ((bytes | 0x80 * EACH) - u64::from(least.min(127)) * EACH) >> 7 & EACH;
+    let bits = kept.wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    if least > 127 { 0 } else { bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_classes_are_compared_at_once() {
+        let bytes = [0, 1, 63, 64, 65, 126, 127, 0];
+        for least in 0..=128 {
+            let expected =
+                bytes.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(*byte >= least));
+            assert_eq!(at_least(u64::from_le_bytes(bytes), least), expected, "{least}");
+        }
     }
 }

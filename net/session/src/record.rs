@@ -6,7 +6,7 @@
 //! that the client holds stands beside it. Soldiers are kept as sets of slots, since almost
 //! everything that is asked of them is asked of all at once.
 
-use crate::slots::{has, slots};
+use crate::slots::slots;
 
 /// Snapshots remembered. A client that acknowledges nothing newer gets full snapshots.
 pub const RECORD_SNAPSHOTS: u32 = sortie_wire::limits::BASELINE_TICKS;
@@ -47,9 +47,9 @@ pub(crate) struct Sent {
     pub(crate) moving: Vec<u64>,
     /// Of the held ones, those whose state is older than the snapshot.
     pub(crate) stale: Vec<u64>,
-    /// By slot, for the stale ones alone: the low half of the tick of their state. Empty while
-    /// nobody is stale.
-    pub(crate) stale_ticks: Vec<u16>,
+    /// By slot, for the held ones: the low half of the tick of their state. Empty while nobody is
+    /// stale.
+    pub(crate) ticks: Vec<u16>,
     /// Props that the client holds, in id order.
     pub(crate) props: Vec<HeldProp>,
 }
@@ -61,18 +61,15 @@ impl Sent {
         for set in [&mut self.held, &mut self.told, &mut self.moving, &mut self.stale] {
             set.clear();
         }
-        self.stale_ticks.clear();
+        self.ticks.clear();
         self.props.clear();
     }
 
     /// The tick of the state that the client holds of a held soldier.
     #[inline(always)]
     pub(crate) fn tick_of(&self, slot: u32) -> u32 {
-        if has(&self.stale, slot) {
-            let age = (self.tick as u16).wrapping_sub(self.stale_ticks[slot as usize]);
-            return self.tick - u32::from(age);
-        }
-        self.tick
+        let Some(tick) = self.ticks.get(slot as usize) else { return self.tick };
+        self.tick.wrapping_sub(u32::from((self.tick as u16).wrapping_sub(*tick)))
     }
 
     /// Everything that the client holds, in id order.
@@ -221,7 +218,7 @@ mod tests {
     fn a_stale_state_keeps_its_tick() {
         let mut sent =
             Sent { tick: 70_000, held: vec![0b11], stale: vec![0b10], ..Sent::default() };
-        sent.stale_ticks = vec![0, 69_990u32 as u16];
+        sent.ticks = vec![70_000u32 as u16, 69_990u32 as u16];
         let ticks = sent.list().iter().map(|held| held.tick).collect::<Vec<_>>();
         assert_eq!(ticks, [70_000, 69_990]);
     }

@@ -2,7 +2,7 @@
 //! of 64 slots.
 
 use sortie_wire::{
-    limits::{ENTITIES_MAX, FIRST_PROP_ID},
+    limits::{BASELINE_TICKS, ENTITIES_MAX, FIRST_PROP_ID},
     message::LoadStep,
     snapshot::{Full, HitMarker, SnapshotEncoder, SnapshotHeader, Sound, Tuning, gap_bits_for},
     state::SelfState,
@@ -122,6 +122,7 @@ impl ServerSession {
                 passed: 0,
                 told: 0,
                 all_fit: true,
+                row_of_tick: [u16::MAX; BASELINE_TICKS as usize],
             };
             let bits_before = encoder.bit_len();
             if let Some(base) = base {
@@ -172,6 +173,9 @@ struct Writer<'a, 'b> {
     told: usize,
     /// All that was planned found room.
     all_fit: bool,
+    /// Rows of resting codes against ticks older than the baseline, by tick; `u16::MAX`: not asked
+    /// for yet.
+    row_of_tick: [u16; BASELINE_TICKS as usize],
 }
 
 impl Writer<'_, '_> {
@@ -192,6 +196,7 @@ impl Writer<'_, '_> {
         let moving = Base { before, scale: self.tuning.scale(true), ..resting };
         let moving_row = if before.is_some() { self.codes.row(history, moving) } else { 0 };
         let rows = Rows { resting, resting_row, moving, moving_row, age };
+        let in_motion = |index| if before.is_some() { word(&base.moving, index) } else { 0 };
         let mut kept_free = counts.removals as usize * REMOVE_BITS_MAX
             + base.props.len() * PROP_BITS_MAX
             + counts.enters as usize * ENTER_BITS_MAX;
@@ -205,26 +210,11 @@ impl Writer<'_, '_> {
             if held == 0 {
                 continue;
             }
-            let (gone, send) = (self.planner.gone[index], self.planner.send()[index]);
-            let stale = word(&base.stale, index);
-            let in_motion = if before.is_some() { word(&base.moving, index) } else { 0 };
-            let (told, whole);
-            let moving = send & in_motion;
-            if gone | (stale & send) | (held ^ send) | u64::from(self.passed) == 0
-                && (moving == send || moving == 0)
-            {
-                // All that the client holds of these changed, and all of it moves or none.
-                let row = if moving == send { moving_row } else { resting_row };
-                if self.codes.prepare(history, row, index, send, age) == 0 {
-                    let unsent = encoder.coded_run(send, self.codes.codes(row, index));
-                    (told, whole) = (send & !unsent, 0);
-                    self.passed = unsent.count_ones();
-                    self.all_fit &= unsent == 0;
-                } else {
-                    (told, whole) = self.one_by_one(base, index, in_motion, &rows, encoder)?;
-                }
-            } else {
-                (told, whole) = self.one_by_one(base, index, in_motion, &rows, encoder)?;
+            let gone = self.planner.gone[index];
+            let (mut told, mut whole) =
+                (self.run(base, index, in_motion(index), &rows, encoder), 0);
+            if told != held {
+                (told, whole) = self.one_by_one(base, index, told, &rows, encoder)?;
                 if gone != 0 {
                     kept_free -= gone.count_ones() as usize * REMOVE_BITS_MAX;
                     encoder.keep_free(kept_free);
@@ -234,35 +224,55 @@ impl Writer<'_, '_> {
             sent.held[index] = held & !gone;
             sent.told[index] = told;
             sent.moving[index] = told & !whole & word(&base.told, index);
-            let old = self.planner.news[index] & !told;
-            sent.stale[index] = old;
-            if old != 0 {
-                date_stale(index, old, base, sent, history.rows());
-            }
+            sent.stale[index] = self.planner.news[index] & !told;
         }
+        date(base, sent, history.rows());
         kept_free = counts.enters as usize * ENTER_BITS_MAX;
         encoder.keep_free(kept_free);
         self.write_props(base, encoder, sent)
     }
 
-    /// Writes the records of the slots from 64 x `index` on. Gives those that were told, and of
-    /// these those that were told as a whole.
-    #[inline(never)]
-    fn one_by_one(
+    /// Writes the records of the slots from 64 x `index` on if all that the client holds of these
+    /// changed, and all of it moves or none. Gives those that were told.
+    #[inline(always)]
+    fn run(
         &mut self,
         base: &Sent,
         index: usize,
         in_motion: u64,
         rows: &Rows,
         encoder: &mut SnapshotEncoder<'_>,
+    ) -> u64 {
+        let send = self.planner.send()[index];
+        let moving = send & in_motion;
+        let is_plain = (word(&base.held, index) ^ send) | word(&base.stale, index) == 0;
+        if !is_plain || self.passed != 0 || (moving != send && moving != 0) {
+            return 0;
+        }
+        let row = if moving != 0 { rows.moving_row } else { rows.resting_row };
+        if self.codes.prepare(self.source.history, row, index, send, rows.age) != 0 {
+            return 0;
+        }
+        send & !encoder.coded_run(send, self.codes.codes(row, index))
+    }
+
+    /// Writes the records of the slots from 64 x `index` on, behind those that were told already.
+    /// Gives all that were told, and of these those that were told as a whole.
+    fn one_by_one(
+        &mut self,
+        base: &Sent,
+        index: usize,
+        mut told: u64,
+        rows: &Rows,
+        encoder: &mut SnapshotEncoder<'_>,
     ) -> Result<(u64, u64), Full> {
         let history = self.source.history;
-        let held = word(&base.held, index);
         let (gone, send) = (self.planner.gone[index], self.planner.send()[index]);
         let stale = word(&base.stale, index);
-        let (mut told, mut whole) = (0, 0);
-        let mut over = held & !(gone | send);
-        for bit in Ones(gone | send) {
+        let in_motion = if rows.moving.before.is_some() { word(&base.moving, index) } else { 0 };
+        let mut whole = 0;
+        let mut over = word(&base.held, index) & !(gone | send);
+        for bit in Ones((gone | send) & !told) {
             let below = over & ((1 << bit) - 1);
             over ^= below;
             let skipped = self.passed + below.count_ones();
@@ -274,8 +284,7 @@ impl Writer<'_, '_> {
                 continue;
             }
             let (of, row) = if stale & mask != 0 {
-                let older = Base { tick: base.tick_of(slot), ..rows.resting };
-                (older, self.codes.row(history, older))
+                self.older(rows, base.tick_of(slot))
             } else if in_motion & mask != 0 {
                 (rows.moving, rows.moving_row)
             } else {
@@ -295,6 +304,22 @@ impl Writer<'_, '_> {
         }
         self.passed += over.count_ones();
         Ok((told, whole & told))
+    }
+
+    /// Where the codes of those are found whose state the client holds of an earlier tick.
+    #[inline(always)]
+    fn older(&mut self, rows: &Rows, tick: u32) -> (Base, usize) {
+        let older = Base { tick, ..rows.resting };
+        let known = &mut self.row_of_tick[(tick % BASELINE_TICKS) as usize];
+        if self.tick - tick >= BASELINE_TICKS {
+            return (older, self.codes.row(self.source.history, older));
+        }
+        if *known == u16::MAX {
+            let row = self.codes.row(self.source.history, older);
+            debug_assert!(row < usize::from(u16::MAX));
+            *known = row as u16;
+        }
+        (older, usize::from(*known))
     }
 
     /// A soldier that has no code: told by a long delta, or anew.
@@ -384,6 +409,9 @@ impl Writer<'_, '_> {
                 room -= 1;
                 sent.held[index] |= 1 << bit;
                 sent.told[index] |= 1 << bit;
+                if let Some(tick) = sent.ticks.get_mut(slot as usize) {
+                    *tick = self.tick as u16;
+                }
                 self.told += 1;
             }
         }
@@ -403,13 +431,21 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Notes of which tick the client's states of stale soldiers are.
-fn date_stale(index: usize, old: u64, base: &Sent, sent: &mut Sent, rows: usize) {
-    if sent.stale_ticks.is_empty() {
-        sent.stale_ticks.extend_from_slice(&base.stale_ticks);
-        sent.stale_ticks.resize(rows, 0);
+/// Notes of which tick the client's states are, if some are older than others.
+fn date(base: &Sent, sent: &mut Sent, rows: usize) {
+    if sent.stale.iter().all(|word| *word == 0) {
+        return;
     }
-    for bit in Ones(old & !word(&base.stale, index)) {
-        sent.stale_ticks[64 * index + bit as usize] = base.tick as u16;
+    if base.ticks.is_empty() {
+        sent.ticks.resize(rows, base.tick as u16);
+    } else {
+        sent.ticks.extend_from_slice(&base.ticks);
+        sent.ticks.resize(rows, 0);
+    }
+    // Whoever is not stale is as of now: told, or unchanged.
+    for index in 0..sent.held.len() {
+        for bit in Ones(sent.held[index] & !sent.stale[index]) {
+            sent.ticks[64 * index + bit as usize] = sent.tick as u16;
+        }
     }
 }

@@ -61,35 +61,37 @@ impl<'a> BitWriter<'a> {
         cursor.pending_bits = bits % 8;
     }
 
-    /// Appends the numbers that `next` gives, each in [`WIDE_BITS_MAX`] bits at most, until it gives
-    /// none or one would end beyond `bits_max` bits from the start. How many were appended.
+    /// Appends `number(n)` for each one-bit n of `set`, from the lowest on, with its length of at
+    /// most [`WIDE_BITS_MAX`] bits; stops where the next might end beyond `bits_max` bits from the
+    /// start. Gives the rest of the set.
     ///
     /// The place in the buffer stays in registers from the first to the last.
     #[inline(always)]
     pub(crate) fn put_run(
         &mut self,
         bits_max: usize,
-        mut next: impl FnMut() -> Option<(u64, u32)>,
-    ) -> u32 {
+        mut set: u64,
+        number: impl Fn(usize) -> (u64, u32),
+    ) -> u64 {
         let Cursor { mut bytes, mut pending, mut pending_bits } = self.cursor;
-        let mut appended = 0;
-        while let Some((value, bits)) = next() {
-            let end = pending_bits + bits;
-            if bytes * 8 + end as usize > bits_max {
+        // Whatever is stored within these bytes ends within the limit, whole words included.
+        let end = (bits_max / 8).min(self.out.len());
+        let out = &mut self.out[..end];
+        while set != 0 {
+            let Some(place) = out.get_mut(bytes..).and_then(|out| out.first_chunk_mut()) else {
                 break;
-            }
+            };
+            let (value, bits) = number(set.trailing_zeros() as usize);
             let word = pending | value << pending_bits;
-            match self.out.get_mut(bytes..bytes + 8) {
-                Some(place) => place.copy_from_slice(&word.to_le_bytes()),
-                None => store_last(self.out, bytes, word),
-            }
+            *place = word.to_le_bytes();
+            let end = pending_bits + bits;
             bytes += (end / 8) as usize;
             pending = word >> (end & !7);
             pending_bits = end % 8;
-            appended += 1;
+            set &= set - 1;
         }
         self.cursor = Cursor { bytes, pending, pending_bits };
-        appended
+        set
     }
 
     /// Appends a signed number in two's complement; it must fit in `bits` bits, 1 to 32.

@@ -4,7 +4,7 @@ use sortie_field::{Field, Vec3};
 
 use super::scene::{Body, Scene, prop_shape};
 use super::sight::{POINT_COUNT, Shape, SmokeCloud, in_sight};
-use super::{FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS};
+use super::{FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS, Seen};
 use crate::config::{InterestMode, InterestRules};
 use crate::id::{EntityId, PlayerSlot, Tick};
 use crate::view::{PropKind, PropRow, View};
@@ -19,7 +19,10 @@ pub(super) struct Observer {
     candidates: Vec<Candidate>,
     /// Scratch: the candidates before this gathering.
     before: Vec<Candidate>,
-    visible: Vec<EntityId>,
+    /// Who is visible, a bit a slot.
+    soldiers: Vec<u64>,
+    /// What is visible, ids ascending.
+    props: Vec<EntityId>,
     /// Scratch: a bit a slot; a set that is walked in order.
     marks: Vec<u64>,
     /// Where and when the candidates were gathered.
@@ -42,8 +45,8 @@ struct Candidate {
 }
 
 impl Observer {
-    pub(super) fn visible(&self) -> &[EntityId] {
-        &self.visible
+    pub(super) fn visible(&self) -> Seen<'_> {
+        Seen { soldiers: &self.soldiers, props: &self.props }
     }
 
     pub(super) fn rays(&self) -> u32 {
@@ -59,7 +62,9 @@ impl Observer {
         field: &Field,
         rules: &InterestRules,
     ) {
-        self.visible.clear();
+        self.soldiers.clear();
+        self.soldiers.resize(scene.bodies.len().div_ceil(64), 0);
+        self.props.clear();
         self.rays = 0;
         let eyes = &scene.bodies[usize::from(slot.0)];
         if !eyes.in_field {
@@ -81,8 +86,10 @@ impl Observer {
                 true => sight.knows_soldier(slot, candidate, &mut self.rays),
                 false => sight.knows_prop(candidate, view, &mut self.rays),
             };
-            if known {
-                self.visible.push(candidate.id);
+            if known && candidate.id < EntityId::FIRST_PROP {
+                self.soldiers[candidate.id.0 as usize / 64] |= 1 << (candidate.id.0 % 64);
+            } else if known {
+                self.props.push(candidate.id);
             }
         }
     }
@@ -91,7 +98,9 @@ impl Observer {
         let Some(squad) = eyes.squad else { return };
         let in_field = |mate: &PlayerSlot| scene.bodies[usize::from(mate.0)].in_field;
         let mates = scene.squad(squad).filter(|&mate| mate != slot).filter(in_field);
-        self.visible.extend(mates.map(EntityId::from));
+        for mate in mates {
+            self.soldiers[usize::from(mate.0) / 64] |= 1 << (mate.0 % 64);
+        }
     }
 
     /// Everybody and everything within the view distance.
@@ -103,11 +112,11 @@ impl Observer {
         view: &View,
         rules: &InterestRules,
     ) {
-        self.mark_near(slot, eyes, scene, rules.view_m);
-        drain_marks(&mut self.marks, |id| self.visible.push(id));
+        scene.soldiers.mark(eyes.pos, rules.view_m, &mut self.soldiers);
+        self.soldiers[usize::from(slot.0) / 64] &= !(1 << (slot.0 % 64));
         let reach = rules.view_m * rules.view_m;
         let near = |prop: &&PropRow| (prop.pos - eyes.pos).length_squared() <= reach;
-        self.visible.extend(view.props.iter().filter(near).map(|prop| prop.id));
+        self.props.extend(view.props.iter().filter(near).map(|prop| prop.id));
     }
 
     /// Staggered by slot; at once for whoever was not there before or has been moved.
@@ -166,13 +175,7 @@ impl Observer {
     /// Marks the soldiers within `reach_m`, without the observer.
     fn mark_near(&mut self, slot: PlayerSlot, eyes: &Body, scene: &Scene, reach_m: f32) {
         self.marks.resize(scene.bodies.len().div_ceil(64), 0);
-        let reach = reach_m * reach_m;
-        scene.soldiers.near(eyes.pos, reach_m, |other| {
-            let body = &scene.bodies[other as usize];
-            if (body.pos - eyes.pos).length_squared() <= reach {
-                self.marks[other as usize / 64] |= 1 << (other % 64);
-            }
-        });
+        scene.soldiers.mark(eyes.pos, reach_m, &mut self.marks);
         self.marks[usize::from(slot.0) / 64] &= !(1 << (slot.0 % 64));
     }
 }

@@ -2,6 +2,7 @@
 
 use sortie_field::{Field, Stance, Vec3};
 
+use super::near::Near;
 use super::sight::{Shape, SmokeCloud};
 use crate::grid::SquareGrid;
 use crate::id::{PlayerSlot, Team, Tick};
@@ -25,8 +26,8 @@ pub(super) struct Scene {
     pub(super) tick: Tick,
     /// One a slot.
     pub(super) bodies: Vec<Body>,
-    /// Soldiers in the field, by slot.
-    pub(super) soldiers: SquareGrid,
+    /// Soldiers in the field.
+    pub(super) soldiers: Near,
     /// Props, by index into the view's.
     pub(super) props: SquareGrid,
     pub(super) smoke: Vec<SmokeCloud>,
@@ -52,14 +53,14 @@ impl Scene {
         let size_m = field.map().size_m;
         if self.size_m != size_m {
             self.size_m = size_m;
-            self.soldiers = SquareGrid::new(size_m, SQUARE_M);
             self.props = SquareGrid::new(size_m, SQUARE_M);
         }
         self.tick = view.tick;
         self.bodies.clear();
         self.bodies.extend(view.soldiers.iter().map(|row| Body::of(row, view.tick)));
         let bodies = (0..).zip(&self.bodies).filter(|(_, body)| body.in_field);
-        self.soldiers.build(bodies.map(|(slot, body)| (slot, body.pos)));
+        let places = bodies.map(|(slot, body)| (slot, body.pos));
+        self.soldiers.build(size_m, self.bodies.len(), places);
         self.props.build((0..).zip(view.props.iter().map(|prop| prop.pos)));
         self.smoke.clear();
         self.smoke.extend(view.props.iter().filter_map(SmokeCloud::of));

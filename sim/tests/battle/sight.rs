@@ -64,7 +64,7 @@ impl Stage {
     }
 
     fn shows(&self, id: EntityId) -> bool {
-        self.visibility.visible(ME).contains(&id)
+        self.visibility.visible(ME).contains(id)
     }
 }
 

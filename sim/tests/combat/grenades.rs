@@ -126,7 +126,7 @@ fn smoke_hides_who_stands_behind_it() {
             stage.step();
             visibility.update(stage.view(), stage.battle.field(), None);
         }
-        visibility.visible(red).contains(&blue.into())
+        visibility.visible(red).contains(blue.into())
     };
     assert!(known(&mut stage));
     throw(&mut stage, red, Vec3::new(72.0, 0.0, 80.0));

@@ -20,13 +20,15 @@ use super::{
     sense::put_senses,
 };
 use crate::{
-    bits::BitWriter,
+    bits::{BitWriter, WIDE_BITS_MAX},
     limits::{DATAGRAM_BYTES_MAX, ENTITY_ID_END},
     state::{EntityState, SelfState},
 };
 
 /// Longest run of ones in an id gap.
 pub(super) const GAP_ONES_MAX: u32 = 8;
+/// A skip of this many bits and a [`DeltaCode`] fit into one store.
+const SHORT_SKIP_BITS: u32 = WIDE_BITS_MAX - DeltaCode::BITS_MAX;
 /// Bits of a gap behind such a run.
 pub(super) const GAP_LONG_BITS: u32 = 24;
 /// Where the number of records stands in the datagram.
@@ -89,29 +91,44 @@ impl<'a> SnapshotEncoder<'a> {
     ///
     /// # Errors
     /// [`Full`] when it does not fit.
+    #[inline(always)]
     pub fn coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
+        let ones = skipped >> self.skip_bits;
+        let lead = ones + 1 + self.skip_bits;
+        if lead > SHORT_SKIP_BITS {
+            return self.long_coded(skipped, code);
+        }
+        let bits = lead + code.len();
+        if self.writer.bit_len() + bits as usize > self.limit {
+            return Err(Full);
+        }
+        self.debug_check();
+        let rest = skipped & ((1 << self.skip_bits) - 1);
+        let skip = ((1 << ones) - 1) | rest << (ones + 1);
+        self.writer.put_wide(u64::from(skip) | code.bits() << lead, bits);
+        self.records += 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn long_coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
         self.record(skipped, self.limit, |writer| writer.put_wide(code.bits(), code.len()))
     }
 
     /// Of 64 entities that follow each other in the baseline without gaps, those in `set` changed
     /// as `codes` says; the first of them stands directly behind the last record, and those
-    /// between two of them are not in the baseline. Gives those that did not fit: the last ones.
+    /// between two of them are not in the baseline. Gives those that were not written, the last
+    /// ones: near the end of the datagram they have to be tried one by one.
     #[inline]
     pub fn coded_run(&mut self, set: u64, codes: &[DeltaCode; 64]) -> u64 {
         self.debug_check();
         // A skip of 0 is a zero and as many more as it has bits of remainder.
         let lead = 1 + self.skip_bits;
-        let (mut left, mut unsent) = (set, set);
-        let appended = self.writer.put_run(self.limit, || {
-            unsent = left;
-            if left == 0 {
-                return None;
-            }
-            let code = codes[left.trailing_zeros() as usize % 64];
-            left &= left - 1;
-            Some((code.bits() << lead, code.len() + lead))
+        let unsent = self.writer.put_run(self.limit, set, |at| {
+            let code = codes[at % 64];
+            (code.bits() << lead, code.len() + lead)
         });
-        self.records += appended as u16;
+        self.records += (set ^ unsent).count_ones() as u16;
         unsent
     }
 

@@ -88,14 +88,17 @@ impl SnapshotHeader {
         {
             return None;
         }
-        writer.put(u32::from(DatagramKind::Snapshot as u8), 8);
-        writer.put(0, 16);
-        writer.put(self.tick, 32);
-        writer.put(age, AGE_BITS);
-        writer.put(u32::from(self.gap_bits), SMALL_BITS);
+        // The number of records stands between kind and tick.
+        writer.put_wide(u64::from(DatagramKind::Snapshot as u8) | u64::from(self.tick) << 24, 56);
+        let mut small = age | u32::from(self.gap_bits) << AGE_BITS;
+        let mut bits = AGE_BITS + SMALL_BITS;
         if age > 0 {
-            numbers.into_iter().for_each(|number| writer.put(number.into(), SMALL_BITS));
+            for number in numbers {
+                small |= u32::from(number) << bits;
+                bits += SMALL_BITS;
+            }
         }
+        writer.put(small, bits);
         writer.put_signed(i32::from(self.input_margin), 8);
         let lags = self.input_tick != self.tick;
         writer.put_bit(lags);

@@ -33,21 +33,55 @@ const ORDER_BITS: u32 = 5;
 
 /// Writes the block. Counts above their range are written as its end.
 pub(super) fn put_own(writer: &mut BitWriter<'_>, own: &SelfState) {
-    put_capped(writer, own.status.into(), STATUS_BITS);
-    put_capped(writer, own.class.into(), CLASS_BITS);
     let body = has_body(own);
-    writer.put_bit(body);
+    let mut fields = Fields::default();
+    fields.push(capped(own.status.into(), STATUS_BITS), STATUS_BITS);
+    fields.push(capped(own.class.into(), CLASS_BITS), CLASS_BITS);
+    fields.push(body.into(), 1);
+    fields.put(writer);
     if body {
         put_body(writer, own);
     }
     let inventory = has_inventory(own);
-    writer.put_bit(inventory);
+    let mut fields = Fields::default();
+    fields.push(inventory.into(), 1);
     if inventory {
-        put_inventory(writer, own);
+        push_inventory(&mut fields, own);
     }
-    put_option(writer, own.squad.map(u32::from), SQUAD_BITS);
-    put_option(writer, own.order.map(u32::from), ORDER_BITS);
-    put_option(writer, own.spawns_at, 32);
+    fields.put(writer);
+    let mut fields = Fields::default();
+    fields.push_option(own.squad.map(u32::from), SQUAD_BITS);
+    fields.push_option(own.order.map(u32::from), ORDER_BITS);
+    fields.push_option(own.spawns_at, 32);
+    fields.put(writer);
+}
+
+/// Neighbouring fields on their way into a writer, which takes them in one store.
+#[derive(Default)]
+struct Fields {
+    bits: u64,
+    len: u32,
+}
+
+impl Fields {
+    #[inline(always)]
+    fn push(&mut self, value: u32, bits: u32) {
+        self.bits |= u64::from(value) << self.len;
+        self.len += bits;
+    }
+
+    #[inline(always)]
+    fn push_option(&mut self, value: Option<u32>, bits: u32) {
+        self.push(value.is_some().into(), 1);
+        if let Some(value) = value {
+            self.push(value.min(u32::MAX >> (32 - bits)), bits);
+        }
+    }
+
+    #[inline(always)]
+    fn put(self, writer: &mut BitWriter<'_>) {
+        writer.put_wide(self.bits, self.len);
+    }
 }
 
 /// Reads the block.
@@ -83,19 +117,16 @@ fn put_body(writer: &mut BitWriter<'_>, own: &SelfState) {
         writer.put(coordinate.to_bits(), 32);
     }
     for speed in own.vel {
-        writer.put_bit(speed.to_bits() != 0);
-        if speed.to_bits() != 0 {
-            writer.put(speed.to_bits(), 32);
-        }
+        let moves = u64::from(speed.to_bits() != 0);
+        writer.put_wide(moves | u64::from(speed.to_bits()) << 1, 1 + 32 * moves as u32);
     }
     let falls = own.fall_from_y.to_bits() != own.pos[1].to_bits();
     writer.put_bit(falls);
     if falls {
         writer.put(own.fall_from_y.to_bits(), 32);
     }
-    for bit in [own.crouched, own.grounded, own.jump_held] {
-        writer.put_bit(bit);
-    }
+    let stance = [own.crouched, own.grounded, own.jump_held].map(u32::from);
+    writer.put(stance[0] | stance[1] << 1 | stance[2] << 2, 3);
 }
 
 fn get_body(reader: &mut BitReader<'_>, own: &mut SelfState) -> Result<(), DecodeError> {
@@ -126,15 +157,15 @@ fn has_inventory(own: &SelfState) -> bool {
         || (own.ammo | own.reserve) != 0
 }
 
-fn put_inventory(writer: &mut BitWriter<'_>, own: &SelfState) {
-    writer.put_bit(own.aiming);
-    writer.put_bit(own.reloading);
-    put_capped(writer, own.health_hp.into(), HEALTH_BITS);
-    put_capped(writer, own.weapon.into(), WEAPON_BITS);
-    put_capped(writer, own.weapon_slot.into(), SLOT_BITS);
-    put_capped(writer, own.ammo.into(), AMMO_BITS);
-    put_capped(writer, own.reserve.into(), RESERVE_BITS);
-    put_capped(writer, own.grenades.into(), GRENADE_BITS);
+fn push_inventory(fields: &mut Fields, own: &SelfState) {
+    fields.push(own.aiming.into(), 1);
+    fields.push(own.reloading.into(), 1);
+    fields.push(capped(own.health_hp.into(), HEALTH_BITS), HEALTH_BITS);
+    fields.push(capped(own.weapon.into(), WEAPON_BITS), WEAPON_BITS);
+    fields.push(capped(own.weapon_slot.into(), SLOT_BITS), SLOT_BITS);
+    fields.push(capped(own.ammo.into(), AMMO_BITS), AMMO_BITS);
+    fields.push(capped(own.reserve.into(), RESERVE_BITS), RESERVE_BITS);
+    fields.push(capped(own.grenades.into(), GRENADE_BITS), GRENADE_BITS);
 }
 
 fn get_inventory(reader: &mut BitReader<'_>, own: &mut SelfState) -> Result<(), DecodeError> {
@@ -149,15 +180,8 @@ fn get_inventory(reader: &mut BitReader<'_>, own: &mut SelfState) -> Result<(), 
     refuse_if(!has_inventory(own))
 }
 
-fn put_capped(writer: &mut BitWriter<'_>, value: u32, bits: u32) {
-    writer.put(value.min((1 << bits) - 1), bits);
-}
-
-fn put_option(writer: &mut BitWriter<'_>, value: Option<u32>, bits: u32) {
-    writer.put_bit(value.is_some());
-    if let Some(value) = value {
-        writer.put(value.min(u32::MAX >> (32 - bits)), bits);
-    }
+fn capped(value: u32, bits: u32) -> u32 {
+    value.min((1 << bits) - 1)
 }
 
 fn get_option(reader: &mut BitReader<'_>, bits: u32) -> Result<Option<u32>, DecodeError> {

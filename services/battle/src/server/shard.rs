@@ -12,6 +12,7 @@ use sortie_bridge::noise::Noises;
 use sortie_quic::{
     CloseReason, PeerId, Pump, SealedLanes, SendMessageError, Server as Quic, ServerEvent,
 };
+use sortie_session::codes::DeltaCodes;
 use sortie_session::history::FrameHistory;
 use sortie_sim::command::Action;
 use sortie_sim::interest::Visibility;
@@ -77,6 +78,8 @@ pub struct Shard {
     pub seats: BTreeMap<u16, Box<Seat>>,
     /// Hellos that wait for the server's decision.
     pub hellos: Vec<(PeerId, Hello)>,
+    /// Deltas that its players share.
+    codes: DeltaCodes,
     /// What it did.
     pub counters: ShardCounters,
     now: Instant,
@@ -112,6 +115,7 @@ impl Shard {
             guests: Vec::new(),
             seats: BTreeMap::new(),
             hellos: Vec::new(),
+            codes: DeltaCodes::default(),
             counters: ShardCounters::default(),
             now,
         }
@@ -310,7 +314,7 @@ impl Shard {
         if !seat.session.snapshot_due(tick, outlook.load, seat.slot.0) {
             return;
         }
-        let Self { socket, quic, lanes, pump, counters, .. } = self;
+        let Self { socket, quic, lanes, pump, counters, codes, .. } = self;
         let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
         let is_sealed = seat.takes_sealed(now);
         let mut lane = ways.to(peer, is_sealed);
@@ -321,7 +325,7 @@ impl Shard {
         let seen = outlook.visibility.visible(seat.slot);
         seat.lens.look(outlook.view, seat.slot, seen, outlook.noises, outlook.tick_hz);
         let source = seat.lens.source(outlook.history, outlook.load);
-        let encode = |out: &mut [u8]| seat.session.encode_snapshot(&source, out);
+        let encode = |out: &mut [u8]| seat.session.encode_snapshot(&source, codes, out);
         let bytes = lane.send_with(datagram, encode);
         if bytes > 0 {
             counters.snapshots += 1;

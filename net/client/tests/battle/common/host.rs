@@ -22,6 +22,7 @@ use sortie_quic::{
 };
 use sortie_sealed::PAYLOAD_BYTES_MAX;
 use sortie_session::{
+    codes::DeltaCodes,
     history::FrameHistory,
     peer::{LossCounters, Peer, SendError},
     server::{InputVerdict, ServerSession, SessionConfig},
@@ -71,6 +72,7 @@ pub struct Host {
     sealed_out: VecDeque<(SocketAddr, Vec<u8>)>,
     now: Instant,
     history: FrameHistory,
+    codes: DeltaCodes,
     visibility: Visibility,
     /// Checkpoints of the last ticks: what a journal would have.
     saved: VecDeque<Vec<u8>>,
@@ -102,6 +104,7 @@ impl Host {
             sealed_out: VecDeque::new(),
             now,
             history: FrameHistory::new(),
+            codes: DeltaCodes::default(),
             visibility: Visibility::new(config.interest),
             saved: VecDeque::new(),
             identity,
@@ -125,6 +128,7 @@ impl Host {
         self.lanes = lanes();
         self.sealed_out.clear();
         self.history = FrameHistory::new();
+        self.codes = DeltaCodes::default();
         self.visibility = Visibility::new(self.config.interest);
         self.feed = Feed::new(self.config.tick_hz);
         self.slots.clear();
@@ -353,7 +357,7 @@ impl Host {
                 false => lane.max_datagram().min(out.len()),
             };
             let source = player.lens.source(&self.history, LoadStep::Normal);
-            let bytes = player.session.encode_snapshot(&source, &mut out[..room]);
+            let bytes = player.session.encode_snapshot(&source, &mut self.codes, &mut out[..room]);
             if std::mem::take(&mut player.owes_sign) {
                 seal(&mut self.lanes, &mut self.sealed_out, self.now, peer, &[]);
             }
