@@ -403,7 +403,7 @@ impl Planner {
 fn at_least(bytes: u64, least: u8) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     // With its top bit set, a byte keeps it when `least` is taken away from at least as much.
-    let kept = ((bytes | 0x80 * EACH) - u64::from(least.min(127)) * EACH) >> 7 & EACH;
+    let kept = ((bytes | (0x80 * EACH)) - u64::from(least.min(127)) * EACH) >> 7 & EACH;
     let bits = kept.wrapping_mul(0x0102_0408_1020_4080) >> 56;
     if least > 127 { 0 } else { bits }
 }

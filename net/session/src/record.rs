@@ -85,9 +85,9 @@ impl Sent {
 pub struct SentRecord {
     /// By tick, oldest first: at most [`RECORD_SNAPSHOTS`], and none older than the newest
     /// acknowledged one, since nothing is coded against those any more.
-    recent: std::collections::VecDeque<Box<Sent>>,
+    recent: std::collections::VecDeque<Sent>,
     /// Memory of forgotten ones.
-    spare: Vec<Box<Sent>>,
+    spare: Vec<Sent>,
     /// Newest acknowledged.
     acked: Option<u32>,
     /// Acks up to this tick count for nothing: they belong to a client before its resume.
@@ -124,7 +124,7 @@ impl SentRecord {
 
     /// The newest one sent.
     pub(crate) fn newest(&self) -> Option<&Sent> {
-        self.recent.back().map(|sent| &**sent)
+        self.recent.back()
     }
 
     fn find(&self, tick: u32) -> Option<&Sent> {
@@ -133,19 +133,19 @@ impl SentRecord {
     }
 
     /// An empty record for a snapshot. It counts after [`seal`](Self::seal).
-    pub(crate) fn open(&mut self, tick: u32, baseline: Option<u32>) -> Box<Sent> {
+    pub(crate) fn open(&mut self, tick: u32, baseline: Option<u32>) -> Sent {
         let mut sent = self.spare.pop().unwrap_or_default();
         sent.clear(tick, baseline);
         sent
     }
 
     /// Gives back a record of a snapshot that was not sent.
-    pub(crate) fn discard(&mut self, sent: Box<Sent>) {
+    pub(crate) fn discard(&mut self, sent: Sent) {
         self.spare.push(sent);
     }
 
     /// Remembers what the client holds if the snapshot of its tick arrives.
-    pub(crate) fn seal(&mut self, sent: Box<Sent>) {
+    pub(crate) fn seal(&mut self, sent: Sent) {
         debug_assert!(self.newest().is_none_or(|newest| newest.tick < sent.tick));
         let tick = sent.tick;
         self.recent.push_back(sent);
