@@ -205,7 +205,8 @@ impl ServerSession {
     /// Whether a snapshot of `tick` is due under `load`. Half the players get theirs in even
     /// ticks, half in odd ones.
     pub fn snapshot_due(&self, tick: u32, load: LoadStep, slot: u16) -> bool {
-        load < LoadStep::HalfRate || (tick + u32::from(slot)).is_multiple_of(2)
+        let turn = load < LoadStep::HalfRate || (tick + u32::from(slot)).is_multiple_of(2);
+        turn && !self.is_told(tick)
     }
 
     /// Why an entity was or was not in the newest snapshot.

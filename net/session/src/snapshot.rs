@@ -51,8 +51,8 @@ pub struct SnapshotSource<'a> {
 
 impl ServerSession {
     /// Writes the snapshot of the history's newest frame into `out` and gives its length; 0 when
-    /// the byte budget is used up. `out` is as long as the path's datagram limit. `codes` is
-    /// shared by all sessions that one thread serves.
+    /// the byte budget is used up, or this player was told of the tick before. `out` is as long as
+    /// the path's datagram limit. `codes` is shared by all sessions that one thread serves.
     pub fn encode_snapshot(
         &mut self,
         source: &SnapshotSource<'_>,
@@ -62,6 +62,9 @@ impl ServerSession {
         let tick = source.history.newest();
         let bytes_max = self.budget.available(tick, self.config.tick_hz).min(out.len());
         let out = &mut out[..bytes_max];
+        if self.is_told(tick) {
+            return 0;
+        }
         codes.begin(source.history);
         let has_baseline = self.record.baseline(tick).is_some();
         let bytes = self
@@ -73,6 +76,11 @@ impl ServerSession {
         self.counters.snapshots += 1;
         self.counters.snapshot_bytes += bytes as u64;
         bytes
+    }
+
+    /// Whether a snapshot of this tick or a later one was sent.
+    pub(crate) fn is_told(&self, tick: u32) -> bool {
+        self.record.newest().is_some_and(|newest| newest.tick >= tick)
     }
 
     fn try_encode(
