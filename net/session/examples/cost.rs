@@ -1,7 +1,8 @@
 //! What encoding costs: ns per (client, visible entity) and bits per update.
 //!
-//! `cargo run --release -p sortie-session --example cost [SOLDIERS CLIENTS VISIBLE]`. Everybody walks and turns in every
-//! tick, every client acknowledges after six ticks: nothing is unchanged, nothing is free.
+//! `cargo run --release -p sortie-session --example cost [SOLDIERS CLIENTS VISIBLE]`. Everybody
+//! walks and turns in every tick, every client acknowledges after six ticks: nothing is unchanged,
+//! nothing is free.
 
 use std::time::{Duration, Instant};
 

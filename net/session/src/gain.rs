@@ -1,8 +1,8 @@
 //! How urgent news of an entity is to one player.
 //!
 //! Priority is gain x ticks that the news has waited: sending makes the wait start anew. So a far
-//! walker is told seldom but surely, and nothing starves. The gain of whoever is near, in view, fast
-//! or in combat is higher.
+//! walker is told seldom but surely, and nothing starves. The gain of whoever is near, in view,
+//! fast or in combat is higher.
 //!
 //! In a crowd everyone's priority is computed for everyone in every tick, so it is a handful of
 //! operations on columns without a branch, and it is not the priority itself but its class: four
