@@ -1,6 +1,6 @@
 //! Samples and their percentiles.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Measured values; percentiles sort them once, when asked.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct P50P99 {
 }
 
 /// The middle, the edge, the far edge and the worst.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
     /// Half of the samples are at most this.
     pub p50: f64,

@@ -3,7 +3,9 @@
 //! [`command`] is the program `bench-goals`. A goal's module gives [`Outcome`]s: figures, one per
 //! repeat, and the correctness guard beside them. `docs/benchmarks.md` says what the goals mean.
 
+mod charts;
 mod dense;
+mod details;
 mod held;
 mod options;
 mod outcome;
@@ -14,13 +16,13 @@ mod tail;
 mod transport;
 mod whole;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use details::Details;
 pub use options::{Options, USAGE};
 pub use outcome::{Outcome, Target, table};
 
@@ -68,8 +70,8 @@ pub struct Report {
     pub lane: String,
     /// The table.
     pub outcomes: Vec<Outcome>,
-    /// Everything else, by name: runs of whole servers, floors.
-    pub details: BTreeMap<String, serde_json::Value>,
+    /// Everything else.
+    pub details: Details,
 }
 
 /// Runs the program; `allocations` gives those of the process so far.
@@ -78,36 +80,46 @@ pub struct Report {
 /// See [`Error`].
 pub fn command(arguments: &[String], allocations: fn() -> u64) -> Result<(), Error> {
     let options = Options::parse(arguments)?;
-    let report = measure(&options, allocations)?;
-    println!("{}\n{}", report.origin, table(&report.outcomes));
-    if let Some(path) = &options.json {
-        let text =
-            serde_json::to_string_pretty(&report).map_err(|error| file(path, error.into()))?;
-        fs::write(path, text).map_err(|error| file(path, error))?;
+    if let Some((folder, files)) = &options.charts {
+        return charts::draw(folder, files);
     }
+    // What is there so far is kept: a later measurement may not come to its end.
+    let report = measure(&options, allocations, &mut |report| match &options.json {
+        Some(path) => write(path, report),
+        None => Ok(()),
+    })?;
+    println!("{}\n{}", report.origin, table(&report.outcomes));
     Ok(())
 }
 
-/// Measures the goals that are asked for.
+/// Measures the goals that are asked for; `done` hears after each.
 ///
 /// # Errors
-/// The first measurement that could not be carried through.
-pub fn measure(options: &Options, allocations: fn() -> u64) -> Result<Report, Error> {
+/// There is no server, or `done` fails. A measurement that cannot be carried through is an outcome.
+pub fn measure(
+    options: &Options,
+    allocations: fn() -> u64,
+    done: &mut dyn FnMut(&Report) -> Result<(), Error>,
+) -> Result<Report, Error> {
     let mut stage = Stage::new(options, allocations)?;
-    let mut outcomes = Vec::new();
-    for &(goal, part) in PARTS {
-        if options.wants(goal) {
-            eprintln!("{goal} …");
-            outcomes.extend(part(&mut stage).map_err(|error| Error::Measure(goal, error))?);
-        }
+    let origin = Origin::here("bench-goals");
+    let mut report = Report { origin, lane: options.lane.name().to_owned(), ..Report::default() };
+    for &(goal, part) in PARTS.iter().filter(|(goal, _)| options.wants(goal)) {
+        eprintln!("{goal} …");
+        report.outcomes.extend(part(&mut stage).unwrap_or_else(|error| {
+            eprintln!("  {goal}: {error}");
+            vec![Outcome::new(goal, "nothing", "", vec![]).guard(false, error.to_string())]
+        }));
+        report.outcomes.sort_by(|a, b| a.goal.cmp(&b.goal));
+        report.details.clone_from(&stage.details);
+        done(&report)?;
     }
-    outcomes.sort_by(|a, b| a.goal.cmp(&b.goal));
-    Ok(Report {
-        origin: Origin::here("bench-goals"),
-        lane: options.lane.name().to_owned(),
-        outcomes,
-        details: stage.details(),
-    })
+    Ok(report)
+}
+
+fn write(path: &Path, report: &Report) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(report).map_err(|error| file(path, error.into()))?;
+    fs::write(path, text).map_err(|error| file(path, error))
 }
 
 fn file(path: &Path, error: io::Error) -> Error {

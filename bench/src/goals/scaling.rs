@@ -3,9 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::Outcome;
+use super::details::Scaling;
 use super::stage::Stage;
 use crate::headless::SimRunConfig;
 use crate::measure::cpu::median;
@@ -45,8 +44,7 @@ pub fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
                 points.push((players as f64, tick.us));
             }
             exponents.push(exponent(&points));
-            let of = scenario.name();
-            stage.note("scaling", &json!({ "scenario": of, "players_and_us": points }));
+            stage.details.scaling.push(Scaling { scenario: scenario.to_string(), points });
         }
         let what = format!("{what}, {} to {} players", players[0], players[players.len() - 1]);
         let guard = format!("{states} states decoded as they are");

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
+use super::details::{Details, Floors, Whole};
 use super::{Error, Options};
 use crate::light::run::{Run, RunConfig, run};
 use crate::measure::floor;
@@ -39,7 +38,8 @@ pub struct Stage<'o> {
     program: PathBuf,
     folder: PathBuf,
     pairs: BTreeMap<usize, Vec<Pair>>,
-    details: BTreeMap<String, Value>,
+    /// Everything that is no outcome.
+    pub details: Details,
 }
 
 impl<'o> Stage<'o> {
@@ -88,7 +88,12 @@ impl<'o> Stage<'o> {
         let outcome = run(&config);
         fs::remove_dir_all(&data_dir)?;
         let run = outcome?;
-        self.note(&name, &run);
+        self.details.whole.push(Whole {
+            scenario: scenario.to_string(),
+            lane: self.options.lane.name().to_owned(),
+            threads,
+            run: run.clone(),
+        });
         Ok(run)
     }
 
@@ -110,18 +115,14 @@ impl<'o> Stage<'o> {
             eprintln!("  its floors, {} B down, {} B up", trial.down_bytes, trial.up_bytes);
             let bare = floor::measure(&trial, false)?;
             let sealed = floor::measure(&trial, true)?;
-            let sizes = [trial.down_bytes, trial.up_bytes];
-            self.note(
-                "floors",
-                &json!({
-                    "players": players,
-                    "down_bytes": sizes[0],
-                    "up_bytes": sizes[1],
-                    "bare_us": bare.us_per_client_tick,
-                    "sealed_us": sealed.us_per_client_tick,
-                    "delivered": bare.delivered.min(sealed.delivered),
-                }),
-            );
+            self.details.floors.push(Floors {
+                players,
+                down_bytes: trial.down_bytes,
+                up_bytes: trial.up_bytes,
+                bare_us: bare.us_per_client_tick,
+                sealed_us: sealed.us_per_client_tick,
+                delivered: bare.delivered.min(sealed.delivered),
+            });
             self.pairs.entry(players).or_default().push(Pair { run, bare, sealed });
         }
         Ok(self.pairs.get(&players).map_or(&[], Vec::as_slice))
@@ -136,20 +137,6 @@ impl<'o> Stage<'o> {
             down_bytes: run.down_bytes.round() as usize,
             ..Trial::default()
         }
-    }
-
-    /// Keeps something for the JSON report: one more entry of the list `name`.
-    pub fn note(&mut self, name: &str, value: &impl serde::Serialize) {
-        let Ok(value) = serde_json::to_value(value) else { return };
-        let list = self.details.entry(name.to_owned()).or_insert_with(|| json!([]));
-        if let Value::Array(list) = list {
-            list.push(value);
-        }
-    }
-
-    /// What was kept.
-    pub fn details(mut self) -> BTreeMap<String, Value> {
-        std::mem::take(&mut self.details)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use serde_json::json;
-
 use super::Outcome;
+use super::details::Transport;
 use super::stage::Stage;
 use crate::measure::trial::{Cost, Trial};
 use crate::measure::{floor, quic_lane, sealed_lane};
@@ -48,17 +47,22 @@ pub fn g1(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         };
         row("sealed lane", &sealed, SEALED);
         row("QUIC lane", &quic, QUIC);
-        for (what, costs) in [
+        for (name, costs) in [
             ("bare UDP", &bare),
             ("UDP with AES-128-GCM", &aes),
             ("sealed lane", &sealed),
             ("QUIC lane", &quic),
         ] {
-            let figures = costs.iter().map(|cost| cost.us_per_client_tick).collect();
-            let what = format!("{what} per client-tick, {clients} clients");
-            outcomes.push(Outcome::new("G1", what, "µs", figures));
-            let calls: Vec<f64> = costs.iter().map(|cost| cost.syscalls_per_tick).collect();
-            stage.note("syscalls", &json!({ "of": outcomes.last(), "per_tick": calls }));
+            let us: Vec<f64> = costs.iter().map(|cost| cost.us_per_client_tick).collect();
+            let what = format!("{name} per client-tick, {clients} clients");
+            outcomes.push(Outcome::new("G1", what, "µs", us.clone()));
+            let calls = costs.iter().map(|cost| cost.syscalls_per_tick).fold(0.0, f64::max);
+            stage.details.transports.push(Transport {
+                name: name.to_owned(),
+                clients,
+                us,
+                syscalls_per_tick: calls,
+            });
         }
     }
     Ok(outcomes)

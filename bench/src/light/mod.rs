@@ -5,12 +5,14 @@
 //! replay afterwards ([`oracle`]). [`run`](run::run) drives a whole server with them.
 
 pub mod age;
+pub mod count;
 pub mod frames;
 pub mod link;
 pub mod oracle;
 pub mod pace;
 pub mod player;
 pub mod process;
+pub mod report;
 pub mod run;
 pub mod scrape;
 pub mod watch;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::frames::{Frame, Row};
 use super::watch::Seen;
@@ -11,7 +11,7 @@ use super::watch::Seen;
 const MUST_SHARE: f64 = 0.99;
 
 /// What the comparison with the replay found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Snapshots compared.
     pub snapshots: u64,

@@ -1,0 +1,233 @@
+//! The charts of `docs/benchmarks.md`, drawn from reports.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Report, file};
+use crate::light::run::Run;
+use crate::measure::chart::{Bar, Frame, Line, bars, lines};
+use crate::measure::cpu::median;
+use crate::scenario::Scenario;
+
+/// Phases of the server's tick, in order.
+const PHASES: [&str; 7] = ["receive", "gather", "step", "record", "look", "tell", "send"];
+
+/// The size of S1 that versions are compared by.
+const HISTORY_PLAYERS: usize = 500;
+
+/// Draws all charts into `folder`. The last file is the present; the others are older versions.
+///
+/// # Errors
+/// A file cannot be read or written, or is no report.
+pub fn draw(folder: &Path, files: &[PathBuf]) -> Result<(), Error> {
+    let reports = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let missing = || Error::Usage("--charts needs a folder and at least one report".to_owned());
+    let newest = reports.last().ok_or_else(missing)?;
+    fs::create_dir_all(folder).map_err(|error| file(folder, error))?;
+    for (name, svg) in [
+        ("cost", cost(newest)),
+        ("phases", phases(newest)),
+        ("bytes", bytes(newest)),
+        ("scaling", scaling(newest)),
+        ("history", history(&reports)),
+    ] {
+        let path = folder.join(format!("{name}.svg"));
+        fs::write(&path, svg).map_err(|error| file(&path, error))?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Report, Error> {
+    let text = fs::read_to_string(path).map_err(|error| file(path, error))?;
+    serde_json::from_str(&text).map_err(|error| file(path, error.into()))
+}
+
+/// Medians of a figure of the runs of S1, by the number of players.
+fn s1(report: &Report, lane: &str, of: impl Fn(&Run) -> f64) -> Vec<(usize, f64)> {
+    let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for whole in &report.details.whole {
+        if whole.scenario == Scenario::Uniform.name() && whole.lane == lane && whole.run.lost == 0 {
+            figures.entry(whole.run.players).or_default().push(of(&whole.run));
+        }
+    }
+    figures.into_iter().map(|(players, mut of)| (players, median(&mut of))).collect()
+}
+
+/// What a player-tick costs by the number of players, over its floors.
+fn cost(report: &Report) -> String {
+    let points = |of: Vec<(usize, f64)>| of.into_iter().map(|(n, us)| (n as f64, us)).collect();
+    let floor = |of: fn(&super::details::Floors) -> f64| {
+        let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        for floors in &report.details.floors {
+            figures.entry(floors.players).or_default().push(of(floors));
+        }
+        figures.into_iter().map(|(players, mut of)| (players as f64, median(&mut of))).collect()
+    };
+    let whole = |lane: &str| points(s1(report, lane, |run| run.us_per_player_tick));
+    let line = |name: &str, points, dashed| Line { name: name.to_owned(), points, dashed };
+    let all = [
+        line("whole server, sealed lane", whole("sealed"), false),
+        line("whole server, QUIC lane", whole("quic"), false),
+        line("UDP with AES-128-GCM", floor(|floors| floors.sealed_us), true),
+        line("bare UDP", floor(|floors| floors.bare_us), true),
+    ];
+    let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
+    let frame = Frame {
+        title: "CPU of one player and tick on S1, server only".to_owned(),
+        x: "players".to_owned(),
+        y: "µs".to_owned(),
+        logarithmic: false,
+    };
+    lines(&frame, &shown)
+}
+
+/// Where the time of a tick goes.
+fn phases(report: &Report) -> String {
+    let of = |phase: &str| {
+        let phase = phase.to_owned();
+        s1(report, &report.lane, move |run| run.phase_us.get(&phase).copied().unwrap_or_default())
+    };
+    let columns = PHASES.map(of);
+    let bar = |at: usize| {
+        let (players, _) = columns[0][at];
+        let parts = columns.iter().map(|column| column[at].1).collect();
+        Bar { name: format!("{players} players"), parts }
+    };
+    let all: Vec<Bar> = (0..columns[0].len()).map(bar).collect();
+    let frame = Frame {
+        title: format!("Where a tick's time goes on S1, {} lane", report.lane),
+        y: "µs of wall time per player and tick".to_owned(),
+        ..Frame::default()
+    };
+    bars(&frame, &PHASES, &all)
+}
+
+/// Bytes of a client and second.
+fn bytes(report: &Report) -> String {
+    let snapshots = s1(report, &report.lane, |run| run.app_bytes_per_s / 1e3);
+    let down = s1(report, &report.lane, |run| run.udp_down_bytes_per_s / 1e3);
+    let up = s1(report, &report.lane, |run| run.udp_up_bytes_per_s / 1e3);
+    let rows = snapshots.iter().zip(&down).zip(&up);
+    let all: Vec<Bar> = rows
+        .map(|(((players, snapshots), (_, down)), (_, up))| Bar {
+            name: format!("{players} players"),
+            parts: vec![*snapshots, (down - snapshots).max(0.0), *up],
+        })
+        .collect();
+    let frame = Frame {
+        title: format!("Bytes of one client on S1, {} lane", report.lane),
+        y: "kB a second, UDP payload".to_owned(),
+        ..Frame::default()
+    };
+    let parts = ["snapshots down", "sealing and messages down", "inputs and acks up, sealed"];
+    bars(&frame, &parts, &all)
+}
+
+/// How a tick grows with the number of players.
+fn scaling(report: &Report) -> String {
+    let mut by_scenario: BTreeMap<&str, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+    for scaling in &report.details.scaling {
+        let figures = by_scenario.entry(&scaling.scenario).or_default();
+        for (players, us) in &scaling.points {
+            figures.entry(*players as usize).or_default().push(us / 1e3);
+        }
+    }
+    let all: Vec<Line> = by_scenario
+        .into_iter()
+        .map(|(name, figures)| Line {
+            name: name.to_owned(),
+            points: figures.into_iter().map(|(n, mut ms)| (n as f64, median(&mut ms))).collect(),
+            dashed: false,
+        })
+        .collect();
+    let frame = Frame {
+        title: "A tick by the number of players, in memory, one thread".to_owned(),
+        x: "players".to_owned(),
+        y: "ms of CPU time".to_owned(),
+        logarithmic: true,
+    };
+    lines(&frame, &all)
+}
+
+/// What one size of S1 cost from version to version.
+fn history(reports: &[Report]) -> String {
+    let of = |figure: fn(&Run) -> f64, lane: &str| -> Vec<(f64, f64)> {
+        let versions = reports.iter().enumerate();
+        let figure = versions.filter_map(|(at, report)| {
+            let all = s1(report, lane, figure);
+            let (_, figure) = all.into_iter().find(|(players, _)| *players == HISTORY_PLAYERS)?;
+            Some((at as f64 + 1.0, figure))
+        });
+        figure.collect()
+    };
+    let line = |name: &str, points| Line { name: name.to_owned(), points, dashed: false };
+    let all = [
+        line("µs per player-tick, sealed lane", of(|run| run.us_per_player_tick, "sealed")),
+        line("µs per player-tick, QUIC lane", of(|run| run.us_per_player_tick, "quic")),
+        line("kB of snapshots per client-second", of(|run| run.app_bytes_per_s / 1e3, "sealed")),
+    ];
+    let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
+    let commits: Vec<&str> = reports
+        .iter()
+        .map(|report| report.origin.commit.get(..7).unwrap_or(&report.origin.commit))
+        .collect();
+    let frame = Frame {
+        title: format!("S1 with {HISTORY_PLAYERS} players from version to version"),
+        x: format!("versions: {}", commits.join(", ")),
+        y: "µs, kB".to_owned(),
+        logarithmic: false,
+    };
+    lines(&frame, &shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::details::{Details, Floors, Scaling, Whole};
+    use super::*;
+
+    #[test]
+    fn all_charts_are_drawn_from_a_report() {
+        let run = |players| Run {
+            players,
+            us_per_player_tick: 9.0,
+            phase_us: PHASES.map(|phase| (phase.to_owned(), 1.0)).into(),
+            app_bytes_per_s: 12_000.0,
+            udp_down_bytes_per_s: 14_000.0,
+            ..Run::default()
+        };
+        let whole = |players| Whole {
+            scenario: "uniform".to_owned(),
+            lane: "sealed".to_owned(),
+            threads: 1,
+            run: run(players),
+        };
+        let points = vec![(125.0, 400.0), (4_000.0, 20_000.0)];
+        let details = Details {
+            whole: vec![whole(500), whole(1_000)],
+            floors: vec![Floors {
+                players: 500,
+                bare_us: 4.0,
+                sealed_us: 5.0,
+                ..Floors::default()
+            }],
+            scaling: vec![Scaling { scenario: "crowd".to_owned(), points }],
+            ..Details::default()
+        };
+        let report = Report { lane: "sealed".to_owned(), details, ..Report::default() };
+        for (svg, needs) in [
+            (cost(&report), "whole server, sealed lane"),
+            (phases(&report), "1000 players"),
+            (bytes(&report), "snapshots down"),
+            (scaling(&report), "crowd"),
+            (history(&[report.clone(), report.clone()]), "µs per player-tick"),
+        ] {
+            assert!(svg.contains(needs) && !svg.contains("NaN"), "{needs}: {svg}");
+        }
+    }
+
+    #[test]
+    fn charts_need_a_report() {
+        assert!(matches!(draw(Path::new("nowhere"), &[]), Err(Error::Usage(_))));
+    }
+}
