@@ -1,5 +1,5 @@
 //! Nothing is allocated for a packet: not for sealing, opening, reports, changes of keys, changes
-//! of address, forgeries and strangers.
+//! of address, forgeries and strangers. And a lane holds so much.
 
 use std::alloc::System;
 use std::net::SocketAddr;
@@ -15,6 +15,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const PACKETS: u32 = 3000;
 const KEY: usize = 5;
+/// A server's end of a lane holds less.
+const LANE_BYTES_MAX: usize = 8 << 10;
 
 fn main() {
     for suite in Suite::ALL {
@@ -54,6 +56,13 @@ fn main() {
         let (sent, lost) = lanes.lane(KEY).unwrap().sent_and_lost();
         assert_eq!(sent, u64::from(PACKETS));
         assert!((590..=600).contains(&lost), "{lost}");
+        let region = Region::new(ALLOCATOR);
+        for key in KEY + 1..64 {
+            lanes.insert(now, key, suite, home, |_| Some(secrets.clone())).unwrap();
+        }
+        let held = region.change().bytes_allocated / (63 - KEY);
+        assert!(held < LANE_BYTES_MAX, "{held} bytes a lane");
+        println!("{suite:?}: {held} bytes a lane");
         println!("{suite:?}: {PACKETS} packets each way, no allocation");
     }
 }

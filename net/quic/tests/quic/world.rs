@@ -3,9 +3,6 @@
 //! One seed decides the network; it is printed, and `SORTIE_SEED=…` takes it back. TLS draws its
 //! own randomness, so that packet sizes may differ by a few bytes between runs.
 
-// Each test binary uses a part of this module.
-#![allow(dead_code)]
-
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;

@@ -1,13 +1,11 @@
 //! What two sides that mean well get from each other.
 
-mod world;
-
 use std::time::Duration;
 
+use crate::world::{World, lossy};
 use bytes::Bytes;
 use sortie_link_sim::{LinkConfig, Probability};
 use sortie_quic::{CloseReason, ExportError, SendDatagramError, SendMessageError};
-use world::{World, lossy};
 
 #[test]
 fn a_handshake_takes_two_round_trips_at_most() {

@@ -1,12 +1,10 @@
 //! Clients whose address changes keep their connection.
 
-mod world;
-
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::world::{World, lossy};
 use bytes::Bytes;
-use world::{World, lossy};
 
 /// Plays `ticks` ticks at 60 Hz and returns how many snapshots and inputs arrived, and the longest
 /// gap between snapshots in ticks.

@@ -1,12 +1,29 @@
-//! What hostile connections can make the server hold. A binary of its own: it reads the memory of
-//! the whole process.
+//! What hostile connections can make the server hold. Each test runs in a process of its own: it
+//! reads the memory of all of it.
 
-mod raw;
-mod world;
-
+use std::process::Command;
 use std::time::Duration;
 
-use world::{World, lossy};
+use crate::raw::RawClient;
+use crate::world::{World, lossy};
+
+/// Set in the processes that are started for one test.
+const ALONE: &str = "SORTIE_TEST_ALONE";
+
+/// Runs `body`, which is the test of this name, in a process where nothing else runs.
+fn alone(name: &str, body: fn()) {
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let this = std::env::current_exe().unwrap();
+    let name = format!("memory::{name}");
+    let arguments = ["--exact", &name, "--nocapture", "--test-threads=1"];
+    let run = Command::new(this).args(arguments).env(ALONE, "1").output().unwrap();
+    let told = String::from_utf8_lossy(&run.stdout);
+    print!("{told}");
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && told.contains("1 passed"), "{errors}");
+}
 
 /// Resident memory of this process, in bytes.
 fn resident_bytes() -> usize {
@@ -17,6 +34,10 @@ fn resident_bytes() -> usize {
 
 #[test]
 fn a_connection_that_takes_all_it_can_holds_about_a_megabyte_at_most() {
+    alone("a_connection_that_takes_all_it_can_holds_about_a_megabyte_at_most", take_all);
+}
+
+fn take_all() {
     const HOSTILE: usize = 50;
     let mut world = World::new();
     // They never read, so that the server's messages pile up, and fill every window of theirs.
@@ -49,8 +70,12 @@ fn a_connection_that_takes_all_it_can_holds_about_a_megabyte_at_most() {
 
 #[test]
 fn tiny_fragments_out_of_order_pin_their_own_packets_only() {
+    alone("tiny_fragments_out_of_order_pin_their_own_packets_only", send_fragments);
+}
+
+fn send_fragments() {
     let mut world = World::new();
-    let mut raw = raw::RawClient::connect(&mut world, b"sortie/1");
+    let mut raw = RawClient::connect(&mut world, b"sortie/1");
     raw.run_until(&mut world, |raw| raw.connected);
     let id = raw.quic.streams().open(quinn_proto::Dir::Bi).unwrap();
     let before = resident_bytes();

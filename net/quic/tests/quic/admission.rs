@@ -1,13 +1,11 @@
 //! Newcomers, forged and real, when there are too many of them.
 
-mod world;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::world::{IDENTITY, World, lossy, server_config};
 use bytes::BytesMut;
 use sortie_quic::{Client, ClientConfig, CloseReason, PrefixLimit, RetryPolicy, Secrets, Server};
-use world::{IDENTITY, World, lossy, server_config};
 
 /// A new client's first datagram.
 fn first_packet(world: &World) -> Vec<u8> {

@@ -1,8 +1,5 @@
 //! A QUIC client without our manners, straight on quinn-proto, next to the server of a `World`.
 
-// Each test binary uses a part of this module.
-#![allow(dead_code)]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,7 +7,7 @@ use bytes::BytesMut;
 use quinn_proto::crypto::rustls::QuicClientConfig;
 use quinn_proto::{
     ClientConfig, Connection, ConnectionError, ConnectionHandle, DatagramEvent, Endpoint,
-    EndpointConfig, Event, VarInt,
+    EndpointConfig, Event,
 };
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -159,10 +156,5 @@ impl RawClient {
                 other => self.events.push(other),
             }
         }
-    }
-
-    pub fn close(&mut self, world: &mut World) {
-        self.quic.close(world.now, VarInt::from_u32(0), bytes::Bytes::new());
-        self.exchange(world);
     }
 }

@@ -1,17 +1,14 @@
 //! Clients that mean harm: bounded memory, counted, closed with a code, no panic.
 
-mod raw;
-mod world;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::raw::RawClient;
+use crate::world::{World, lossy, seed};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{Dir, Event, StreamEvent, VarInt};
-use raw::RawClient;
 use sortie_link_sim::Rng;
 use sortie_quic::{CloseCodes, CloseReason, PeerId, SendMessageError, ServerEvent};
-use world::{World, lossy, seed};
 
 /// The two still exchange messages.
 fn still_talks(world: &mut World, player: usize, peer: PeerId) {
@@ -218,7 +215,7 @@ fn a_sender_of_endless_stream_data_is_held_by_flow_control() {
 #[test]
 fn early_data_and_resumption_are_not_on_offer() {
     let mut world = World::new();
-    let tls = raw::tls_config(b"sortie/1");
+    let tls = crate::raw::tls_config(b"sortie/1");
     let mut first = RawClient::with_tls(&mut world, tls.clone());
     first.run_until(&mut world, |raw| raw.connected);
     (0..100).for_each(|_| first.step(&mut world));

@@ -1,13 +1,11 @@
 //! Who is let in and who is believed: protocol names, fingerprints, files.
 
-mod world;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use crate::world::{IDENTITY, World, lossy, server_config};
 use sortie_quic::{CloseReason, Fingerprint, Identity, IdentityError, Secrets, Server, Shard};
-use world::{IDENTITY, World, lossy, server_config};
 
 /// TLS alert `no_application_protocol`, as a QUIC error code.
 const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
