@@ -84,7 +84,7 @@ impl Listener {
         let ring = &self.ring;
         let baseline = |tick: u32| {
             let known = &ring[at(tick)];
-            (known.header.tick == tick && tick != 0).then_some(&known.entities[..])
+            (known.header.tick == tick && tick != 0).then_some(known)
         };
         Snapshot::decode(datagram, baseline, &mut snapshot).map_err(io::Error::other)?;
         let mut head = Snapshot::default();
@@ -99,13 +99,18 @@ impl Listener {
                 return Err(io::Error::other(format!("nobody is soldier {id}")));
             };
             heard.known += u64::from(matches!(row.status, Status::Alive | Status::Down));
-            let Some(from) = known.and_then(|known| known.entity(*id)) else { continue };
-            if from == state {
+            let Some((from, expected)) = known.and_then(|known| {
+                let at = known.entities.binary_search_by_key(id, |(id, _)| *id).ok()?;
+                Some((known.entities[at].1, known.expected(at, snapshot.header.tick).0))
+            }) else {
+                continue;
+            };
+            if from == *state {
                 continue;
             }
             check(row, state)?;
             let age = snapshot.header.tick - snapshot.header.baseline.unwrap_or_default();
-            heard.deltas.note(age, differences(from, state));
+            heard.deltas.note(age, differences(&expected, state));
         }
         if let Some(row) = own.filter(|row| row.status == Status::Alive)
             && snapshot.own.pos != row.body.pos.to_array()

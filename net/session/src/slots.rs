@@ -9,6 +9,18 @@ pub struct Visible<'a> {
     pub props: &'a [u32],
 }
 
+impl Visible<'_> {
+    /// How much it is.
+    pub fn len(&self) -> usize {
+        count(self.soldiers) as usize + self.props.len()
+    }
+
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// The word at `index`; beyond the end there is nobody.
 #[inline(always)]
 pub(crate) fn word(words: &[u64], index: usize) -> u64 {
