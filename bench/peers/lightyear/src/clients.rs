@@ -4,13 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use bevy::prelude::*;
 use bevy::state::app::StatesPlugin;
-use bevy_replicon::client::confirm_history::EntityReplicated;
+use bevy_replicon::client::confirm_history::{ConfirmHistory, EntityReplicated};
 use bevy_replicon::prelude::{ClientMessages, ClientSystems, RepliconChannels};
+use bevy_replicon::shared::backend::channels::ServerChannel;
 use lightyear::prelude::client::*;
 use lightyear::prelude::*;
 use peers_s1::{Args, Bots, INPUT_BYTES, PERIOD, Phases, Pose, Told};
 
 use crate::protocol::{self, Body, Health, Input, InputChannel, KEY, PROTOCOL, Player};
+use crate::wire;
 
 /// Clients that may be on their way to the server at once.
 const CONNECTING_MAX: usize = 16;
@@ -20,6 +22,8 @@ const CONNECTING_MAX: usize = 16;
 struct News {
     told: Vec<Told>,
     bytes: usize,
+    /// Updates that arrived together with newer ones: tick and number.
+    overtaken: Vec<(u32, usize)>,
     inputs: u32,
 }
 
@@ -36,7 +40,10 @@ pub fn play(args: &Args, server: SocketAddr) -> anyhow::Result<()> {
             let app = &mut apps[at];
             app.update();
             let mut news = app.world_mut().resource_mut::<News>();
-            let News { told, bytes, .. } = &mut *news;
+            let News { told, bytes, overtaken, .. } = &mut *news;
+            for (tick, updates) in overtaken.drain(..) {
+                bots.tally.add_overtaken(tick, updates);
+            }
             bots.tally.add(args.clients[at], told, std::mem::take(bytes));
             told.clear();
         }
@@ -84,16 +91,27 @@ fn weigh(messages: Res<ClientMessages>, channels: Res<RepliconChannels>, mut new
         let sizes = messages.iter_received(channel).map(|message| message.len());
         news.bytes += sizes.sum::<usize>();
     }
+    let mutations = messages.iter_received(ServerChannel::Mutations);
+    let mut updates: Vec<(u32, usize)> =
+        mutations.filter_map(|message| wire::updates(message).ok()).collect();
+    let newest = updates.iter().map(|(tick, _)| *tick).max();
+    updates.retain(|(tick, _)| Some(*tick) != newest);
+    news.overtaken.append(&mut updates);
 }
 
 fn learn(
     mut replicated: MessageReader<EntityReplicated>,
-    players: Query<(&Player, &Body, &Health)>,
+    players: Query<(&Player, &Body, &Health, &ConfirmHistory)>,
     mut news: ResMut<News>,
 ) {
     for update in replicated.read() {
         // An update may have despawned its entity.
-        let Ok((player, body, health)) = players.get(update.entity) else { continue };
+        let Ok((player, body, health, history)) = players.get(update.entity) else { continue };
+        if update.tick != history.last_tick() {
+            // Overtaken by a newer one in the same update of the app.
+            news.overtaken.push((update.tick.get(), 1));
+            continue;
+        }
         news.told.push(Told {
             tick: update.tick.get(),
             player: player.0,

@@ -3,6 +3,7 @@
 mod clients;
 mod protocol;
 mod server;
+mod wire;
 
 use peers_s1::{Args, Role};
 

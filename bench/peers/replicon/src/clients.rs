@@ -39,7 +39,7 @@ pub fn play(args: &Args, server: SocketAddr) -> anyhow::Result<()> {
         for at in phases.sleep(clients.len()) {
             told.clear();
             let bytes = match &mut clients[at] {
-                Client::Full(client) => client.turn(&mut told),
+                Client::Full(client) => client.turn(&mut bots.tally, &mut told),
                 Client::Light(client) => client.turn(&mut told)?,
             };
             told.sort_by_key(|told| told.tick);

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use bevy::prelude::*;
-use bevy_replicon::client::confirm_history::EntityReplicated;
+use bevy_replicon::client::confirm_history::{ConfirmHistory, EntityReplicated};
 use bevy_replicon::prelude::*;
 use bevy_replicon::shared::message::registry::RemoteMessageRegistry;
 use bevy_replicon_renet::renet::ConnectionConfig;
 use bevy_replicon_renet::{RenetClient, RepliconRenetClientPlugin};
-use peers_s1::{Pose, Told};
+use peers_s1::{Pose, Tally, Told};
 
 use crate::protocol::{self, Body, Health, Input, Player};
 
@@ -20,6 +20,8 @@ pub struct Full(App);
 struct News {
     told: Vec<Told>,
     bytes: usize,
+    /// Updates that came together with newer ones: tick and number.
+    overtaken: Vec<(u32, usize)>,
     inputs: u32,
 }
 
@@ -43,9 +45,12 @@ impl Full {
     }
 
     /// Updates the app; adds what it was told. How many bytes that was.
-    pub fn turn(&mut self, told: &mut Vec<Told>) -> usize {
+    pub fn turn(&mut self, tally: &mut Tally, told: &mut Vec<Told>) -> usize {
         self.0.update();
         let mut news = self.0.world_mut().resource_mut::<News>();
+        for (tick, updates) in news.overtaken.drain(..) {
+            tally.add_overtaken(tick, updates);
+        }
         told.append(&mut news.told);
         std::mem::take(&mut news.bytes)
     }
@@ -77,12 +82,17 @@ fn weigh(messages: Res<ClientMessages>, channels: Res<RepliconChannels>, mut new
 
 fn learn(
     mut replicated: MessageReader<EntityReplicated>,
-    players: Query<(&Player, &Body, &Health)>,
+    players: Query<(&Player, &Body, &Health, &ConfirmHistory)>,
     mut news: ResMut<News>,
 ) {
     for update in replicated.read() {
         // An update may have despawned its entity.
-        let Ok((player, body, health)) = players.get(update.entity) else { continue };
+        let Ok((player, body, health, history)) = players.get(update.entity) else { continue };
+        if update.tick != history.last_tick() {
+            // Overtaken by a newer one in the same update of the app.
+            news.overtaken.push((update.tick.get(), 1));
+            continue;
+        }
         news.told.push(Told {
             tick: update.tick.get(),
             player: player.0,

@@ -1,7 +1,7 @@
 //! Sortie itself, measured by its own benchmark with the same window, cores and scenario.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ struct Run {
     age_ms: Age,
     starved: f64,
     rss_mib: f64,
+    client_core_share: f64,
     malformed: u64,
     lost: usize,
     verdict: Compared,
@@ -53,17 +54,17 @@ pub fn measure(
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("report.json");
     let lane = stack.strip_prefix("sortie-").context("not one of Sortie's")?;
-    let status = Command::new(programs.join("bench-goals"))
+    let output = Command::new(programs.join("bench-goals"))
         .args(["--only", "G4", "--repeats", "1", "--lane", lane])
         .args(["--players", &players.to_string(), "--seconds", &plan.seconds.to_string()])
         .arg("--server")
         .arg(programs.join("sortie"))
         .arg("--json")
         .arg(&report)
-        .stdout(Stdio::null())
-        .status()
+        .output()
         .context("starting bench-goals")?;
-    ensure!(status.success(), "bench-goals ended with {status}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "bench-goals: {}", errors.lines().last().unwrap_or_default());
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report)?)?;
     let run = &report["details"][format!("uniform-{players}-60-1")][0];
     let run = Run::deserialize(run).context("an unknown report of bench-goals")?;
@@ -86,6 +87,6 @@ fn figures(run: Run) -> Figures {
         checked: states,
         position_error_max_m: error_m_max,
         wrong: states_wrong + own_wrong + unknown + run.malformed,
-        clients_cpu_s: 0.0,
+        clients_busy: run.client_core_share,
     }
 }

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use crate::measure::{Figures, Outcome};
 
+/// What the others are set against.
+const BASE: &str = "sortie-sealed";
+
 /// One run in a line.
 pub fn line(outcome: &Outcome) -> String {
     let Outcome { repeat, stack, players, .. } = outcome;
@@ -13,7 +16,7 @@ pub fn line(outcome: &Outcome) -> String {
             line,
             "{:6.1} us/player-tick, {:.2} cores, {:6.0} B/client-s, {:5.1} % delivered, \
              age {:.1}/{:.1} ms, {:.1} % late, {:5.1} % inputs, {:.0} MiB, \
-             {} checked: {:.3} m, {} wrong; clients {:.1} s",
+             {} checked: {:.3} m, {} wrong; clients busy {:.0} %",
             figures.cpu_us_per_player_tick,
             figures.server_cores,
             figures.bytes_per_client_second,
@@ -26,7 +29,7 @@ pub fn line(outcome: &Outcome) -> String {
             figures.checked,
             figures.position_error_max_m,
             figures.wrong,
-            figures.clients_cpu_s,
+            figures.clients_busy * 100.0,
         );
     }
     if !outcome.held() {
@@ -73,27 +76,58 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
             runs.len(),
         );
     }
-    text.push_str("\n| stack | largest N held |\n|---|---:|\n");
-    let mut stacks: Vec<String> = Vec::new();
-    for (stack, _) in groups(outcomes) {
-        if !stacks.contains(&stack) {
-            stacks.push(stack);
+    text + &largest(outcomes) + &ratios(outcomes)
+}
+
+/// The largest number of players that each stack held in most repeats.
+fn largest(outcomes: &[Outcome]) -> String {
+    let mut text = String::from("\n| stack | largest N held |\n|---|---:|\n");
+    let mut stacks: Vec<(String, Option<usize>)> = Vec::new();
+    for (stack, players) in groups(outcomes) {
+        let runs = outcomes.iter().filter(|run| run.stack == stack && run.players == players);
+        let (held, missed): (Vec<_>, Vec<_>) = runs.partition(|run| run.held());
+        let players = Some(players).filter(|_| held.len() > missed.len());
+        match stacks.last_mut().filter(|(last, _)| *last == stack) {
+            Some((_, largest)) => *largest = players.max(*largest),
+            None => stacks.push((stack, players)),
         }
     }
-    for stack in stacks {
-        let held = groups(outcomes).into_iter().filter(|(name, players)| {
-            let mut runs = outcomes
-                .iter()
-                .filter(|outcome| outcome.stack == *name && outcome.players == *players);
-            let (held, missed): (Vec<_>, Vec<_>) = runs.by_ref().partition(|run| run.held());
-            *name == stack && held.len() > missed.len()
-        });
-        match held.map(|(_, players)| players).max() {
-            Some(players) => _ = writeln!(text, "| {stack} | {players} |"),
-            None => _ = writeln!(text, "| {stack} | none of these |"),
-        }
+    for (stack, largest) in stacks {
+        let largest = largest.map_or("none of these".to_owned(), |players| players.to_string());
+        let _ = writeln!(text, "| {stack} | {largest} |");
     }
     text
+}
+
+/// What the others take of what Sortie takes, medians of the ratios within a repeat.
+fn ratios(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for (stack, players) in groups(outcomes) {
+        let (mut cpu, mut bytes) = (Vec::new(), Vec::new());
+        for run in outcomes.iter().filter(|run| run.stack == stack && run.players == players) {
+            let ours = outcomes.iter().find(|ours| {
+                ours.stack == BASE && ours.players == players && ours.repeat == run.repeat
+            });
+            let ours = ours.and_then(|ours| ours.figures.as_ref());
+            if let (Some(theirs), Some(ours)) = (&run.figures, ours) {
+                cpu.push(theirs.cpu_us_per_player_tick / ours.cpu_us_per_player_tick);
+                bytes.push(theirs.bytes_per_client_second / ours.bytes_per_client_second);
+            }
+        }
+        if cpu.is_empty() || stack == BASE {
+            continue;
+        }
+        cpu.sort_unstable_by(f64::total_cmp);
+        bytes.sort_unstable_by(f64::total_cmp);
+        let (cpu, bytes) = (middle(&cpu), middle(&bytes));
+        let _ = writeln!(text, "| {stack} | {players} | {cpu:.1} | {bytes:.1} |");
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!(
+        "\n| times {BASE} | N | CPU per player-tick | bytes down |\n|---|---:|---:|---:|\n{text}"
+    )
 }
 
 /// Stacks and numbers in the order in which they were first measured, a stack's rows together.
@@ -147,5 +181,15 @@ mod tests {
         assert!(rows[2].starts_with("| a | 100 | 2.0 (1.0-3.0) |"), "{text}");
         assert!(rows[2].ends_with("| 2 of 3 |") && rows[3].ends_with("| 0 of 1 |"), "{text}");
         assert!(text.contains("| a | 100 |\n| b | none of these |"), "{text}");
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_repeat_and_number() {
+        let text = ratios(&[
+            outcome("a", 100, Some(30.0), &[]),
+            outcome(BASE, 100, Some(10.0), &[]),
+            outcome(BASE, 250, Some(1.0), &[]),
+        ]);
+        assert!(text.contains("| a | 100 | 3.0 |") && text.lines().count() == 4, "{text}");
     }
 }

@@ -1,7 +1,8 @@
 //! What every clients' process does beside networking.
 //!
-//! It prints `connected` once all clients are told of the world. On standard input: `report A B`
-//! asks for a [`Verdict`](crate::Verdict) over the ticks from A to below B and ends the process.
+//! It prints `connected` once all clients are told of the world. On standard input: `cpu` asks for
+//! the process's CPU time in microseconds; `report A B` asks for a [`Verdict`](crate::Verdict)
+//! over the ticks from A to below B and ends the process.
 
 use std::io::{BufRead, stdin};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::{Args, PERIOD, Tally};
+use crate::{Args, PERIOD, Tally, process_cpu};
 
 /// Clients send at this many moments of a tick.
 const PHASES: usize = 16;
@@ -48,6 +49,10 @@ impl Bots {
         match self.lines.try_recv() {
             Err(TryRecvError::Empty) => Ok(true),
             Err(TryRecvError::Disconnected) => Ok(false),
+            Ok(line) if line == "cpu" => {
+                println!("{}", process_cpu().as_micros());
+                Ok(true)
+            }
             Ok(line) => {
                 let window = line.strip_prefix("report ").and_then(|window| window.split_once(' '));
                 let (from, until) = window.context("an unknown request")?;
