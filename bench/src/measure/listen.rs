@@ -99,18 +99,19 @@ impl Listener {
                 return Err(io::Error::other(format!("nobody is soldier {id}")));
             };
             heard.known += u64::from(matches!(row.status, Status::Alive | Status::Down));
-            let Some((from, expected)) = known.and_then(|known| {
-                let at = known.entities.binary_search_by_key(id, |(id, _)| *id).ok()?;
-                Some((known.entities[at].1, known.expected(at, snapshot.header.tick).0))
-            }) else {
+            let Some(known) = known else { continue };
+            let Ok(index) = known.entities.binary_search_by_key(id, |(id, _)| *id) else {
                 continue;
             };
-            if from == *state {
+            if known.entities[index].1 == *state {
                 continue;
             }
             check(row, state)?;
-            let age = snapshot.header.tick - snapshot.header.baseline.unwrap_or_default();
-            heard.deltas.note(age, differences(&expected, state));
+            let tick = snapshot.header.tick;
+            // Both ends know how old the baseline is, and whether the soldier was moving.
+            let (expected, is_moving) = known.expected(index, tick);
+            let class = 2 * (tick - known.header.tick) + u32::from(is_moving);
+            heard.deltas.note(class, differences(&expected, state));
         }
         if let Some(row) = own.filter(|row| row.status == Status::Alive)
             && snapshot.own.pos != row.body.pos.to_array()
