@@ -21,6 +21,10 @@ use crate::{Client, PeerId, Pump, Server};
 /// First byte from which on a datagram on the port is QUIC's.
 const FIRST_QUIC_BYTE: u8 = 0x40;
 
+/// Bytes that are worth a snapshot on the way to an unproven address. What is not used in one tick
+/// is there in the next.
+const ROOM_MIN: usize = 100;
+
 /// Whether a UDP datagram is none of QUIC's.
 pub fn is_sealed(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|&first| first < FIRST_QUIC_BYTE)
@@ -141,24 +145,67 @@ impl SealedLanes {
         peer
     }
 
-    /// Has `payload` append to a packet for `peer` at the end of `out`, and seals it; gives where
-    /// it goes. Bytes of the payload that leaves: 0 when the address is unproven and may not have
-    /// it yet.
+    /// Seals `payload`, which may be empty, for `peer` at the end of `out`; gives where it goes.
+    ///
+    /// # Errors
+    /// Those of [`Lanes::seal`].
     pub fn seal(
         &mut self,
         now: Instant,
         peer: PeerId,
-        payload: impl FnOnce(&mut Vec<u8>),
+        payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Sealed, SealError> {
         if !self.has(peer) {
             return Err(SealError::NoLane);
         }
+        let payload = |out: &mut Vec<u8>| out.extend_from_slice(payload);
         let sealed = self.table.seal(now, peer.index(), payload, out);
+        self.count(sealed, out.len())
+    }
+
+    /// Has `encode` write a payload of at most `room_max` bytes straight into a packet for `peer`
+    /// at the end of `out`, which may then hold bytes of no use. Gives where the packet goes, and
+    /// how many bytes of payload leave in it; `None` when there is nothing to send.
+    ///
+    /// While the peer's address is unproven there is less room, and `encode` is not asked when it
+    /// is too little: then the packet only asks for the proof.
+    pub fn write(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        room_max: usize,
+        encode: impl FnOnce(&mut [u8]) -> usize,
+        out: &mut Vec<u8>,
+    ) -> Option<(SocketAddr, usize)> {
+        let key = peer.index();
+        let is_proven = self.table.path(key).filter(|_| self.has(peer))?.is_proven();
+        let room = self.table.room(key).min(room_max);
+        let draft = self.table.begin(now, key, out).ok()?;
+        let mut bytes = 0;
+        if is_proven || room >= ROOM_MIN {
+            let start = out.len();
+            out.resize(start + room, 0);
+            bytes = encode(&mut out[start..]);
+            out.truncate(start + bytes);
+        }
+        if is_proven && bytes == 0 {
+            return None;
+        }
+        let sealed = self.table.finish(key, draft, out);
+        let sealed = self.count(sealed, out.len()).ok()?;
+        Some((sealed.to, if sealed.whole { bytes } else { 0 }))
+    }
+
+    fn count(
+        &mut self,
+        sealed: Result<Sealed, SealError>,
+        bytes: usize,
+    ) -> Result<Sealed, SealError> {
         match &sealed {
             Ok(sealed) => {
                 self.counters.packets_out += 1;
-                self.counters.bytes_out += out.len() as u64;
+                self.counters.bytes_out += bytes as u64;
                 self.counters.held += u64::from(!sealed.whole);
             }
             Err(_) => self.counters.held += 1,
@@ -203,23 +250,15 @@ pub struct SealedLane<'a> {
 }
 
 impl SealedLane<'_> {
-    /// Has `encode` write a datagram of at most `room` bytes straight into the batch. Gives the
-    /// bytes that leave; 0 when `encode` wrote none, or when they may not leave.
-    pub fn send_with(&mut self, room: usize, encode: impl FnOnce(&mut [u8]) -> usize) -> usize {
+    /// Has `encode` write a datagram of at most `room_max` bytes straight into the batch; see
+    /// [`SealedLanes::write`]. Gives the bytes that leave.
+    pub fn send_with(&mut self, room_max: usize, encode: impl FnOnce(&mut [u8]) -> usize) -> usize {
         let Self { lanes, pump, socket, now, peer, .. } = self;
         let mut bytes = 0;
         pump.write(socket, |out| {
-            let payload = |out: &mut Vec<u8>| {
-                let start = out.len();
-                out.resize(start + room.min(PAYLOAD_BYTES_MAX), 0);
-                bytes = encode(&mut out[start..]);
-                out.truncate(start + bytes);
-            };
-            let sealed = lanes.seal(*now, *peer, payload, out).ok();
-            if sealed.is_none_or(|sealed| !sealed.whole) {
-                bytes = 0;
-            }
-            sealed.map(|sealed| sealed.to)
+            let (to, written) = lanes.write(*now, *peer, room_max, encode, out)?;
+            bytes = written;
+            Some(to)
         });
         bytes
     }
@@ -230,18 +269,18 @@ impl Peer for SealedLane<'_> {
         if datagram.len() > PAYLOAD_BYTES_MAX {
             return Err(SendError::TooLarge);
         }
-        let copy = |out: &mut [u8]| {
-            out.copy_from_slice(datagram);
-            datagram.len()
-        };
-        match self.send_with(datagram.len(), copy) {
-            0 if !datagram.is_empty() => Err(SendError::Closed),
-            _ => Ok(()),
-        }
+        let Self { lanes, pump, socket, now, peer, .. } = self;
+        let mut sent = Err(SendError::Closed);
+        pump.write(socket, |out| {
+            let sealed = lanes.seal(*now, *peer, datagram, out).ok()?;
+            sent = Ok(());
+            Some(sealed.to)
+        });
+        sent
     }
 
     fn max_datagram(&self) -> usize {
-        if self.lanes.has(self.peer) { PAYLOAD_BYTES_MAX } else { 0 }
+        if self.lanes.has(self.peer) { self.lanes.table.room(self.peer.index()) } else { 0 }
     }
 
     fn rtt(&self) -> Duration {

@@ -221,6 +221,14 @@ impl Lanes {
         Ok(Sealed { to, whole })
     }
 
+    /// Bytes of payload that a packet to the peer `key` may carry now: fewer than
+    /// [`crate::PAYLOAD_BYTES_MAX`] while its address is unproven, 0 when it has no lane.
+    pub fn room(&self, key: usize) -> usize {
+        let Some(path) = self.path(key) else { return 0 };
+        let allowance = path.allowance().map_or(usize::MAX, |bytes| bytes as usize);
+        allowance.saturating_sub(crate::OVERHEAD_BYTES_MAX).min(crate::PAYLOAD_BYTES_MAX)
+    }
+
     /// The lane of the peer `key`: its round-trip time, loss and counters.
     pub fn lane(&self, key: usize) -> Option<&Lane> {
         self.peers.get(key)?.as_ref().map(|peer| &peer.lane)

@@ -89,6 +89,12 @@ impl Path {
         }
     }
 
+    /// Bytes that may go to the present address now; `None`: as many as one likes.
+    pub fn allowance(&self) -> Option<u64> {
+        let allowed = AMPLIFICATION_LIMIT * self.trial.received_bytes;
+        (!self.is_proven()).then(|| allowed.saturating_sub(self.trial.sent_bytes))
+    }
+
     /// Where a packet of `bytes` bytes may go now, and counts it as sent; `None` when the address
     /// may not get so many yet.
     pub fn may_send(&mut self, bytes: usize) -> Option<SocketAddr> {

@@ -140,7 +140,7 @@ fn a_copy_that_is_faster_from_another_address_is_a_short_detour() {
 }
 
 #[test]
-fn a_move_costs_a_round_trip_and_takes_quic_along() {
+fn a_move_costs_half_a_round_trip_and_takes_quic_along() {
     let mut net = net(Some(Duration::from_secs(4)), 2, LanePolicy::Auto);
     net.run(Duration::from_secs(2));
     let messages = |net: &Net| {
@@ -151,7 +151,7 @@ fn a_move_costs_a_round_trip_and_takes_quic_along() {
     for _ in 0..15 {
         let before = messages(&net);
         let gap = longest_gap(&mut net, 120);
-        assert!(gap <= 15, "{gap} ticks");
+        assert!(gap <= 8, "{gap} ticks");
         // The round is told once a second at least.
         silent = if messages(&net) > before { (0, silent.1) } else { (silent.0 + 1, silent.1) };
         silent.1 = silent.1.max(silent.0);

@@ -102,10 +102,10 @@ impl Way<'_> {
         scratch: &mut [u8],
         encode: impl FnOnce(&mut [u8]) -> usize,
     ) -> usize {
-        let room = self.max_datagram().min(scratch.len());
         match self {
-            Self::Sealed(lane) => lane.send_with(room, encode),
+            Self::Sealed(lane) => lane.send_with(scratch.len(), encode),
             Self::Quic(lane) => {
+                let room = lane.max_datagram().min(scratch.len());
                 let bytes = encode(&mut scratch[..room]);
                 let sent = bytes > 0 && lane.send_datagram(&scratch[..bytes]).is_ok();
                 if sent { bytes } else { 0 }

@@ -350,20 +350,28 @@ impl Host {
             let slot = PlayerSlot(slot as u16);
             let seen = self.visibility.visible(slot);
             player.lens.look(view, slot, seen, &self.noises, self.config.tick_hz);
+            let source = player.lens.source(&self.history, LoadStep::Normal);
+            let takes_sealed = player.takes_sealed(self.now);
+            let session = &mut player.session;
+            let mut encode =
+                |out: &mut [u8]| session.encode_snapshot(&source, &mut self.codes, out);
+            let Self { lanes, sealed_out, now, .. } = self;
+            let mut packet = Vec::new();
+            if std::mem::take(&mut player.owes_sign)
+                && let Ok(sealed) = lanes.seal(*now, peer, &[], &mut packet)
+            {
+                sealed_out.push_back((sealed.to, std::mem::take(&mut packet)));
+            }
+            if takes_sealed {
+                let written = lanes.write(*now, peer, DATAGRAM_BYTES_MAX, encode, &mut packet);
+                sealed_out.extend(written.map(|(to, _)| (to, packet)));
+                continue;
+            }
             let mut lane = ServerLane { server: &mut self.quic, peer };
             let mut out = [0; DATAGRAM_BYTES_MAX];
-            let room = match player.takes_sealed(self.now) {
-                true => PAYLOAD_BYTES_MAX,
-                false => lane.max_datagram().min(out.len()),
-            };
-            let source = player.lens.source(&self.history, LoadStep::Normal);
-            let bytes = player.session.encode_snapshot(&source, &mut self.codes, &mut out[..room]);
-            if std::mem::take(&mut player.owes_sign) {
-                seal(&mut self.lanes, &mut self.sealed_out, self.now, peer, &[]);
-            }
-            if bytes > 0 && player.takes_sealed(self.now) {
-                seal(&mut self.lanes, &mut self.sealed_out, self.now, peer, &out[..bytes]);
-            } else if bytes > 0 {
+            let room = lane.max_datagram().min(out.len());
+            let bytes = encode(&mut out[..room]);
+            if bytes > 0 {
                 // A lane without room loses the snapshot; the next one replaces it.
                 let _ = lane.send_datagram(&out[..bytes]);
             }
@@ -389,20 +397,6 @@ fn server(identity: &Identity, now: Instant) -> Server {
 
 fn lanes() -> SealedLanes {
     SealedLanes::new(Shard { index: 0, count: 1 }, 64).unwrap()
-}
-
-/// Seals a payload and puts it where it waits to leave.
-fn seal(
-    lanes: &mut SealedLanes,
-    waiting: &mut VecDeque<(SocketAddr, Vec<u8>)>,
-    now: Instant,
-    peer: PeerId,
-    payload: &[u8],
-) {
-    let mut packet = Vec::new();
-    if let Ok(sealed) = lanes.seal(now, peer, |out| out.extend_from_slice(payload), &mut packet) {
-        waiting.push_back((sealed.to, packet));
-    }
 }
 
 /// What a sealed lane says of its path.
