@@ -24,6 +24,9 @@ const BYTES_PER_S: f64 = 13_000.0;
 /// Players of S1 for the bytes.
 const S1_PLAYERS: usize = 500;
 
+/// Others that a player of S1 sees.
+const VISIBLE: usize = 64;
+
 /// Ticks before anything counts: the players scatter, buffers grow.
 const WARM_UP_TICKS: u32 = 240;
 
@@ -41,8 +44,8 @@ pub fn g2(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         for _ in 0..warm_up {
             serving.tick()?;
         }
-        // Of the same working set: a row for everyone, read in the order of what is visible.
-        let copying = copy::measure(players, 64);
+        // Of the same working set: a row of everyone, and a list of what each client sees.
+        let copying = copy::measure(players, players, VISIBLE);
         let (mut sum, mut pairs) = (Spent::default(), 0);
         for _ in 0..ticks {
             let spent = serving.tick()?;
@@ -93,21 +96,29 @@ pub fn g3(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         serving.tick()?;
         bytes += serving.bytes();
     }
-    let heard = &serving.heard;
-    let bits = heard.bits as f64 / heard.states.max(1) as f64;
+    let (heard, bits) = (&serving.heard, &serving.heard.bits);
+    let delta = bits.deltas as f64 / bits.deltas_count.max(1) as f64;
     let entropy = heard.deltas.entropy_bits();
     let guard = format!("{} states decoded as they are", heard.states);
     let is_true = heard.states > 0;
     let bytes_per_s = bytes as f64 / (players as f64 * f64::from(ticks)) * 60.0;
+    let row = |what: &str, unit: &str, figure: f64| Outcome::new("G3", what, unit, vec![figure]);
+    let a_snapshot = |sum: u64| sum as f64 / bits.snapshots.max(1) as f64;
     let mut outcomes = vec![
-        Outcome::new("G3", "coded bits of a changed soldier", "bit", vec![bits])
+        row("coded bits of a changed soldier", "bit", delta)
             .at_most(BITS)
             .guard(is_true, guard.clone()),
-        Outcome::new("G3", "over the entropy of its differences", "×", vec![bits / entropy])
+        row("over the entropy of its differences", "×", delta / entropy)
             .at_most(OVER_ENTROPY)
             .guard(is_true, guard),
-        Outcome::new("G3", "entropy of its differences in x, z, yaw", "bit", vec![entropy]),
-        Outcome::new("G3", "snapshots in memory, per client-second", "B", vec![bytes_per_s]),
+        row("entropy of its differences in x, z, yaw", "bit", entropy),
+        row("changed soldiers of a snapshot", "", a_snapshot(bits.deltas_count)),
+        row("header and own soldier of a snapshot", "bit", a_snapshot(bits.head)),
+        row("whole states of a snapshot", "", a_snapshot(bits.whole_count)),
+        row("bits of these", "bit", a_snapshot(bits.whole)),
+        row("removals of a snapshot", "", a_snapshot(bits.removals_count)),
+        row("bits of these", "bit", a_snapshot(bits.removals)),
+        row("snapshots in memory, per client-second", "B", bytes_per_s),
     ];
     let players = if stage.options.quick { stage.options.players[0] } else { S1_PLAYERS };
     let pairs = stage.s1(players)?;

@@ -10,30 +10,35 @@ const ROW_BYTES: usize = 32;
 /// Copies that are measured.
 const COPIES: usize = 4_000_000;
 
-/// Nanoseconds to copy 32 bytes from a table of `rows` into a client's list of `visible`, in the
-/// order in which a client would: neighbours, not the whole table in turn.
-pub fn measure(rows: usize, visible: usize) -> f64 {
-    let table = vec![[7_u8; ROW_BYTES]; rows.max(1)];
-    let mut list = vec![[0_u8; ROW_BYTES]; visible.max(1)];
-    let rounds = COPIES / list.len();
-    let copy = |list: &mut [[u8; ROW_BYTES]], rounds: usize| {
+/// From one row that a client sees to the next: slots of neighbours lie anywhere in the table.
+const STRIDE: usize = 61;
+
+/// Nanoseconds to copy 32 bytes from a table of `rows` into the lists of `clients`, `visible` for
+/// each: what a server touches that does no more than hand everyone what it sees.
+pub fn measure(rows: usize, clients: usize, visible: usize) -> f64 {
+    let (rows, visible) = (rows.max(1), visible.max(1));
+    let table = vec![[7_u8; ROW_BYTES]; rows];
+    let mut lists = vec![[0_u8; ROW_BYTES]; clients.max(1) * visible];
+    let rounds = (COPIES / lists.len()).max(1);
+    let copy = |lists: &mut [[u8; ROW_BYTES]], rounds: usize| {
         for round in 0..rounds {
-            // Slots of neighbours lie anywhere in the table: a stride without a common divisor.
-            let mut at = round % table.len();
-            for place in list.iter_mut() {
-                place.copy_from_slice(black_box(&table[at]));
-                at += 61;
-                if at >= table.len() {
-                    at %= table.len();
+            for (client, list) in lists.chunks_exact_mut(visible).enumerate() {
+                let mut at = (client + round) % rows;
+                for place in list.iter_mut() {
+                    place.copy_from_slice(black_box(&table[at]));
+                    at += STRIDE;
+                    if at >= rows {
+                        at %= rows;
+                    }
                 }
             }
-            black_box(&mut *list);
+            black_box(&mut *lists);
         }
     };
-    copy(&mut list, rounds / 10);
+    copy(&mut lists, rounds / 10 + 1);
     let before = thread_time();
-    copy(&mut list, rounds);
-    (thread_time() - before).as_nanos() as f64 / (rounds * list.len()) as f64
+    copy(&mut lists, rounds);
+    (thread_time() - before).as_nanos() as f64 / (rounds * lists.len()) as f64
 }
 
 #[cfg(test)]
@@ -42,6 +47,6 @@ mod tests {
 
     #[test]
     fn copying_takes_time() {
-        assert!(measure(100, 64) > 0.0);
+        assert!(measure(100, 100, 64) > 0.0);
     }
 }

@@ -5,8 +5,10 @@ use std::io;
 
 use sortie_sim::view::{SoldierRow, Status, View};
 use sortie_wire::limits::BASELINE_TICKS;
-use sortie_wire::snapshot::{Snapshot, SnapshotReader};
+use sortie_wire::snapshot::Snapshot;
 use sortie_wire::state::{ANGLE_STEP, EntityState, quantise_xz, quantise_yaw};
+
+use super::bits::Bits;
 
 /// What listening players found.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +17,8 @@ pub struct Heard {
     pub states: u64,
     /// Entities known that are in the field, over all snapshots.
     pub known: u64,
-    /// Bits of records.
-    pub bits: u64,
+    /// What the bits of the snapshots were spent on.
+    pub bits: Bits,
     /// How each field of a changed soldier differed from what was to be expected.
     pub deltas: Deltas,
 }
@@ -87,13 +89,9 @@ impl Listener {
             (known.header.tick == tick && tick != 0).then_some(known)
         };
         Snapshot::decode(datagram, baseline, &mut snapshot).map_err(io::Error::other)?;
-        let mut head = Snapshot::default();
-        let head_bits =
-            SnapshotReader::new(datagram, &mut head).map_err(io::Error::other)?.bit_len();
-        // Removals come with their bits too; in the steady state there are few.
-        heard.bits += (8 * datagram.len() - head_bits) as u64;
-        heard.states += u64::from(snapshot.updated);
         let known = snapshot.header.baseline.map(|tick| &ring[at(tick)]);
+        heard.bits.note(datagram, known).map_err(io::Error::other)?;
+        heard.states += u64::from(snapshot.updated);
         for (id, state) in snapshot.entities.iter().filter(|(_, state)| state.is_soldier()) {
             let Some(row) = view.soldiers.get(*id as usize) else {
                 return Err(io::Error::other(format!("nobody is soldier {id}")));

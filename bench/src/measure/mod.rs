@@ -3,6 +3,7 @@
 //! Each one asserts what it computed and returns figures; none asserts a time. `bench-table` runs
 //! them at full size and prints the table, the tests run them small.
 
+pub mod bits;
 pub mod chart;
 pub mod codec;
 pub mod copy;
