@@ -50,6 +50,12 @@ impl ByteBudget {
         self.tokens -= bytes as f32;
     }
 
+    /// The next totals are those of another lane.
+    pub fn change_lane(&mut self) {
+        // More than any lane has sent: what comes next counts as a new beginning.
+        self.seen.sent = u64::MAX;
+    }
+
     /// Follows the lane's totals: backs off under congestion, recovers slowly without.
     pub fn note_loss(&mut self, total: LossCounters) {
         if total.sent < self.seen.sent {
@@ -92,6 +98,17 @@ mod tests {
         }
         // Ten seconds of 6,000 bytes and the quarter second that the bucket held.
         assert!((60_000..=61_600).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn what_another_lane_lost_is_not_held_against_this_one() {
+        let mut budget = ByteBudget::new(6_000, 60);
+        budget.note_loss(LossCounters { sent: 1_000, lost: 0 });
+        budget.change_lane();
+        budget.note_loss(LossCounters { sent: 2_000, lost: 900 });
+        assert_eq!(budget.share(), 1.0);
+        budget.note_loss(LossCounters { sent: 2_100, lost: 950 });
+        assert!(budget.share() < 1.0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The lane that carries a session's datagrams: QUIC datagrams today, sealed UDP later, a vector
+//! The lane that carries a session's datagrams: QUIC datagrams, sealed UDP, a vector
 //! in tests. A session never learns which.
 
 use std::time::Duration;

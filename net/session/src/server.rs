@@ -138,6 +138,13 @@ impl ServerSession {
         self.strikes = 0;
         self.budget.note_loss(LossCounters::default());
         self.counters.resumes += 1;
+        self.change_lane();
+    }
+
+    /// From now on another lane carries the datagrams: [`note_path`](Self::note_path) hears of its
+    /// totals, which have nothing to do with those before.
+    pub fn change_lane(&mut self) {
+        self.budget.change_lane();
     }
 
     /// Learns what the path is like. Once per tick is plenty.

@@ -200,6 +200,6 @@ impl Shard {
 
     /// Players whose datagrams go over the sealed lane.
     pub fn sealed(&self) -> usize {
-        self.seats.values().filter(|seat| seat.peer.is_some() && seat.is_sealed).count()
+        self.seats.values().filter(|seat| seat.peer.is_some() && seat.told_sealed).count()
     }
 }

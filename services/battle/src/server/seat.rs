@@ -41,6 +41,8 @@ pub struct Seat {
     pub is_welcomed: bool,
     /// Whether its newest input came over the sealed lane.
     pub is_sealed: bool,
+    /// Whether its newest snapshot left over the sealed lane.
+    pub told_sealed: bool,
     /// Whether its client asked the sealed lane for a sign of life.
     pub owes_sign: bool,
     /// Whether the player had a connection when last looked at.
@@ -70,6 +72,7 @@ impl Seat {
             outbox: VecDeque::new(),
             is_welcomed: false,
             is_sealed: false,
+            told_sealed: false,
             owes_sign: false,
             was_here: false,
             message_credit: MESSAGE_BURST,
@@ -96,10 +99,14 @@ impl Seat {
         self.is_welcomed = false;
     }
 
-    /// Whether snapshots leave over the sealed lane: the newest input came over it, and lately.
-    pub fn takes_sealed(&self, now: Instant) -> bool {
+    /// Whether the snapshot leaves over the sealed lane: the newest input came over it, and lately.
+    pub fn choose_lane(&mut self, now: Instant) -> bool {
         let quiet = now.saturating_duration_since(self.heard_at);
-        self.is_sealed && quiet < SEALED_FOR
+        let sealed = self.is_sealed && quiet < SEALED_FOR;
+        if std::mem::replace(&mut self.told_sealed, sealed) != sealed {
+            self.session.change_lane();
+        }
+        sealed
     }
 
     /// Whether one more message is no flood.

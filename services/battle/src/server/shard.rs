@@ -316,7 +316,7 @@ impl Shard {
         }
         let Self { socket, quic, lanes, pump, counters, codes, .. } = self;
         let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
-        let is_sealed = seat.takes_sealed(now);
+        let is_sealed = seat.choose_lane(now);
         let mut lane = ways.to(peer, is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);
