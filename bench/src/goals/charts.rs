@@ -47,7 +47,8 @@ fn read(path: &Path) -> Result<Report, Error> {
 fn s1(report: &Report, lane: &str, of: impl Fn(&Run) -> f64) -> Vec<(usize, f64)> {
     let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for whole in &report.details.whole {
-        if whole.scenario == Scenario::Uniform.name() && whole.lane == lane && whole.run.lost == 0 {
+        if whole.scenario == Scenario::Uniform.name() && whole.lane == lane && whole.run.is_whole()
+        {
             figures.entry(whole.run.players).or_default().push(of(&whole.run));
         }
     }
@@ -190,6 +191,7 @@ mod tests {
     fn all_charts_are_drawn_from_a_report() {
         let run = |players| Run {
             players,
+            delivered: 1.0,
             us_per_player_tick: 9.0,
             phase_us: PHASES.map(|phase| (phase.to_owned(), 1.0)).into(),
             app_bytes_per_s: 12_000.0,

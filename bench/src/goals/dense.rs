@@ -4,7 +4,7 @@ use std::io;
 
 use super::Outcome;
 use super::stage::Stage;
-use crate::light::run::Run;
+use super::whole::guard_of;
 use crate::scenario::Scenario;
 
 /// Players of the largest battle on record in a shooter (PlanetSide 2).
@@ -25,27 +25,15 @@ pub fn g5(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         let what = format!("cores for {players} players who all see each other at {tick_hz} Hz");
         let figures = runs.iter().map(|run| run.core_share).collect();
         let outcome = Outcome::new("G5", what, "", figures).at_most(threads as f64);
-        let worst = runs.iter().min_by(|a, b| a.delivered.total_cmp(&b.delivered));
-        outcomes.push(match worst {
-            Some(run) => outcome.guard(is_record(run, threads), guard(run)),
-            None => outcome.guard(false, "no run"),
-        });
+        let (counts, guard) = guard_of(runs.iter());
+        let fresh = runs.iter().map(|run| run.verdict.fresh()).fold(1.0, f64::min);
+        let off_m = runs.iter().map(|run| run.verdict.error_m_max).fold(0.0, f64::max);
+        let guard = format!(
+            "{guard}; {:.1} % of the states of the very tick, the others off by at most \
+             {off_m:.2} m",
+            100.0 * fresh
+        );
+        outcomes.push(outcome.guard(counts, guard));
     }
     Ok(outcomes)
-}
-
-/// On one core the server must also be in time; where clients have to share its cores, it cannot.
-fn is_record(run: &Run, threads: usize) -> bool {
-    let in_time = threads > 1 || (run.delivered >= 0.96 && run.overrun_share < 0.01);
-    run.is_true() && in_time
-}
-
-fn guard(run: &Run) -> String {
-    let verdict = &run.verdict;
-    format!(
-        "{}; {:.1} % of the states of the very tick, the others off by at most {:.2} m",
-        run.guard(),
-        100.0 * verdict.fresh(),
-        verdict.error_m_max
-    )
 }

@@ -93,7 +93,7 @@ impl Outcome {
     /// Met, or by how much not.
     fn verdict(&self) -> String {
         if !self.is_true {
-            return "**wrong**".to_owned();
+            return "**does not count**".to_owned();
         }
         let (Target::AtMost(wanted) | Target::AtLeast(wanted)) = self.target else {
             return String::new();
@@ -147,7 +147,7 @@ mod tests {
         let missed = outcome.clone().at_most(1.0);
         assert_eq!((missed.is_met(), missed.verdict().as_str()), (Some(false), "missed by 70 %"));
         let wrong = outcome.guard(false, "3 of 7 wrong");
-        assert_eq!((wrong.is_met(), wrong.verdict().as_str()), (Some(false), "**wrong**"));
+        assert_eq!((wrong.is_met(), wrong.verdict().as_str()), (Some(false), "**does not count**"));
         assert_eq!(Outcome::new("G1", "a", "×", vec![]).at_least(2.0).verdict(), "not measured");
     }
 }

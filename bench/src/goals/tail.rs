@@ -4,6 +4,7 @@ use std::io;
 
 use super::Outcome;
 use super::stage::Stage;
+use super::whole::guard_of;
 use crate::headless::SimRunConfig;
 use crate::measure::serve::Serving;
 use crate::scenario::Scenario;
@@ -34,16 +35,16 @@ pub fn g8(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let per_player_us = per_player_us.fold(f64::INFINITY, f64::min);
     let players = if quick { probe } else { (LOAD * 1e6 / 60.0 / per_player_us) as usize };
     let (mut tails, mut calls, mut loads) = (vec![], vec![], vec![]);
-    let mut guards = Vec::new();
+    let mut runs = Vec::new();
     for _ in 0..stage.options.repeats {
         let run = stage.whole(Scenario::Uniform, players, 60, 1)?;
         let at = |name: &str| run.tick_cpu_us.get(name).copied().unwrap_or_default();
         tails.push(at("p999") / at("p50").max(1.0));
         calls.push(run.syscalls_per_tick);
         loads.push(run.core_share);
-        guards.push((run.is_true(), run.guard()));
+        runs.push(run);
     }
-    let (is_true, guard) = guards.into_iter().min().unwrap_or_default();
+    let (is_true, guard) = guard_of(runs.iter());
     let calls_most = 2.0 * players as f64 / BATCH + OTHER_CALLS;
     let config = SimRunConfig {
         players: if quick { 60 } else { 1_000 },

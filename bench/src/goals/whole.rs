@@ -5,6 +5,7 @@ use std::io;
 use super::Outcome;
 use super::stage::{Pair, Stage};
 use crate::light::link::Lane;
+use crate::light::run::Run;
 
 /// Whole server over bare UDP with AES-128-GCM, at most.
 const TARGET_SEALED: f64 = 2.0;
@@ -45,11 +46,17 @@ pub fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
 
 /// Of several runs, the guard of the worst.
 pub fn guard(pairs: &[Pair]) -> (bool, String) {
-    let worst = pairs.iter().min_by(|a, b| {
-        let key = |pair: &Pair| (pair.run.is_true(), pair.run.holds());
-        key(a).cmp(&key(b)).then(a.run.delivered.total_cmp(&b.run.delivered))
+    guard_of(pairs.iter().map(|pair| &pair.run))
+}
+
+/// Of several runs, the guard of the worst: whether their figures count, and why or why not.
+pub fn guard_of<'r>(runs: impl Iterator<Item = &'r Run>) -> (bool, String) {
+    let counts = |run: &Run| run.is_true() && run.is_whole();
+    let worst = runs.min_by(|a, b| {
+        let key = |run: &Run| (counts(run), run.holds());
+        key(a).cmp(&key(b)).then(a.delivered.total_cmp(&b.delivered))
     });
-    let Some(Pair { run, .. }) = worst else { return (false, "no run".to_owned()) };
-    let held = if run.holds() { "" } else { " · NOT HELD" };
-    (run.is_true(), format!("{}{held}", run.guard()))
+    let Some(run) = worst else { return (false, "no run".to_owned()) };
+    let held = if run.holds() { "" } else { "; not held" };
+    (counts(run), format!("{}{held}", run.guard()))
 }

@@ -98,7 +98,8 @@ impl Counting {
         let due = (seconds * f64::from(config.tick_hz)).max(1.0);
         let tally = players.iter().map(Player::tally).fold(Tally::default(), plus);
         let traffic = traffic(players).since(self.traffic);
-        let per_player_tick = |seconds: f64| rounded(seconds * 1e6 / (count * due));
+        // Ticks that were left out cost nothing, and count for nothing.
+        let per_player_tick = |seconds: f64| rounded(seconds * 1e6 / (count * ticks));
         let per_second = |bytes: u64| rounded(bytes as f64 / (count * seconds));
         let phases = metrics.phases_since(&self.metrics).into_iter();
         let lost = players.iter().find(|player| !player.is_in_field()).map(Player::stage);
@@ -107,7 +108,7 @@ impl Counting {
             players: players.len(),
             tick_hz: config.tick_hz,
             us_per_player_tick: per_player_tick(self.server_cpu),
-            core_share: rounded(self.server_cpu / seconds),
+            core_share: rounded(self.server_cpu / ticks * f64::from(config.tick_hz)),
             ksoftirqd_us: per_player_tick(self.ksoftirqd),
             phase_us: phases
                 .map(|(name, spent)| (name, rounded(spent * 1e6 / (count * stepped))))

@@ -16,7 +16,7 @@ pub struct Run {
     pub tick_hz: u32,
     /// CPU microseconds of the server process per player and tick.
     pub us_per_player_tick: f64,
-    /// Share of one core that the server process took.
+    /// Cores that the server process needs for all of its ticks, by what stepped ones cost.
     pub core_share: f64,
     /// CPU microseconds of ksoftirqd on the server's core per player and tick, not in the above.
     pub ksoftirqd_us: f64,
@@ -65,14 +65,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether the work was done that the figures are of: nearly everything delivered, nothing
+    /// thinned out. It may have been late.
+    pub fn is_whole(&self) -> bool {
+        self.delivered >= 0.96 && self.overload_step == 0.0 && self.lost == 0
+    }
+
     /// Whether the server held its clients: nearly everything delivered, in time, nothing thinned
     /// out, all of it true.
     pub fn holds(&self) -> bool {
-        self.delivered >= 0.96
-            && self.overrun_share < 0.01
-            && self.age_ms.p99 <= 33.0
-            && self.overload_step == 0.0
-            && self.lost == 0
+        self.is_whole() && self.overrun_share < 0.01 && self.age_ms.p99 <= 33.0
     }
 
     /// The correctness guard in a few words.
@@ -81,12 +83,14 @@ impl Run {
         let wrong = states_wrong + own_wrong + unknown + self.malformed;
         format!(
             "{wrong} of {states} states wrong, recall {:.3} %, {:.2} % delivered, age p99 {:.1} \
-             ms, {:.2} % overruns{}",
+             ms, {:.2} % overruns{}{}{}",
             100.0 * self.verdict.recall(),
             100.0 * self.delivered,
             self.age_ms.p99,
             100.0 * self.overrun_share,
-            if self.lost > 0 { format!(", {} LOST", self.lost) } else { String::new() },
+            some(self.lost as f64, " players not held"),
+            some(self.overload_step, " as overload step"),
+            some(self.clients_late as f64, " phases of the clients late"),
         )
     }
 
@@ -94,6 +98,10 @@ impl Run {
     pub fn is_true(&self) -> bool {
         self.verdict.is_exact() && self.verdict.recall() >= 0.999 && self.malformed == 0
     }
+}
+
+fn some(count: f64, what: &str) -> String {
+    if count > 0.0 { format!(", {count}{what}") } else { String::new() }
 }
 
 #[cfg(test)]
