@@ -213,7 +213,7 @@ mod tests {
                 sealed_us: 5.0,
                 ..Floors::default()
             }],
-            scaling: vec![Scaling { scenario: "crowd".to_owned(), points }],
+            scaling: vec![Scaling { scenario: "crowd".to_owned(), points, ..Scaling::default() }],
             ..Details::default()
         };
         let report = Report { lane: "sealed".to_owned(), details, ..Report::default() };

@@ -1,5 +1,7 @@
 //! Figures behind the outcomes, for charts and for those who want to look closer.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::light::run::Run;
@@ -55,6 +57,10 @@ pub struct Scaling {
     pub scenario: String,
     /// Players, and microseconds of a tick.
     pub points: Vec<(f64, f64)>,
+    /// Parallel to them: microseconds of its parts, on average.
+    pub parts: Vec<BTreeMap<String, f64>>,
+    /// Parallel to them: whole states in a snapshot, of those who enter what is shown.
+    pub whole_states: Vec<f64>,
 }
 
 /// What a transport alone costs.

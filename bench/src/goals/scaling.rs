@@ -1,14 +1,15 @@
 //! G6: how the cost of a tick grows with the number of players, and what a second thread brings.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::time::Duration;
 
 use super::Outcome;
 use super::details::Scaling;
 use super::stage::Stage;
 use crate::headless::SimRunConfig;
 use crate::measure::cpu::median;
-use crate::measure::serve::Serving;
+use crate::measure::listen::Heard;
+use crate::measure::serve::{Serving, Spent};
 use crate::scenario::Scenario;
 
 /// Exponent at constant density, at most.
@@ -37,14 +38,16 @@ pub fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     ] {
         let (mut exponents, mut states) = (Vec::new(), 0);
         for _ in 0..stage.options.repeats {
-            let mut points = Vec::new();
+            let mut all = Scaling { scenario: scenario.to_string(), ..Scaling::default() };
             for &players in players {
                 let tick = tick_us(stage, scenario, players, 1, quick)?;
                 states += tick.states;
-                points.push((players as f64, tick.us));
+                all.points.push((players as f64, tick.us));
+                all.parts.push(tick.parts);
+                all.whole_states.push(tick.whole_states);
             }
-            exponents.push(exponent(&points));
-            stage.details.scaling.push(Scaling { scenario: scenario.to_string(), points });
+            exponents.push(exponent(&all.points));
+            stage.details.scaling.push(all);
         }
         let what = format!("{what}, {} to {} players", players[0], players[players.len() - 1]);
         let guard = format!("{states} states decoded as they are");
@@ -73,6 +76,8 @@ pub fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
 struct Tick {
     us: f64,
     states: u64,
+    parts: BTreeMap<String, f64>,
+    whole_states: f64,
 }
 
 /// The median tick of a battle, microseconds.
@@ -91,16 +96,32 @@ fn tick_us(
         ..SimRunConfig::default()
     };
     let mut serving = Serving::new(&config, true)?;
-    let (warm_up, ticks) = if quick { (400, 20) } else { (600, 120) };
+    // Who fights has to wait for the first wave; who walks is in the field at once.
+    let warm_up = if scenario.is_peaceful() { 240 } else { 600 };
+    let ticks = if quick { 20 } else { 120 };
     for _ in 0..warm_up {
         serving.tick()?;
     }
     let mut samples = Vec::with_capacity(ticks);
+    let mut sums = BTreeMap::new();
+    serving.heard = Heard::default();
     for _ in 0..ticks {
-        let spent: Duration = serving.tick()?.sum();
-        samples.push(spent.as_secs_f64() * 1e6);
+        let spent = serving.tick()?;
+        samples.push(spent.sum().as_secs_f64() * 1e6);
+        let Spent { inputs, step, look, tell, seal, .. } = spent;
+        for (name, part) in
+            [("inputs", inputs), ("step", step), ("look", look), ("tell", tell), ("seal", seal)]
+        {
+            *sums.entry(name.to_owned()).or_default() += part.as_secs_f64() * 1e6 / ticks as f64;
+        }
     }
-    Ok(Tick { us: median(&mut samples), states: serving.heard.states })
+    let bits = serving.heard.bits;
+    Ok(Tick {
+        us: median(&mut samples),
+        states: serving.heard.states,
+        parts: sums,
+        whole_states: bits.whole_count as f64 / bits.snapshots.max(1) as f64,
+    })
 }
 
 /// The a of y ~ x^a, by least squares over the logarithms.
