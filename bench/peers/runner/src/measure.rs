@@ -20,6 +20,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// Positions off by more than this are wrong, metres: a walker's way of about two ticks.
 const POSITION_ERROR_MAX_M: f64 = 0.15;
 const DELIVERED_MIN: f64 = 0.96;
+
+/// With fewer inputs the clients did not play the scenario, and the server had less to do.
+const INPUTS_MIN: f64 = 0.96;
 const LATE_MAX: f64 = 0.01;
 
 /// Clients busier than this measure themselves, not the server.
@@ -118,6 +121,9 @@ fn misses(figures: &Figures) -> Vec<String> {
     }
     if figures.delivered < DELIVERED_MIN {
         missed.push(format!("{:.1} % delivered", figures.delivered * 100.0));
+    }
+    if figures.inputs < INPUTS_MIN {
+        missed.push(format!("{:.1} % of the inputs came", figures.inputs * 100.0));
     }
     if figures.position_error_max_m > POSITION_ERROR_MAX_M {
         missed.push(format!("{:.2} m off", figures.position_error_max_m));

@@ -66,7 +66,7 @@ pub fn measure(
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "bench-goals: {}", errors.lines().last().unwrap_or_default());
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report)?)?;
-    let run = &report["details"][format!("uniform-{players}-60-1")][0];
+    let run = &report["details"]["whole"][0];
     let run = Run::deserialize(run).context("an unknown report of bench-goals")?;
     ensure!(run.lost == 0, "{} clients were lost", run.lost);
     Ok(figures(run))
