@@ -11,7 +11,7 @@ use sortie_wire::{
     state::{ANGLE_STEP, EntityState},
 };
 
-use crate::{history::FrameHistory, slots::Ones};
+use crate::{history::FrameHistory, plan::Planner, slots::Ones};
 
 /// Ages of a baseline that have a tuning of their own; older ones share the last.
 const AGES: usize = 16;
@@ -71,6 +71,8 @@ pub struct DeltaCodes {
     /// Where the row of a base is likely to be found.
     hints: Vec<u16>,
     sizes: [Sizes; AGES],
+    /// The plan of the snapshot that is being made.
+    pub(crate) planner: Planner,
 }
 
 impl DeltaCodes {

@@ -8,8 +8,8 @@ use crate::{
     codes::DeltaCodes,
     gain::{CLASSES, CLASSES_PER_DOUBLING, Viewer},
     history::{FrameHistory, HISTORY_TICKS},
-    record::{HeldProp, Sent},
-    slots::{Ones, Visible, count, has, slots, word},
+    record::{HeldProp, Hold, Sent},
+    slots::{Ones, Visible, count, slots, word},
 };
 
 /// Bits that one update is expected to take until the session has seen its own.
@@ -44,8 +44,50 @@ struct Waiting {
     since: u32,
 }
 
-/// Plans snapshots. Its buffers are reused.
+/// What one player's plans go by from snapshot to snapshot.
 #[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    /// While not all news fits: who waits to enter, in slot order.
+    waiting: Vec<Waiting>,
+    /// Moving mean of an update's bits.
+    update_bits: f32,
+    /// Share of the bits that rationing hands out. Records stand in the order of ids, so if too
+    /// many were planned, it would always be the same ones that find no room.
+    trust: f32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), update_bits: UPDATE_BITS_START, trust: 1.0 }
+    }
+}
+
+impl Pace {
+    /// Learns what updates really take, and whether all that was planned found room.
+    pub(crate) fn note_bits(&mut self, updates: usize, bits: usize, all_fit: bool) {
+        self.trust = if all_fit { self.trust + 0.002 } else { self.trust * 0.98 };
+        self.trust = self.trust.clamp(0.5, 1.0);
+        if updates > 0 {
+            let mean = (bits as f32 / updates as f32).clamp(8.0, 160.0);
+            self.update_bits += (mean - self.update_bits) * 0.1;
+        }
+    }
+
+    /// Since when a soldier has waited to enter.
+    pub(crate) fn waits_since(&self, slot: u32) -> Option<u32> {
+        let at = self.waiting.binary_search_by_key(&slot, |waiting| waiting.slot).ok()?;
+        Some(self.waiting[at].since)
+    }
+
+    /// Forgets who waits: the client's next snapshot is a full one.
+    pub(crate) fn reset(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+/// The plan of one snapshot. One serves all sessions of a thread in turn, so that it stays in the
+/// caches; it remembers nothing from one to the next.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Planner {
     /// Held soldiers that are not to be known any more.
     pub(crate) gone: Vec<u64>,
@@ -64,41 +106,10 @@ pub(crate) struct Planner {
     pub(crate) props: Vec<PropAction>,
     /// Props that are to enter.
     pub(crate) enter_props: Vec<u32>,
-    waiting: Vec<Waiting>,
-    /// Scratch: what `waiting` was.
+    /// Scratch of rationing: what the pace's list was; by slot, ticks waited and classes.
     waiting_before: Vec<Waiting>,
-    is_rationed: bool,
-    /// Scratch of rationing, by slot.
     waited: Vec<f32>,
     classes: Vec<u8>,
-    /// Moving mean of an update's bits.
-    update_bits: f32,
-    /// Share of the bits that rationing hands out. Records stand in the order of ids, so if too
-    /// many were planned, it would always be the same ones that find no room.
-    trust: f32,
-}
-
-impl Default for Planner {
-    fn default() -> Self {
-        Self {
-            gone: Vec::new(),
-            news: Vec::new(),
-            send: Vec::new(),
-            unknown: Vec::new(),
-            enter: Vec::new(),
-            is_chosen: false,
-            enter_count: 0,
-            props: Vec::new(),
-            enter_props: Vec::new(),
-            waiting: Vec::new(),
-            waiting_before: Vec::new(),
-            is_rationed: false,
-            waited: Vec::new(),
-            classes: Vec::new(),
-            update_bits: UPDATE_BITS_START,
-            trust: 1.0,
-        }
-    }
 }
 
 /// What a plan starts from.
@@ -128,28 +139,32 @@ pub(crate) struct Counts {
 
 impl Planner {
     /// Makes the sets.
-    pub(crate) fn plan(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) -> Counts {
+    pub(crate) fn plan(
+        &mut self,
+        task: &Task<'_>,
+        pace: &mut Pace,
+        codes: &mut DeltaCodes,
+    ) -> Counts {
         let (mut sends, mut enters, gone) = self.plan_soldiers(task, codes);
         self.plan_props(task);
         let prop_news = self.props.iter().filter(|action| **action == PropAction::Tell).count();
         let prop_removals = self.props.iter().filter(|action| **action == PropAction::Remove);
         let removals = gone + prop_removals.count() as u32;
         let set_aside = removals as f32 * REMOVE_BITS
-            + prop_news as f32 * self.update_bits
+            + prop_news as f32 * pace.update_bits
             + self.enter_props.len() as f32 * ENTER_BITS;
-        let wanted = sends as f32 * self.update_bits + enters as f32 * ENTER_BITS;
-        self.is_rationed = set_aside + wanted > task.budget_bits as f32;
-        if self.is_rationed {
-            self.note_waiting(task.history.newest());
+        let wanted = sends as f32 * pace.update_bits + enters as f32 * ENTER_BITS;
+        if set_aside + wanted > task.budget_bits as f32 {
+            self.note_waiting(pace, task.history.newest());
             self.choose();
-            self.ration(task, task.budget_bits as f32 - set_aside);
+            self.ration(task, pace, task.budget_bits as f32 - set_aside);
             (sends, enters) = (count(&self.send), count(&self.enter));
         } else {
-            self.waiting.clear();
+            pace.waiting.clear();
         }
         self.enter_count = enters + self.enter_props.len() as u32;
         Counts {
-            held: task.base.map_or(0, |base| count(&base.held) + base.props.len() as u32),
+            held: task.base.map_or(0, |base| base.soldier_count() + base.props.len() as u32),
             records: removals + prop_news as u32 + sends,
             removals,
             enters: self.enter_count,
@@ -161,7 +176,7 @@ impl Planner {
         let nothing = Sent::default();
         let base = task.base.unwrap_or(&nothing);
         let seen = task.visible.soldiers;
-        let words = seen.len().max(base.held.len());
+        let words = seen.len().max(base.soldiers.len());
         for set in [&mut self.gone, &mut self.news, &mut self.unknown] {
             set.resize(words, 0);
         }
@@ -170,8 +185,8 @@ impl Planner {
         let (mut sends, mut enters, mut gone) = (0, 0, 0);
         for index in 0..words {
             let now = word(seen, index) & word(present, index);
-            let held = word(&base.held, index);
-            let old = word(changed, index) | word(&base.stale, index);
+            let Hold { held, stale, .. } = base.hold(index);
+            let old = word(changed, index) | stale;
             self.gone[index] = held & !now;
             self.unknown[index] = now & !held;
             self.news[index] = now & held & old;
@@ -247,9 +262,9 @@ impl Planner {
     ///
     /// Priorities are counted into classes, which costs one pass where sorting costs many. Inside
     /// the class that fits in part, the first to be kept differs from tick to tick.
-    fn ration(&mut self, task: &Task<'_>, budget_bits: f32) {
+    fn ration(&mut self, task: &Task<'_>, pace: &Pace, budget_bits: f32) {
         let tick = task.history.newest();
-        self.find_classes(task, tick);
+        self.find_classes(task, pace, tick);
         let mut updates = [0u32; CLASSES];
         for slot in slots(&self.send) {
             updates[usize::from(self.classes[slot as usize]) % CLASSES] += 1;
@@ -258,10 +273,10 @@ impl Planner {
         for slot in slots(&self.enter) {
             enters[usize::from(self.classes[slot as usize]) % CLASSES] += 1;
         }
-        let mut left_bits = budget_bits * self.trust;
+        let mut left_bits = budget_bits * pace.trust;
         let mut cut = CLASSES;
         while cut > 0 {
-            let news = updates[cut - 1] as f32 * self.update_bits;
+            let news = updates[cut - 1] as f32 * pace.update_bits;
             let bits = news + enters[cut - 1] as f32 * ENTER_BITS;
             if bits > left_bits {
                 break;
@@ -285,7 +300,7 @@ impl Planner {
                 }
                 taken
             };
-            self.send[index] = take(self.send[index], self.update_bits);
+            self.send[index] = take(self.send[index], pace.update_bits);
             self.enter[index] = take(self.enter[index], ENTER_BITS);
         }
     }
@@ -307,7 +322,7 @@ impl Planner {
     }
 
     /// The class of everybody's priority; that of slots without news means nothing.
-    fn find_classes(&mut self, task: &Task<'_>, tick: u32) {
+    fn find_classes(&mut self, task: &Task<'_>, pace: &Pace, tick: u32) {
         let base_age = task.base.map_or(1, |base| tick - base.tick);
         self.waited.clear();
         match task.base.filter(|base| !base.ticks.is_empty()) {
@@ -321,7 +336,7 @@ impl Planner {
                 self.waited.resize(task.history.rows(), base_age as f32);
             }
         }
-        let mut waiting = self.waiting.iter().peekable();
+        let mut waiting = pace.waiting.iter().peekable();
         for slot in slots(&self.enter) {
             while waiting.next_if(|waiting| waiting.slot < slot).is_some() {}
             let known = waiting.next_if(|waiting| waiting.slot == slot);
@@ -339,15 +354,15 @@ impl Planner {
     /// Remembers since when whoever the client is not known to know has waited. Being sent does not
     /// end the wait, only the acknowledgement does: a newcomer that is left out of the next
     /// snapshot again would vanish for the client.
-    fn note_waiting(&mut self, tick: u32) {
-        std::mem::swap(&mut self.waiting, &mut self.waiting_before);
-        self.waiting.clear();
+    fn note_waiting(&mut self, pace: &mut Pace, tick: u32) {
+        std::mem::swap(&mut pace.waiting, &mut self.waiting_before);
+        pace.waiting.clear();
         let mut before = self.waiting_before.iter().peekable();
         for slot in slots(&self.unknown) {
             while before.next_if(|waiting| waiting.slot < slot).is_some() {}
             let known = before.next_if(|waiting| waiting.slot == slot);
             let since = known.map_or(tick, |waiting| waiting.since);
-            self.waiting.push(Waiting { slot, since });
+            pace.waiting.push(Waiting { slot, since });
         }
     }
 
@@ -358,43 +373,10 @@ impl Planner {
         }
         let wanted = self.news.iter().zip(&self.unknown).enumerate();
         let late = wanted.map(|(index, (news, unknown))| {
-            let news = news & !word(&sent.told, index);
-            (news.count_ones() + (unknown & !word(&sent.held, index)).count_ones()) as u64
+            let hold = sent.hold(index);
+            u64::from((news & !hold.told).count_ones() + (unknown & !hold.held).count_ones())
         });
         late.sum()
-    }
-
-    /// Learns what updates really take, and whether all that was planned found room.
-    pub(crate) fn note_bits(&mut self, updates: usize, bits: usize, all_fit: bool) {
-        if self.is_rationed {
-            self.trust = if all_fit { self.trust + 0.002 } else { self.trust * 0.98 };
-            self.trust = self.trust.clamp(0.5, 1.0);
-        }
-        if updates > 0 {
-            let mean = (bits as f32 / updates as f32).clamp(8.0, 160.0);
-            self.update_bits += (mean - self.update_bits) * 0.1;
-        }
-    }
-
-    /// Whether a soldier's news waits: its priority, and how many wait with a higher one.
-    pub(crate) fn waiting(&self, slot: u32, sent: &Sent) -> Option<(f32, usize)> {
-        let waits = |slot: u32| {
-            let unknown = has(&self.unknown, slot) && !has(&sent.held, slot);
-            unknown || (has(&self.news, slot) && !has(&sent.told, slot))
-        };
-        if !self.is_rationed || !waits(slot) {
-            return None;
-        }
-        let class = self.classes[slot as usize];
-        let others = slots(&self.news).chain(slots(&self.unknown)).filter(|other| waits(*other));
-        let ahead = others.filter(|other| self.classes[*other as usize] > class).count();
-        Some((f32::from(class) / f32::from(CLASSES_PER_DOUBLING), ahead))
-    }
-
-    /// Forgets who waits: the client's next snapshot is a full one.
-    pub(crate) fn reset(&mut self) {
-        self.waiting.clear();
-        self.is_rationed = false;
     }
 }
 

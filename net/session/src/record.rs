@@ -6,7 +6,7 @@
 //! that the client holds stands beside it. Soldiers are kept as sets of slots, since almost
 //! everything that is asked of them is asked of all at once.
 
-use crate::slots::slots;
+use crate::slots::Ones;
 
 /// Snapshots remembered. A client that acknowledges nothing newer gets full snapshots.
 pub const RECORD_SNAPSHOTS: u32 = sortie_wire::limits::BASELINE_TICKS;
@@ -32,21 +32,28 @@ pub(crate) struct HeldProp {
     pub(crate) moving: bool,
 }
 
-/// One sent snapshot. Its sets are as long as the longest was; slots beyond are in none.
+/// What a client holds of 64 soldiers; bit n stands for the n-th of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// Those that it holds.
+    pub(crate) held: u64,
+    /// Of these, those that the snapshot had a state of.
+    pub(crate) told: u64,
+    /// Of these, those whose motion the client has seen: told by a delta here, and told by the
+    /// baseline.
+    pub(crate) moving: u64,
+    /// Of the held ones, those whose state is older than the snapshot.
+    pub(crate) stale: u64,
+}
+
+/// One sent snapshot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) tick: u32,
     /// What it was coded against.
     pub(crate) baseline: Option<u32>,
-    /// Soldiers that the client holds.
-    pub(crate) held: Vec<u64>,
-    /// Of these, those that the snapshot had a state of.
-    pub(crate) told: Vec<u64>,
-    /// Of these, those whose motion the client has seen: told by a delta here, and told by the
-    /// baseline.
-    pub(crate) moving: Vec<u64>,
-    /// Of the held ones, those whose state is older than the snapshot.
-    pub(crate) stale: Vec<u64>,
+    /// Soldiers, 64 to an entry. Slots beyond the end are not held.
+    pub(crate) soldiers: Vec<Hold>,
     /// By slot, for the held ones: the low half of the tick of their state. Empty while nobody is
     /// stale.
     pub(crate) ticks: Vec<u16>,
@@ -58,9 +65,7 @@ impl Sent {
     /// Empties it, keeping its memory.
     pub(crate) fn clear(&mut self, tick: u32, baseline: Option<u32>) {
         (self.tick, self.baseline) = (tick, baseline);
-        for set in [&mut self.held, &mut self.told, &mut self.moving, &mut self.stale] {
-            set.clear();
-        }
+        self.soldiers.clear();
         self.ticks.clear();
         self.props.clear();
     }
@@ -72,9 +77,23 @@ impl Sent {
         self.tick.wrapping_sub(u32::from((self.tick as u16).wrapping_sub(*tick)))
     }
 
+    /// The entry of the slots from 64 x `index` on.
+    #[inline(always)]
+    pub(crate) fn hold(&self, index: usize) -> Hold {
+        self.soldiers.get(index).copied().unwrap_or_default()
+    }
+
+    /// How many soldiers the client holds.
+    pub(crate) fn soldier_count(&self) -> u32 {
+        self.soldiers.iter().map(|hold| hold.held.count_ones()).sum()
+    }
+
     /// Everything that the client holds, in id order.
     fn list(&self) -> Vec<Held> {
-        let soldiers = slots(&self.held).map(|id| Held { id, tick: self.tick_of(id) });
+        let words = (0..).zip(&self.soldiers);
+        let soldiers =
+            words.flat_map(|(index, hold)| Ones(hold.held).map(move |bit| 64 * index + bit));
+        let soldiers = soldiers.map(|id| Held { id, tick: self.tick_of(id) });
         let props = self.props.iter().map(|prop| Held { id: prop.id, tick: prop.tick });
         soldiers.chain(props).collect()
     }
@@ -128,6 +147,12 @@ impl SentRecord {
     }
 
     fn find(&self, tick: u32) -> Option<&Sent> {
+        // Mostly every tick has one.
+        let first = self.recent.front()?.tick;
+        let guess = self.recent.get(tick.checked_sub(first)? as usize);
+        if let Some(sent) = guess.filter(|sent| sent.tick == tick) {
+            return Some(sent);
+        }
         let at = self.recent.binary_search_by_key(&tick, |sent| sent.tick).ok()?;
         Some(&self.recent[at])
     }
@@ -169,7 +194,7 @@ mod tests {
         let mut record = SentRecord::default();
         for tick in ticks {
             let mut sent = record.open(tick, None);
-            sent.held.push(0b10);
+            sent.soldiers.push(Hold { held: 0b10, ..Hold::default() });
             record.seal(sent);
         }
         record
@@ -216,8 +241,8 @@ mod tests {
 
     #[test]
     fn a_stale_state_keeps_its_tick() {
-        let mut sent =
-            Sent { tick: 70_000, held: vec![0b11], stale: vec![0b10], ..Sent::default() };
+        let soldiers = vec![Hold { held: 0b11, stale: 0b10, ..Hold::default() }];
+        let mut sent = Sent { tick: 70_000, soldiers, ..Sent::default() };
         sent.ticks = vec![70_000u32 as u16, 69_990u32 as u16];
         let ticks = sent.list().iter().map(|held| held.tick).collect::<Vec<_>>();
         assert_eq!(ticks, [70_000, 69_990]);

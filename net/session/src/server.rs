@@ -9,9 +9,8 @@ use crate::{
     budget::ByteBudget,
     inputs::{InputCounters, InputQueue, TakenInput},
     peer::{LossCounters, Peer},
-    plan::Planner,
+    plan::Pace,
     record::{Held, SentRecord},
-    slots::has,
 };
 
 /// Malformed datagrams after which a player is to be closed.
@@ -83,12 +82,10 @@ pub enum Why {
         /// The tick of the state that the client holds.
         held: u32,
     },
-    /// It has news that found no room.
+    /// It has news that found no room, and has waited for so many ticks.
     Waiting {
-        /// Doublings of its priority.
-        priority: f32,
-        /// Entities waiting with a higher one.
-        ahead: usize,
+        /// For a soldier that the client does not know, since it came into sight.
+        ticks: u32,
     },
     /// This player may not know of it, or it is not in the field.
     NotVisible,
@@ -102,7 +99,9 @@ pub struct ServerSession {
     pub(crate) config: SessionConfig,
     pub(crate) inputs: InputQueue,
     pub(crate) record: SentRecord,
-    pub(crate) planner: Planner,
+    /// The newest tick that a snapshot was sent of.
+    pub(crate) told_tick: Option<u32>,
+    pub(crate) pace: Pace,
     pub(crate) budget: ByteBudget,
     /// Snapshots that arrived, bit n: the newest acknowledged minus n.
     newest_ack: u32,
@@ -119,7 +118,8 @@ impl ServerSession {
             config,
             inputs: InputQueue::new(tick),
             record: SentRecord::default(),
-            planner: Planner::default(),
+            told_tick: None,
+            pace: Pace::default(),
             budget: ByteBudget::new(config.bytes_per_s, config.tick_hz),
             newest_ack: 0,
             strikes: 0,
@@ -132,7 +132,7 @@ impl ServerSession {
     /// Continues over a new connection: inputs and score stay, the next snapshot is full.
     pub fn resume(&mut self, tick: u32) {
         self.record.reset(tick);
-        self.planner.reset();
+        self.pace.reset();
         self.inputs.reset_arrivals();
         self.newest_ack = 0;
         self.strikes = 0;
@@ -226,15 +226,17 @@ impl ServerSession {
                 false => Why::Unchanged { held: prop.tick },
             });
         }
-        if has(&sent.told, id) {
+        let hold = sent.hold(id as usize / 64);
+        let has = |set: u64| set >> (id % 64) & 1 != 0;
+        if has(hold.told) {
             return Why::Sent;
         }
-        if let Some((priority, ahead)) = self.planner.waiting(id, sent) {
-            return Why::Waiting { priority, ahead };
-        }
-        match has(&sent.held, id) {
-            true => Why::Unchanged { held: sent.tick_of(id) },
-            false => Why::NotVisible,
+        let held = has(hold.held).then(|| sent.tick_of(id));
+        match (held, self.pace.waits_since(id)) {
+            (Some(held), _) if has(hold.stale) => Why::Waiting { ticks: sent.tick - held },
+            (Some(held), _) => Why::Unchanged { held },
+            (None, Some(since)) => Why::Waiting { ticks: sent.tick - since },
+            (None, None) => Why::NotVisible,
         }
     }
 

@@ -13,9 +13,9 @@ use crate::{
     gain::Viewer,
     history::FrameHistory,
     plan::{Counts, Planner, PropAction, Task},
-    record::{HeldProp, Sent},
+    record::{HeldProp, Hold, Sent},
     server::ServerSession,
-    slots::{Ones, Visible, word},
+    slots::{Ones, Visible},
 };
 
 /// Bits that a snapshot takes before its first record: header, own soldier, counts; with the few
@@ -80,7 +80,7 @@ impl ServerSession {
 
     /// Whether a snapshot of this tick or a later one was sent.
     pub(crate) fn is_told(&self, tick: u32) -> bool {
-        self.record.newest().is_some_and(|newest| newest.tick >= tick)
+        self.told_tick.is_some_and(|told| told >= tick)
     }
 
     fn try_encode(
@@ -97,7 +97,8 @@ impl ServerSession {
         let base = self.record.baseline(tick).filter(|_| has_baseline);
         let fixed_bits =
             FIXED_BITS + SOUND_BITS * source.sounds.len() + HIT_BITS * source.hits.len();
-        let counts = self.planner.plan(
+        let mut planner = std::mem::take(&mut codes.planner);
+        let counts = planner.plan(
             &Task {
                 history: source.history,
                 base,
@@ -106,6 +107,7 @@ impl ServerSession {
                 thin_far: source.load >= LoadStep::ThinFar,
                 budget_bits: (out.len() * 8).saturating_sub(fixed_bits),
             },
+            &mut self.pace,
             codes,
         );
         let skip_bits = gap_bits_for(counts.records as usize, counts.held);
@@ -119,12 +121,11 @@ impl ServerSession {
             tuning: baseline.map_or(Tuning::default(), |_| codes.tuning(age, skip_bits)),
         };
         let encoder = SnapshotEncoder::new(out, &header, source.own, source.sounds, source.hits);
-        let planner = &mut self.planner;
         let written = encoder.ok_or(Full).and_then(|mut encoder| {
             let mut writer = Writer {
                 source,
                 codes,
-                planner,
+                planner: &planner,
                 tuning: header.tuning,
                 tick,
                 passed: 0,
@@ -139,14 +140,16 @@ impl ServerSession {
             let (told, bits) = (writer.told, encoder.bit_len() - bits_before);
             writer.write_enters(&mut encoder, &mut sent);
             let (told_with_enters, all_fit) = (writer.told, writer.all_fit);
-            planner.note_bits(told, bits, all_fit);
+            self.pace.note_bits(told, bits, all_fit);
             self.counters.updates += told_with_enters as u64;
             self.counters.postponed += planner.postponed(&sent);
             Ok(encoder.finish())
         });
+        codes.planner = planner;
         match written {
             Ok(bytes) => {
                 self.record.seal(sent);
+                self.told_tick = Some(tick);
                 self.counters.full_snapshots += u64::from(baseline.is_none());
                 Some(bytes)
             }
@@ -168,11 +171,19 @@ struct Rows {
     age: u32,
 }
 
+impl Rows {
+    /// Those whose motion the client has seen and carries on.
+    #[inline(always)]
+    fn in_motion(&self, hold: Hold) -> u64 {
+        if self.moving.before.is_some() { hold.moving } else { 0 }
+    }
+}
+
 /// Writes what is planned, and what the client then holds.
 struct Writer<'a, 'b> {
     source: &'a SnapshotSource<'b>,
     codes: &'a mut DeltaCodes,
-    planner: &'a mut Planner,
+    planner: &'a Planner,
     tuning: Tuning,
     tick: u32,
     /// Entities of the baseline passed over since the last record.
@@ -204,23 +215,20 @@ impl Writer<'_, '_> {
         let moving = Base { before, scale: self.tuning.scale(true), ..resting };
         let moving_row = if before.is_some() { self.codes.row(history, moving) } else { 0 };
         let rows = Rows { resting, resting_row, moving, moving_row, age };
-        let in_motion = |index| if before.is_some() { word(&base.moving, index) } else { 0 };
         let mut kept_free = counts.removals as usize * REMOVE_BITS_MAX
             + base.props.len() * PROP_BITS_MAX
             + counts.enters as usize * ENTER_BITS_MAX;
         encoder.keep_free(kept_free);
         let words = self.planner.gone.len();
-        for set in [&mut sent.held, &mut sent.told, &mut sent.moving, &mut sent.stale] {
-            set.resize(words, 0);
-        }
+        sent.soldiers.resize(words, Hold::default());
         for index in 0..words {
-            let held = word(&base.held, index);
+            let hold = base.hold(index);
+            let held = hold.held;
             if held == 0 {
                 continue;
             }
             let gone = self.planner.gone[index];
-            let (mut told, mut whole) =
-                (self.run(base, index, in_motion(index), &rows, encoder), 0);
+            let (mut told, mut whole) = (self.run(hold, index, &rows, encoder), 0);
             if told != held {
                 (told, whole) = self.one_by_one(base, index, told, &rows, encoder)?;
                 if gone != 0 {
@@ -229,10 +237,12 @@ impl Writer<'_, '_> {
                 }
             }
             self.told += told.count_ones() as usize;
-            sent.held[index] = held & !gone;
-            sent.told[index] = told;
-            sent.moving[index] = told & !whole & word(&base.told, index);
-            sent.stale[index] = self.planner.news[index] & !told;
+            sent.soldiers[index] = Hold {
+                held: held & !gone,
+                told,
+                moving: told & !whole & hold.told,
+                stale: self.planner.news[index] & !told,
+            };
         }
         date(base, sent, history.rows());
         kept_free = counts.enters as usize * ENTER_BITS_MAX;
@@ -245,15 +255,14 @@ impl Writer<'_, '_> {
     #[inline(always)]
     fn run(
         &mut self,
-        base: &Sent,
+        hold: Hold,
         index: usize,
-        in_motion: u64,
         rows: &Rows,
         encoder: &mut SnapshotEncoder<'_>,
     ) -> u64 {
         let send = self.planner.send()[index];
-        let moving = send & in_motion;
-        let is_plain = (word(&base.held, index) ^ send) | word(&base.stale, index) == 0;
+        let moving = send & rows.in_motion(hold);
+        let is_plain = (hold.held ^ send) | hold.stale == 0;
         if !is_plain || self.passed != 0 || (moving != send && moving != 0) {
             return 0;
         }
@@ -276,10 +285,10 @@ impl Writer<'_, '_> {
     ) -> Result<(u64, u64), Full> {
         let history = self.source.history;
         let (gone, send) = (self.planner.gone[index], self.planner.send()[index]);
-        let stale = word(&base.stale, index);
-        let in_motion = if rows.moving.before.is_some() { word(&base.moving, index) } else { 0 };
+        let hold = base.hold(index);
+        let (stale, in_motion) = (hold.stale, rows.in_motion(hold));
         let mut whole = 0;
-        let mut over = word(&base.held, index) & !(gone | send);
+        let mut over = hold.held & !(gone | send);
         for bit in Ones((gone | send) & !told) {
             let below = over & ((1 << bit) - 1);
             over ^= below;
@@ -398,13 +407,11 @@ impl Writer<'_, '_> {
     fn write_enters(&mut self, encoder: &mut SnapshotEncoder<'_>, sent: &mut Sent) {
         let (history, face) = (self.source.history, self.source.viewer.face);
         let words = self.planner.enter().len();
-        for set in [&mut sent.held, &mut sent.told, &mut sent.moving, &mut sent.stale] {
-            set.resize(words, 0);
-        }
+        sent.soldiers.resize(words, Hold::default());
         if self.planner.nobody_enters() {
             return;
         }
-        let held = crate::slots::count(&sent.held) as usize + sent.props.len();
+        let held = sent.soldier_count() as usize + sent.props.len();
         let mut room = ENTITIES_MAX.saturating_sub(held);
         for index in 0..words {
             for bit in Ones(self.planner.enter()[index]) {
@@ -415,8 +422,8 @@ impl Writer<'_, '_> {
                     return;
                 }
                 room -= 1;
-                sent.held[index] |= 1 << bit;
-                sent.told[index] |= 1 << bit;
+                sent.soldiers[index].held |= 1 << bit;
+                sent.soldiers[index].told |= 1 << bit;
                 if let Some(tick) = sent.ticks.get_mut(slot as usize) {
                     *tick = self.tick as u16;
                 }
@@ -441,7 +448,7 @@ impl Writer<'_, '_> {
 
 /// Notes of which tick the client's states are, if some are older than others.
 fn date(base: &Sent, sent: &mut Sent, rows: usize) {
-    if sent.stale.iter().all(|word| *word == 0) {
+    if sent.soldiers.iter().all(|hold| hold.stale == 0) {
         return;
     }
     if base.ticks.is_empty() {
@@ -451,8 +458,8 @@ fn date(base: &Sent, sent: &mut Sent, rows: usize) {
         sent.ticks.resize(rows, 0);
     }
     // Whoever is not stale is as of now: told, or unchanged.
-    for index in 0..sent.held.len() {
-        for bit in Ones(sent.held[index] & !sent.stale[index]) {
+    for (index, hold) in sent.soldiers.iter().enumerate() {
+        for bit in Ones(hold.held & !hold.stale) {
             sent.ticks[64 * index + bit as usize] = sent.tick as u16;
         }
     }

@@ -86,7 +86,7 @@ fn a_session_says_why_an_entity_was_sent_or_not() {
     assert_eq!(why(&hidden), Why::NotVisible);
     let sent = visible.iter().filter(|id| why(id) == Why::Sent).count();
     let waiting: Vec<_> = visible.iter().map(why).collect();
-    let is_waiting = |why: &&Why| matches!(why, Why::Waiting { priority, .. } if *priority > 0.0);
+    let is_waiting = |why: &&Why| matches!(why, Why::Waiting { ticks } if *ticks > 0);
     assert!(sent > 10 && waiting.iter().filter(is_waiting).count() > 5);
     assert!(waiting.iter().any(|why| matches!(why, Why::Unchanged { .. })));
 }
