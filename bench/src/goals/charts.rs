@@ -77,8 +77,8 @@ fn cost(report: &Report) -> String {
     let frame = Frame {
         title: "CPU of one player and tick on S1, server only".to_owned(),
         x: "players".to_owned(),
-        y: "µs".to_owned(),
-        logarithmic: false,
+        y: "µs of CPU time".to_owned(),
+        ..Frame::default()
     };
     lines(&frame, &shown)
 }
@@ -147,6 +147,7 @@ fn scaling(report: &Report) -> String {
         x: "players".to_owned(),
         y: "ms of CPU time".to_owned(),
         logarithmic: true,
+        ..Frame::default()
     };
     lines(&frame, &all)
 }
@@ -166,18 +167,19 @@ fn history(reports: &[Report]) -> String {
     let all = [
         line("µs per player-tick, sealed lane", of(|run| run.us_per_player_tick, "sealed")),
         line("µs per player-tick, QUIC lane", of(|run| run.us_per_player_tick, "quic")),
-        line("kB of snapshots per client-second", of(|run| run.app_bytes_per_s / 1e3, "sealed")),
+        line("kB a client-second", of(|run| run.app_bytes_per_s / 1e3, "sealed")),
     ];
     let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
-    let commits: Vec<&str> = reports
-        .iter()
-        .map(|report| report.origin.commit.get(..7).unwrap_or(&report.origin.commit))
-        .collect();
+    let commit = |report: &Report| {
+        let commit = &report.origin.commit;
+        commit.get(..7).unwrap_or(commit).to_owned()
+    };
     let frame = Frame {
         title: format!("S1 with {HISTORY_PLAYERS} players from version to version"),
-        x: format!("versions: {}", commits.join(", ")),
-        y: "µs, kB".to_owned(),
+        x: "commit".to_owned(),
+        y: "µs of CPU, kB of snapshots".to_owned(),
         logarithmic: false,
+        names: reports.iter().map(commit).collect(),
     };
     lines(&frame, &shown)
 }

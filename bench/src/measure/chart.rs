@@ -16,6 +16,9 @@ const MARGIN: [f64; 4] = [78.0, 52.0, 24.0, 58.0];
 const COLOURS: [&str; 8] =
     ["#3b82c4", "#e07b39", "#3fa66b", "#c94f7c", "#8d6cc9", "#a08a2e", "#2fa3a3", "#8a8f98"];
 
+/// Marks of a horizontal axis, most.
+const MARKS_MOST: usize = 8;
+
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-size:16px;\
     font-weight:600}.grid{stroke:#8c959f;stroke-opacity:.3}.axis{stroke:#57606a}\
     @media(prefers-color-scheme:dark){text{fill:#d7dde4}.axis{stroke:#a5adb6}}";
@@ -31,6 +34,8 @@ pub struct Frame {
     pub y: String,
     /// Both axes show powers.
     pub logarithmic: bool,
+    /// Names of the places 1, 2, 3 … of a horizontal axis that is no number.
+    pub names: Vec<String>,
 }
 
 /// Figures over a number.
@@ -60,8 +65,9 @@ pub fn lines(frame: &Frame, lines: &[Line]) -> String {
     let ys = Scale::over(points().map(|point| point.1), frame.logarithmic, true);
     let mut svg = Svg::begin(frame);
     svg.grid_y(&ys);
-    for tick in xs.ticks() {
-        svg.label_x(svg.x(&xs, tick), &number(tick));
+    for tick in places(lines, &xs) {
+        let name = frame.names.get((tick as usize).wrapping_sub(1));
+        svg.label_x(svg.x(&xs, tick), &name.cloned().unwrap_or_else(|| number(tick)));
     }
     for (at, line) in lines.iter().enumerate() {
         let colour = COLOURS[at % COLOURS.len()];
@@ -71,6 +77,15 @@ pub fn lines(frame: &Frame, lines: &[Line]) -> String {
     }
     svg.legend(lines.iter().map(|line| line.name.as_str()));
     svg.end()
+}
+
+/// Where the horizontal axis is marked: where figures are, or at round numbers if those are many.
+fn places(lines: &[Line], xs: &Scale) -> Vec<f64> {
+    let mut places: Vec<f64> =
+        lines.iter().flat_map(|line| &line.points).map(|point| point.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    if places.len() <= MARKS_MOST { places } else { xs.ticks() }
 }
 
 /// Bars beside each other; `parts` are the names of what they are made of.
@@ -245,7 +260,7 @@ impl Svg {
                 y - 10.0
             );
             self.text(x + 16.0, y, "start", name);
-            x += 34.0 + 6.9 * name.chars().count() as f64;
+            x += 36.0 + 7.2 * name.chars().count() as f64;
         }
     }
 }
