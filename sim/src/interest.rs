@@ -1,10 +1,11 @@
 //! What a player may know: the set of entities that a client may be told about, per player.
 //!
 //! Rules, before any mechanism. The own team within `mates_m` or in sight and the own squad
-//! anywhere are shown. An enemy is known while it is spotted, or when it was in line of sight from
-//! the eye in this tick or one of the `grace_ticks` before; "in sight" includes a margin beside
-//! and above the body, so that whoever peeks around a corner is there in time. Smoke blocks sight.
-//! Nothing beyond `view_m` is known, except the squad. Whoever waits to spawn has no eyes.
+//! anywhere are shown; the rest of the team now and then, for the map. An enemy is known while it
+//! is spotted, or when it was in line of sight from the eye in this tick or one of the
+//! `grace_ticks` before; "in sight" includes a margin beside and above the body, so that whoever
+//! peeks around a corner is there in time. Smoke blocks sight. Nothing else beyond `view_m` is
+//! known. Whoever waits to spawn has no eyes.
 //!
 //! The set is a pure function of the views it was shown and the field; it is no state of the
 //! battle, so any number of servers, bots and tests may keep their own. [`oracle`] says the same
@@ -41,6 +42,9 @@ pub const FAR_TICKS: u32 = 6;
 
 /// A mate beyond `mates_m` is looked for every so many ticks.
 const MATE_TICKS: u32 = 15;
+
+/// A mate anywhere is shown once in so many ticks, for the map.
+const FAR_MATE_TICKS: u32 = 60;
 
 /// What counts as near, metres.
 pub const NEAR_M: f32 = 40.0;

@@ -1,8 +1,8 @@
 //! The floor under every transport: a program that only moves datagrams.
 //!
 //! Each tick it takes in what its clients sent and sends a datagram to each, batched, over
-//! loopback, optionally with AES-128-GCM on every datagram. The clients are as many sockets on
-//! another core. What a transport or a whole server costs is told as a ratio to this, measured in
+//! loopback, optionally with AES-128-GCM on every datagram, under a key for each client and
+//! direction as any server must have them. The clients are as many sockets on another core. What a transport or a whole server costs is told as a ratio to this, measured in
 //! the same minutes.
 
 use std::io;
@@ -31,15 +31,15 @@ pub fn measure(trial: &Trial, sealed: bool) -> io::Result<Cost> {
     let server = socket.local_addr();
     let mut guests = Vec::with_capacity(trial.clients);
     crate::pin::raise_file_limit(trial.clients)?;
-    for _ in 0..trial.clients {
+    for number in 0..trial.clients as u64 {
         let socket = UdpSocket::bind(loopback)?;
         socket.set_nonblocking(true)?;
         socket.connect(server)?;
         guests.push(Bare {
             socket,
-            key: key(sealed)?,
+            key: key(sealed, 2 * number)?,
             bytes: trial.up_bytes,
-            number: 0,
+            number: number << CLIENT_AT,
             taken: 0,
             out: Vec::with_capacity(trial.up_bytes + SEALING_BYTES),
         });
@@ -50,7 +50,7 @@ pub fn measure(trial: &Trial, sealed: bool) -> io::Result<Cost> {
         socket,
         rx: RecvBatch::new(),
         tx: SendBatch::new(),
-        key: key(sealed)?,
+        keys: keys(sealed, trial.clients as u64)?,
         plain: Vec::with_capacity(2_048),
         bytes: trial.down_bytes,
         number: 0,
@@ -59,9 +59,21 @@ pub fn measure(trial: &Trial, sealed: bool) -> io::Result<Cost> {
     run(trial, &mut floor, &mut guests)
 }
 
-fn key(sealed: bool) -> io::Result<Option<LessSafeKey>> {
-    let key = UnboundKey::new(&AES_128_GCM, &[9; 16]).map_err(|_| io::Error::other("no AES"))?;
+/// Where a packet number has its client's number: what comes in tells by it which key it needs.
+const CLIENT_AT: u32 = 48;
+
+fn key(sealed: bool, number: u64) -> io::Result<Option<LessSafeKey>> {
+    let mut bytes = [9; 16];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    let key = UnboundKey::new(&AES_128_GCM, &bytes).map_err(|_| io::Error::other("no AES"))?;
     Ok(sealed.then(|| LessSafeKey::new(key)))
+}
+
+/// For each client what it seals with, and what is sealed for it.
+fn keys(sealed: bool, clients: u64) -> io::Result<Vec<[Option<LessSafeKey>; 2]>> {
+    (0..clients)
+        .map(|number| Ok([key(sealed, 2 * number)?, key(sealed, 2 * number + 1)?]))
+        .collect()
 }
 
 struct Floor {
@@ -69,7 +81,7 @@ struct Floor {
     addresses: Vec<SocketAddr>,
     rx: RecvBatch,
     tx: SendBatch,
-    key: Option<LessSafeKey>,
+    keys: Vec<[Option<LessSafeKey>; 2]>,
     plain: Vec<u8>,
     bytes: usize,
     number: u64,
@@ -82,7 +94,9 @@ impl Side for Floor {
             let count = self.rx.receive(&self.socket)?;
             for (_, datagram) in self.rx.iter() {
                 self.heard += 1;
-                if let Some(key) = &self.key {
+                let first = datagram.first_chunk().copied().map(u16::from_be_bytes);
+                let keys = first.and_then(|client| self.keys.get(usize::from(client)));
+                if let Some([Some(key), _]) = keys {
                     self.plain.clear();
                     self.plain.extend_from_slice(datagram);
                     open(key, &mut self.plain)?;
@@ -92,10 +106,10 @@ impl Side for Floor {
                 break;
             }
         }
-        for &to in &self.addresses {
+        self.number += 1;
+        for (&to, [_, key]) in self.addresses.iter().zip(&self.keys) {
             let slot = self.tx.slot(&self.socket);
-            self.number += 1;
-            fill(self.key.as_ref(), self.number, self.bytes, slot)?;
+            fill(key.as_ref(), self.number, self.bytes, slot)?;
             self.tx.commit(to);
         }
         self.tx.flush(&self.socket);

@@ -38,7 +38,6 @@ pub struct Serving {
     history: FrameHistory,
     visibility: Visibility,
     noises: Noises,
-    tick_hz: u16,
     shards: Vec<Shard>,
     watch: Watch,
     /// What those who decode found.
@@ -144,7 +143,6 @@ impl Serving {
             history: FrameHistory::new(),
             visibility,
             noises: Noises::default(),
-            tick_hz,
             shards: (0..threads).map(shard).collect(),
             watch: Watch { started: began, threads, allocations: config.allocations },
             heard: Heard::default(),
@@ -175,8 +173,8 @@ impl Serving {
             publish(battle.view(), history);
             visibility.update(battle.view(), field, battle.pool());
         });
-        let (view, tick_hz) = (battle.view(), self.tick_hz);
-        let outlook = Outlook { view, history, visibility, noises, tick_hz };
+        let view = battle.view();
+        let outlook = Outlook { view, history, visibility, noises };
         ((), spent.tell) = watch.time(allocations, || {
             each(battle.pool(), shards, |shard| shard.tell(&outlook));
         });
@@ -252,7 +250,6 @@ struct Outlook<'a> {
     history: &'a FrameHistory,
     visibility: &'a Visibility,
     noises: &'a Noises,
-    tick_hz: u16,
 }
 
 impl Shard {
@@ -266,9 +263,9 @@ impl Shard {
     fn tell(&mut self, outlook: &Outlook<'_>) {
         for seat in &mut self.seats {
             let seen = outlook.visibility.visible(seat.slot);
-            seat.lens.look(outlook.view, seat.slot, seen, outlook.noises, outlook.tick_hz);
-            seat.visible = seat.lens.visible().len() as u32;
-            let source = seat.lens.source(outlook.history, LoadStep::Normal);
+            seat.lens.look(outlook.view, seat.slot, seen, outlook.noises);
+            seat.visible = seen.len() as u32;
+            let source = seat.lens.source(seen, outlook.history, LoadStep::Normal);
             seat.bytes =
                 seat.session.encode_snapshot(&source, &mut self.codes, &mut self.datagram[..]);
             seat.packet.clear();

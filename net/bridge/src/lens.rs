@@ -10,7 +10,7 @@ use sortie_session::{
 use sortie_sim::{
     id::{PlayerSlot, SquadId},
     interest::Seen,
-    view::{SoldierRow, Status, View},
+    view::{SoldierRow, View},
 };
 use sortie_wire::{
     message::LoadStep,
@@ -31,8 +31,6 @@ pub struct Lens {
     own: SelfState,
     face: usize,
     from: Viewpoint,
-    /// Bit n % 64 of word n / 64: the soldier of slot n is visible.
-    soldiers: Vec<u64>,
     /// Visible props, ids rising.
     props: Vec<u32>,
     squad: Vec<u32>,
@@ -47,21 +45,14 @@ pub struct Lens {
 
 impl Lens {
     /// Looks at the tick through the eyes of `slot`. `seen` is what the simulation's interest
-    /// says that it may see. Far mates, who are not in it, are shown for a tick once
-    /// a second, for the map.
-    pub fn look(
-        &mut self,
-        view: &View,
-        slot: PlayerSlot,
-        seen: Seen<'_>,
-        noises: &Noises,
-        tick_hz: u16,
-    ) {
+    /// says that it may see.
+    pub fn look(&mut self, view: &View, slot: PlayerSlot, seen: Seen<'_>, noises: &Noises) {
         let Some(row) = view.soldiers.get(usize::from(slot.0)) else { return };
         self.own = self_state(row);
         self.face = row.team.index();
         self.from = viewpoint(row);
-        self.gather_visible(view, row, seen, u32::from(tick_hz));
+        self.props.clear();
+        self.props.extend(seen.props.iter().map(|id| id.0));
         // Mates only weigh a little more than others: who joins the squad may wait for that.
         let is_due = (view.tick.0 + u32::from(slot.0)).is_multiple_of(SQUAD_TICKS);
         if is_due || row.squad != self.squad_of {
@@ -80,22 +71,6 @@ impl Lens {
         noises.hits_by(slot, &mut self.hits);
     }
 
-    fn gather_visible(&mut self, view: &View, row: &SoldierRow, seen: Seen<'_>, tick_hz: u32) {
-        self.soldiers.clear();
-        self.soldiers.extend_from_slice(seen.soldiers);
-        self.soldiers.resize(view.soldiers.len().div_ceil(64), 0);
-        let phase = tick_hz - 1 - view.tick.0 % tick_hz;
-        let due = view.soldiers.iter().skip(phase as usize).step_by(tick_hz as usize);
-        for mate in due {
-            let in_field = matches!(mate.status, Status::Alive | Status::Down);
-            if in_field && mate.team == row.team && mate.slot != row.slot {
-                self.soldiers[usize::from(mate.slot.0) / 64] |= 1 << (mate.slot.0 % 64);
-            }
-        }
-        self.props.clear();
-        self.props.extend(seen.props.iter().map(|id| id.0));
-    }
-
     fn note_opponents(&mut self, noises: &Noises, slot: PlayerSlot, tick: u32) {
         for opponent in noises.opponents_of(slot) {
             let id = u32::from(opponent.0);
@@ -109,11 +84,16 @@ impl Lens {
         self.combat.extend(self.opponents.iter().map(|(id, _)| *id));
     }
 
-    /// What the player's session encodes.
-    pub fn source<'a>(&'a self, history: &'a FrameHistory, load: LoadStep) -> SnapshotSource<'a> {
+    /// What the player's session encodes; `seen` is what [`look`](Self::look) was given.
+    pub fn source<'a>(
+        &'a self,
+        seen: Seen<'a>,
+        history: &'a FrameHistory,
+        load: LoadStep,
+    ) -> SnapshotSource<'a> {
         SnapshotSource {
             history,
-            visible: self.visible(),
+            visible: Visible { soldiers: seen.soldiers, props: &self.props },
             viewer: Viewer {
                 face: self.face,
                 from: self.from,
@@ -125,11 +105,6 @@ impl Lens {
             hits: &self.hits,
             load,
         }
-    }
-
-    /// Who and what the player is told of.
-    pub fn visible(&self) -> Visible<'_> {
-        Visible { soldiers: &self.soldiers, props: &self.props }
     }
 
     /// The own soldier as told.

@@ -120,7 +120,7 @@ fn play(planted: Planted) -> Leaks {
             let seen = visibility.visible(client.slot);
             let soldiers = plant(planted, seen, view, client.slot);
             let seen = Seen { soldiers: &soldiers, ..seen };
-            client.lens.look(view, client.slot, seen, &noises, config.tick_hz);
+            client.lens.look(view, client.slot, seen, &noises);
             if !client.exchange(planted, &history, &mut codes, now) {
                 continue;
             }
@@ -150,7 +150,7 @@ impl Client {
         let tick = history.newest();
         self.server.take_input(tick);
         let mut out = [0; DATAGRAM_BYTES_MAX];
-        let mut source = self.lens.source(history, LoadStep::Normal);
+        let mut source = self.lens.source(seen, history, LoadStep::Normal);
         if planted == Planted::WrongFace {
             source.viewer.face = 1 - source.viewer.face;
         }

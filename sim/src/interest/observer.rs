@@ -4,7 +4,7 @@ use sortie_field::{Field, Vec3};
 
 use super::scene::{Body, Scene, prop_shape};
 use super::sight::{POINT_COUNT, Shape, SmokeCloud, in_sight};
-use super::{FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS, Seen};
+use super::{FAR_MATE_TICKS, FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS, Seen};
 use crate::config::{InterestMode, InterestRules};
 use crate::id::{EntityId, PlayerSlot, Tick};
 use crate::view::{PropKind, PropRow, View};
@@ -79,6 +79,7 @@ impl Observer {
         if self.gathering_is_due(slot, eyes, scene.tick) {
             self.gather(slot, eyes, scene, view, rules);
         }
+        self.mark_far_mates(slot, eyes, scene);
         self.add_new_props(scene, view);
         let sight = Sight { eyes, eye: eyes.eye(), scene, field, rules };
         for candidate in &mut self.candidates {
@@ -117,6 +118,17 @@ impl Observer {
         let reach = rules.view_m * rules.view_m;
         let near = |prop: &&PropRow| (prop.pos - eyes.pos).length_squared() <= reach;
         self.props.extend(view.props.iter().filter(near).map(|prop| prop.id));
+    }
+
+    /// Mates anywhere are shown for a tick now and then, for the map: each at its own time.
+    fn mark_far_mates(&mut self, slot: PlayerSlot, eyes: &Body, scene: &Scene) {
+        let period = FAR_MATE_TICKS as usize;
+        let first = (scene.tick.0 % FAR_MATE_TICKS) as usize;
+        for (other, body) in scene.bodies.iter().enumerate().skip(first).step_by(period) {
+            if body.in_field && body.team == eyes.team && other != usize::from(slot.0) {
+                self.soldiers[other / 64] |= 1 << (other % 64);
+            }
+        }
     }
 
     /// Staggered by slot; at once for whoever was not there before or has been moved.

@@ -323,8 +323,8 @@ impl Shard {
         }
         counters.updates_due += 1;
         let seen = outlook.visibility.visible(seat.slot);
-        seat.lens.look(outlook.view, seat.slot, seen, outlook.noises, outlook.tick_hz);
-        let source = seat.lens.source(outlook.history, outlook.load);
+        seat.lens.look(outlook.view, seat.slot, seen, outlook.noises);
+        let source = seat.lens.source(seen, outlook.history, outlook.load);
         let encode = |out: &mut [u8]| seat.session.encode_snapshot(&source, codes, out);
         let bytes = lane.send_with(datagram, encode);
         if bytes > 0 {

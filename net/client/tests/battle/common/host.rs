@@ -349,8 +349,8 @@ impl Host {
             let Some(peer) = player.peer else { continue };
             let slot = PlayerSlot(slot as u16);
             let seen = self.visibility.visible(slot);
-            player.lens.look(view, slot, seen, &self.noises, self.config.tick_hz);
-            let source = player.lens.source(&self.history, LoadStep::Normal);
+            player.lens.look(view, slot, seen, &self.noises);
+            let source = player.lens.source(seen, &self.history, LoadStep::Normal);
             let takes_sealed = player.takes_sealed(self.now);
             let session = &mut player.session;
             let mut encode =
