@@ -121,7 +121,7 @@ fn play(planted: Planted) -> Leaks {
             let soldiers = plant(planted, seen, view, client.slot);
             let seen = Seen { soldiers: &soldiers, ..seen };
             client.lens.look(view, client.slot, seen, &noises);
-            if !client.exchange(planted, &history, &mut codes, now) {
+            if !client.exchange(planted, seen, &history, &mut codes, now) {
                 continue;
             }
             leaks.checked += 1;
@@ -143,6 +143,7 @@ impl Client {
     fn exchange(
         &mut self,
         planted: Planted,
+        seen: Seen<'_>,
         history: &FrameHistory,
         codes: &mut DeltaCodes,
         now: Instant,
