@@ -2,8 +2,8 @@
 //!
 //! Each tick it takes in what its clients sent and sends a datagram to each, batched, over
 //! loopback, optionally with AES-128-GCM on every datagram, under a key for each client and
-//! direction as any server must have them. The clients are as many sockets on another core. What a transport or a whole server costs is told as a ratio to this, measured in
-//! the same minutes.
+//! direction as any server must have them. The clients are as many sockets on another core. What
+//! a transport or a whole server costs is told as a ratio to this, measured in the same minutes.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

@@ -132,7 +132,8 @@ impl SentRecord {
     /// The newest acknowledged snapshot that a snapshot of `now` may be coded against.
     pub(crate) fn baseline(&self, now: u32) -> Option<&Sent> {
         let tick = self.acked.filter(|&tick| now.wrapping_sub(tick) < RECORD_SNAPSHOTS)?;
-        self.find(tick)
+        // Older ones were given up when it was acknowledged.
+        self.recent.front().filter(|sent| sent.tick == tick)
     }
 
     /// What the client holds after the snapshot of `tick`, in id order; `None` when that one was
