@@ -161,6 +161,9 @@ impl Planner {
             (sends, enters) = (count(&self.send), count(&self.enter));
         } else {
             pace.waiting.clear();
+            if task.thin_far {
+                sends = self.thin_out(task);
+            }
         }
         self.enter_count = enters + self.enter_props.len() as u32;
         Counts {
@@ -195,21 +198,24 @@ impl Planner {
             gone += self.gone[index].count_ones();
         }
         self.is_chosen = false;
-        if task.thin_far {
-            self.choose();
-            let (tick, marks) = (task.history.newest(), task.history.marks());
-            for (index, word) in (0..).zip(&mut self.send) {
-                for bit in Ones(*word) {
-                    let slot = 64 * index + bit;
-                    let is_due = (slot ^ tick).is_multiple_of(FAR_PERIOD);
-                    if !is_due && marks.is_far(slot, &task.viewer.from) {
-                        *word &= !(1 << bit);
-                    }
+        (sends, enters, gone)
+    }
+
+    /// Leaves far soldiers out but for those whose turn it is; gives how many are left. Where
+    /// news is rationed there is no need to: the far wait longest there.
+    fn thin_out(&mut self, task: &Task<'_>) -> u32 {
+        self.choose();
+        let (tick, marks) = (task.history.newest(), task.history.marks());
+        for (index, word) in (0..).zip(&mut self.send) {
+            for bit in Ones(*word) {
+                let slot = 64 * index + bit;
+                let is_due = (slot ^ tick).is_multiple_of(FAR_PERIOD);
+                if !is_due && marks.is_far(slot, &task.viewer.from) {
+                    *word &= !(1 << bit);
                 }
             }
-            sends = count(&self.send);
         }
-        (sends, enters, gone)
+        count(&self.send)
     }
 
     /// From now on what is sent is less than what there is.
@@ -265,14 +271,8 @@ impl Planner {
     fn ration(&mut self, task: &Task<'_>, pace: &Pace, budget_bits: f32) {
         let tick = task.history.newest();
         self.find_classes(task, pace, tick);
-        let mut updates = [0u32; CLASSES];
-        for slot in slots(&self.send) {
-            updates[usize::from(self.classes[slot as usize]) % CLASSES] += 1;
-        }
-        let mut enters = [0u32; CLASSES];
-        for slot in slots(&self.enter) {
-            enters[usize::from(self.classes[slot as usize]) % CLASSES] += 1;
-        }
+        let updates = histogram(&self.send, &self.classes);
+        let enters = histogram(&self.enter, &self.classes);
         let mut left_bits = budget_bits * pace.trust;
         let mut cut = CLASSES;
         while cut > 0 {
@@ -378,6 +378,18 @@ impl Planner {
         });
         late.sum()
     }
+}
+
+/// How many slots of a set there are of each class.
+fn histogram(set: &[u64], classes: &[u8]) -> [u32; CLASSES] {
+    let mut counts = [0; CLASSES];
+    for (word, classes) in set.iter().zip(classes.chunks(64)) {
+        for bit in Ones(*word) {
+            let class = classes.get(bit as usize).copied().unwrap_or_default();
+            counts[usize::from(class) % CLASSES] += 1;
+        }
+    }
+    counts
 }
 
 /// Bit n: byte n of `bytes` is at least `least`; all of them are below 128.
