@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use sortie_field::Field;
 use sortie_sim::battle::{Battle, BattleSetup};
+use sortie_sim::command::Command;
 use sortie_sim::event::TickOutput;
 
 pub use meter::{Stopwatch, SystemTime};
@@ -106,6 +107,11 @@ impl Arena {
     pub fn step(&mut self) -> &TickOutput {
         let commands = self.crowd.decide(self.battle.view(), &self.field);
         self.battle.step(commands)
+    }
+
+    /// Lets everyone decide; gives what they say for the next step.
+    pub fn decide(&mut self) -> &[Command] {
+        self.crowd.decide(self.battle.view(), &self.field)
     }
 }
 

@@ -124,6 +124,10 @@ impl Side for Floor {
         let (rx, tx) = (self.rx.counters(), self.tx.counters());
         [tx.packets, self.heard, rx.syscalls + tx.syscalls]
     }
+
+    fn bytes(&self) -> u64 {
+        self.rx.counters().bytes + self.tx.counters().bytes
+    }
 }
 
 /// A client that sends and takes datagrams, and knows no more.

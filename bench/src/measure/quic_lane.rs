@@ -109,6 +109,11 @@ impl Side for Lane {
         let (rx, tx) = self.pump.counters();
         [self.offered, self.heard, rx.syscalls + tx.syscalls]
     }
+
+    fn bytes(&self) -> u64 {
+        let (rx, tx) = self.pump.counters();
+        rx.bytes + tx.bytes
+    }
 }
 
 struct Player {

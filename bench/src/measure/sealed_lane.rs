@@ -105,6 +105,10 @@ impl Side for Sealing {
         let (rx, tx) = (self.rx.counters(), self.tx.counters());
         [tx.packets, self.heard, rx.syscalls + tx.syscalls]
     }
+
+    fn bytes(&self) -> u64 {
+        self.rx.counters().bytes + self.tx.counters().bytes
+    }
 }
 
 struct Player {

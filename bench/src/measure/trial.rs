@@ -34,12 +34,23 @@ pub struct Trial {
     pub up_bytes: usize,
     /// Bytes of a datagram to a client, as UDP carries it.
     pub down_bytes: usize,
+    /// One thread takes server and clients in turn, and a tick later it is a tick later: counts
+    /// are the same on every run, and times mean nothing.
+    pub in_turn: bool,
 }
 
 impl Default for Trial {
     /// Five seconds of 500 clients with the sizes of S1 as it was published.
     fn default() -> Self {
-        Self { clients: 500, ticks: 300, warm_up: 60, tick_hz: 60, up_bytes: 40, down_bytes: 389 }
+        Self {
+            clients: 500,
+            ticks: 300,
+            warm_up: 60,
+            tick_hz: 60,
+            up_bytes: 40,
+            down_bytes: 389,
+            in_turn: false,
+        }
     }
 }
 
@@ -54,6 +65,8 @@ pub struct Cost {
     pub heard: f64,
     /// System calls of the server's thread per tick, waiting apart.
     pub syscalls_per_tick: f64,
+    /// Bytes of datagrams per tick, both ways, as UDP carries them.
+    pub bytes_per_tick: f64,
 }
 
 /// The server's half of a transport.
@@ -66,6 +79,9 @@ pub trait Side: Send {
 
     /// Datagrams sent to clients, datagrams taken from clients, system calls; since the start.
     fn totals(&self) -> [u64; 3];
+
+    /// Bytes of all datagrams to and from clients, as UDP carries them; since the start.
+    fn bytes(&self) -> u64;
 }
 
 /// The clients' half: a guest that counts what it got.
@@ -80,6 +96,9 @@ pub trait Taker: Guest {
 /// Those of sockets, and clients that never connect.
 pub fn run(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -> io::Result<Cost> {
     raise_file_limit(trial.clients)?;
+    if trial.in_turn {
+        return run_in_turn(trial, side, guests);
+    }
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let server = scope.spawn(|| {
@@ -107,6 +126,41 @@ pub fn run(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -> io
     })
 }
 
+/// [`run`], step by step.
+fn run_in_turn(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -> io::Result<Cost> {
+    let period = Duration::from_secs(1) / trial.tick_hz.max(1);
+    let mut scratch = vec![0; 2_048];
+    let mut now = Instant::now();
+    let mut step = |side: &mut _| -> io::Result<()> {
+        now += period;
+        guests.iter_mut().try_for_each(|guest| guest.say(now, &mut scratch))?;
+        Side::tick(side, now)?;
+        guests.iter_mut().try_for_each(|guest| guest.take(now, &mut scratch).map(drop))
+    };
+    let mut left = CONNECT_TIMEOUT.as_millis() / period.as_millis().max(1);
+    while !side.is_complete() {
+        left = left.checked_sub(1).ok_or_else(|| io::Error::other("not all clients connected"))?;
+        step(side)?;
+    }
+    for _ in 0..trial.warm_up {
+        step(side)?;
+    }
+    let (before, bytes) = (side.totals(), side.bytes());
+    for _ in 0..trial.ticks {
+        step(side)?;
+    }
+    let [sent, heard, calls] = side.totals();
+    let taken: u64 = guests.iter().map(Taker::taken).sum();
+    let client_ticks = ((trial.clients * trial.ticks) as f64).max(1.0);
+    Ok(Cost {
+        us_per_client_tick: 0.0,
+        delivered: taken as f64 / (sent as f64).max(1.0),
+        heard: (heard - before[1]) as f64 / client_ticks,
+        syscalls_per_tick: (calls - before[2]) as f64 / (trial.ticks as f64).max(1.0),
+        bytes_per_tick: (side.bytes() - bytes) as f64 / (trial.ticks as f64).max(1.0),
+    })
+}
+
 /// Ticks until all has been measured; gives the cost and what was sent since the start.
 fn serve(trial: &Trial, side: &mut impl Side) -> io::Result<(Cost, u64)> {
     let period = Duration::from_secs(1) / trial.tick_hz.max(1);
@@ -126,7 +180,7 @@ fn serve(trial: &Trial, side: &mut impl Side) -> io::Result<(Cost, u64)> {
     for _ in 0..trial.warm_up {
         tick(side)?;
     }
-    let (before, start) = (side.totals(), thread_time());
+    let (before, bytes, start) = (side.totals(), side.bytes(), thread_time());
     for _ in 0..trial.ticks {
         tick(side)?;
     }
@@ -138,6 +192,7 @@ fn serve(trial: &Trial, side: &mut impl Side) -> io::Result<(Cost, u64)> {
         delivered: 0.0,
         heard: (heard - before[1]) as f64 / client_ticks,
         syscalls_per_tick: (calls - before[2]) as f64 / (trial.ticks as f64).max(1.0),
+        bytes_per_tick: (side.bytes() - bytes) as f64 / (trial.ticks as f64).max(1.0),
     };
     Ok((cost, sent))
 }

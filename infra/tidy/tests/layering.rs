@@ -49,6 +49,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-wire",
         ],
     ),
+    (
+        "sortie-guard",
+        &[
+            "sortie-bench",
+            "sortie-field",
+            "sortie-sealed",
+            "sortie-session",
+            "sortie-sim",
+            "sortie-wire",
+        ],
+    ),
     ("sortie", &["sortie-battle", "sortie-bench", "sortie-kit", "sortie-sim", "sortie-field"]),
 ];
 

@@ -1,0 +1,42 @@
+//! Coding soldiers, and snapshots of them.
+
+use std::hint::black_box;
+
+use gungraun::prelude::*;
+use gungraun::{Callgrind, library_benchmark_group, main};
+use sortie_guard::kernels::{Coded, MAIN_STACK, Run};
+
+#[library_benchmark]
+#[bench::soldiers_63(Run::new())]
+fn code(mut run: Run) -> Run {
+    black_box(run.code());
+    run
+}
+
+#[library_benchmark]
+#[bench::clients_16(Run::new())]
+fn write_run(run: Run) -> Run {
+    black_box(run.write(16));
+    run
+}
+
+#[library_benchmark]
+#[bench::snapshots_32(Coded::new())]
+fn encode(coded: Coded) -> Coded {
+    black_box(coded.encode());
+    coded
+}
+
+#[library_benchmark]
+#[bench::snapshots_32(Coded::new())]
+fn decode(mut coded: Coded) -> Coded {
+    black_box(coded.decode());
+    coded
+}
+
+library_benchmark_group!(name = codec, benchmarks = [code, write_run, encode, decode]);
+
+main!(
+    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args([MAIN_STACK])),
+    library_benchmark_groups = codec
+);
