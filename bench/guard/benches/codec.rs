@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
-use sortie_guard::kernels::{Coded, MAIN_STACK, Run};
+use sortie_guard::kernels::{Coded, MAIN_STACK, PLAIN_GLIBC, Run};
 
 #[library_benchmark]
 #[bench::soldiers_63(Run::new())]
@@ -37,6 +37,8 @@ fn decode(mut coded: Coded) -> Coded {
 library_benchmark_group!(name = codec, benchmarks = [code, write_run, encode, decode]);
 
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args([MAIN_STACK])),
+    config = LibraryBenchmarkConfig::default()
+        .envs(PLAIN_GLIBC)
+        .tool(Callgrind::with_args([MAIN_STACK])),
     library_benchmark_groups = codec
 );

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
 use sortie_bench::scenario::Scenario;
-use sortie_guard::kernels::{MAIN_STACK, Onlookers};
+use sortie_guard::kernels::{MAIN_STACK, Onlookers, PLAIN_GLIBC};
 
 #[library_benchmark]
 #[bench::circle_300(Onlookers::new(Scenario::Uniform))]
@@ -19,6 +19,8 @@ fn look(mut onlookers: Onlookers) -> Onlookers {
 library_benchmark_group!(name = interest, benchmarks = [look]);
 
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args([MAIN_STACK])),
+    config = LibraryBenchmarkConfig::default()
+        .envs(PLAIN_GLIBC)
+        .tool(Callgrind::with_args([MAIN_STACK])),
     library_benchmark_groups = interest
 );

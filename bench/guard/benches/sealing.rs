@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
-use sortie_guard::kernels::{Bare, Ends, MAIN_STACK};
+use sortie_guard::kernels::{Bare, Ends, MAIN_STACK, PLAIN_GLIBC};
 use sortie_sealed::Side;
 
 #[library_benchmark]
@@ -38,6 +38,8 @@ fn bare_open(mut bare: Bare) -> Bare {
 library_benchmark_group!(name = sealing, benchmarks = [seal, bare_seal, open, bare_open]);
 
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args([MAIN_STACK])),
+    config = LibraryBenchmarkConfig::default()
+        .envs(PLAIN_GLIBC)
+        .tool(Callgrind::with_args([MAIN_STACK])),
     library_benchmark_groups = sealing
 );

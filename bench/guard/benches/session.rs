@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
-use sortie_guard::kernels::{MAIN_STACK, Sessions};
+use sortie_guard::kernels::{MAIN_STACK, PLAIN_GLIBC, Sessions};
 
 #[library_benchmark]
 #[bench::field_500_sees_64(Sessions::new(500, 100, 64))]
@@ -17,6 +17,8 @@ fn tell(mut sessions: Sessions) -> Sessions {
 library_benchmark_group!(name = session, benchmarks = [tell]);
 
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args([MAIN_STACK])),
+    config = LibraryBenchmarkConfig::default()
+        .envs(PLAIN_GLIBC)
+        .tool(Callgrind::with_args([MAIN_STACK])),
     library_benchmark_groups = session
 );

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
 use sortie_bench::scenario::Scenario;
-use sortie_guard::kernels::{Battlefield, MAIN_STACK, Walkers};
+use sortie_guard::kernels::{Battlefield, MAIN_STACK, PLAIN_GLIBC, Walkers};
 
 #[library_benchmark]
 #[bench::uniform_300(Battlefield::new(Scenario::Uniform))]
@@ -32,6 +32,8 @@ fn cast(walkers: Walkers) -> Walkers {
 library_benchmark_group!(name = simulation, benchmarks = [step, walk, cast]);
 
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args([MAIN_STACK])),
+    config = LibraryBenchmarkConfig::default()
+        .envs(PLAIN_GLIBC)
+        .tool(Callgrind::with_args([MAIN_STACK])),
     library_benchmark_groups = simulation
 );
