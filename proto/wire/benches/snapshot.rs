@@ -90,8 +90,12 @@ fn encode_into(from: &Snapshot, tick: u32, to: &Entities, out: &mut [u8]) -> usi
     let mut encoder = encoder.expect("the header fits");
     for (at, (_, after)) in to.iter().enumerate() {
         let (expected, is_moving) = from.expected(at, tick);
-        let code = DeltaCode::new(&expected, after, tuning.scale(is_moving));
-        encoder.coded(0, code.expect("walking is short")).expect("64 soldiers fit");
+        let scale = tuning.scale(is_moving);
+        let written = match DeltaCode::new(&expected, after, scale) {
+            Some(code) => encoder.coded(0, code),
+            None => encoder.delta(0, &expected, after, scale),
+        };
+        written.expect("64 soldiers fit");
     }
     encoder.finish()
 }

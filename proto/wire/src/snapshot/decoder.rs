@@ -3,7 +3,7 @@
 use super::{
     HitMarker, Motion, SnapshotHeader, Sound,
     encoder::{GAP_LONG_BITS, GAP_ONES_MAX},
-    entity::{get_delta, get_full},
+    entity::{get_common, get_delta, get_full},
     own::get_own,
     sense::get_senses,
 };
@@ -190,6 +190,10 @@ pub struct SnapshotReader<'a> {
     header: SnapshotHeader,
     next_id: u32,
     records_left: u32,
+    /// The record at hand is a delta of x z and yaw behind nobody.
+    is_common: bool,
+    /// Nobody is passed over before the record at hand.
+    behind_nobody: bool,
     is_over: bool,
 }
 
@@ -207,7 +211,15 @@ impl<'a> SnapshotReader<'a> {
         out.header = header;
         out.own = get_own(&mut reader)?;
         get_senses(&mut reader, &mut out.sounds, &mut out.hits)?;
-        Ok(Self { reader, header, next_id: 0, records_left, is_over: false })
+        Ok(Self {
+            reader,
+            header,
+            next_id: 0,
+            records_left,
+            is_common: false,
+            behind_nobody: false,
+            is_over: false,
+        })
     }
 
     /// How many of the baseline's entities the next record passes over; `None` after the last.
@@ -219,7 +231,13 @@ impl<'a> SnapshotReader<'a> {
             return Ok(None);
         }
         self.records_left -= 1;
-        self.gap(u32::from(self.header.tuning.skip_bits)).map(Some)
+        self.is_common = !self.reader.get_bit()?;
+        if self.is_common {
+            return Ok(Some(0));
+        }
+        let skipped = self.gap(u32::from(self.header.tuning.skip_bits))?;
+        self.behind_nobody = skipped == 0;
+        Ok(Some(skipped))
     }
 
     /// What the record says; the entity is expected at `expected`, by its motion or not.
@@ -232,9 +250,13 @@ impl<'a> SnapshotReader<'a> {
         expected: &EntityState,
         is_moving: bool,
     ) -> Result<Change, DecodeError> {
+        let scale = self.header.tuning.scale(is_moving);
+        if self.is_common {
+            return get_common(&mut self.reader, expected, scale).map(Change::Delta);
+        }
         if !self.reader.get_bit()? {
-            let scale = self.header.tuning.scale(is_moving);
-            return get_delta(&mut self.reader, expected, scale).map(Change::Delta);
+            let (reader, behind_nobody) = (&mut self.reader, self.behind_nobody);
+            return get_delta(reader, expected, scale, behind_nobody).map(Change::Delta);
         }
         match self.reader.get_bit()? {
             false => get_full(&mut self.reader).map(Change::Full),

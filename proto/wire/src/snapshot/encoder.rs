@@ -3,7 +3,8 @@
 //! ```text
 //! header | own soldier | sounds and hit markers | records | enters | zero bits to the next byte
 //!
-//! record:  skip | action | state          as many as the header says
+//! record:  0 | x z and yaw                 as many as the header says; skip 0, nothing else
+//!          1 | skip | action | state       all others
 //!   skip     entities of the baseline passed over since the last record, as a gap with
 //!            g = skip bits
 //!   action   0: delta   10: full state   11: removal
@@ -15,7 +16,7 @@
 
 use super::{
     HitMarker, SnapshotHeader, Sound,
-    entity::{DeltaCode, Scale, put_delta, put_full},
+    entity::{COMMON_HEAD_BITS, DeltaCode, Differences, GENERAL_BITS, Scale, put_full},
     own::put_own,
     sense::put_senses,
 };
@@ -28,7 +29,7 @@ use crate::{
 /// Longest run of ones in an id gap.
 pub(super) const GAP_ONES_MAX: u32 = 8;
 /// A skip of this many bits and a [`DeltaCode`] fit into one store.
-const SHORT_SKIP_BITS: u32 = WIDE_BITS_MAX - DeltaCode::BITS_MAX;
+const SHORT_SKIP_BITS: u32 = WIDE_BITS_MAX - DeltaCode::BITS_MAX - GENERAL_BITS - COMMON_HEAD_BITS;
 /// Bits of a gap behind such a run.
 pub(super) const GAP_LONG_BITS: u32 = 24;
 /// Where the number of records stands in the datagram.
@@ -94,17 +95,21 @@ impl<'a> SnapshotEncoder<'a> {
     #[inline(always)]
     pub fn coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
         let ones = skipped >> self.skip_bits;
-        let lead = ones + 1 + self.skip_bits;
-        if lead > SHORT_SKIP_BITS {
-            return self.long_coded(skipped, code);
+        let (mut lead, mut skip) = (1, 0);
+        if skipped != 0 || !code.is_common() {
+            if ones + 1 + self.skip_bits > SHORT_SKIP_BITS {
+                return self.long_coded(skipped, code);
+            }
+            let rest = skipped & ((1 << self.skip_bits) - 1);
+            skip = 1 | ((1 << ones) - 1) << 1 | rest << (ones + 2);
+            lead = GENERAL_BITS + ones + 1 + self.skip_bits;
+            lead += if code.is_common() { COMMON_HEAD_BITS } else { 0 };
         }
         let bits = lead + code.len();
         if self.writer.bit_len() + bits as usize > self.limit {
             return Err(Full);
         }
         self.debug_check();
-        let rest = skipped & ((1 << self.skip_bits) - 1);
-        let skip = ((1 << ones) - 1) | rest << (ones + 1);
         self.writer.put_wide(u64::from(skip) | code.bits() << lead, bits);
         self.records += 1;
         Ok(())
@@ -112,7 +117,10 @@ impl<'a> SnapshotEncoder<'a> {
 
     #[cold]
     fn long_coded(&mut self, skipped: u32, code: DeltaCode) -> Result<(), Full> {
-        self.record(skipped, self.limit, |writer| writer.put_wide(code.bits(), code.len()))
+        self.record(skipped, self.limit, |writer| {
+            let head_bits = if code.is_common() { COMMON_HEAD_BITS } else { 0 };
+            writer.put_wide(code.bits() << head_bits, code.len() + head_bits);
+        })
     }
 
     /// Of 64 entities that follow each other in the baseline without gaps, those in `set` changed
@@ -123,10 +131,12 @@ impl<'a> SnapshotEncoder<'a> {
     pub fn coded_run(&mut self, set: u64, codes: &[DeltaCode; 64]) -> u64 {
         self.debug_check();
         // A skip of 0 is a zero and as many more as it has bits of remainder.
-        let lead = 1 + self.skip_bits;
+        let general = GENERAL_BITS + 1 + self.skip_bits;
         let unsent = self.writer.put_run(self.limit, set, |at| {
             let code = codes[at % 64];
-            (code.bits() << lead, code.len() + lead)
+            let is_general = u32::from(!code.is_common());
+            let lead = 1 + is_general * (general - 1);
+            (u64::from(is_general) | code.bits() << lead, code.len() + lead)
         });
         self.records += (set ^ unsent).count_ones() as u16;
         unsent
@@ -145,9 +155,20 @@ impl<'a> SnapshotEncoder<'a> {
         scale: Scale,
     ) -> Result<(), Full> {
         debug_assert!(*expected == expected.quantised() && *to == to.quantised());
+        let differences = Differences::new(expected, to);
+        if skipped == 0 && differences.is_common() {
+            self.debug_check();
+            self.append(self.limit, |writer| {
+                writer.put_bit(false);
+                differences.put_fields(writer, to, scale);
+            })?;
+            self.records += 1;
+            return Ok(());
+        }
         self.record(skipped, self.limit, |writer| {
             writer.put_bit(false);
-            put_delta(writer, expected, to, scale);
+            differences.put_parts(writer);
+            differences.put_fields(writer, to, scale);
         })
     }
 
@@ -201,6 +222,7 @@ impl<'a> SnapshotEncoder<'a> {
         self.debug_check();
         let skip_bits = self.skip_bits;
         self.append(limit, |writer| {
+            writer.put_bit(true);
             put_gap(writer, skipped, skip_bits);
             put_change(writer);
         })?;

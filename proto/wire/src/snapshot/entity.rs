@@ -36,6 +36,9 @@ const PART_PITCH: u32 = 1 << 3;
 const PART_REST: u32 = 1 << 4;
 const PARTS_BITS: u32 = 5;
 
+/// What most deltas of soldiers are about.
+const COMMON: u32 = PART_XZ | PART_YAW;
+
 /// Sets behind `10`, then those behind `110`.
 const FREQUENT: [u32; 8] = [
     PART_XZ | PART_YAW | PART_PITCH,
@@ -70,27 +73,41 @@ pub struct Scale {
     pub turn: u8,
 }
 
-/// A delta record without its skip: the action bit and the delta, ready to be written for any
-/// number of clients. At most 48 bits, so that a short skip before it fits into the same store.
+/// What a record says behind its skip when it is a delta, ready to be written for any number of
+/// clients. At most 46 bits, so that a short skip before it fits into the same store.
+///
+/// A *common* delta, of x z and yaw, has a shorter record when nobody is passed over before it; its
+/// code holds the fields alone, all others begin with the action and the parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeltaCode(u64);
 
 /// Where a [`DeltaCode`] keeps its length; below are its bits, the first one lowest.
 const LEN_AT: u32 = 56;
+/// Where it says that it is a common one.
+const COMMON_AT: u32 = 63;
+/// What all records but common deltas behind nobody begin with.
+pub(super) const GENERAL_BITS: u32 = 1;
+/// Action and parts of a common delta where it is not the shorter record: zeros.
+pub(super) const COMMON_HEAD_BITS: u32 = 2;
 
 impl DeltaCode {
     /// Bits of a code, most.
-    pub const BITS_MAX: u32 = WIDE_BITS_MAX - 8;
+    pub const BITS_MAX: u32 = WIDE_BITS_MAX - 8 - GENERAL_BITS - COMMON_HEAD_BITS + 1;
 
     /// The code of an entity that was expected at `expected` and is `to`; `None` when it is longer
     /// than [`Self::BITS_MAX`], which only escapes and rare fields make it.
     #[inline]
     pub fn new(expected: &EntityState, to: &EntityState, scale: Scale) -> Option<Self> {
+        let differences = Differences::new(expected, to);
+        let is_common = differences.is_common();
         // The action bit is 0.
-        let mut word = Word { bits: 0, len: 1 };
-        put_delta(&mut word, expected, to, scale);
+        let mut word = Word { bits: 0, len: u32::from(!is_common) };
+        if !is_common {
+            differences.put_parts(&mut word);
+        }
+        differences.put_fields(&mut word, to, scale);
         let packed = word.bits | u64::from(word.len) << LEN_AT;
-        (word.len <= Self::BITS_MAX).then_some(Self(packed))
+        (word.len <= Self::BITS_MAX).then_some(Self(packed | u64::from(is_common) << COMMON_AT))
     }
 
     /// The first bit lowest.
@@ -102,7 +119,13 @@ impl DeltaCode {
     /// How many bits.
     #[inline(always)]
     pub fn len(self) -> u32 {
-        (self.0 >> LEN_AT) as u32
+        (self.0 >> LEN_AT) as u32 & 0x7F
+    }
+
+    /// Whether it holds nothing but the fields of x z and yaw.
+    #[inline(always)]
+    pub fn is_common(self) -> bool {
+        self.0 >> COMMON_AT != 0
     }
 
     /// Whether there is no code.
@@ -138,13 +161,13 @@ const fn parts_codes() -> [(u32, u32); 32] {
         codes[FREQUENT[4 + at as usize] as usize] = (0b011 | at << 3, 5);
         at += 1;
     }
-    codes[(PART_XZ | PART_YAW) as usize] = (0, 1);
+    codes[COMMON as usize] = (0, 1);
     codes
 }
 
 fn get_parts(reader: &mut BitReader<'_>) -> Result<u32, DecodeError> {
     let parts = match reader.get_unary(3)? {
-        0 => return Ok(PART_XZ | PART_YAW),
+        0 => return Ok(COMMON),
         1 => FREQUENT[reader.get(2)? as usize],
         2 => FREQUENT[4 + reader.get(2)? as usize],
         _ => {
@@ -156,57 +179,103 @@ fn get_parts(reader: &mut BitReader<'_>) -> Result<u32, DecodeError> {
     Ok(parts)
 }
 
-/// Writes how `to` differs from where it is expected; both on the wire's grid.
-#[inline]
-pub(super) fn put_delta(
-    sink: &mut impl Put,
-    expected: &EntityState,
-    to: &EntityState,
-    scale: Scale,
-) {
-    let (place, turning) = (u32::from(scale.place), u32::from(scale.turn));
-    let dx = to.x as i32 - expected.x as i32;
-    let dy = to.y as i32 - expected.y as i32;
-    let dz = to.z as i32 - expected.z as i32;
-    let turned = turn(expected.yaw, to.yaw);
-    let tilted = pitch_steps(to.pitch) - pitch_steps(expected.pitch);
-    let rest = if same_rest(expected, to) { 0 } else { rest_mask(expected, to) };
-    let parts = on(dx | dz != 0, PART_XZ)
-        | on(dy != 0, PART_Y)
-        | on(turned != 0, PART_YAW)
-        | on(tilted != 0, PART_PITCH)
-        | on(rest != 0, PART_REST);
-    let (code, code_bits) = PARTS_CODES[parts as usize];
-    sink.put(code, code_bits);
-    if parts & PART_XZ != 0 {
-        put_residual(sink, dx, place, (to.x, XZ_BITS));
-        put_residual(sink, dz, place, (to.z, XZ_BITS));
+/// How a state differs from where it is expected; both on the wire's grid.
+pub(super) struct Differences {
+    parts: u32,
+    dx: i32,
+    dy: i32,
+    dz: i32,
+    turned: i32,
+    tilted: i32,
+    rest: u32,
+}
+
+impl Differences {
+    #[inline(always)]
+    pub(super) fn new(expected: &EntityState, to: &EntityState) -> Self {
+        let dx = to.x as i32 - expected.x as i32;
+        let dy = to.y as i32 - expected.y as i32;
+        let dz = to.z as i32 - expected.z as i32;
+        let turned = turn(expected.yaw, to.yaw);
+        let tilted = pitch_steps(to.pitch) - pitch_steps(expected.pitch);
+        let rest = if same_rest(expected, to) { 0 } else { rest_mask(expected, to) };
+        let parts = on(dx | dz != 0, PART_XZ)
+            | on(dy != 0, PART_Y)
+            | on(turned != 0, PART_YAW)
+            | on(tilted != 0, PART_PITCH)
+            | on(rest != 0, PART_REST);
+        Self { parts, dx, dy, dz, turned, tilted, rest }
     }
-    if dy != 0 {
-        put_residual(sink, dy, place, (to.y, Y_BITS));
+
+    /// Whether x z and yaw differ and nothing else.
+    #[inline(always)]
+    pub(super) fn is_common(&self) -> bool {
+        self.parts == COMMON
     }
-    if turned != 0 {
-        put_residual(sink, turned, turning, (yaw_steps(to.yaw), YAW_BITS));
+
+    /// Writes which parts differ.
+    #[inline(always)]
+    pub(super) fn put_parts(&self, sink: &mut impl Put) {
+        let (code, code_bits) = PARTS_CODES[self.parts as usize];
+        sink.put(code, code_bits);
     }
-    if tilted != 0 {
-        let value = pitch_steps(to.pitch) as u32 & ((1 << PITCH_BITS) - 1);
-        put_residual(sink, tilted, PITCH_SCALE, (value, PITCH_BITS));
-    }
-    if rest != 0 {
-        put_rest(sink, rest, to);
+
+    /// Writes these parts.
+    #[inline(always)]
+    pub(super) fn put_fields(&self, sink: &mut impl Put, to: &EntityState, scale: Scale) {
+        let (place, turning) = (u32::from(scale.place), u32::from(scale.turn));
+        if self.parts & PART_XZ != 0 {
+            put_residual(sink, self.dx, place, (to.x, XZ_BITS));
+            put_residual(sink, self.dz, place, (to.z, XZ_BITS));
+        }
+        if self.dy != 0 {
+            put_residual(sink, self.dy, place, (to.y, Y_BITS));
+        }
+        if self.turned != 0 {
+            put_residual(sink, self.turned, turning, (yaw_steps(to.yaw), YAW_BITS));
+        }
+        if self.tilted != 0 {
+            let value = pitch_steps(to.pitch) as u32 & ((1 << PITCH_BITS) - 1);
+            put_residual(sink, self.tilted, PITCH_SCALE, (value, PITCH_BITS));
+        }
+        if self.rest != 0 {
+            put_rest(sink, self.rest, to);
+        }
     }
 }
 
-/// Reads what [`put_delta`] wrote.
+/// Reads a delta of x z and yaw without its parts.
+#[inline]
+pub(super) fn get_common(
+    reader: &mut BitReader<'_>,
+    expected: &EntityState,
+    scale: Scale,
+) -> Result<EntityState, DecodeError> {
+    get_fields(reader, COMMON, expected, scale)
+}
+
+/// Reads the parts of a delta and their fields; `behind_nobody`: a common one has a shorter record.
 #[inline]
 pub(super) fn get_delta(
     reader: &mut BitReader<'_>,
     expected: &EntityState,
     scale: Scale,
+    behind_nobody: bool,
+) -> Result<EntityState, DecodeError> {
+    let parts = get_parts(reader)?;
+    refuse_if(parts == COMMON && behind_nobody)?;
+    get_fields(reader, parts, expected, scale)
+}
+
+#[inline(always)]
+fn get_fields(
+    reader: &mut BitReader<'_>,
+    parts: u32,
+    expected: &EntityState,
+    scale: Scale,
 ) -> Result<EntityState, DecodeError> {
     let (place, turning) = (u32::from(scale.place), u32::from(scale.turn));
     let mut to = *expected;
-    let parts = get_parts(reader)?;
     if parts & PART_XZ != 0 {
         to.x = get_coordinate(reader, expected.x, place, XZ_BITS)?;
         to.z = get_coordinate(reader, expected.z, place, XZ_BITS)?;
