@@ -31,10 +31,10 @@ impl Put for BitWriter<'_> {
 
 /// The scale that suits numbers of this mean size when folded.
 pub fn scale_for(mean_folded: f32) -> u8 {
-    // The remainder is best as long as the median; that of a geometric distribution is 0.69 of
-    // its mean.
-    let median = (mean_folded * 0.69).max(1.0) as u32;
-    median.ilog2().min(u32::from(SCALE_MAX)) as u8
+    // The remainder is best about as long as the median, 0.69 of the mean of a geometric
+    // distribution; 0.8 suits what walkers leave a little better.
+    let usual = (mean_folded * 0.8).max(1.0) as u32;
+    usual.ilog2().min(u32::from(SCALE_MAX)) as u8
 }
 
 /// The size of a number as it is written.
