@@ -1,0 +1,107 @@
+-- Parties, tickets and rooms: how players come to battles.
+
+create table party (
+    party_id uuid primary key,
+    leader uuid not null references player,
+    -- What others type to join.
+    code text not null constraint party_code_taken unique
+        constraint party_code_shape check (code ~ '^[A-Z2-9]{6}$'),
+    created_at timestamptz not null default now()
+);
+
+create table party_member (
+    -- A player is in one party at a time.
+    player_id uuid primary key references player,
+    party_id uuid not null references party on delete cascade,
+    joined_at timestamptz not null default now()
+);
+create index party_member_by_party on party_member (party_id);
+
+-- A party (or one player) that waits for a battle. Not a join ticket, which admits to one.
+create table ticket (
+    ticket_id uuid primary key,
+    party_id uuid,
+    queue text not null,
+    -- waiting, proposed (in a match that asks everyone), matched, cancelled, expired
+    state text not null default 'waiting' constraint ticket_state
+        check (state in ('waiting', 'proposed', 'matched', 'cancelled', 'expired')),
+    created_at timestamptz not null default now(),
+    -- Renewed while its owner asks for it; an owner who does not is gone.
+    expires_at timestamptz not null,
+    -- Mean of the members when it was made, and how sure that is.
+    rating real not null,
+    deviation real not null,
+    size integer not null check (size between 1 and 8),
+    match_id uuid,
+    battle_id uuid references battle,
+    -- Why it ended, or what it waits for; shown to its owner.
+    why text not null default ''
+);
+create index ticket_waiting on ticket (queue, created_at) where state = 'waiting';
+create index ticket_by_match on ticket (match_id) where match_id is not null;
+
+create table ticket_player (
+    ticket_id uuid not null references ticket on delete cascade,
+    player_id uuid not null references player,
+    rating real not null,
+    deviation real not null,
+    team smallint check (team in (0, 1)),
+    primary key (ticket_id, player_id)
+);
+create index ticket_player_by_player on ticket_player (player_id);
+
+-- A player waits in one queue at a time: rows live as long as the ticket is open.
+create table ticket_open (
+    player_id uuid primary key constraint ticket_player_waits_already references player,
+    ticket_id uuid not null references ticket on delete cascade
+);
+
+-- A proposed battle: everyone has to say yes in time.
+create table match_proposal (
+    match_id uuid primary key,
+    queue text not null,
+    -- asking, accepted, failed
+    state text not null default 'asking' constraint match_state
+        check (state in ('asking', 'accepted', 'failed')),
+    created_at timestamptz not null default now(),
+    answer_by timestamptz not null,
+    -- Chance that team 0 wins, as predicted when it was made.
+    win_chance real not null,
+    battle_id uuid references battle
+);
+create index match_asking on match_proposal (answer_by) where state = 'asking';
+
+create table match_answer (
+    match_id uuid not null references match_proposal on delete cascade,
+    player_id uuid not null references player,
+    -- Null: not answered yet.
+    accepted boolean,
+    primary key (match_id, player_id)
+);
+
+create table room (
+    room_id uuid primary key,
+    code text not null constraint room_code_taken unique
+        constraint room_code_shape check (code ~ '^[A-Z2-9]{6}$'),
+    owner uuid not null references player,
+    name text not null constraint room_name_length check (char_length(name) between 1 and 60),
+    mode text not null,
+    map text not null,
+    players_max integer not null check (players_max between 2 and 2048),
+    is_public boolean not null default true,
+    -- open, started, closed
+    state text not null default 'open' constraint room_state
+        check (state in ('open', 'started', 'closed')),
+    battle_id uuid references battle,
+    created_at timestamptz not null default now(),
+    closed_at timestamptz
+);
+create index room_open on room (created_at desc) where state <> 'closed';
+
+create table room_player (
+    player_id uuid primary key references player,
+    room_id uuid not null references room on delete cascade,
+    team smallint check (team in (0, 1)),
+    joined_at timestamptz not null default now()
+);
+create index room_player_by_room on room_player (room_id);

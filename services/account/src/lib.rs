@@ -1,0 +1,1 @@
+//! Accounts: sign-up, login, refresh, profiles, data export and erasure.

@@ -1,0 +1,1 @@
+//! What staff do: players, bans, battles, servers, reports, flags, audit.

@@ -1,0 +1,1 @@
+//! Chat over WebSockets: channels, history, mutes, reports, presence.

@@ -1,0 +1,167 @@
+//! Access tokens: who is calling, signed with Ed25519, good for five minutes.
+//!
+//! A token is a JWT (RFC 7519) with the one header that we write: no other algorithm can be asked
+//! for, because the header is compared as bytes. The crates for JWT bring RSA along, which
+//! deny.toml bans; what is left of the standard is small.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::rand::SystemRandom;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+/// How long a token is good for.
+pub const LIFE: Duration = Duration::minutes(5);
+
+/// `{"alg":"EdDSA","typ":"JWT"}`
+const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
+const AUDIENCE: &str = "sortie";
+const BYTES_MAX: usize = 1024;
+const LEEWAY_S: i64 = 5;
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The player.
+    pub sub: Uuid,
+    /// The login session; ends with it.
+    pub sid: Uuid,
+    /// Always `sortie`.
+    pub aud: String,
+    /// Seconds since 1970.
+    pub iat: i64,
+    /// Seconds since 1970.
+    pub exp: i64,
+    /// Whether the player is a guest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
+}
+
+/// Signs and checks access tokens. All nodes share one key.
+#[derive(Clone)]
+pub struct AccessKeys(Arc<Ed25519KeyPair>);
+
+impl std::fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccessKeys")
+    }
+}
+
+/// Why a token is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// Not a token of ours.
+    #[error("the access token is invalid")]
+    Invalid,
+    /// Its time is over.
+    #[error("the access token has expired")]
+    Expired,
+}
+
+impl AccessKeys {
+    /// From the private seed of RFC 8032.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are an Ed25519 seed");
+        Self(Arc::new(pair))
+    }
+
+    /// New random ones; for tests and first starts.
+    pub fn generate() -> Self {
+        Self::from_seed(&random_bytes())
+    }
+
+    /// A token for a player's login session, from `now` on.
+    pub fn issue(&self, player: Uuid, session: Uuid, guest: bool, now: OffsetDateTime) -> String {
+        let iat = now.unix_timestamp();
+        let exp = (now + LIFE).unix_timestamp();
+        let claims =
+            Claims { sub: player, sid: session, aud: AUDIENCE.to_owned(), iat, exp, guest };
+        let body = serde_json::to_vec(&claims).expect("claims always serialise");
+        let signed = format!("{HEADER}.{}", BASE64.encode(body));
+        let signature = BASE64.encode(self.0.sign(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+
+    /// What a token says, if it is one of ours and still good at `now`.
+    ///
+    /// # Errors
+    /// Which of the two it is not.
+    pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Claims, AccessError> {
+        let claims = self.authentic(token).ok_or(AccessError::Invalid)?;
+        let now_s = now.unix_timestamp();
+        if claims.aud != AUDIENCE || claims.iat > now_s + LEEWAY_S {
+            return Err(AccessError::Invalid);
+        }
+        if claims.exp + LEEWAY_S < now_s { Err(AccessError::Expired) } else { Ok(claims) }
+    }
+
+    /// Nothing of the content is looked at before the signature is right.
+    fn authentic(&self, token: &str) -> Option<Claims> {
+        if token.len() > BYTES_MAX {
+            return None;
+        }
+        let (signed, signature) = token.rsplit_once('.')?;
+        let body = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
+        let key = UnparsedPublicKey::new(&ED25519, self.0.public_key().as_ref());
+        key.verify(signed.as_bytes(), &BASE64.decode(signature).ok()?).ok()?;
+        serde_json::from_slice(&BASE64.decode(body).ok()?).ok()
+    }
+}
+
+/// Random bytes for keys and secrets.
+///
+/// # Panics
+/// The system has no random numbers: nothing can go on.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the system's random numbers");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_good_for_five_minutes() {
+        let keys = AccessKeys::generate();
+        let (player, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let token = keys.issue(player, session, true, now());
+        let claims = keys.verify(&token, now() + LIFE).unwrap();
+        assert_eq!((claims.sub, claims.sid, claims.guest), (player, session, true));
+        let late = keys.verify(&token, now() + LIFE + Duration::seconds(6));
+        assert_eq!(late, Err(AccessError::Expired));
+        let early = keys.verify(&token, now() - Duration::minutes(1));
+        assert_eq!(early, Err(AccessError::Invalid));
+    }
+
+    #[test]
+    fn no_other_key_header_or_byte_will_do() {
+        let keys = AccessKeys::generate();
+        let token = keys.issue(Uuid::from_u128(1), Uuid::from_u128(2), false, now());
+        let invalid = Err(AccessError::Invalid);
+        assert_eq!(AccessKeys::generate().verify(&token, now()), invalid);
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            // The last character of base64 has bits that mean nothing; a changed one is refused
+            // too, since the decoder is strict.
+            assert_eq!(keys.verify(&changed, now()), invalid, "byte {at}");
+        }
+        let (_, rest) = token.split_once('.').unwrap();
+        let none = format!("{}.{rest}", BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#));
+        assert_eq!(keys.verify(&none, now()), invalid);
+        assert_eq!(keys.verify(&"x".repeat(100_000), now()), invalid);
+    }
+}

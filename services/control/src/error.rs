@@ -1,0 +1,189 @@
+//! Errors as callers see them: `{"error":{"code","message","details","request_id"}}` over HTTP,
+//! the same code in the metadata `error-code` over gRPC.
+//!
+//! A service has an error type of its own that knows no HTTP; at the edge it becomes an
+//! [`ApiError`]. The cause of an internal error is logged once, here, and never sent.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::request;
+
+/// Why a call was not done.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: Cow<'static, str>,
+    details: Value,
+    retry_after: Option<Duration>,
+}
+
+/// What handlers return.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    /// An error with a stable code like `account.name_taken` and a sentence for people.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, code, message: message.into(), details: Value::Null, retry_after: None }
+    }
+
+    /// 422: the call was understood, but what it says cannot be.
+    pub fn invalid(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+    }
+
+    /// 404.
+    pub fn not_found(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    /// 409: what is there already stands against it.
+    pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 401: the caller is not known.
+    pub fn unauthenticated(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+    }
+
+    /// 403: the caller is known, and may not.
+    pub fn forbidden(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
+    /// 429, with the time to wait.
+    pub fn too_many(retry_after: Duration) -> Self {
+        let message = "too many requests; wait as long as Retry-After says";
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "request.rate_limited", message);
+        Self { retry_after: Some(retry_after), ..error }
+    }
+
+    /// 503: something that is needed is away; worth another try soon.
+    pub fn unavailable(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+        Self { retry_after: Some(Duration::from_secs(1)), ..error }
+    }
+
+    /// 500: our mistake. The cause goes to the log.
+    pub fn internal(cause: &(dyn StdError + 'static)) -> Self {
+        tracing::error!(error = cause, request_id = %request::id(), "a call failed");
+        let message = "something went wrong on our side; the request id helps us find it";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    /// Adds facts for programs, an object.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// The name of the broken constraint, if that is what went wrong.
+pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error().and_then(|error| error.constraint())
+}
+
+impl From<sqlx::Error> for ApiError {
+    /// Away is 503, anything else 500: constraints must have been turned into errors before.
+    fn from(error: sqlx::Error) -> Self {
+        let is_shutting_down = |code: &str| code.starts_with("57") || code.starts_with("08");
+        let is_away = match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+            sqlx::Error::Database(error) => error.code().as_deref().is_some_and(is_shutting_down),
+            _ => false,
+        };
+        if is_away {
+            tracing::warn!(%error, request_id = %request::id(), "the database is away");
+            return Self::unavailable("store.unavailable", "the database is away; try again soon");
+        }
+        Self::internal(&error)
+    }
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorFields,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ErrorFields {
+    /// Stable, `area.reason`.
+    #[schema(example = "account.name_taken")]
+    pub code: String,
+    /// A sentence for people; may change.
+    pub message: String,
+    /// More for programs, by code.
+    #[serde(default)]
+    pub details: Value,
+    /// Names this call in our logs.
+    pub request_id: String,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let error = ErrorFields {
+            code: self.code.to_owned(),
+            message: self.message.into_owned(),
+            details: self.details,
+            request_id: request::id(),
+        };
+        let mut response = (self.status, Json(ErrorBody { error })).into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = HeaderValue::from(wait.as_secs().max(1));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}
+
+impl From<ApiError> for tonic::Status {
+    fn from(error: ApiError) -> Self {
+        let code = match error.status.as_u16() {
+            400 | 422 => tonic::Code::InvalidArgument,
+            401 => tonic::Code::Unauthenticated,
+            403 => tonic::Code::PermissionDenied,
+            404 => tonic::Code::NotFound,
+            409 => tonic::Code::FailedPrecondition,
+            429 => tonic::Code::ResourceExhausted,
+            503 => tonic::Code::Unavailable,
+            _ => tonic::Code::Internal,
+        };
+        let mut status = tonic::Status::new(code, error.message);
+        let value = tonic::metadata::MetadataValue::from_static(error.code);
+        status.metadata_mut().insert("error-code", value);
+        status
+    }
+}

@@ -1,0 +1,291 @@
+//! The listener of REST and WebSockets.
+//!
+//! axum's own `serve` has no timer, so that a client that sends its headers a byte a minute holds
+//! a connection for good; here headers have ten seconds, connections are counted, in all and by
+//! address, bodies are bounded, and every call has a token bucket by its client's address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::bus::{Bus, Rate};
+use crate::error::ApiError;
+use crate::request;
+
+/// Limits of a listener.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Connections at a time; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Connections at a time from one address; proxies that are trusted have no such limit.
+    pub per_address_max: usize,
+    /// Time for the headers of a request.
+    pub header_timeout: Duration,
+    /// Time between two parts of a body.
+    pub body_timeout: Duration,
+    /// Bytes of a body; routes that take more say so.
+    pub body_bytes_max: usize,
+    /// Calls by one address; `None`: no limit.
+    pub calls: Option<Rate>,
+    /// Whose `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long calls may go on when the listener stops.
+    pub grace: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connections_max: 4_096,
+            per_address_max: 256,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            body_bytes_max: 64 << 10,
+            calls: Some(Rate { burst: 200, per_s: 50.0 }),
+            trusted_proxies: Vec::new(),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The address of the client, as far as it can be believed. An extractor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // Without a listener, in tests that call a router by itself, there is no address.
+        let found = parts.extensions.get::<Self>().copied();
+        Ok(found.unwrap_or(Self(IpAddr::from([127, 0, 0, 1]))))
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    options: Arc<HttpOptions>,
+    bus: Bus,
+}
+
+/// Adds what every listener needs: request ids, limits, errors in our shape, panics as 500.
+fn with_limits(router: Router, shared: Shared) -> Router {
+    router
+        .fallback(|| async { ApiError::not_found("request.no_route", "there is no such route") })
+        .method_not_allowed_fallback(|| async {
+            let message = "the route does not know this method";
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "request.method", message)
+        })
+        .layer(DefaultBodyLimit::max(shared.options.body_bytes_max))
+        .layer(RequestBodyTimeoutLayer::new(shared.options.body_timeout))
+        .layer(CatchPanicLayer::custom(|_| {
+            tracing::error!("a handler panicked");
+            let message = "something went wrong on our side";
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message).into_response()
+        }))
+        .layer(middleware::from_fn_with_state(shared, admit))
+        .layer(middleware::from_fn(request::give_id))
+}
+
+/// Finds the client's address and takes a token from its bucket.
+async fn admit(
+    State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let forwarded = request.headers().get_all("x-forwarded-for").iter();
+    let forwarded: Vec<&str> = forwarded.filter_map(|value| value.to_str().ok()).collect();
+    let address = client_address(peer, &forwarded.join(","), &shared.options.trusted_proxies);
+    request.extensions_mut().insert(ClientAddress(address));
+    if let Some(rate) = shared.options.calls {
+        let bucket = format!("calls/{}", network(address));
+        if let Err(wait) = shared.bus.limiter.take(&bucket, rate).await {
+            return ApiError::too_many(wait).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+#[derive(Clone, Copy)]
+struct Peer(IpAddr);
+
+/// The last address that no trusted proxy stands for: what is left of it may be invented.
+fn client_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
+    let mut address = peer;
+    for hop in forwarded.rsplit(',') {
+        if !trusted.contains(&address) {
+            break;
+        }
+        let Ok(hop) = hop.trim().parse() else { break };
+        address = hop;
+    }
+    address
+}
+
+/// Who owns one IPv6 address owns its /64.
+pub fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// Serves `router` until `stop` resolves, then lets open calls finish.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bus: Bus,
+    options: HttpOptions,
+    stop: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(options.connections_max));
+    let by_address: Arc<Mutex<HashMap<IpAddr, usize>>> = Arc::default();
+    let grace = options.grace;
+    let shared = Shared { options: Arc::new(options), bus };
+    let router = with_limits(router, shared.clone());
+    let (closing, closed) = tokio::sync::watch::channel(false);
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = &mut stop => break,
+        };
+        let Ok(place) = place else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file handles, mostly: waiting is all that helps.
+                tracing::debug!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        let Some(counted) = Counted::new(&by_address, peer.ip(), &shared.options) else {
+            continue; // Closing at once costs us least.
+        };
+        let connection =
+            serve_one(stream, peer, router.clone(), Arc::clone(&shared.options), closed.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop((place, counted));
+        });
+    }
+    drop(listener);
+    // Receivers are held by the connections; without any, nobody needs to know.
+    let _ = closing.send(true);
+    let all = async { while connections.join_next().await.is_some() {} };
+    drop(tokio::time::timeout(grace, all).await);
+}
+
+async fn serve_one(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    options: Arc<HttpOptions>,
+    mut closed: tokio::sync::watch::Receiver<bool>,
+) {
+    drop(stream.set_nodelay(true));
+    let service = TowerToHyperService::new(router.layer(Extension(Peer(peer.ip()))));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        // Whatever a client does wrong is its own affair.
+        ended = &mut connection => drop(ended),
+        _ = closed.wait_for(|closed| *closed) => {
+            connection.as_mut().graceful_shutdown();
+            drop(connection.await);
+        }
+    }
+}
+
+/// A connection in its address's count.
+struct Counted {
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    address: IpAddr,
+}
+
+impl Counted {
+    /// `None`: the address has too many.
+    fn new(
+        counts: &Arc<Mutex<HashMap<IpAddr, usize>>>,
+        address: IpAddr,
+        options: &HttpOptions,
+    ) -> Option<Self> {
+        let mut all = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(address).or_default();
+        if *count >= options.per_address_max && !options.trusted_proxies.contains(&address) {
+            return None;
+        }
+        *count += 1;
+        drop(all);
+        Some(Self { counts: Arc::clone(counts), address })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let (client, proxy) = (ip("198.51.100.7"), ip("10.0.0.1"));
+        let trusted = [proxy, ip("10.0.0.2")];
+        assert_eq!(client_address(client, "203.0.113.9", &trusted), client, "spoofed");
+        assert_eq!(client_address(proxy, "198.51.100.7", &trusted), client);
+        assert_eq!(client_address(proxy, "1.1.1.1, 198.51.100.7, 10.0.0.2", &trusted), client);
+        assert_eq!(client_address(proxy, "1.1.1.1, rubbish", &trusted), proxy);
+        assert_eq!(client_address(proxy, "", &trusted), proxy);
+    }
+
+    #[test]
+    fn ipv6_addresses_count_by_network() {
+        assert_eq!(network(ip("2001:db8::1")), network(ip("2001:db8::2")));
+        assert_ne!(network(ip("2001:db8:0:1::1")), network(ip("2001:db8::2")));
+    }
+}

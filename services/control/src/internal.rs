@@ -1,0 +1,111 @@
+//! The gRPC listeners: limits, and the secret that battle servers share with the control plane.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use ring::digest;
+use tokio::net::TcpListener;
+use tonic::service::{Interceptor, Routes};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Status};
+
+/// Largest message that a service reads; set it on every service with
+/// `max_decoding_message_size`.
+pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
+
+/// How long a call may take until its answer begins.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+const STREAMS_MAX: u32 = 64;
+
+/// Lets calls pass that carry `authorization: Bearer SECRET`.
+#[derive(Clone)]
+pub struct SharedSecret(Arc<[u8]>);
+
+impl std::fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedSecret")
+    }
+}
+
+impl SharedSecret {
+    /// Of a text of at least 16 bytes.
+    ///
+    /// # Errors
+    /// It is shorter.
+    pub fn new(secret: &str) -> anyhow::Result<Self> {
+        anyhow::ensure!(secret.len() >= 16, "the fleet secret must have at least 16 characters");
+        Ok(Self(digest_of(secret).into()))
+    }
+
+    /// Whether a value of `authorization` carries it. Digests are compared, so that the time
+    /// tells nothing of the secret.
+    pub fn is_carried_by(&self, value: Option<&str>) -> bool {
+        let secret = value.and_then(|value| value.strip_prefix("Bearer "));
+        secret.is_some_and(|secret| digest_of(secret)[..] == self.0[..])
+    }
+}
+
+fn digest_of(secret: &str) -> Vec<u8> {
+    digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
+}
+
+impl Interceptor for SharedSecret {
+    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        let value = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        if self.is_carried_by(value) {
+            return Ok(request);
+        }
+        Err(Status::unauthenticated("this needs the fleet secret as `authorization: Bearer SECRET`"))
+    }
+}
+
+/// Serves `routes` until `stop` resolves; open streams are given a second then.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .max_concurrent_streams(STREAMS_MAX)
+        .concurrency_limit_per_connection(STREAMS_MAX as usize)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stop)
+        .await
+        .context("the gRPC listener failed")
+}
+
+/// Binds a listener; port 0 takes a free one.
+///
+/// # Errors
+/// The address cannot be listened at; `flag` is what to change.
+pub async fn bind(addr: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr)
+        .await
+        .with_context(|| format!("cannot listen at {addr}; choose another address with {flag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_secret_passes() {
+        let secret = SharedSecret::new("a secret of some length").unwrap();
+        assert!(secret.is_carried_by(Some("Bearer a secret of some length")));
+        for wrong in [None, Some(""), Some("Bearer "), Some("a secret of some length")] {
+            assert!(!secret.is_carried_by(wrong), "{wrong:?}");
+        }
+        assert!(SharedSecret::new("short").is_err());
+    }
+}

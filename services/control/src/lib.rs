@@ -1,0 +1,27 @@
+//! What the services of the control plane share.
+//!
+//! Start with [`plane::Plane`], which every service's router has as its state: the database
+//! ([`store`]), the bus between nodes ([`bus`]) and the keys of access tokens ([`access`]). A
+//! handler names who may call it by its extractor ([`who`]), refuses with an [`error::ApiError`],
+//! and writes what staff did to the [`audit`] log in the transaction that does it. [`http`] is
+//! the listener that all routers are served by.
+//!
+//! What is deliberately absent: any service's tables, routes or rules. No service imports another
+//! service; they meet in Postgres, over gRPC, or over the bus.
+
+pub mod access;
+pub mod audit;
+pub mod bus;
+pub mod error;
+pub mod http;
+pub mod internal;
+pub mod json;
+pub mod page;
+pub mod permission;
+pub mod plane;
+pub mod request;
+pub mod revoked;
+pub mod service;
+pub mod store;
+pub mod testing;
+pub mod who;

@@ -1,0 +1,140 @@
+//! Postgres: the pool with the limits that it needs, and the schema that this program was built
+//! for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// The migrations that this program was built with.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// How long a call waits for a connection before it is refused with 503.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A pool for a URL like `postgres://user@host/database`.
+///
+/// Every statement, lock and idle transaction has five seconds; nothing that a player waits for
+/// may take longer. Never wrap `begin()` in a timeout or a select: a cancelled one leaves an open
+/// transaction behind (sqlx issues 4385 and 4393). Connections are made when they are needed, so
+/// that a database that is away at the start is away for its callers only.
+///
+/// # Errors
+/// The URL cannot be read.
+pub fn pool(url: &str, connections_max: u32) -> anyhow::Result<PgPool> {
+    let options: PgConnectOptions = url.parse().context("the database URL cannot be read")?;
+    let options = options.application_name("sortie").options([
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(Duration::from_secs(1_800))
+        .test_before_acquire(true);
+    Ok(pool.connect_lazy_with(options))
+}
+
+/// Where a database's schema stands, beside the migrations of this program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaState {
+    /// Applied and equal, by version.
+    pub applied: Vec<i64>,
+    /// Known to this program and not applied.
+    pub pending: Vec<i64>,
+    /// Applied, but not as this program knows them, or unknown to it.
+    pub diverged: Vec<i64>,
+}
+
+/// Compares a database with this program's migrations.
+///
+/// # Errors
+/// The database is away.
+pub async fn schema_state(db: &PgPool) -> sqlx::Result<SchemaState> {
+    let table: Option<String> =
+        sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text").fetch_one(db).await?;
+    let mut applied = BTreeMap::new();
+    if table.is_some() {
+        let rows: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+                .fetch_all(db)
+                .await?;
+        applied.extend(rows);
+    }
+    let mut state = SchemaState::default();
+    for migration in MIGRATOR.iter() {
+        match applied.remove(&migration.version) {
+            None => state.pending.push(migration.version),
+            Some(checksum) if checksum == *migration.checksum => {
+                state.applied.push(migration.version);
+            }
+            Some(_) => state.diverged.push(migration.version),
+        }
+    }
+    state.diverged.extend(applied.into_keys());
+    Ok(state)
+}
+
+/// Applies what is pending.
+///
+/// # Errors
+/// The database is away, its schema has diverged, or a migration fails.
+pub async fn migrate(db: &PgPool) -> anyhow::Result<SchemaState> {
+    refuse_diverged(&schema_state(db).await?)?;
+    MIGRATOR.run(db).await.context("a migration failed; the database is as before it")?;
+    Ok(schema_state(db).await?)
+}
+
+/// Refuses to work on a schema that this program was not built for.
+///
+/// # Errors
+/// Which migrations are missing or have diverged, and what to do.
+pub async fn require_current(db: &PgPool) -> anyhow::Result<()> {
+    let state = schema_state(db).await.context("cannot read the schema of the database")?;
+    refuse_diverged(&state)?;
+    if !state.pending.is_empty() {
+        bail!("the database lacks migrations {:?}; run `sortie migrate up`", state.pending);
+    }
+    Ok(())
+}
+
+fn refuse_diverged(state: &SchemaState) -> anyhow::Result<()> {
+    if state.diverged.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the schema has diverged: migrations {:?} are applied otherwise than this program knows \
+         them; use the version of sortie that made this database, or another database",
+        state.diverged
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[sqlx::test(migrations = false)]
+    async fn an_empty_database_is_brought_up_to_date(db: PgPool) {
+        let before = schema_state(&db).await.unwrap();
+        assert!(before.applied.is_empty() && !before.pending.is_empty());
+        assert!(require_current(&db).await.unwrap_err().to_string().contains("sortie migrate up"));
+        let after = migrate(&db).await.unwrap();
+        assert_eq!((after.applied, after.pending), (before.pending, Vec::new()));
+        require_current(&db).await.unwrap();
+    }
+
+    #[sqlx::test(migrator = "MIGRATOR")]
+    async fn a_diverged_schema_is_refused(db: PgPool) {
+        sqlx::query("update _sqlx_migrations set checksum = '\\x00' where version = 2")
+            .execute(&db)
+            .await
+            .unwrap();
+        let error = require_current(&db).await.unwrap_err().to_string();
+        assert!(error.contains("diverged") && error.contains("[2]"), "{error}");
+        assert!(migrate(&db).await.is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! What tests of several services repeat. Nothing that ships calls it.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use crate::plane::Plane;
+
+/// A new player with this name.
+///
+/// # Panics
+/// The database refuses.
+pub async fn player(db: &PgPool, name: &str) -> Uuid {
+    let player_id = Uuid::now_v7();
+    sqlx::query("insert into player (player_id, name) values ($1, $2)")
+        .bind(player_id)
+        .bind(name)
+        .execute(db)
+        .await
+        .expect("a new player");
+    player_id
+}
+
+/// Gives a player a role.
+///
+/// # Panics
+/// The database refuses.
+pub async fn grant(db: &PgPool, player_id: Uuid, role: &str) {
+    sqlx::query("insert into player_role (player_id, role) values ($1, $2)")
+        .bind(player_id)
+        .bind(role)
+        .execute(db)
+        .await
+        .expect("a known role");
+}
+
+/// A fresh access token of a player.
+pub fn token(plane: &Plane, player_id: Uuid) -> String {
+    plane.access.issue(player_id, Uuid::now_v7(), false, OffsetDateTime::now_utc())
+}
+
+/// Calls a router without a network; gives status and JSON body (`Null` without one).
+///
+/// # Panics
+/// The answer's body is not JSON.
+pub async fn call(
+    router: &Router,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let body = match body {
+        Some(body) => {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            Body::from(body.to_string())
+        }
+        None => Body::empty(),
+    };
+    let request = request.body(body).expect("a lawful request");
+    let response = router.clone().oneshot(request).await.expect("routers do not fail");
+    let status = response.status();
+    let bytes = response.into_body().collect().await.expect("a whole body").to_bytes();
+    let body = if bytes.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&bytes).expect("a JSON body")
+    };
+    (status, body)
+}

@@ -1,0 +1,140 @@
+//! Who is calling: a handler that takes a [`Caller`] or [`Staff`] is closed to everybody else.
+
+use std::marker::PhantomData;
+
+use axum::extract::{FromRef, FromRequestParts, MatchedPath};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::audit::{self, Entry, Outcome};
+use crate::error::ApiError;
+use crate::permission::{Needs, Permission, Permissions};
+use crate::plane::Plane;
+
+/// A player who is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The player.
+    pub player_id: Uuid,
+    /// The login session.
+    pub session_id: Uuid,
+    /// Whether the player is a guest.
+    pub is_guest: bool,
+}
+
+impl Caller {
+    /// Of an access token, however it came.
+    ///
+    /// # Errors
+    /// 401 with `auth.invalid`, `auth.expired` or `auth.revoked`.
+    pub fn of_token(plane: &Plane, token: &str) -> Result<Self, ApiError> {
+        let claims =
+            plane.access.verify(token, OffsetDateTime::now_utc()).map_err(|error| match error {
+                crate::access::AccessError::Invalid => {
+                    ApiError::unauthenticated("auth.invalid", "the access token is invalid")
+                }
+                crate::access::AccessError::Expired => ApiError::unauthenticated(
+                    "auth.expired",
+                    "the access token has expired; refresh it",
+                ),
+            })?;
+        if plane.revoked.covers(&claims) {
+            let message = "this login has ended; log in again";
+            return Err(ApiError::unauthenticated("auth.revoked", message));
+        }
+        Ok(Self { player_id: claims.sub, session_id: claims.sid, is_guest: claims.guest })
+    }
+
+    /// Of the value of an `authorization` header or of gRPC metadata: `Bearer TOKEN`.
+    ///
+    /// # Errors
+    /// As [`Self::of_token`], and `auth.missing` without a token.
+    pub fn of_bearer(plane: &Plane, value: Option<&str>) -> Result<Self, ApiError> {
+        match value.and_then(|value| value.strip_prefix("Bearer ")) {
+            Some(token) => Self::of_token(plane, token.trim()),
+            None => Err(ApiError::unauthenticated(
+                "auth.missing",
+                "send an access token as `Authorization: Bearer TOKEN`",
+            )),
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Plane: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let value = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        Self::of_bearer(&Plane::from_ref(state), value)
+    }
+}
+
+/// A member of staff who has the permission `P` now: roles are read at each call. Calls that are
+/// refused for lack of it are in the audit log.
+#[derive(Clone, Debug)]
+pub struct Staff<P> {
+    /// Who.
+    pub caller: Caller,
+    /// Everything that this one may do.
+    pub permissions: Permissions,
+    needs: PhantomData<P>,
+}
+
+impl<S, P> FromRequestParts<S> for Staff<P>
+where
+    S: Send + Sync,
+    P: Needs,
+    Plane: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let plane = Plane::from_ref(state);
+        let permissions = permissions_of(&plane.db, caller.player_id).await?;
+        if permissions.allow(P::PERMISSION) {
+            return Ok(Self { caller, permissions, needs: PhantomData });
+        }
+        let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let action = format!("{} {path}", parts.method);
+        let entry = Entry {
+            actor: Some(caller.player_id),
+            action: &action,
+            outcome: Outcome::Refused,
+            target: parts.uri.path().chars().take(200).collect(),
+            before: None,
+            after: None,
+        };
+        audit::append(&mut *plane.db.acquire().await?, &entry).await?;
+        Err(lacks(P::PERMISSION))
+    }
+}
+
+/// 403, naming the permission.
+pub fn lacks(permission: Permission) -> ApiError {
+    let details = serde_json::json!({ "permission": permission.name() });
+    ApiError::forbidden("auth.forbidden", format!("this needs the permission {permission}"))
+        .with_details(details)
+}
+
+/// Everything that a player's roles allow; nothing for players who are no staff.
+///
+/// # Errors
+/// The database is away.
+pub async fn permissions_of(db: &PgPool, player_id: Uuid) -> sqlx::Result<Permissions> {
+    let names = sqlx::query_scalar!(
+        r#"select unnest(permissions) as "name!" from role
+           join player_role using (role) where player_id = $1"#,
+        player_id
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(Permissions::new(names))
+}

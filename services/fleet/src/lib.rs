@@ -1,0 +1,1 @@
+//! Battle servers: registration, leases, orders; battles as others see them.

@@ -1,0 +1,1 @@
+//! Parties, queues, ready checks and rooms: how players come to battles.

@@ -1,0 +1,1 @@
+//! Ratings, seasons, leaderboards, statistics, and the results of battles.
