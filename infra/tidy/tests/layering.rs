@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-udp",
             "sortie-wire",
             "sortie-kit",
+            "sortie-rpc",
         ],
     ),
     (

@@ -10,7 +10,7 @@ use sortie_sim::Battle;
 use sortie_sim::id::Tick;
 
 use crate::journal::{Found, JournalError, JournalReader, Kind, Roster};
-use crate::resume::{note_totals, restore};
+use crate::resume::restore;
 
 /// What a replay is.
 #[derive(Clone, Debug, Serialize)]
@@ -180,7 +180,7 @@ fn walk(
             Found::Ticks(ticks) => {
                 for record in ticks {
                     commands += record.commands.len() as u64;
-                    note_totals(&mut roster, battle.step(&record.commands));
+                    roster.note_tick(battle.step(&record.commands));
                     compare(&battle, record.tick, record.hash)?;
                     visit(&battle);
                     record.admitted.iter().for_each(|admitted| roster.admit(admitted));

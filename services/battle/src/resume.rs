@@ -154,7 +154,7 @@ fn replay_rest(
                 return Err(JournalError::NoCheckpoint.into());
             }
             let output = battle.step(&record.commands);
-            note_totals(&mut roster, output);
+            roster.note_tick(output);
             record.admitted.iter().for_each(|admitted| roster.admit(admitted));
             if battle.state_hash() as u32 != record.hash {
                 bail!("tick {} does not replay to the state that was recorded", record.tick.0);
@@ -162,13 +162,4 @@ fn replay_rest(
         }
     }
     Ok(Recovered { battle, roster, tail: reader.tail(walk) })
-}
-
-/// Counts what happened in a tick.
-pub(crate) fn note_totals(roster: &mut Roster, output: &sortie_sim::event::TickOutput) {
-    let totals = &mut roster.totals;
-    output.events.iter().for_each(|event| totals.count(event));
-    totals.splits += u64::from(output.report.splits);
-    totals.merges += u64::from(output.report.merges);
-    totals.regions_max = totals.regions_max.max(u64::from(output.report.regions));
 }

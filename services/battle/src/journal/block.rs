@@ -17,7 +17,7 @@ use super::error::Damage;
 /// First bytes of the file.
 pub const MAGIC: [u8; 8] = *b"SORTIE-J";
 /// Version of the format of files and blocks.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 /// Bytes before the first block.
 pub const PREAMBLE_BYTES: usize = 12;
 /// Bytes of a block before its stored bytes.

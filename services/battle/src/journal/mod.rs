@@ -13,6 +13,7 @@ mod group;
 mod header;
 mod reader;
 mod roster;
+mod tally;
 mod writer;
 
 pub use block::{BLOCK_BYTES_MAX, BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, PREAMBLE_BYTES};
@@ -22,4 +23,5 @@ pub use group::TickRecord;
 pub use header::{Header, SIMULATION};
 pub use reader::{Found, JournalReader, Place, Tail, Walk};
 pub use roster::{Admitted, Roster, Totals};
+pub use tally::{DEEDS_MAX, Deed, KILLS_MAX, PlayerTally, Tally, What};
 pub use writer::{Journal, JournalOptions};

@@ -1,14 +1,15 @@
 //! What a battle server knows of its players beyond the simulation, and must not forget: their
-//! names, and the tickets that were used.
+//! names, the tickets that were used, and what counts for the result.
 
 use std::collections::BTreeMap;
 
-use sortie_sim::event::Event;
+use sortie_sim::event::{Event, TickOutput};
 use sortie_sim::id::PlayerSlot;
 use sortie_wire::limits::NAME_BYTES_MAX;
 
 use super::bytes::{Parts, put_blob, put_varint};
 use super::error::Damage;
+use super::tally::Tally;
 
 /// A ticket that let a player in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,9 +109,21 @@ pub struct Roster {
     pub used_tickets: BTreeMap<u128, u64>,
     /// What happened so far.
     pub totals: Totals,
+    /// What each player did, for the result.
+    pub tally: Tally,
 }
 
 impl Roster {
+    /// Counts what happened in a tick.
+    pub fn note_tick(&mut self, output: &TickOutput) {
+        let totals = &mut self.totals;
+        output.events.iter().for_each(|event| totals.count(event));
+        totals.splits += u64::from(output.report.splits);
+        totals.merges += u64::from(output.report.merges);
+        totals.regions_max = totals.regions_max.max(u64::from(output.report.regions));
+        self.tally.note(output);
+    }
+
     /// Notes an admission.
     pub fn admit(&mut self, admitted: &Admitted) {
         let slot = usize::from(admitted.slot.0);
@@ -136,6 +149,7 @@ impl Roster {
         }
         let mut totals = self.totals;
         totals.all().iter().for_each(|total| out.extend_from_slice(&total.to_le_bytes()));
+        self.tally.put(out);
     }
 
     pub(super) fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
@@ -149,6 +163,7 @@ impl Roster {
         for total in roster.totals.all() {
             *total = parts.u64()?;
         }
+        roster.tally = Tally::take(parts)?;
         Ok(roster)
     }
 }

@@ -46,7 +46,6 @@ use crate::failpoint::{self, Failpoints};
 use crate::histogram::Histogram;
 use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
 use crate::report::BattleReport;
-use crate::resume::note_totals;
 use crate::store::Store;
 use clock::Clock;
 use join::Arrival;
@@ -269,7 +268,7 @@ impl Server {
 
     fn step(&mut self) {
         let output = self.battle.step(&self.commands);
-        note_totals(&mut self.roster, output);
+        self.roster.note_tick(output);
         self.noises.gather(&output.events, self.hearing_m);
         let left: Vec<PlayerSlot> = output.events.iter().filter_map(left_player).collect();
         left.into_iter().for_each(|slot| self.vacate(slot));

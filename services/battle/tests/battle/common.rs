@@ -166,11 +166,7 @@ impl Run {
             let tick = Tick(self.battle.tick().0 + 1);
             let (commands, admitted) = self.script.tick(tick.0);
             let output = self.battle.step(&commands);
-            output.events.iter().for_each(|event| self.roster.totals.count(event));
-            self.roster.totals.splits += u64::from(output.report.splits);
-            self.roster.totals.merges += u64::from(output.report.merges);
-            let regions = u64::from(output.report.regions);
-            self.roster.totals.regions_max = self.roster.totals.regions_max.max(regions);
+            self.roster.note_tick(output);
             admitted.iter().for_each(|admitted| self.roster.admit(admitted));
             let hash = self.battle.state_hash();
             self.hashes.push(hash);
