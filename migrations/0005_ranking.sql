@@ -8,6 +8,8 @@ create table season (
     ends_at timestamptz,
     constraint season_ends_later check (ends_at > starts_at)
 );
+-- Results count in the one season that is open.
+create unique index season_one_open on season ((true)) where ends_at is null;
 insert into season (name, starts_at) values ('Season 1', '2026-01-01');
 
 -- One row a player, season and mode. Weng-Lin: a mean and how uncertain it is.
@@ -23,14 +25,24 @@ create table rating (
     wins integer not null default 0 check (wins >= 0),
     losses integer not null default 0,
     draws integer not null default 0,
+    -- Last ranked battle.
     played_at timestamptz,
-    decayed_at timestamptz,
+    -- When the uncertainty next grows for lack of battles; null: it is as wide as it gets.
+    decays_at timestamptz,
+    -- Leaderboards outside of Postgres follow this.
+    changed_at timestamptz not null default now(),
     primary key (player_id, season_id, mode)
 );
-create index rating_board on rating (season_id, mode, shown desc, player_id);
+-- Who has not fought yet is on no leaderboard.
+create index rating_board on rating (season_id, mode, shown desc, player_id) where battles > 0;
+create index rating_board_global on rating (season_id, shown desc, player_id) where battles > 0;
+create index rating_changed on rating (changed_at) where battles > 0;
+create index rating_decaying on rating (decays_at) where decays_at is not null;
 
 -- One row a player and battle, ranked or not.
 create table rating_change (
+    -- Given out while the player's rating is locked: in its order, before equals after.
+    change_id bigint generated always as identity constraint rating_change_in_order unique,
     battle_id uuid not null references battle,
     player_id uuid not null references player,
     season_id integer not null references season,
@@ -49,7 +61,7 @@ create table rating_change (
     primary key (battle_id, player_id),
     constraint rating_change_only_ranked check (is_ranked or rating_before = rating_after)
 );
-create index rating_change_by_player on rating_change (player_id, at desc);
+create index rating_change_by_player on rating_change (player_id, change_id desc);
 
 -- Sums over all battles of a player, by mode.
 create table player_statistics (
