@@ -111,7 +111,8 @@ async fn admit(
 ) -> Response {
     let forwarded = request.headers().get_all("x-forwarded-for").iter();
     let forwarded: Vec<&str> = forwarded.filter_map(|value| value.to_str().ok()).collect();
-    let address = client_address(peer, &forwarded.join(","), &shared.options.trusted_proxies);
+    let forwarded = forwarded.join(",");
+    let address = client_address(peer, &forwarded, &shared.options.trusted_proxies);
     request.extensions_mut().insert(ClientAddress(address));
     if let Some(rate) = shared.options.calls {
         let bucket = format!("calls/{}", network(address));
@@ -221,11 +222,16 @@ async fn serve_one(
     tokio::select! {
         // Whatever a client does wrong is its own affair.
         ended = &mut connection => drop(ended),
-        _ = closed.wait_for(|closed| *closed) => {
+        () = told(&mut closed) => {
             connection.as_mut().graceful_shutdown();
             drop(connection.await);
         }
     }
+}
+
+/// Resolves when the listener closes; what is told may not be held over the wait.
+async fn told(closed: &mut tokio::sync::watch::Receiver<bool>) {
+    drop(closed.wait_for(|closed| *closed).await);
 }
 
 /// A connection in its address's count.
