@@ -59,7 +59,9 @@ impl Interceptor for SharedSecret {
         if self.is_carried_by(value) {
             return Ok(request);
         }
-        Err(Status::unauthenticated("this needs the fleet secret as `authorization: Bearer SECRET`"))
+        Err(Status::unauthenticated(
+            "this needs the fleet secret as `authorization: Bearer SECRET`",
+        ))
     }
 }
 

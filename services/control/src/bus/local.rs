@@ -222,7 +222,7 @@ mod tests {
         let now = Instant::now();
         let rate = Rate::per(1, Duration::from_secs(60));
         for stranger in 0..BUCKETS_MAX + 10 {
-            drop(limiter.take_at(&stranger.to_string(), rate, now));
+            let _ = limiter.take_at(&stranger.to_string(), rate, now);
         }
         assert_eq!(lock(&limiter.0).len(), BUCKETS_MAX);
         let later = now + Duration::from_secs(61);
