@@ -23,7 +23,9 @@ create table battle_server (
     lease_until timestamptz not null,
     -- The newest heartbeat, as it came: players, tick times, regions and their load.
     load jsonb not null default '{}',
-    registered_at timestamptz not null default now()
+    registered_at timestamptz not null default now(),
+    -- When its lease was found to have run out; battles are waited for from then on.
+    gone_at timestamptz
 );
 create index battle_server_by_lease on battle_server (lease_until) where state <> 'gone';
 
@@ -52,12 +54,20 @@ create table battle (
     ended_by text,
     ticks integer,
     state_hash text,
-    -- The newest state that its server told, for lists and spectators.
+    -- The newest state that its server told, for lists and spectators; of a battle that nobody
+    -- has yet, `waiting` says why.
     status jsonb not null default '{}',
+    -- When it was given to its server, and when that last told of it.
+    allocated_at timestamptz,
+    told_at timestamptz,
+    -- Servers that were given it and did not begin it.
+    tries integer not null default 0,
     constraint battle_is_placed check (state in ('asked', 'cancelled') or server_id is not null)
 );
 create index battle_live on battle (server_id) where state in ('asked', 'allocated', 'running');
-create index battle_by_age on battle (asked_at desc);
+create index battle_waiting on battle (asked_at) where state = 'asked';
+create index battle_by_age on battle (asked_at desc, battle_id desc);
+create index battle_by_state on battle (state, asked_at desc, battle_id desc);
 
 create table battle_player (
     battle_id uuid not null references battle,
@@ -93,6 +103,18 @@ create table server_order (
 );
 create index server_order_open on server_order (server_id, order_id) where acknowledged_at is null;
 
+-- A server acknowledges all orders up to a number, so the orders of one server have to become
+-- visible in the order of their numbers: whoever inserts one waits for the others that do.
+create function server_order_number() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended(new.server_id::text, 3));
+    new.order_id := nextval(pg_get_serial_sequence('server_order', 'order_id'));
+    return new;
+end
+$$;
+create trigger server_order_number before insert on server_order
+    for each row execute function server_order_number();
+
 -- Tells every node that is connected to the server to look for orders.
 create function server_order_notify() returns trigger language plpgsql as $$
 begin
@@ -126,6 +148,24 @@ begin
         name, first, (first + interval '1 month')::date);
 end
 $$;
+-- Drops the partitions of months that ended before this; says how many.
+create function battle_log_expire(before timestamptz) returns integer language plpgsql as $$
+declare
+    old record;
+    dropped integer := 0;
+begin
+    for old in
+        select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'battle_log'::regclass and c.relname ~ '^battle_log_[0-9]{4}_[0-9]{2}$'
+            and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= before
+    loop
+        execute format('drop table %I', old.name);
+        dropped := dropped + 1;
+    end loop;
+    delete from battle_log_rest where at < before;
+    return dropped;
+end
+$$;
 select battle_log_partition(current_date);
 select battle_log_partition((current_date + interval '1 month')::date);
 
@@ -146,6 +186,8 @@ create function kick_player(player uuid, why text) returns integer language sql 
             jsonb_build_object('battle_id', b.battle_id, 'player_id', player, 'reason', why)
         from battle_player p join battle b using (battle_id)
         where p.player_id = player and b.state in ('allocated', 'running')
+        -- Orders lock their server: always in the same order, so that nobody waits in a circle.
+        order by b.server_id
         returning 1
     )
     select count(*)::integer from kicked
