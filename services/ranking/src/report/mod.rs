@@ -1,0 +1,16 @@
+//! Results of battles: told over gRPC, stored once, with everything that follows from them.
+//!
+//! [`check`] reads what is told, with all bounds; [`store`] is the transaction, its fences and
+//! its order of locks; [`write`] are the statements.
+
+mod check;
+mod rpc;
+mod store;
+mod write;
+
+pub use check::{
+    BattleResult, COUNTS, EVENT_BYTES_MAX, EVENTS_MAX, EndedBy, LogEvent, Malformed, PLAYERS_MAX,
+    PlayerResult, Replay, TICK_HZ_MAX, WEAPONS_MAX, WeaponCounts,
+};
+pub use rpc::{REPORT_BYTES_MAX, add_rpc};
+pub use store::{Outcome, Refusal, Stored, store};

@@ -1,0 +1,98 @@
+//! `sortie.ranking.v1.Results`: what battle servers call.
+
+use std::time::Instant;
+
+use tonic::service::RoutesBuilder;
+use tonic::service::interceptor::InterceptedService;
+use tonic::{Request, Response, Status};
+
+use sortie_control::error::ApiError;
+use sortie_control::internal::SharedSecret;
+use sortie_control::plane::Plane;
+use sortie_rpc::ranking::v1 as rpc;
+use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
+
+use super::check::BattleResult;
+use super::store::{Outcome, Stored, store};
+use crate::board;
+use crate::settings::Settings;
+
+/// Largest report. More than other services read: a battle of 8,192 players with 20,000 events
+/// is one message. The secret is checked before any of it is read.
+pub const REPORT_BYTES_MAX: usize = 32 << 20;
+
+/// Adds the service to a listener's routes; calls need the fleet secret.
+pub fn add_rpc(
+    routes: &mut RoutesBuilder,
+    plane: &Plane,
+    secret: SharedSecret,
+    settings: Settings,
+) {
+    let results = Reports { plane: plane.clone(), settings };
+    let server = ResultsServer::new(results).max_decoding_message_size(REPORT_BYTES_MAX);
+    routes.add_service(InterceptedService::new(server, secret));
+}
+
+struct Reports {
+    plane: Plane,
+    settings: Settings,
+}
+
+#[tonic::async_trait]
+impl Results for Reports {
+    async fn report(
+        &self,
+        request: Request<rpc::ReportRequest>,
+    ) -> Result<Response<rpc::ReportResponse>, Status> {
+        let started = Instant::now();
+        let receipt = |outcome: &'static str, why: String| {
+            metrics::counter!("sortie_results_total", "outcome" => outcome).increment(1);
+            Ok(Response::new(rpc::ReportResponse { outcome: outcome.to_owned(), why }))
+        };
+        let result = match BattleResult::try_from(request.into_inner()) {
+            Ok(result) => result,
+            Err(malformed) => {
+                tracing::warn!(%malformed, "a malformed result");
+                return receipt("refused", format!("ranking.malformed: {malformed}"));
+            }
+        };
+        let battle_id = result.battle_id;
+        // A task of its own: a caller that hangs up must not cut a transaction in two.
+        let (plane, settings) = (self.plane.clone(), self.settings.clone());
+        let stored = tokio::spawn(async move {
+            let outcome = store(&plane.db, &settings, &result).await?;
+            if let Outcome::Stored(stored) = &outcome {
+                count(stored);
+                board::follow_soon(&plane, stored);
+            }
+            Ok::<_, sqlx::Error>(outcome)
+        });
+        let outcome = match stored.await {
+            Ok(outcome) => outcome.map_err(ApiError::from)?,
+            Err(panic) => return Err(ApiError::internal(&panic).into()),
+        };
+        metrics::histogram!("sortie_result_seconds").record(started.elapsed().as_secs_f64());
+        match outcome {
+            Outcome::Stored(stored) => {
+                if stored.strangers > 0 {
+                    let strangers = stored.strangers;
+                    tracing::warn!(%battle_id, strangers, "a result names unknown players");
+                }
+                receipt("stored", String::new())
+            }
+            Outcome::Known { state } => receipt("known", format!("ranking.{state}")),
+            Outcome::Refused(refusal) => {
+                tracing::warn!(%battle_id, %refusal, "a result was refused");
+                receipt("refused", format!("{}: {refusal}", refusal.code()))
+            }
+        }
+    }
+}
+
+fn count(stored: &Stored) {
+    for (reason, players) in &stored.reasons {
+        metrics::counter!("sortie_rating_changes_total", "reason" => reason.name())
+            .increment(*players);
+    }
+    metrics::counter!("sortie_result_strangers_total").increment(stored.strangers as u64);
+}

@@ -1,0 +1,277 @@
+//! The transaction that makes a result true.
+//!
+//! Rules before mechanism:
+//! - A battle has one result: the first that its own server brings under its newest epoch.
+//! - Whoever holds one of these locks may only wait for a later one: the server's row (shared, so
+//!   that it cannot register anew meanwhile), the battle's row, the open season's row (shared),
+//!   ratings by player, statistics by player and mode, statistics by player and weapon. All
+//!   battles lock in this order, so they never wait for each other in a circle.
+//! - A rating is read under its lock, and its change is numbered under it: by these numbers, what
+//!   a player had before a battle is what the player had after the one before.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::check::BattleResult;
+use super::write::{self, Change};
+use crate::eligibility::{Facts, Part, Reason, judge};
+use crate::rating::{Skill, rate};
+use crate::season;
+use crate::settings::Settings;
+
+const ATTEMPTS_MAX: u32 = 5;
+
+/// What became of a result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is true now.
+    Stored(Stored),
+    /// The battle was over before; nothing changed.
+    Known {
+        /// `finished`, `lost` or `cancelled`.
+        state: String,
+    },
+    /// It will never be true; nothing changed.
+    Refused(Refusal),
+}
+
+/// What a stored result changed, for leaderboards.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stored {
+    /// The season in which it counts.
+    pub season_id: i32,
+    /// The battle's mode.
+    pub mode: String,
+    /// What rated players are shown as now.
+    pub scores: Vec<(Uuid, i64)>,
+    /// How many players there were for each reason.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// Reported players whom nobody knows; they were left out.
+    pub strangers: usize,
+}
+
+/// Why a well-formed result is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody registered under this id.
+    #[error("the server is not known")]
+    UnknownServer,
+    /// There is no such battle.
+    #[error("the battle is not known")]
+    UnknownBattle,
+    /// The battle is another server's.
+    #[error("the battle is on another server")]
+    OtherServer,
+    /// The server has registered anew since.
+    #[error("the epoch is over: the server has registered anew")]
+    OldEpoch,
+    /// The server never had it.
+    #[error("the server has not had this epoch yet")]
+    UnknownEpoch,
+}
+
+impl Refusal {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownServer => "ranking.unknown_server",
+            Self::UnknownBattle => "ranking.unknown_battle",
+            Self::OtherServer => "ranking.other_server",
+            Self::OldEpoch => "ranking.old_epoch",
+            Self::UnknownEpoch => "ranking.unknown_epoch",
+        }
+    }
+}
+
+/// Stores a result, or says why not. Safe to call again, and in parallel.
+///
+/// # Errors
+/// The database is away or does not get along, also after a few attempts: worth another try.
+pub async fn store(
+    db: &PgPool,
+    settings: &Settings,
+    result: &BattleResult,
+) -> sqlx::Result<Outcome> {
+    let mut attempt = 1;
+    loop {
+        match store_once(db, settings, result).await {
+            Err(error) if attempt < ATTEMPTS_MAX && is_worth_a_retry(&error) => {
+                metrics::counter!("sortie_result_retries_total").increment(1);
+                tokio::time::sleep(Duration::from_millis(10) * attempt).await;
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Serialization failures and deadlocks: with others' transactions, ours have an order.
+fn is_worth_a_retry(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+async fn store_once(
+    db: &PgPool,
+    settings: &Settings,
+    result: &BattleResult,
+) -> sqlx::Result<Outcome> {
+    let mut tx = db.begin().await?;
+    let battle = match admit(&mut tx, settings, result).await? {
+        Ok(battle) => battle,
+        Err(outcome) => return Ok(outcome),
+    };
+    let season_id = season::hold_open(&mut tx).await?;
+    let guests = guests(&mut tx, result).await?;
+    let players = result.players.iter().filter(|player| guests.contains_key(&player.player_id));
+    let parts: Vec<Part> = players
+        .clone()
+        .map(|player| Part {
+            team: usize::from(player.team == 1),
+            is_guest: guests.get(&player.player_id).copied().unwrap_or_default(),
+            joined_tick: player.joined_tick,
+            left_tick: player.left_tick,
+        })
+        .collect();
+    let facts = Facts {
+        is_ranked: battle.is_ranked,
+        has_result: result.ended_by.is_result(),
+        winner: result.winner.map(|team| usize::from(team == 1)),
+        ticks: result.ticks,
+        tick_hz: result.tick_hz,
+    };
+    let reasons = judge(&settings.rules, &facts, &parts);
+    let ids: Vec<Uuid> = players.clone().map(|player| player.player_id).collect();
+    let before = write::lock_ratings(&mut tx, season_id, &battle.mode, &ids).await?;
+    let changes = changes(&ids, &parts, &reasons, &before, facts.winner);
+    let players: Vec<_> = players.collect();
+    let round = write::Round { result, players: &players, battle: &battle, season_id };
+    write::battle(&mut tx, &round).await?;
+    write::battle_players(&mut tx, &round).await?;
+    write::events(&mut tx, &round).await?;
+    write::replay(&mut tx, &round, settings.replay_kept_days).await?;
+    write::ratings(&mut tx, &round, &changes, settings.idle_grace_days).await?;
+    write::rating_changes(&mut tx, &round, &changes).await?;
+    write::player_statistics(&mut tx, &round).await?;
+    write::weapon_statistics(&mut tx, &round).await?;
+    write::outbox(&mut tx, &round, &changes).await?;
+    tx.commit().await?;
+    let ranked = changes.iter().filter(|change| change.reason == Reason::Ranked);
+    let scores = ranked.map(|change| (change.player_id, i64::from(change.after.shown())));
+    let mut counts = BTreeMap::new();
+    for reason in reasons {
+        *counts.entry(reason).or_default() += 1;
+    }
+    Ok(Outcome::Stored(Stored {
+        season_id,
+        scores: scores.collect(),
+        mode: battle.mode,
+        reasons: counts,
+        strangers: result.players.len() - ids.len(),
+    }))
+}
+
+/// What the transaction needs of a battle that it holds.
+pub(super) struct Battle {
+    pub mode: String,
+    pub map: String,
+    pub is_ranked: bool,
+    pub started_at: OffsetDateTime,
+    pub ended_at: OffsetDateTime,
+}
+
+/// The fences: locks server and battle, and lets the first right result pass.
+async fn admit(
+    db: &mut PgConnection,
+    settings: &Settings,
+    result: &BattleResult,
+) -> sqlx::Result<Result<Battle, Outcome>> {
+    let newest = sqlx::query_scalar!(
+        "select epoch from battle_server where server_id = $1 for share",
+        result.server_id
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(newest) = newest else { return Ok(Err(Outcome::Refused(Refusal::UnknownServer))) };
+    let battle = sqlx::query!(
+        r#"select mode, map, is_ranked, state, server_id, started_at,
+            clock_timestamp() as "now!"
+        from battle where battle_id = $1 for update"#,
+        result.battle_id
+    )
+    .fetch_optional(db)
+    .await?;
+    let Some(battle) = battle else { return Ok(Err(Outcome::Refused(Refusal::UnknownBattle))) };
+    let outcome = if battle.server_id != Some(result.server_id) {
+        Outcome::Refused(Refusal::OtherServer)
+    } else if battle.state == "finished" {
+        // Whatever the epoch: this battle's server asks for a receipt that it lost.
+        Outcome::Known { state: battle.state }
+    } else if result.epoch < newest {
+        Outcome::Refused(Refusal::OldEpoch)
+    } else if result.epoch > newest {
+        Outcome::Refused(Refusal::UnknownEpoch)
+    } else if battle.state == "cancelled" || battle.state == "lost" && !settings.takes_lost {
+        Outcome::Known { state: battle.state }
+    } else {
+        // A report may wait on the server's disk for long; the battle ended when it ended.
+        let lasted = f64::from(result.ticks) / f64::from(result.tick_hz);
+        let lasted = time::Duration::seconds_f64(lasted);
+        let started_at = battle.started_at.unwrap_or(battle.now - lasted);
+        let ended_at = battle.now.min(started_at + lasted);
+        let (mode, map, is_ranked) = (battle.mode, battle.map, battle.is_ranked);
+        return Ok(Ok(Battle { mode, map, is_ranked, started_at, ended_at }));
+    };
+    Ok(Err(outcome))
+}
+
+/// Reported players who exist, and whether they are guests.
+async fn guests(
+    db: &mut PgConnection,
+    result: &BattleResult,
+) -> sqlx::Result<BTreeMap<Uuid, bool>> {
+    let ids: Vec<Uuid> = result.players.iter().map(|player| player.player_id).collect();
+    let rows =
+        sqlx::query!("select player_id, is_guest from player where player_id = any($1)", &ids)
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.player_id, row.is_guest)).collect())
+}
+
+/// What happens to each player's rating, in the order of `ids`.
+fn changes(
+    ids: &[Uuid],
+    parts: &[Part],
+    reasons: &[Reason],
+    before: &BTreeMap<Uuid, Skill>,
+    winner: Option<usize>,
+) -> Vec<Change> {
+    let before = ids.iter().map(|id| before.get(id).copied().unwrap_or_default());
+    let before: Vec<Skill> = before.collect();
+    let mut after = before.clone();
+    if reasons.contains(&Reason::Ranked) {
+        let rated = [0, 1].map(|team| {
+            let all = 0..ids.len();
+            all.filter(|at| reasons[*at] == Reason::Ranked && parts[*at].team == team)
+                .collect::<Vec<_>>()
+        });
+        let teams = [0, 1].map(|team| rated[team].iter().map(|at| before[*at]).collect::<Vec<_>>());
+        let new = rate([&teams[0], &teams[1]], winner);
+        for (at, skill) in rated.iter().flatten().zip(new.iter().flatten()) {
+            after[*at] = *skill;
+        }
+    }
+    let all = ids.iter().enumerate();
+    all.map(|(at, &player_id)| Change {
+        player_id,
+        reason: reasons[at],
+        before: before[at],
+        after: after[at],
+        has_won: winner.map(|winner| winner == parts[at].team),
+    })
+    .collect()
+}
