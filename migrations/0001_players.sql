@@ -67,6 +67,8 @@ create table personal.refresh_token (
     token_hash bytea primary key constraint refresh_token_digest
         check (octet_length(token_hash) = 32),
     session_id uuid not null references personal.login_session on delete cascade,
+    -- Place in the family, from 1: a token is retried only while nothing after it was used.
+    generation integer not null default 1,
     created_at timestamptz not null default now(),
     -- When it was exchanged. Within ten seconds the predecessor may be tried once more, because
     -- an answer can be lost; later, or twice, it is theft and revokes the login.
@@ -82,6 +84,18 @@ create table personal.reset_token (
     expires_at timestamptz not null,
     used_at timestamptz
 );
+create index reset_token_by_player on personal.reset_token (player_id);
+
+-- Guesses of passwords and codes, by what was guessed at: SHA-256 of a login name or address
+-- (known or not, so that the lock tells nothing) or of a player's id. A guess is counted before it
+-- is looked at, so that many at once are counted, too; a right one removes the row.
+create table personal.login_failure (
+    guessed bytea primary key constraint login_failure_digest check (octet_length(guessed) = 32),
+    failures integer not null,
+    failed_at timestamptz not null default now(),
+    locked_until timestamptz
+);
+create index login_failure_by_age on personal.login_failure (failed_at);
 
 -- Roles are sets of permissions. `permissions` holds names like `bans.write`.
 create table role (
