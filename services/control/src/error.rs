@@ -123,10 +123,15 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
 impl From<sqlx::Error> for ApiError {
     /// Away is 503, anything else 500: constraints must have been turned into errors before.
     fn from(error: sqlx::Error) -> Self {
-        let is_shutting_down = |code: &str| code.starts_with("57") || code.starts_with("08");
+        // Classes 57 and 08, or too busy: locked for too long, a deadlock, a failed serialization.
+        let is_passing = |code: &str| {
+            code.starts_with("57")
+                || code.starts_with("08")
+                || matches!(code, "55P03" | "40P01" | "40001" | "53300")
+        };
         let is_away = match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-            sqlx::Error::Database(error) => error.code().as_deref().is_some_and(is_shutting_down),
+            sqlx::Error::Database(error) => error.code().as_deref().is_some_and(is_passing),
             _ => false,
         };
         if is_away {
