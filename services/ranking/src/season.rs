@@ -1,6 +1,6 @@
 //! Seasons: one is open at a time, and each begins with what was known, halfway forgotten.
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -55,16 +55,15 @@ impl From<SeasonError> for ApiError {
 
 /// The open season, which stays open until the transaction ends.
 pub(crate) async fn hold_open(db: &mut PgConnection) -> sqlx::Result<i32> {
-    let open = sqlx::query_scalar!("select season_id from season where ends_at is null for share")
-        .fetch_optional(&mut *db)
-        .await?;
-    if let Some(open) = open {
-        return Ok(open);
-    }
-    // It was closed while we waited for its lock; now the next one can be seen.
-    sqlx::query_scalar!("select season_id from season where ends_at is null for share")
-        .fetch_one(db)
-        .await
+    // A lock of the table, not of the row: whoever waited for the row would find it closed, and
+    // not see the next one.
+    sqlx::query("lock table season in row share mode").execute(&mut *db).await?;
+    open_id(db).await
+}
+
+/// The open season, at the moment.
+pub(crate) async fn open_id(db: impl PgExecutor<'_>) -> sqlx::Result<i32> {
+    sqlx::query_scalar!("select season_id from season where ends_at is null").fetch_one(db).await
 }
 
 /// Closes the open season and opens the next, in which each rating begins halfway back to the
@@ -96,6 +95,8 @@ pub async fn open_in(db: &mut PgConnection, name: &str) -> Result<(i32, Season),
         return Err(SeasonError::BadName);
     }
     let mut tx = db.begin().await?;
+    // Waits for results that count in the old season, and keeps others out.
+    sqlx::query("lock table season in exclusive mode").execute(&mut *tx).await?;
     let old = sqlx::query_scalar!(
         "update season set ends_at = greatest(now(), starts_at + interval '1 microsecond')
         where ends_at is null returning season_id"
