@@ -169,6 +169,41 @@ $$;
 select battle_log_partition(current_date);
 select battle_log_partition((current_date + interval '1 month')::date);
 
+-- Makes the partitions of this month and the next, drops what is older than `kept_months` before
+-- this one, and says how many partitions that were.
+create function battle_log_keep(kept_months integer) returns integer language plpgsql as $$
+declare
+    oldest date := date_trunc('month', current_date) - make_interval(months => kept_months);
+    month date;
+    old text;
+    dropped integer := 0;
+begin
+    -- Nodes do this one after the other.
+    perform pg_advisory_xact_lock(hashtext('battle_log_keep'));
+    foreach month in array array[current_date, (current_date + interval '1 month')::date] loop
+        if to_regclass('battle_log_' || to_char(month, 'YYYY_MM')) is null then
+            begin
+                perform battle_log_partition(month);
+            exception when check_violation then
+                -- Nobody was here in time: this month's events stay in the default partition.
+                null;
+            end;
+        end if;
+    end loop;
+    for old in
+        select child.relname from pg_inherits join pg_class child on child.oid = inhrelid
+        where inhparent = 'battle_log'::regclass
+            and child.relname ~ '^battle_log_[0-9]{4}_[0-9]{2}$'
+            and child.relname::text < 'battle_log_' || to_char(oldest, 'YYYY_MM')
+    loop
+        execute format('drop table %I', old);
+        dropped := dropped + 1;
+    end loop;
+    delete from battle_log_rest where at < oldest;
+    return dropped;
+end
+$$;
+
 create table replay (
     battle_id uuid primary key references battle,
     -- Where it lies: a path on the battle server, or an object's name.
