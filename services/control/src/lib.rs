@@ -12,6 +12,7 @@
 pub mod access;
 pub mod audit;
 pub mod bus;
+pub mod cluster;
 pub mod error;
 pub mod http;
 pub mod internal;
