@@ -1,7 +1,7 @@
 //! Numbers that both ends must agree on. `docs/protocol.md` repeats them; a test compares.
 
 /// Version of everything in this crate. Both ends must have the same.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 /// The ALPN name of the QUIC connection. A change of [`PROTOCOL_VERSION`] within one ALPN name is
 /// answered with a readable close code; a new name is for changes of the transport itself.
 pub const ALPN: &[u8] = b"sortie/1";
@@ -52,6 +52,8 @@ pub const DOCUMENTS_BYTES_MAX: usize = 60 * 1_024;
 pub const NAME_BYTES_MAX: usize = 32;
 /// The text beside a close code, bytes of UTF-8.
 pub const CLOSE_TEXT_BYTES_MAX: usize = 256;
+/// What an operator says to everybody, bytes of UTF-8.
+pub const NOTICE_BYTES_MAX: usize = 512;
 /// The server that a ticket is meant for, bytes of UTF-8.
 pub const AUDIENCE_BYTES_MAX: usize = 64;
 /// Bytes of a join ticket, most.

@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 
 use super::bounded::{Blob, List, Text};
 use crate::{
-    limits::{CLOSE_TEXT_BYTES_MAX, DOCUMENTS_BYTES_MAX, NAME_BYTES_MAX},
+    limits::{CLOSE_TEXT_BYTES_MAX, DOCUMENTS_BYTES_MAX, NAME_BYTES_MAX, NOTICE_BYTES_MAX},
     resume::RESUME_TOKEN_BYTES,
 };
 
@@ -57,6 +57,11 @@ pub enum ServerMessage {
         session: u32,
         /// How they are sealed: 1 AES-128-GCM, 2 ChaCha20-Poly1305.
         suite: u8,
+    },
+    /// An operator says something to everybody.
+    Notice {
+        /// For the player's eyes.
+        text: Text<NOTICE_BYTES_MAX>,
     },
 }
 

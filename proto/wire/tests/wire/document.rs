@@ -98,6 +98,7 @@ fn constants_have_the_values_of_the_code() {
         ("DOCUMENTS_BYTES_MAX", DOCUMENTS_BYTES_MAX as u64),
         ("NAME_BYTES_MAX", NAME_BYTES_MAX as u64),
         ("CLOSE_TEXT_BYTES_MAX", CLOSE_TEXT_BYTES_MAX as u64),
+        ("NOTICE_BYTES_MAX", NOTICE_BYTES_MAX as u64),
         ("AUDIENCE_BYTES_MAX", AUDIENCE_BYTES_MAX as u64),
         ("TICKET_BYTES_MAX", TICKET_BYTES_MAX as u64),
         ("RESUME_TOKEN_BYTES", RESUME_TOKEN_BYTES as u64),

@@ -256,6 +256,7 @@ pub fn server_messages() -> Vec<(&'static str, ServerMessage)> {
         ),
         ("pong", ServerMessage::Pong { nonce: 0x0102_0304_0506_0708, tick: 1_001 }),
         ("sealed_lane", ServerMessage::SealedLane { session: 0x1122_3344, suite: 1 }),
+        ("notice", ServerMessage::Notice { text: Text::new("back in five minutes").unwrap() }),
     ]
 }
 
