@@ -29,6 +29,8 @@ pub struct BattleServerConfig {
     pub ops: Option<SocketAddr>,
     /// Journal, replays and keys. One server at a time.
     pub data_dir: PathBuf,
+    /// The name of a new battle; `None`: a random one. One that is taken up keeps its own.
+    pub battle_id: Option<u128>,
     /// Rules of a new battle. One that is taken up keeps its own.
     pub rules: SimConfig,
     /// Map of a new battle.
@@ -69,6 +71,7 @@ impl BattleServerConfig {
             listen: loopback,
             ops: Some(loopback),
             data_dir,
+            battle_id: None,
             rules: SimConfig::default(),
             map: Map::shipped("ridge").expect("the map comes with the program"),
             seed: None,

@@ -26,17 +26,32 @@ pub enum Point {
     AfterSync,
     /// The end is written; the journal has not become a replay yet.
     AfterEnd,
+    /// A result is written and not yet synced.
+    SpoolWritten,
+    /// A result is synced and has no name yet.
+    SpoolSynced,
+    /// A result has its name; its folder is not yet synced.
+    SpoolRenamed,
+    /// A result is in the spool; its battle's folder is still there.
+    AfterSpool,
+    /// There is a receipt for a result; it is still in the spool.
+    SpoolReported,
 }
 
 impl Point {
     /// All, with their names.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::BeforeWrite, "before-write"),
         (Self::MidBlock, "mid-block"),
         (Self::MidCheckpoint, "mid-checkpoint"),
         (Self::BeforeSync, "before-sync"),
         (Self::AfterSync, "after-sync"),
         (Self::AfterEnd, "after-end"),
+        (Self::SpoolWritten, "spool-written"),
+        (Self::SpoolSynced, "spool-synced"),
+        (Self::SpoolRenamed, "spool-renamed"),
+        (Self::AfterSpool, "after-spool"),
+        (Self::SpoolReported, "spool-reported"),
     ];
 }
 
@@ -79,6 +94,15 @@ impl Failpoints {
     /// One fault, at the `passage`th passage of a point, counted from 1; slow ones from there on.
     pub fn at(point: Point, passage: u32, fault: Fault) -> Self {
         Self(Some(Arc::new(vec![Order { point, passages: AtomicU32::new(passage), fault }])))
+    }
+
+    /// What [`ENVIRONMENT`] orders, if it is set.
+    ///
+    /// # Errors
+    /// Names the order that makes no sense.
+    pub fn from_environment() -> anyhow::Result<Option<Self>> {
+        let Ok(orders) = std::env::var(ENVIRONMENT) else { return Ok(None) };
+        Self::parse(&orders).map(Some).map_err(anyhow::Error::msg)
     }
 
     /// Reads orders as [`ENVIRONMENT`] holds them; no text, no faults.

@@ -6,12 +6,14 @@
 //!
 //! What is deliberately absent: rules of the battle (the simulation's), bytes on the wire (the
 //! wire's), what a player may know (the simulation's interest and the bridge's faces), accounts
-//! and results (other services'), and async: the operations listener has a thread of its own, the
-//! journal has another, and nothing else waits for anything.
+//! and what results are worth (other services'), and async: the operations listener has a thread
+//! of its own, the journal and the control plane's agent ([`fleet`]) have others, and nothing else
+//! waits for anything.
 
 pub mod admission;
 pub mod config;
 pub mod failpoint;
+pub mod fleet;
 pub mod histogram;
 pub mod journal;
 pub mod replay;

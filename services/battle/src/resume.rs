@@ -56,9 +56,13 @@ fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
         Some(seed) => seed,
         None => u64::from_le_bytes(random()?),
     };
+    let battle_id = match config.battle_id {
+        Some(battle_id) => battle_id,
+        None => u128::from_le_bytes(random()?),
+    };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let header = Header {
-        battle_id: u128::from_le_bytes(random()?),
+        battle_id,
         created_ms: now.as_millis() as u64,
         seed,
         simulation: SIMULATION.to_owned(),

@@ -5,6 +5,8 @@
 //! battle.journal     the battle that runs, or was running when the server died
 //! replays/ID.sortie  closed journals
 //! incarnation        how often a server was started here
+//! battles/ID/        with a control plane: a battle's order, and its journal while it runs
+//! spool/             with a control plane: results that wait to be reported
 //! resume-key, dev-ticket-key   32 bytes each; with quic-*, readable by the owner only
 //! ```
 
@@ -12,16 +14,19 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// A data directory that is ours.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     dir: PathBuf,
+    /// Where the journal is; the same folder without a control plane.
+    journal_dir: PathBuf,
     /// Unlocked by the kernel when the process ends, however it ends.
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl Store {
@@ -40,7 +45,10 @@ impl Store {
             .open(dir.join("lock"))
             .with_context(|| format!("cannot write to the data directory {name}"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Ok(()) => {
+                let dir = dir.to_owned();
+                Ok(Self { journal_dir: dir.clone(), dir, _lock: Arc::new(lock) })
+            }
             Err(TryLockError::WouldBlock) => {
                 bail!("another server uses {name}; stop it or choose another --data-dir")
             }
@@ -55,22 +63,32 @@ impl Store {
         &self.dir
     }
 
+    /// The same directory, with the journal in a folder of one battle.
+    pub fn with_journal_in(&self, journal_dir: PathBuf) -> Self {
+        Self { journal_dir, ..self.clone() }
+    }
+
     /// The journal of the battle that runs.
     pub fn journal_path(&self) -> PathBuf {
-        self.dir.join("battle.journal")
+        self.journal_dir.join("battle.journal")
+    }
+
+    /// The folder of all replays.
+    pub fn replays_dir(&self) -> PathBuf {
+        self.dir.join("replays")
     }
 
     /// Where a battle's replay is, or will be.
     pub fn replay_path(&self, battle_id: u128) -> PathBuf {
-        self.dir.join("replays").join(format!("{battle_id:032x}.sortie"))
+        self.replays_dir().join(format!("{battle_id:032x}.sortie"))
     }
 
     /// Makes the closed journal the battle's replay.
     pub fn keep_replay(&self, battle_id: u128) -> io::Result<PathBuf> {
         let replay = self.replay_path(battle_id);
         fs::rename(self.journal_path(), &replay)?;
-        sync_dir(&self.dir)?;
-        sync_dir(&self.dir.join("replays"))?;
+        sync_dir(&self.journal_dir)?;
+        sync_dir(&self.replays_dir())?;
         Ok(replay)
     }
 
@@ -94,7 +112,7 @@ impl Store {
             .open(&temporary)?;
         let filled = fill(file)?;
         fs::rename(&temporary, path)?;
-        sync_dir(&self.dir)?;
+        sync_dir(path.parent().unwrap_or(&self.dir))?;
         Ok(filled)
     }
 
@@ -141,7 +159,11 @@ impl Store {
         Ok(now)
     }
 
-    fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// Writes a small file so that it is there whole or not at all, also after a crash.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.create_whole(path, |mut file| {
             file.write_all(bytes)?;
             file.sync_all()
@@ -161,7 +183,8 @@ pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
+/// Makes durable which names a folder holds.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 

@@ -1,14 +1,17 @@
 //! Ending in order: the journal first, then everything that waited for it, then goodbye.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use sortie_sim::Battle;
 use sortie_sim::view::RoundState;
 use sortie_wire::close::CloseCode;
 
 use super::shard::Shard;
-use super::{Ending, Outlook, Server, process_cpu};
+use super::{Ending, Outlook, Server, Site, process_cpu};
 use crate::failpoint::Point;
-use crate::journal::End;
+use crate::fleet::desk::Desk;
+use crate::journal::{End, Roster};
 use crate::report::{BattleReport, Percentiles};
 
 /// How long last messages may take to arrive.
@@ -17,13 +20,35 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 const FAREWELL: Duration = Duration::from_millis(60);
 const STEP: Duration = Duration::from_millis(5);
 
+/// What is left of a battle that has ended.
+pub(crate) struct Finished {
+    /// What there is to say; without the replay's path.
+    pub report: BattleReport,
+    /// Where the replay is.
+    pub kept: anyhow::Result<PathBuf>,
+    /// Its last state.
+    pub battle: Battle,
+    /// Its players.
+    pub roster: Roster,
+    /// Where the next one can begin.
+    pub site: Site,
+    /// Where orders come from, if they do.
+    pub desk: Option<Box<Desk>>,
+}
+
 impl Server {
     /// Closes the journal, tells the clients why, and reports.
     ///
     /// # Errors
     /// The journal cannot become a replay.
-    pub fn end(mut self, why: Ending) -> anyhow::Result<BattleReport> {
-        self.health.set_not_ready("battle", Some("has ended".to_owned()));
+    pub fn end(self, why: Ending) -> anyhow::Result<BattleReport> {
+        let Finished { report, kept, .. } = self.finish(why);
+        Ok(BattleReport { replay_path: Some(kept?), ..report })
+    }
+
+    /// The same; gives back what the next battle needs.
+    pub(crate) fn finish(mut self, why: Ending) -> Finished {
+        self.site.health.set_not_ready("battle", Some("has ended".to_owned()));
         let (tick, hash) = (self.battle.tick(), self.battle.state_hash());
         let journal_bytes = self.journal.bytes();
         let options = self.config.journal.clone();
@@ -31,22 +56,25 @@ impl Server {
         let journal = std::mem::replace(&mut self.journal, unused);
         let complete = journal.close(End { tick: tick.0, hash });
         self.say_goodbye(match why {
-            Ending::Stopped => CloseCode::ShuttingDown,
-            Ending::Duration | Ending::Round => CloseCode::RoundOver,
+            Ending::Stopped | Ending::Forgotten => CloseCode::ShuttingDown,
+            Ending::Duration | Ending::Round | Ending::Operator => CloseCode::RoundOver,
         });
         let battle_id = self.header.battle_id;
-        options.failpoints.pass(Point::AfterEnd)?;
-        let journal_bytes = std::fs::metadata(self.store.journal_path())
+        let journal_bytes = std::fs::metadata(self.site.store.journal_path())
             .map_or(journal_bytes, |metadata| metadata.len());
-        let replay_path = self.store.keep_replay(battle_id)?;
-        Ok(BattleReport {
-            replay_path: Some(replay_path),
+        let passed = options.failpoints.pass(Point::AfterEnd);
+        let kept = passed.and_then(|()| self.site.store.keep_replay(battle_id));
+        let report = BattleReport {
             journal_complete: complete,
             journal_bytes,
             state_hash: format!("{hash:016x}"),
-            ended_by: format!("{why:?}").to_lowercase(),
+            ended_by: why.name().to_owned(),
             ..self.report()
-        })
+        };
+        let Self { battle, roster, mut site, shards, orders, .. } = self;
+        site.sockets = shards.into_iter().map(|shard| shard.socket).collect();
+        site.health.set_not_ready("battle", None);
+        Finished { report, kept: kept.map_err(Into::into), battle, roster, site, desk: orders.desk }
     }
 
     fn say_goodbye(&mut self, code: CloseCode) {

@@ -88,6 +88,9 @@ impl Server {
         now: Instant,
     ) -> Result<(), CloseCode> {
         let key = PlayerKey(ticket.player_key);
+        if self.orders.is_kicked(key) {
+            return Err(CloseCode::Kicked);
+        }
         let known = self.slots.get(&key).copied();
         let slot = match known {
             Some(slot) => slot,
@@ -200,7 +203,7 @@ impl Server {
         ServerMessage::Welcome(Box::new(Welcome {
             version: PROTOCOL_VERSION,
             battle_id: self.header.battle_id,
-            incarnation: self.incarnation,
+            incarnation: self.site.incarnation,
             slot: slot.0,
             team: row.map_or(0, |row| row.team as u8),
             tick: self.battle.tick().0,

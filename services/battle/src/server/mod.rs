@@ -12,6 +12,7 @@ mod ladder;
 mod lanes;
 mod metrics;
 mod open;
+mod orders;
 mod phases;
 mod seat;
 mod shard;
@@ -27,8 +28,6 @@ use sortie_bridge::feed::Feed;
 use sortie_bridge::frame::publish;
 use sortie_bridge::input::input_command;
 use sortie_bridge::noise::Noises;
-use sortie_kit::health::Health;
-use sortie_kit::ops::OpsListener;
 use sortie_session::history::FrameHistory;
 use sortie_session::server::SessionConfig;
 use sortie_sim::Battle;
@@ -42,15 +41,16 @@ use sortie_wire::message::{LoadStep, ServerMessage};
 
 use crate::admission::{Admission, forget_expired};
 use crate::config::{BattleServerConfig, Ready};
-use crate::failpoint::{self, Failpoints};
+use crate::failpoint::Failpoints;
 use crate::histogram::Histogram;
 use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
 use crate::report::BattleReport;
-use crate::store::Store;
 use clock::Clock;
 use join::Arrival;
 use ladder::{Cost, Ladder};
-use metrics::Metrics;
+pub(crate) use end::Finished;
+pub(crate) use open::{Site, check_documents};
+use orders::Orders;
 use phases::{Phase, Phases};
 use shard::{Outlook, Shard};
 
@@ -75,13 +75,9 @@ struct Counters {
 /// A battle server.
 pub struct Server {
     config: BattleServerConfig,
-    store: Store,
     ready: Ready,
-    health: Health,
-    metrics: Metrics,
-    /// Ends with the server.
-    _ops: Option<OpsListener>,
-    incarnation: u64,
+    site: Site,
+    orders: Orders,
 
     battle: Battle,
     header: Header,
@@ -127,26 +123,13 @@ pub fn run(
     stop: &AtomicBool,
     on_ready: impl FnOnce(&Ready),
 ) -> anyhow::Result<BattleReport> {
-    if let Ok(orders) = std::env::var(failpoint::ENVIRONMENT) {
-        config.journal.failpoints = Failpoints::parse(&orders).map_err(anyhow::Error::msg)?;
+    if let Some(failpoints) = Failpoints::from_environment()? {
+        config.journal.failpoints = failpoints;
     }
     let mut server = Server::open(config)?;
     on_ready(server.ready());
     server.start_clock(Instant::now());
-    let ended_by = loop {
-        let now = Instant::now();
-        if let Some(wait) = server.due().checked_duration_since(now).filter(|d| !d.is_zero()) {
-            std::thread::sleep(wait);
-            continue;
-        }
-        if stop.load(Ordering::Relaxed) {
-            break Ending::Stopped;
-        }
-        server.tick(now);
-        if let Some(ending) = server.ending() {
-            break ending;
-        }
-    };
+    let ended_by = server.play(stop);
     server.end(ended_by)
 }
 
@@ -159,6 +142,27 @@ pub enum Ending {
     Duration,
     /// The round is over.
     Round,
+    /// An operator ended it.
+    Operator,
+    /// The control plane gave it up: there is no result.
+    Forgotten,
+}
+
+impl Ending {
+    /// All.
+    pub const ALL: [Self; 5] =
+        [Self::Stopped, Self::Duration, Self::Round, Self::Operator, Self::Forgotten];
+
+    /// What reports and results call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Duration => "duration",
+            Self::Round => "round",
+            Self::Operator => "operator",
+            Self::Forgotten => "forgotten",
+        }
+    }
 }
 
 impl Server {
@@ -188,6 +192,24 @@ impl Server {
         self.cpu_at_tick = process_cpu();
     }
 
+    /// Ticks until the battle should end or `stop` is set.
+    pub(crate) fn play(&mut self, stop: &AtomicBool) -> Ending {
+        loop {
+            let now = Instant::now();
+            if let Some(wait) = self.due().checked_duration_since(now).filter(|d| !d.is_zero()) {
+                std::thread::sleep(wait);
+                continue;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Ending::Stopped;
+            }
+            self.tick(now);
+            if let Some(ending) = self.ending() {
+                return ending;
+            }
+        }
+    }
+
     /// When the next tick is due.
     pub fn due(&self) -> Instant {
         self.clock.due()
@@ -196,8 +218,9 @@ impl Server {
     /// One tick of the server.
     pub fn tick(&mut self, now: Instant) {
         let left_out = self.clock.begin(now);
-        self.health.beat(now);
+        self.site.health.beat(now);
         self.phases.begin(now);
+        self.obey(now);
         let last = self.battle.tick().0;
         each_shard(self.battle.pool(), &mut self.shards, |shard| shard.receive(now, last));
         self.phases.end(Phase::Receive);
@@ -221,11 +244,14 @@ impl Server {
             self.show_metrics();
             forget_expired(&mut self.roster.used_tickets, join::unix_ms());
         }
-        self.health.beat(now);
+        self.site.health.beat(now);
     }
 
     /// Why the server should end now, if it should.
     pub fn ending(&self) -> Option<Ending> {
+        if let Some(ordered) = self.orders.ending {
+            return Some(ordered);
+        }
         let tick = self.battle.tick().0;
         let hz = f64::from(self.battle.config().tick_hz);
         let ticks_in = |duration: Duration| (duration.as_secs_f64() * hz).ceil() as u32;
@@ -344,7 +370,7 @@ impl Server {
         if !self.journal_is_dead && self.journal.is_dead() {
             self.journal_is_dead = true;
             // The writer has said so in the log. The battle goes on, but takes nobody new soon.
-            self.health.set_not_ready("journal", Some("cannot be written".to_owned()));
+            self.site.health.set_not_ready("journal", Some("cannot be written".to_owned()));
         }
     }
 
@@ -363,21 +389,22 @@ impl Server {
         self.counters.overruns += u64::from(work > self.clock.period()) + u64::from(left_out);
         self.tick_us.record(work.as_micros() as u64);
         self.tick_cpu_us.record(cpu.as_micros() as u64);
-        self.metrics.note_tick(work, cpu);
+        self.site.metrics.note_tick(work, cpu);
         self.counters.clients_peak = self.counters.clients_peak.max(self.connected());
+        self.show_standing(work);
         if self.ladder.note(Cost { wall: work, cpu, left_out }) {
             let step = self.ladder.step();
             tracing::warn!(?step, "the overload step changed");
             self.counters.overload_step_max = self.counters.overload_step_max.max(step as u8);
             self.tell_all(0, &ServerMessage::LoadStep(step));
             let full = (step == LoadStep::NoJoins).then(|| "takes nobody new".to_owned());
-            self.health.set_not_ready("overload", full);
+            self.site.health.set_not_ready("overload", full);
         }
         now
     }
 
     fn show_metrics(&mut self) {
-        let (metrics, counters) = (&self.metrics, &self.counters);
+        let (metrics, counters) = (&self.site.metrics, &self.counters);
         let tick = self.battle.tick();
         let report = &self.battle.output().report;
         metrics.overruns.absolute(counters.overruns);

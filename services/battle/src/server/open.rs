@@ -1,5 +1,6 @@
 //! Starting a server: battle, keys, sockets, seats of those who were there.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -21,6 +22,7 @@ use sortie_wire::ticket::TicketSigner;
 use super::clock::Clock;
 use super::ladder::Ladder;
 use super::metrics::Metrics;
+use super::orders::Orders;
 use super::phases::Phases;
 use super::seat::Seat;
 use super::shard::Shard;
@@ -35,25 +37,89 @@ use crate::store::Store;
 /// players are let in within little more than a second.
 const HANDSHAKES_PER_TICK: usize = 3;
 
+/// What one battle after the other uses: the place where clients connect and operators look.
+pub(crate) struct Site {
+    /// The data directory.
+    pub store: Store,
+    /// Who the server is to its clients.
+    pub identity: Identity,
+    /// Where clients connect; with the shards while a battle runs.
+    pub sockets: Vec<Socket>,
+    /// Whether the server is well.
+    pub health: Health,
+    /// What it counts.
+    pub(super) metrics: Metrics,
+    /// Ends with the site.
+    pub ops: Option<OpsListener>,
+    /// Starts of a server on this data directory, this one included.
+    pub incarnation: u64,
+}
+
+impl Site {
+    /// Counts the start and listens.
+    ///
+    /// # Errors
+    /// A port is taken, or a file cannot be read.
+    pub fn open(config: &BattleServerConfig, store: Store) -> anyhow::Result<Self> {
+        let incarnation = store.next_incarnation()?;
+        let identity = match &config.certificate {
+            Some((chain, key)) => Identity::from_pem(chain, key)?,
+            None => Identity::load_or_create(store.dir())?,
+        };
+        let listen = config.listen;
+        let sockets = Socket::bind_shards(listen, config.shards, SocketOptions::default())
+            .with_context(|| {
+                format!("cannot listen at {listen} for clients; choose another with --listen")
+            })?;
+        let health = Health::default();
+        let ops = open_ops(config, &health)?;
+        let metrics = Metrics::new();
+        Ok(Self { store, identity, sockets, health, metrics, ops, incarnation })
+    }
+
+    /// Where clients connect.
+    pub fn listen(&self) -> SocketAddr {
+        self.sockets[0].local_addr()
+    }
+}
+
+/// Whether clients can be told of this map and these rules.
+///
+/// # Errors
+/// They are too long.
+pub(crate) fn check_documents(config: &BattleServerConfig) -> anyhow::Result<()> {
+    let documents = config.map.document().len() + config.rules.to_toml().len();
+    anyhow::ensure!(
+        documents <= DOCUMENTS_BYTES_MAX,
+        "map and rules have {documents} bytes together; clients take {DOCUMENTS_BYTES_MAX}"
+    );
+    Ok(())
+}
+
 impl Server {
     /// Opens the data directory, begins or takes up the battle, and listens.
     ///
     /// # Errors
     /// What is in the way, and what to do.
     pub fn open(config: BattleServerConfig) -> anyhow::Result<Self> {
-        let cpu_at_start = process_cpu();
         let store = Store::open(&config.data_dir)?;
-        let documents = config.map.document().len() + config.rules.to_toml().len();
-        anyhow::ensure!(
-            documents <= DOCUMENTS_BYTES_MAX,
-            "map and rules have {documents} bytes together; clients take {DOCUMENTS_BYTES_MAX}"
-        );
+        check_documents(&config)?;
         let opened = open_battle(&store, &config)?;
-        let incarnation = store.next_incarnation()?;
-        let identity = match &config.certificate {
-            Some((chain, key)) => Identity::from_pem(chain, key)?,
-            None => Identity::load_or_create(store.dir())?,
-        };
+        let site = Site::open(&config, store)?;
+        Self::begin(config, site, opened)
+    }
+
+    /// A server for `opened` at this site.
+    ///
+    /// # Errors
+    /// A key cannot be read.
+    pub(crate) fn begin(
+        config: BattleServerConfig,
+        mut site: Site,
+        opened: Opened,
+    ) -> anyhow::Result<Self> {
+        let cpu_at_start = process_cpu();
+        let store = &site.store;
         let (ticket_key, dev_ticket_key) = match &config.tickets {
             TicketAuthority::PublicKey(key) => (*key, None),
             TicketAuthority::Dev => {
@@ -64,20 +130,18 @@ impl Server {
         let resume_key = store.key("resume-key")?;
         let battle_id = opened.header.battle_id;
         let admission = Admission::new(ticket_key, battle_id, &config.audience, &resume_key);
-        let shards = open_shards(&config, &store, &identity, &opened)?;
-        let health = Health::default();
-        let ops = open_ops(&config, &health)?;
         let ready = Ready {
-            listen: shards[0].socket.local_addr(),
-            fingerprint: identity.fingerprint().to_string(),
-            ops: ops.as_ref().map(OpsListener::addr),
+            listen: site.listen(),
+            fingerprint: site.identity.fingerprint().to_string(),
+            ops: site.ops.as_ref().map(OpsListener::addr),
             battle_id: format!("{battle_id:032x}"),
             data_dir: config.data_dir.clone(),
             dev_ticket_key,
             resumed: opened.resumed,
             tick: opened.battle.tick().0,
-            incarnation,
+            incarnation: site.incarnation,
         };
+        let shards = open_shards(&config, &mut site, &opened)?;
         let rules = opened.battle.config();
         let session_config = SessionConfig {
             tick_hz: rules.tick_hz,
@@ -93,14 +157,11 @@ impl Server {
             hearing_m: rules.interest.hearing_m,
             history: FrameHistory::new(),
             noises: Noises::default(),
-            metrics: Metrics::new(),
             clock,
             config,
-            store,
             ready,
-            health,
-            _ops: ops,
-            incarnation,
+            site,
+            orders: Orders::default(),
             battle: opened.battle,
             header: opened.header,
             journal: opened.journal,
@@ -141,16 +202,12 @@ impl Server {
 
 fn open_shards(
     config: &BattleServerConfig,
-    store: &Store,
-    identity: &Identity,
+    site: &mut Site,
     opened: &Opened,
 ) -> anyhow::Result<Vec<Shard>> {
-    let listen = config.listen;
-    let sockets = Socket::bind_shards(listen, config.shards, SocketOptions::default())
-        .with_context(|| {
-            format!("cannot listen at {listen} for clients; choose another with --listen")
-        })?;
-    let secrets = Secrets::load_or_create(store.dir())?;
+    let sockets = std::mem::take(&mut site.sockets);
+    let identity = &site.identity;
+    let secrets = Secrets::load_or_create(site.store.dir())?;
     let players_max = usize::from(opened.battle.config().players_max);
     let now = Instant::now();
     let open = |(index, socket): (usize, Socket)| {

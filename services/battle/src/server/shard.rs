@@ -20,7 +20,7 @@ use sortie_sim::view::View;
 use sortie_udp::Socket;
 use sortie_wire::DecodeError;
 use sortie_wire::close::CloseCode;
-use sortie_wire::limits::DATAGRAM_BYTES_MAX;
+use sortie_wire::limits::{CLOSE_TEXT_BYTES_MAX, DATAGRAM_BYTES_MAX};
 use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
 
 use super::lanes::{Port, Ways};
@@ -251,6 +251,13 @@ impl Shard {
     /// Ends a connection with a code that its client reads.
     pub fn close(&mut self, peer: PeerId, code: CloseCode) {
         self.quic.close(peer, u32::from(code.number()), code.text());
+    }
+
+    /// Says why in the operator's words, where there are any, and ends the connection.
+    pub fn say_goodbye(&mut self, peer: PeerId, code: CloseCode, words: &str) {
+        let words = if words.is_empty() { code.text() } else { words };
+        let text: Text<CLOSE_TEXT_BYTES_MAX> = Text::truncated(words);
+        self.quic.close(peer, u32::from(code.number()), &text);
     }
 
     /// Says why, while the stream still carries it; [`close`](Self::close) follows later.

@@ -1,0 +1,142 @@
+//! What a battle server of a fleet is started with, and what it tells while it runs.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use super::spool::SpoolQuota;
+use crate::report::BattleReport;
+
+/// The secret that a control plane and its battle servers share.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A text of at least 16 characters that a header can carry.
+    ///
+    /// # Errors
+    /// It is shorter, or holds something else than visible ASCII.
+    pub fn new(text: &str) -> anyhow::Result<Self> {
+        let text = text.trim();
+        ensure!(text.len() >= 16, "the fleet secret must have at least 16 characters");
+        ensure!(text.bytes().all(|byte| byte.is_ascii_graphic()), "the fleet secret must be ASCII");
+        Ok(Self(text.to_owned()))
+    }
+
+    pub(super) fn bearer(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Everything that being one of a fleet takes.
+#[derive(Clone, Debug)]
+pub struct FleetConfig {
+    /// Where the control plane's internal gRPC is: `http://HOST:PORT`.
+    pub control_plane: String,
+    /// What opens it.
+    pub secret: Secret,
+    /// The server's name: lower-case letters, digits, `.`, `_`, `-`, up to 63; stable over
+    /// restarts.
+    pub name: String,
+    /// Where clients connect, `HOST:PORT`; `None`: the address that is listened at.
+    pub public_address: Option<String>,
+    /// How many results may wait.
+    pub spool: SpoolQuota,
+    /// Replays that are kept, newest first; `None`: all.
+    pub replays_max: Option<usize>,
+    /// Bytes of replays that are kept; `None`: any number.
+    pub replay_bytes_max: Option<u64>,
+    /// At the end, so long is tried to hand over what waits in the spool.
+    pub farewell: Duration,
+}
+
+impl FleetConfig {
+    /// The defaults.
+    ///
+    /// # Errors
+    /// The address or the name cannot be one.
+    pub fn new(control_plane: &str, secret: Secret, name: &str) -> anyhow::Result<Self> {
+        let is_plain = control_plane.starts_with("http://");
+        ensure!(is_plain, "the control plane's address is written http://HOST:PORT");
+        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let mut bytes = name.bytes();
+        let is_name = bytes.next().is_some_and(known)
+            && bytes.all(|byte| known(byte) || b"._-".contains(&byte))
+            && name.len() <= 63;
+        ensure!(
+            is_name,
+            "the name '{name}' must be of lower-case letters, digits, '.', '_' and '-', at most 63"
+        );
+        Ok(Self {
+            control_plane: control_plane.to_owned(),
+            secret,
+            name: name.to_owned(),
+            public_address: None,
+            spool: SpoolQuota::default(),
+            replays_max: None,
+            replay_bytes_max: None,
+            farewell: Duration::from_secs(5),
+        })
+    }
+}
+
+/// The control plane knows the server.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registered {
+    /// Where clients connect, as it is listened at.
+    pub listen: SocketAddr,
+    /// The same, as clients are told.
+    pub address: String,
+    /// SHA-256 of the certificate, hexadecimal.
+    pub fingerprint: String,
+    /// Where metrics and health are.
+    pub ops: Option<SocketAddr>,
+    /// Journals, replays, results and keys.
+    pub data_dir: PathBuf,
+    /// Starts of a server on this data directory, this one included.
+    pub incarnation: u64,
+    /// The name it registered under.
+    pub name: String,
+    /// Who it is to the control plane, a UUID.
+    pub server_id: String,
+    /// Its registrations under this name.
+    pub epoch: u64,
+}
+
+/// What a battle server of a fleet tells.
+#[derive(Clone, Copy, Debug)]
+pub enum FleetEvent<'a> {
+    /// It is registered for the first time since it started.
+    Registered(&'a Registered),
+    /// A battle is over.
+    Report(&'a BattleReport),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_secrets_are_checked() {
+        let secret = Secret::new("0123456789abcdef\n").unwrap();
+        assert_eq!(secret.bearer(), "Bearer 0123456789abcdef");
+        assert!(!format!("{secret:?}").contains("0123"));
+        assert!(Secret::new("short").is_err() && Secret::new("0123456789 abcdef").is_err());
+        let new = |url, name| FleetConfig::new(url, secret.clone(), name);
+        assert!(new("http://127.0.0.1:1", "eu-1.a").is_ok());
+        for name in ["", "-a", "A", "a b", &"a".repeat(64)] {
+            assert!(new("http://127.0.0.1:1", name).is_err(), "{name}");
+        }
+        assert!(new("127.0.0.1:1", "a").is_err());
+    }
+}

@@ -1,0 +1,277 @@
+//! Where the agent's thread and the battle's meet. Neither waits for the other.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use sortie_sim::id::PlayerKey;
+use tokio::sync::Notify;
+
+use super::status::Standing;
+
+/// Commands that may wait for the tick; the agent waits when there are more.
+const COMMANDS_MAX: usize = 256;
+/// Battles that cannot be opened and are told of, the newest.
+const REFUSED_MAX: usize = 16;
+
+/// What the control plane wants, in the order in which it wants it.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// The order behind it; 0: none.
+    pub order_id: u64,
+    /// What is to be done.
+    pub wish: Wish,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Nothing any more: the order was refused or is known.
+    Nothing,
+    /// The battle whose folder is there.
+    Open(u128),
+    /// A player leaves now.
+    Kick {
+        /// `None`: whatever battle runs.
+        battle: Option<u128>,
+        /// Who.
+        player: PlayerKey,
+        /// For the player's eyes.
+        reason: String,
+    },
+    /// A text for all players of a battle.
+    Say {
+        /// Which.
+        battle: u128,
+        /// What.
+        text: String,
+    },
+    /// A battle ends with the result that it has.
+    End(u128),
+    /// A battle ends without a result.
+    Forget(u128),
+    /// No new battles.
+    Drain,
+}
+
+/// What both sides look at.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    standing: Mutex<Option<Arc<Standing>>>,
+    done: AtomicU64,
+    is_draining: AtomicBool,
+    /// Battles with a folder and without a result. The tick never looks at it.
+    unfinished: Mutex<BTreeSet<u128>>,
+    refused: Mutex<VecDeque<(u128, String)>>,
+    /// Something happened that the control plane should hear at once.
+    pub news: Notify,
+    /// A result was spooled.
+    pub spooled: Notify,
+}
+
+impl Shared {
+    /// How the battle stands; `None` while none runs.
+    pub(super) fn standing(&self) -> Option<Arc<Standing>> {
+        lock(&self.standing).clone()
+    }
+
+    /// Newest order that was carried out.
+    pub(super) fn done(&self) -> u64 {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Whether no new battles are begun.
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Acquire)
+    }
+
+    /// From now on no new battles are begun.
+    pub(super) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+
+    /// Battles with a folder and without a result.
+    pub(super) fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u128>> {
+        lock(&self.unfinished)
+    }
+
+    /// Battles that could not be opened, with the reason.
+    pub(super) fn refused(&self) -> Vec<(u128, String)> {
+        lock(&self.refused).iter().cloned().collect()
+    }
+
+    /// A battle cannot be opened.
+    pub(super) fn refuse(&self, battle_id: u128, why: &str) {
+        tracing::warn!(battle_id = format!("{battle_id:032x}"), why, "a battle is refused");
+        let mut refused = lock(&self.refused);
+        refused.retain(|(known, _)| *known != battle_id);
+        refused.push_back((battle_id, why.to_owned()));
+        if refused.len() > REFUSED_MAX {
+            refused.pop_front();
+        }
+        drop(refused);
+        self.news.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The battle's side. It goes from one battle to the next.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    commands: Receiver<Command>,
+    shared: Arc<Shared>,
+    /// Orders carried out, with the tick that must be durable before they count.
+    carried_out: VecDeque<(u32, u64)>,
+    /// Battles that are to be begun, oldest order first.
+    pub waiting: VecDeque<u128>,
+    /// Battles that were to be begun and are not wanted any more.
+    pub dropped: Vec<u128>,
+}
+
+/// Both sides of a new desk: where the agent puts commands, and the battle's.
+pub(super) fn new() -> (SyncSender<Command>, Desk) {
+    let (sender, commands) = sync_channel(COMMANDS_MAX);
+    let desk = Desk {
+        commands,
+        shared: Arc::default(),
+        carried_out: VecDeque::new(),
+        waiting: VecDeque::new(),
+        dropped: Vec::new(),
+    };
+    (sender, desk)
+}
+
+impl Desk {
+    /// What both sides look at.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The next command, if one is there. Never waits.
+    pub(crate) fn next(&mut self) -> Option<Command> {
+        match self.commands.try_recv() {
+            Ok(command) => Some(command),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// The next command, for which there is so much time.
+    pub(super) fn wait(&mut self, time: Duration) -> Option<Command> {
+        match self.commands.recv_timeout(time) {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout) => None,
+            // Only in tests is there no agent.
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(time);
+                None
+            }
+        }
+    }
+
+    /// An order was carried out, for good once `tick` is durable.
+    pub(crate) fn note_done(&mut self, order_id: u64, tick: u32) {
+        if order_id > 0 {
+            self.carried_out.push_back((tick, order_id));
+        }
+    }
+
+    /// Ticks up to this one are durable. Orders are acknowledged in their order.
+    pub(crate) fn note_durable(&mut self, tick: u32) {
+        while let Some((needs, order_id)) = self.carried_out.front().copied()
+            && needs <= tick
+        {
+            self.carried_out.pop_front();
+            self.shared.done.store(order_id, Ordering::Release);
+        }
+    }
+
+    /// What does not concern the battle that runs, `running`.
+    pub(crate) fn handle(&mut self, wish: &Wish, running: Option<u128>) {
+        match *wish {
+            Wish::Open(battle) if Some(battle) != running && !self.waiting.contains(&battle) => {
+                self.waiting.push_back(battle);
+            }
+            Wish::End(battle) | Wish::Forget(battle) if Some(battle) != running => {
+                let before = self.waiting.len();
+                self.waiting.retain(|waiting| *waiting != battle);
+                if self.waiting.len() < before {
+                    self.dropped.push(battle);
+                }
+            }
+            Wish::Drain => self.shared.drain(),
+            _ => {}
+        }
+    }
+
+    /// Shows how the battle stands; false when the agent looks at this very moment. Never waits.
+    pub(crate) fn show(&self, standing: Standing) -> bool {
+        let mut slot = match self.shared.standing.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        *slot = Some(Arc::new(standing));
+        true
+    }
+
+    /// The control plane should hear at once how it stands.
+    pub(crate) fn tell_news(&self) {
+        self.shared.news.notify_one();
+    }
+
+    /// No battle runs.
+    pub(super) fn clear(&mut self) {
+        *lock(&self.shared.standing) = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_acknowledged_in_order_and_when_durable() {
+        let (_agent, mut desk) = new();
+        desk.note_done(4, 100);
+        desk.note_done(5, 0);
+        desk.note_done(0, 0);
+        desk.note_durable(99);
+        assert_eq!(desk.shared().done(), 0, "the kick before it could still be lost");
+        desk.note_durable(100);
+        assert_eq!(desk.shared().done(), 5);
+    }
+
+    #[test]
+    fn the_tick_does_not_wait_for_who_looks() {
+        let (agent, mut desk) = new();
+        assert!(desk.next().is_none());
+        assert!(desk.show(Standing::default()));
+        let shared = Arc::clone(desk.shared());
+        let held = lock(&shared.standing);
+        assert!(!desk.show(Standing::default()));
+        drop(held);
+        assert!(desk.show(Standing::default()));
+        // A battle that has ended does not read: the agent is refused, not held up.
+        let command = || Command { order_id: 1, wish: Wish::Nothing };
+        (0..COMMANDS_MAX).for_each(|_| agent.try_send(command()).unwrap());
+        assert!(agent.try_send(command()).is_err());
+    }
+
+    #[test]
+    fn a_battle_waits_once_and_can_be_called_off() {
+        let (_agent, mut desk) = new();
+        for wish in [Wish::Open(1), Wish::Open(2), Wish::Open(1), Wish::Open(9)] {
+            desk.handle(&wish, Some(9));
+        }
+        assert_eq!(desk.waiting, [1, 2]);
+        desk.handle(&Wish::Forget(1), Some(9));
+        desk.handle(&Wish::End(9), Some(9));
+        assert_eq!((desk.waiting.make_contiguous(), &desk.dropped[..]), (&mut [2][..], &[1][..]));
+    }
+}

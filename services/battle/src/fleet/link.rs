@@ -1,0 +1,359 @@
+//! The line to the control plane: registration, heartbeats up, orders down.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use anyhow::Context;
+use sortie_rpc::fleet::v1::fleet_client::FleetClient;
+use sortie_rpc::fleet::v1::order::What;
+use sortie_rpc::fleet::v1::{
+    Heartbeat, Load, OpenBattle, Order, RefusedBattle, RegisterRequest, RegisterResponse,
+};
+use sortie_sim::id::PlayerKey;
+use sortie_wire::limits::PROTOCOL_VERSION;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use uuid::Uuid;
+
+use super::backoff::Backoff;
+use super::config::FleetConfig;
+use super::desk::{Command, Shared, Wish};
+use super::folder::Folders;
+use super::order::BattleOrder;
+use super::spool::Spool;
+use crate::config::BattleServerConfig;
+
+/// How long connecting, and the answer to a call, may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Heartbeats that may wait for the network.
+const HEARTBEATS_MAX: usize = 4;
+/// How long the agent waits for room in the queue of commands before it looks again.
+const QUEUE_PAUSE: Duration = Duration::from_millis(10);
+/// Text and reasons are cut to this; the wire cuts them to its own bounds.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+/// A channel that connects when it is used, and what opens the door.
+#[derive(Clone)]
+pub(super) struct Line {
+    channel: Channel,
+    bearer: Bearer,
+}
+
+/// Puts the secret into every call.
+#[derive(Clone)]
+pub(super) struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+impl Line {
+    /// A line to where `config` says; needs a runtime around it.
+    pub(super) fn new(config: &FleetConfig) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::from_shared(config.control_plane.clone())
+            .with_context(|| format!("'{}' is no address", config.control_plane))?
+            .connect_timeout(ANSWER_WITHIN)
+            .http2_keep_alive_interval(ANSWER_WITHIN)
+            .keep_alive_timeout(ANSWER_WITHIN)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        let mut bearer: MetadataValue<Ascii> = config.secret.bearer().parse()?;
+        bearer.set_sensitive(true);
+        Ok(Self { channel: endpoint.connect_lazy(), bearer: Bearer(bearer) })
+    }
+
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub(super) fn bearer(&self) -> Bearer {
+        self.bearer.clone()
+    }
+}
+
+/// Who the server is to the control plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Registration {
+    pub server_id: Uuid,
+    pub epoch: u64,
+    pub heartbeat: Duration,
+    pub ticket_public_key: [u8; 32],
+}
+
+/// What the server says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub name: String,
+    pub address: String,
+    pub fingerprint: [u8; 32],
+}
+
+pub(super) struct Link {
+    pub facts: Facts,
+    pub line: Line,
+    pub base: BattleServerConfig,
+    pub folders: Folders,
+    pub spool: Spool,
+    pub shared: Arc<Shared>,
+    pub commands: SyncSender<Command>,
+    pub registration: watch::Sender<Option<Registration>>,
+    /// Newest order that was handed to the desk in this process.
+    pub taken: u64,
+}
+
+/// Why a stream ended.
+enum Gone {
+    /// The network, or the other side's restart.
+    Away(String),
+    /// The registration does not hold any more.
+    Unknown,
+}
+
+type Client = FleetClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
+
+impl Link {
+    /// Keeps the server known, for ever.
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::new();
+        let mut is_known = false;
+        let mut is_away = false;
+        loop {
+            let mut client =
+                FleetClient::with_interceptor(self.line.channel(), self.line.bearer());
+            if !is_known {
+                match self.register(&mut client).await {
+                    Ok(()) => is_known = true,
+                    Err(error) => note_away(&mut is_away, &format!("{error:#}")),
+                }
+            }
+            if is_known {
+                let mut lasted = false;
+                match self.serve(&mut client, &mut lasted, &mut is_away).await {
+                    Gone::Away(why) => note_away(&mut is_away, &why),
+                    Gone::Unknown => is_known = false,
+                }
+                if lasted {
+                    backoff.reset();
+                }
+            }
+            sleep(backoff.wait()).await;
+        }
+    }
+
+    async fn register(&mut self, client: &mut Client) -> anyhow::Result<()> {
+        let battles = self.shared.unfinished().iter().map(|id| uuid_text(*id)).collect();
+        let request = RegisterRequest {
+            name: self.facts.name.clone(),
+            address: self.facts.address.clone(),
+            fingerprint: self.facts.fingerprint.to_vec(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol_version: PROTOCOL_VERSION.into(),
+            battles_max: 1,
+            players_max: self.base.rules.players_max.into(),
+            battles,
+        };
+        let answer = timeout(ANSWER_WITHIN, client.register(request)).await??.into_inner();
+        let registration = read_registration(&answer)?;
+        let before = self.registration.borrow().clone();
+        if before.is_some_and(|before| before.server_id != registration.server_id) {
+            // Another control plane: its orders are numbered anew.
+            self.taken = 0;
+        }
+        for battle in answer.forget.iter().filter_map(|battle| battle.parse::<Uuid>().ok()) {
+            tracing::warn!(%battle, "the control plane wants a battle given up");
+            self.hand_over(0, Wish::Forget(battle.as_u128())).await;
+        }
+        let (server_id, epoch) = (registration.server_id, registration.epoch);
+        tracing::info!(%server_id, epoch, "registered at the control plane");
+        self.registration.send_replace(Some(registration));
+        Ok(())
+    }
+
+    /// Heartbeats up and orders down, until something ends it.
+    async fn serve(&mut self, client: &mut Client, lasted: &mut bool, is_away: &mut bool) -> Gone {
+        let Some(registration) = self.registration.borrow().clone() else { return Gone::Unknown };
+        let (heartbeats, stream) = mpsc::channel(HEARTBEATS_MAX);
+        // The first one is there before the call: the other side may wait for it to answer.
+        let Ok(()) = heartbeats.try_send(self.heartbeat(&registration)) else {
+            return Gone::Away("cannot send".to_owned());
+        };
+        let mut orders =
+            match timeout(ANSWER_WITHIN, client.serve(ReceiverStream::new(stream))).await {
+                Err(_) => return Gone::Away("it does not answer".to_owned()),
+                Ok(Err(status)) => return gone(&status),
+                Ok(Ok(response)) => response.into_inner(),
+            };
+        *lasted = true;
+        if std::mem::take(is_away) {
+            tracing::info!("the control plane is there again");
+        }
+        let mut beat = interval(registration.heartbeat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let shared = Arc::clone(&self.shared);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => {}
+                () = shared.news.notified() => {}
+                order = orders.message() => match order {
+                    Ok(Some(order)) => {
+                        self.take(order, &registration).await;
+                        continue;
+                    }
+                    Ok(None) => return Gone::Away("the stream has ended".to_owned()),
+                    Err(status) => return gone(&status),
+                },
+            }
+            let heartbeat = self.heartbeat(&registration);
+            match timeout(ANSWER_WITHIN, heartbeats.send(heartbeat)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Gone::Away("the stream is closed".to_owned()),
+                Err(_) => return Gone::Away("it does not read".to_owned()),
+            }
+        }
+    }
+
+    fn heartbeat(&self, registration: &Registration) -> Heartbeat {
+        let standing = self.shared.standing();
+        let refused = self.shared.refused().into_iter();
+        Heartbeat {
+            server_id: registration.server_id.to_string(),
+            epoch: registration.epoch,
+            order_done: self.shared.done(),
+            load: Some(standing.as_ref().map_or_else(Load::default, |standing| standing.load())),
+            battles: standing.iter().map(|standing| standing.status()).collect(),
+            is_draining: self.shared.is_draining(),
+            refused: refused
+                .map(|(id, why)| RefusedBattle { battle_id: uuid_text(id), why })
+                .collect(),
+        }
+    }
+
+    async fn take(&mut self, order: Order, registration: &Registration) {
+        // It comes again after a reconnect until it is acknowledged.
+        if order.order_id <= self.taken {
+            return;
+        }
+        self.taken = order.order_id;
+        let wish = self.wish(order.what, registration);
+        self.hand_over(order.order_id, wish).await;
+    }
+
+    fn wish(&self, what: Option<What>, registration: &Registration) -> Wish {
+        let id = |text: &str| text.parse::<Uuid>().ok().map(|id| id.as_u128());
+        let wish = match what {
+            Some(What::Open(open)) => return self.open(&open, registration),
+            Some(What::Kick(kick)) => id(&kick.player_id).map(|player| Wish::Kick {
+                battle: id(&kick.battle_id),
+                player: PlayerKey(player),
+                reason: cut(kick.reason),
+            }),
+            Some(What::Message(say)) => {
+                id(&say.battle_id).map(|battle| Wish::Say { battle, text: cut(say.text) })
+            }
+            Some(What::End(end)) => id(&end.battle_id).map(Wish::End),
+            Some(What::Drain(_)) => Some(Wish::Drain),
+            None => None,
+        };
+        wish.unwrap_or_else(|| {
+            tracing::warn!("an order of the control plane makes no sense; it is passed over");
+            Wish::Nothing
+        })
+    }
+
+    /// Puts the order on the disk before anything else happens to it.
+    fn open(&self, open: &OpenBattle, registration: &Registration) -> Wish {
+        let Ok(id) = open.battle_id.parse::<Uuid>().map(|id| id.as_u128()) else {
+            tracing::warn!("a battle without an id is ordered; it is passed over");
+            return Wish::Nothing;
+        };
+        match self.keep_order(id, open, registration) {
+            Ok(true) => Wish::Open(id),
+            Ok(false) => Wish::Nothing,
+            Err(error) => {
+                self.shared.refuse(id, &format!("{error:#}"));
+                Wish::Nothing
+            }
+        }
+    }
+
+    /// False: the battle is over already.
+    fn keep_order(
+        &self,
+        id: u128,
+        open: &OpenBattle,
+        registration: &Registration,
+    ) -> anyhow::Result<bool> {
+        if self.folders.holds(id) {
+            return Ok(true);
+        }
+        if self.folders.store_of(id).replay_path(id).exists() || self.spool.holds(id)? {
+            return Ok(false);
+        }
+        anyhow::ensure!(!self.shared.is_draining(), "the server takes no new battles");
+        if let Some(why) = self.spool.why_full()? {
+            anyhow::bail!("the spool is full: {why}");
+        }
+        let order = BattleOrder::read(open, registration.ticket_public_key, &self.base)?;
+        self.shared.unfinished().insert(id);
+        let kept = self.folders.create(&order).context("cannot keep the order");
+        if kept.is_err() {
+            self.shared.unfinished().remove(&id);
+        }
+        kept.map(|()| true)
+    }
+
+    async fn hand_over(&self, order_id: u64, wish: Wish) {
+        let mut command = Command { order_id, wish };
+        loop {
+            command = match self.commands.try_send(command) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(command)) => command,
+            };
+            sleep(QUEUE_PAUSE).await;
+        }
+    }
+}
+
+fn uuid_text(id: u128) -> String {
+    Uuid::from_u128(id).to_string()
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    text
+}
+
+fn gone(status: &Status) -> Gone {
+    match status.code() {
+        Code::FailedPrecondition | Code::NotFound => Gone::Unknown,
+        _ => Gone::Away(status.to_string()),
+    }
+}
+
+/// Once a failure, not once a try.
+fn note_away(is_away: &mut bool, why: &str) {
+    if std::mem::replace(is_away, true) {
+        tracing::debug!(why, "the control plane is away");
+    } else {
+        tracing::warn!(why, "the control plane is away; battles go on, results wait");
+    }
+}
+
+fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> {
+    let key = answer.ticket_public_key.as_slice().try_into();
+    Ok(Registration {
+        server_id: answer.server_id.parse().context("the server id is no UUID")?,
+        epoch: answer.epoch,
+        heartbeat: Duration::from_millis(answer.heartbeat_ms.clamp(50, 60_000).into()),
+        ticket_public_key: key.context("the key of join tickets must have 32 bytes")?,
+    })
+}

@@ -1,0 +1,187 @@
+//! The result of a battle, made of the battle's last state and its roster: of a server that just
+//! ended it, or of its replay.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prost::Message;
+use serde_json::{Value, json};
+use sortie_rpc::ranking::v1::{LogEvent, PlayerResult, Replay, ReportRequest, WeaponResult};
+use sortie_sim::Battle;
+use sortie_sim::id::PlayerSlot;
+use sortie_sim::view::{RoundState, SoldierRow};
+use uuid::Uuid;
+
+use crate::journal::{Deed, PlayerTally, Roster, What};
+
+/// Control planes take messages of 256 KiB; this leaves room for who reports and when.
+const RESULT_BYTES_MAX: usize = 240 << 10;
+
+/// What the result is made of.
+pub(super) struct Facts<'a> {
+    pub battle_id: u128,
+    pub battle: &'a Battle,
+    pub roster: &'a Roster,
+    /// round, duration, stopped, operator
+    pub ended_by: &'a str,
+    /// Where it is and its length, when there is one.
+    pub replay: Option<(&'a Path, u64)>,
+}
+
+/// The result. Who reports it, and under which epoch, is put in when it is reported.
+pub(super) fn result_of(facts: &Facts<'_>) -> ReportRequest {
+    let Facts { battle, roster, .. } = *facts;
+    let view = battle.view();
+    let mut result = ReportRequest {
+        battle_id: text_of(facts.battle_id),
+        last_tick: view.tick.0,
+        tick_hz: battle.config().tick_hz.into(),
+        state_hash: format!("{:016x}", battle.state_hash()),
+        winner: match view.round {
+            RoundState::Ended { winner, .. } => winner.map(|team| team as u32),
+            RoundState::Running => None,
+        },
+        ended_by: facts.ended_by.to_owned(),
+        players: players_of(battle, roster),
+        replay: facts.replay.map(|(place, bytes)| Replay {
+            place: place.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            bytes,
+        }),
+        ..ReportRequest::default()
+    };
+    add_events(&mut result, battle, roster);
+    result
+}
+
+fn text_of(id: u128) -> String {
+    Uuid::from_u128(id).to_string()
+}
+
+/// A row for everybody who was ever in the battle. Who left and came again with a new ticket had
+/// two soldiers, and gets the sum of both.
+fn players_of(battle: &Battle, roster: &Roster) -> Vec<PlayerResult> {
+    let mut players: BTreeMap<u128, PlayerResult> = BTreeMap::new();
+    let nobody = PlayerTally::default();
+    for row in &battle.view().soldiers {
+        let tally = roster.tally.players.get(usize::from(row.slot.0)).unwrap_or(&nobody);
+        let again = player_of(battle, row, tally);
+        match players.get_mut(&row.key.0) {
+            Some(known) => add(known, again),
+            None => drop(players.insert(row.key.0, again)),
+        }
+    }
+    players.into_values().collect()
+}
+
+fn player_of(battle: &Battle, row: &SoldierRow, tally: &PlayerTally) -> PlayerResult {
+    let score = row.score;
+    PlayerResult {
+        player_id: text_of(row.key.0),
+        team: row.team as u32,
+        joined_tick: tally.joined,
+        left_tick: tally.left,
+        points: score.points,
+        kills: score.kills.into(),
+        deaths: score.deaths.into(),
+        assists: score.assists.into(),
+        revives: score.revives.into(),
+        captures: score.captures.into(),
+        shots: score.shots,
+        hits: score.hits,
+        weapons: weapons_of(battle, row.slot, tally),
+    }
+}
+
+fn weapons_of(battle: &Battle, slot: PlayerSlot, tally: &PlayerTally) -> Vec<WeaponResult> {
+    let stats = battle.stats(slot);
+    let weapons = battle.config().weapons.iter().enumerate();
+    let rows = weapons.map(|(index, spec)| {
+        let of = |counts: &[u16]| counts.get(index).copied().unwrap_or_default().into();
+        let kills = tally.weapon_kills.iter().find(|(weapon, _)| usize::from(*weapon) == index);
+        WeaponResult {
+            weapon: spec.name.clone(),
+            shots: stats.map_or(0, |stats| of(&stats.weapon_shots)),
+            hits: stats.map_or(0, |stats| of(&stats.weapon_hits)),
+            kills: kills.map_or(0, |(_, kills)| *kills),
+        }
+    });
+    rows.filter(|row| row.shots + row.hits + row.kills > 0).collect()
+}
+
+fn add(known: &mut PlayerResult, again: PlayerResult) {
+    known.team = again.team;
+    known.joined_tick = known.joined_tick.min(again.joined_tick);
+    known.left_tick = again.left_tick;
+    known.points += again.points;
+    known.kills += again.kills;
+    known.deaths += again.deaths;
+    known.assists += again.assists;
+    known.revives += again.revives;
+    known.captures += again.captures;
+    known.shots += again.shots;
+    known.hits += again.hits;
+    for row in again.weapons {
+        match known.weapons.iter_mut().find(|weapon| weapon.weapon == row.weapon) {
+            Some(weapon) => {
+                weapon.shots += row.shots;
+                weapon.hits += row.hits;
+                weapon.kills += row.kills;
+            }
+            None => known.weapons.push(row),
+        }
+    }
+}
+
+/// As many deeds as fit; the rest is only counted. In battles of thousands the weapons of players
+/// have no room either.
+fn add_events(result: &mut ReportRequest, battle: &Battle, roster: &Roster) {
+    if result.encoded_len() > RESULT_BYTES_MAX {
+        result.players.iter_mut().for_each(|player| player.weapons.clear());
+    }
+    let mut left = RESULT_BYTES_MAX.saturating_sub(result.encoded_len());
+    let mut left_out = roster.tally.deeds_left_out;
+    for deed in &roster.tally.deeds {
+        let event = event_of(deed, battle);
+        // A length and a tag stand before it.
+        let bytes = event.encoded_len() + 4;
+        if bytes > left {
+            left_out = left_out.saturating_add(1);
+            continue;
+        }
+        left -= bytes;
+        result.events.push(event);
+    }
+    if left_out > 0 {
+        let (tick, kind) = (result.last_tick, "left_out".to_owned());
+        let body = json!({ "events": left_out }).to_string();
+        result.events.push(LogEvent { tick, kind, body });
+    }
+}
+
+fn event_of(deed: &Deed, battle: &Battle) -> LogEvent {
+    let player = |slot: PlayerSlot| {
+        let row = battle.view().soldiers.get(usize::from(slot.0));
+        row.map_or(Value::Null, |row| text_of(row.key.0).into())
+    };
+    let (kind, body) = match deed.what {
+        What::Joined(slot) => ("joined", json!({ "player": player(slot) })),
+        What::Left(slot) => ("left", json!({ "player": player(slot) })),
+        What::Downed { victim, killer, weapon } => {
+            let weapons = &battle.config().weapons;
+            let weapon = weapon.and_then(|id| weapons.get(usize::from(id.0)));
+            let body = json!({
+                "victim": player(victim),
+                "killer": killer.map(player),
+                "weapon": weapon.map(|spec| &*spec.name),
+            });
+            ("killed", body)
+        }
+        What::Captured { point, owner } => {
+            let point = battle.field().map().points.get(usize::from(point));
+            let name = point.map(|point| &*point.name);
+            ("captured", json!({ "point": name, "team": owner }))
+        }
+        What::RoundEnded { winner } => ("round_ended", json!({ "winner": winner })),
+    };
+    LogEvent { tick: deed.tick, kind: kind.to_owned(), body: body.to_string() }
+}

@@ -1,0 +1,138 @@
+//! What the control plane orders, in the tick: looked for once, at its start.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sortie_sim::command::{Action, Command};
+use sortie_sim::id::PlayerKey;
+use sortie_wire::close::CloseCode;
+use sortie_wire::limits::{CLOCK_LEEWAY_MS, TICKET_LIFE_MS_MAX};
+use sortie_wire::message::{ServerMessage, Text};
+
+use super::join::unix_ms;
+use super::{Ending, Server};
+use crate::fleet::desk::{Desk, Wish};
+use crate::fleet::status::{LoadStanding, Standing};
+use crate::histogram::Histogram;
+
+/// Orders that one tick carries out.
+const ORDERS_PER_TICK_MAX: usize = 32;
+
+/// What a server keeps of its orders.
+#[derive(Default)]
+pub(super) struct Orders {
+    /// Where they come from; `None` without a control plane.
+    pub desk: Option<Box<Desk>>,
+    /// The end that was ordered.
+    pub ending: Option<Ending>,
+    /// Who was kicked, and until when a ticket from before could still be good, milliseconds
+    /// since 1970.
+    kicked: BTreeMap<PlayerKey, u64>,
+    /// Times of the ticks since the last status.
+    recent_us: Histogram,
+    /// The tick from which on the next status is due.
+    show_at: u32,
+}
+
+impl Orders {
+    /// Whether the player was kicked so lately that the ticket may be from before.
+    pub fn is_kicked(&self, player: PlayerKey) -> bool {
+        self.kicked.get(&player).is_some_and(|until_ms| unix_ms() <= *until_ms)
+    }
+}
+
+impl Server {
+    /// From now on orders come from this desk.
+    pub(crate) fn sit_at(&mut self, desk: Box<Desk>) {
+        self.orders.desk = Some(desk);
+        self.show_standing(Duration::ZERO);
+        if let Some(desk) = &self.orders.desk {
+            desk.tell_news();
+        }
+    }
+
+    /// Carries out what was ordered since the last tick.
+    pub(super) fn obey(&mut self, now: Instant) {
+        let Some(mut desk) = self.orders.desk.take() else { return };
+        for _ in 0..ORDERS_PER_TICK_MAX {
+            let Some(command) = desk.next() else { break };
+            let durable_at = self.carry_out(&command.wish, &mut desk, now);
+            desk.note_done(command.order_id, durable_at);
+        }
+        let durable = if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 };
+        desk.note_durable(durable.min(u32::MAX - 1));
+        self.orders.desk = Some(desk);
+    }
+
+    /// Gives the tick that must be durable for the order to be carried out for good.
+    fn carry_out(&mut self, wish: &Wish, desk: &mut Desk, now: Instant) -> u32 {
+        let own = self.header.battle_id;
+        match wish {
+            Wish::Kick { battle, player, reason } if battle.is_none_or(|id| id == own) => {
+                self.kick(*player, reason, now)
+            }
+            Wish::Say { battle, text } if *battle == own => {
+                let text = Text::truncated(text);
+                self.tell_all(0, &ServerMessage::Notice { text });
+                0
+            }
+            Wish::End(battle) if *battle == own => {
+                self.orders.ending = Some(Ending::Operator);
+                // Until the end is on the disk.
+                u32::MAX
+            }
+            Wish::Forget(battle) if *battle == own => {
+                self.orders.ending = Some(Ending::Forgotten);
+                u32::MAX
+            }
+            wish => {
+                desk.handle(wish, Some(own));
+                0
+            }
+        }
+    }
+
+    fn kick(&mut self, player: PlayerKey, reason: &str, now: Instant) -> u32 {
+        // Tickets of before must not bring the player back; whether new ones are issued is the
+        // control plane's to decide.
+        let now_ms = unix_ms();
+        let until_ms = now_ms + TICKET_LIFE_MS_MAX + CLOCK_LEEWAY_MS;
+        self.orders.kicked.retain(|_, until_ms| now_ms <= *until_ms);
+        self.orders.kicked.insert(player, until_ms);
+        let Some(slot) = self.slots.get(&player).copied() else { return 0 };
+        self.commands.push(Command { player: slot, action: Action::Leave });
+        let home = self.homes.get(usize::from(slot.0)).copied().flatten();
+        let shard = home.map(|home| &mut self.shards[usize::from(home)]);
+        if let Some(shard) = shard
+            && let Some(seat) = shard.seats.get_mut(&slot.0)
+            && let Some(peer) = seat.peer
+        {
+            seat.detach(now);
+            shard.say_goodbye(peer, CloseCode::Kicked, reason);
+        }
+        self.battle.tick().0 + 1
+    }
+
+    /// Shows the control plane how the battle stands, about once a second. `work` is what the
+    /// tick took.
+    pub(super) fn show_standing(&mut self, work: Duration) {
+        let Some(desk) = &self.orders.desk else { return };
+        self.orders.recent_us.record(work.as_micros() as u64);
+        let tick = self.battle.tick().0;
+        if tick < self.orders.show_at {
+            return;
+        }
+        let load = LoadStanding {
+            tick_p99_us: self.orders.recent_us.quantile(0.99),
+            tick_overruns: self.counters.overruns,
+            overload_step: self.ladder.step() as u8,
+        };
+        let players = self.connected() as u32;
+        let standing = Standing::of(&self.battle, self.header.battle_id, players, load);
+        // When somebody looks at this moment, the next tick tries again.
+        if desk.show(standing) {
+            self.orders.show_at = tick + u32::from(self.battle.config().tick_hz);
+            self.orders.recent_us = Histogram::default();
+        }
+    }
+}
