@@ -1,9 +1,11 @@
 //! What several nodes tell each other and count together, behind four small traits.
 //!
 //! Nothing here is the truth: all of it may be emptied at any time, and whoever uses it can go
-//! on from Postgres. [`local`] serves one process; Redis serves many.
+//! on from Postgres. [`local`] serves one process; [`redis`] serves many.
 
 pub mod local;
+pub mod redis;
+mod redis_topics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +117,8 @@ pub trait Limiter: Send + Sync {
 }
 
 /// Sorted sets of players, highest score first, equal scores by id.
+///
+/// Scores are exact from -2^53 to 2^53; Redis keeps them as floats.
 #[async_trait]
 pub trait Boards: Send + Sync {
     /// Sets scores.
