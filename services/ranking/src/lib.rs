@@ -1,13 +1,49 @@
 //! Ratings, seasons, leaderboards, statistics, and the results of battles.
+//!
+//! A battle server reports over gRPC ([`add_rpc`]); [`report::store`] makes the result true with
+//! everything that follows from it in one transaction. Who is rated, and why not, says
+//! [`eligibility`]; by how much, [`rating`]. Players read the rest over REST ([`service`]).
+//! `docs/ranking.md` has formulas, sources and samples.
+//!
+//! What is deliberately absent: making battles (matchmaking), watching them (fleet), and any
+//! weighing of what single players did; who won is all that a rating knows.
 
 mod board;
+mod decay;
 pub mod eligibility;
+mod http;
+mod log;
 pub mod rating;
 pub mod report;
 pub mod season;
 mod settings;
 
-pub use board::MODES;
+use utoipa_axum::router::OpenApiRouter;
+
+use sortie_control::plane::Plane;
+use sortie_control::service::{Job, Service, Stop};
+
+pub use board::{GLOBAL, MODES};
+pub use decay::decay;
+pub use log::keep_log;
 pub use report::add_rpc;
-pub use season::open_season;
+pub use season::{Season, open_season};
 pub use settings::Settings;
+
+/// Routes and jobs of ranking.
+pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+    let boards = board::Boards::new(plane);
+    let routes = OpenApiRouter::new()
+        .merge(http::leaderboards::router())
+        .merge(http::players::router())
+        .merge(http::statistics::router())
+        .merge(http::seasons::router())
+        .with_state(boards.clone());
+    let period = settings.boards_period;
+    let jobs = vec![
+        Job::new("leaderboards", board::job(boards, period, stop.clone())),
+        Job::new("rating-decay", decay::job(plane.db.clone(), settings.clone(), stop.clone())),
+        Job::new("battle-log", log::job(plane.db.clone(), settings, stop.clone())),
+    ];
+    Service { routes, jobs }
+}

@@ -3,9 +3,9 @@
 //! Rules before mechanism:
 //! - A battle has one result: the first that its own server brings under its newest epoch.
 //! - Whoever holds one of these locks may only wait for a later one: the server's row (shared, so
-//!   that it cannot register anew meanwhile), the battle's row, the seasons (shared: none is opened),
-//!   ratings by player, statistics by player and mode, statistics by player and weapon. All
-//!   battles lock in this order, so they never wait for each other in a circle.
+//!   that it cannot register anew meanwhile), the battle's row, the table of seasons (shared, so
+//!   that none is opened), ratings by player, statistics by player and mode, statistics by player
+//!   and weapon. All battles lock in this order, so they never wait for each other in a circle.
 //! - A rating is read under its lock, and its change is numbered under it: by these numbers, what
 //!   a player had before a battle is what the player had after the one before.
 

@@ -1,0 +1,187 @@
+//! Leaderboards from the bus, and from Postgres while the bus is away or not complete.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use sortie_control::bus::BusError;
+use sortie_control::plane::Plane;
+
+use super::{After, Board, Row, store};
+
+/// Rows that are put at once when a set is filled.
+const FILLED_AT_ONCE: i64 = 1_000;
+
+/// What a node knows of sets on the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Someone compares or fills it.
+    Filling,
+    /// It had all rows, so many.
+    Complete(u64),
+}
+
+/// All leaderboards, as one node sees them. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Boards {
+    plane: Plane,
+    states: Arc<Mutex<HashMap<Board, State>>>,
+}
+
+/// Why a set was not filled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FillError {
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Boards {
+    pub fn new(plane: &Plane) -> Self {
+        Self { plane: plane.clone(), states: Arc::default() }
+    }
+
+    pub fn db(&self) -> &PgPool {
+        &self.plane.db
+    }
+
+    pub fn plane(&self) -> &Plane {
+        &self.plane
+    }
+
+    /// Up to `count` rows after one. On the bus a page continues at the rank, in Postgres at the
+    /// score; they differ while scores change.
+    pub async fn page(&self, board: Board, after: After, count: i64) -> sqlx::Result<Vec<Row>> {
+        if self.is_current(board).await? && self.is_complete(board).await {
+            let (name, boards) = (board.name(), &self.plane.bus.boards);
+            let range = boards.range(&name, after.rank.unsigned_abs(), count.unsigned_abs());
+            if let Ok(rows) = range.await {
+                count_read("bus");
+                return Ok(rows_from(rows, after.rank));
+            }
+        }
+        count_read("store");
+        store::page(&self.plane.db, board, after, count).await
+    }
+
+    /// A player's row with up to `before` and `after` rows around it; empty: the player has none.
+    pub async fn around(
+        &self,
+        board: Board,
+        player_id: Uuid,
+        before: i64,
+        after: i64,
+    ) -> sqlx::Result<Vec<Row>> {
+        if self.is_current(board).await?
+            && self.is_complete(board).await
+            && let Some(rows) = self.around_on_bus(board, player_id, before, after).await
+        {
+            count_read("bus");
+            return Ok(rows);
+        }
+        count_read("store");
+        store::around(&self.plane.db, board, player_id, before, after).await
+    }
+
+    /// `None`: the bus is away, or the player not on it yet.
+    async fn around_on_bus(
+        &self,
+        board: Board,
+        player_id: Uuid,
+        before: i64,
+        after: i64,
+    ) -> Option<Vec<Row>> {
+        let (name, boards) = (board.name(), &self.plane.bus.boards);
+        let (place, _) = boards.place(&name, player_id).await.ok()??;
+        let from = place.saturating_sub(before.unsigned_abs());
+        let count = place - from + 1 + after.unsigned_abs();
+        let rows = boards.range(&name, from, count).await.ok()?;
+        // It may have moved between the two questions.
+        let rows = rows_from(rows, i64::try_from(from).ok()?);
+        rows.iter().any(|row| row.player_id == player_id).then_some(rows)
+    }
+
+    /// Past seasons are read from Postgres only.
+    async fn is_current(&self, board: Board) -> sqlx::Result<bool> {
+        Ok(crate::season::open_id(&self.plane.db).await? == board.season_id)
+    }
+
+    /// Whether the set on the bus has all rows, as far as this node knows; if not, it is filled.
+    async fn is_complete(&self, board: Board) -> bool {
+        let state = self.states().get(&board).copied();
+        if let Some(State::Complete(rows)) = state {
+            match self.plane.bus.boards.size(&board.name()).await {
+                Ok(size) if size >= rows => return true,
+                Ok(_) => drop(self.states().remove(&board)),
+                Err(_) => return false,
+            }
+        }
+        let boards = self.clone();
+        if !self.states().contains_key(&board) {
+            tokio::spawn(async move { boards.complete(board).await });
+        }
+        false
+    }
+
+    /// Compares a set with Postgres and fills it if it has to be; one at a time on a node.
+    pub async fn complete(&self, board: Board) {
+        if self.states().insert(board, State::Filling) == Some(State::Filling) {
+            return;
+        }
+        match fill(&self.plane, board).await {
+            Ok(rows) => drop(self.states().insert(board, State::Complete(rows))),
+            Err(error) => {
+                tracing::debug!(%error, board = board.name(), "a leaderboard was not filled");
+                self.states().remove(&board);
+            }
+        }
+    }
+
+    fn states(&self) -> MutexGuard<'_, HashMap<Board, State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count_read(source: &'static str) {
+    metrics::counter!("sortie_leaderboard_reads_total", "source" => source).increment(1);
+}
+
+fn rows_from(rows: Vec<(Uuid, i64)>, before: i64) -> Vec<Row> {
+    let ranked = rows.into_iter().zip(before + 1..);
+    ranked
+        .map(|((player_id, score), rank)| {
+            let shown = i32::try_from(score).unwrap_or_default();
+            Row { rank, player_id, shown }
+        })
+        .collect()
+}
+
+/// Makes a set complete; gives the rows that it has at least.
+async fn fill(plane: &Plane, board: Board) -> Result<u64, FillError> {
+    let (name, boards) = (board.name(), &plane.bus.boards);
+    let before = store::size(&plane.db, board).await?;
+    let size = boards.size(&name).await?;
+    // Results may come while we look.
+    let after = store::size(&plane.db, board).await?;
+    if (before..=after).contains(&size) {
+        return Ok(before);
+    }
+    if size > after {
+        boards.clear(&name).await?;
+    }
+    // Without need it is not cleared: other nodes may fill it, too.
+    let mut last = After::START;
+    loop {
+        let rows = store::page(&plane.db, board, last, FILLED_AT_ONCE).await?;
+        let Some(row) = rows.last() else { break };
+        last = After { rank: row.rank, shown: row.shown, player_id: row.player_id };
+        let scores = rows.iter().map(|row| (row.player_id, i64::from(row.shown)));
+        boards.put(&name, &scores.collect::<Vec<_>>()).await?;
+    }
+    metrics::counter!("sortie_leaderboard_fills_total").increment(1);
+    tracing::info!(board = name, rows = last.rank, "a leaderboard was filled");
+    Ok(last.rank.unsigned_abs())
+}

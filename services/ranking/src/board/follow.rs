@@ -1,0 +1,144 @@
+//! Scores on their way to the sets on the bus.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use sortie_control::plane::Plane;
+use sortie_control::service::Stop;
+
+use super::bus::{Boards, FillError};
+use super::{Board, MODES};
+use crate::report::Stored;
+use crate::season;
+
+/// Changes are seen when they are committed, which may be so long after `changed_at`.
+const COMMITTED_WITHIN: time::Duration = time::Duration::seconds(20);
+
+/// Changes that are put at once.
+const FOLLOWED_AT_ONCE: i64 = 5_000;
+
+/// Passes after which sets are compared with Postgres again, also complete ones.
+const PASSES_PER_COMPARISON: u32 = 60;
+
+/// Puts what a result changed, in the background.
+pub(crate) fn follow_soon(plane: &Plane, stored: &Stored) {
+    if stored.scores.is_empty() {
+        return;
+    }
+    let players: Vec<Uuid> = stored.scores.iter().map(|(player, _)| *player).collect();
+    let (plane, season_id) = (plane.clone(), stored.season_id);
+    tokio::spawn(async move {
+        if let Err(error) = put(&plane, season_id, &players).await {
+            // The job comes after us.
+            tracing::debug!(%error, "leaderboards did not hear of a result");
+        }
+    });
+}
+
+/// Puts the scores of players, as they are in Postgres now, in all modes.
+async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Result<(), FillError> {
+    let rows = sqlx::query!(
+        "select player_id, mode, shown from rating
+        where player_id = any($1) and season_id = $2 and battles > 0",
+        players,
+        season_id
+    )
+    .fetch_all(&plane.db)
+    .await?;
+    let mut boards: BTreeMap<Option<&'static str>, BTreeMap<Uuid, i64>> = BTreeMap::new();
+    for row in rows {
+        let Some(mode) = MODES.into_iter().find(|mode| *mode == row.mode) else { continue };
+        let shown = i64::from(row.shown);
+        boards.entry(Some(mode)).or_default().insert(row.player_id, shown);
+        let best = boards.entry(None).or_default().entry(row.player_id).or_insert(shown);
+        *best = shown.max(*best);
+    }
+    for (mode, scores) in boards {
+        let scores: Vec<(Uuid, i64)> = scores.into_iter().collect();
+        plane.bus.boards.put(&Board { season_id, mode }.name(), &scores).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the sets as Postgres is, until the stop is asked for.
+pub(crate) async fn job(boards: Boards, period: Duration, mut stop: Stop) {
+    let mut follower = Follower::default();
+    let mut is_away = false;
+    loop {
+        match follower.pass(&boards).await {
+            Ok(()) => is_away = false,
+            Err(error) if !is_away => {
+                is_away = true;
+                tracing::warn!(%error, "leaderboards do not follow; they are read from Postgres");
+            }
+            Err(_) => (),
+        }
+        if !stop.wait(period).await {
+            return;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Follower {
+    season_id: i32,
+    /// Up to where changes were put. `None`: sets are compared first.
+    since: Option<OffsetDateTime>,
+    passes: u32,
+}
+
+impl Follower {
+    async fn pass(&mut self, boards: &Boards) -> Result<(), FillError> {
+        let season_id = season::open_id(boards.db()).await?;
+        let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
+            .fetch_one(boards.db())
+            .await?;
+        if season_id != self.season_id {
+            *self = Self { season_id, ..Self::default() };
+        }
+        // A node that starts may have died with changes on its way.
+        let mut since = self.since.unwrap_or(now - time::Duration::HOUR);
+        loop {
+            let (players, last) = changed(boards.db(), season_id, since).await?;
+            put(boards.plane(), season_id, &players).await?;
+            match last {
+                Some(last) => since = last,
+                None => break,
+            }
+        }
+        if self.passes.is_multiple_of(PASSES_PER_COMPARISON) {
+            for board in Board::of_season(season_id) {
+                boards.complete(board).await;
+            }
+        }
+        self.passes = self.passes.wrapping_add(1);
+        self.since = Some(now - COMMITTED_WITHIN);
+        Ok(())
+    }
+}
+
+/// Players with changes after `since`, and where to go on if there are more.
+async fn changed(
+    db: &PgPool,
+    season_id: i32,
+    since: OffsetDateTime,
+) -> sqlx::Result<(Vec<Uuid>, Option<OffsetDateTime>)> {
+    let rows = sqlx::query!(
+        "select player_id, changed_at from rating
+        where changed_at > $1 and season_id = $2 and battles > 0
+        order by changed_at limit $3",
+        since,
+        season_id,
+        FOLLOWED_AT_ONCE
+    )
+    .fetch_all(db)
+    .await?;
+    let is_full = rows.len() as i64 == FOLLOWED_AT_ONCE;
+    let last = rows.last().map(|row| row.changed_at).filter(|_| is_full);
+    let players: BTreeSet<Uuid> = rows.into_iter().map(|row| row.player_id).collect();
+    Ok((players.into_iter().collect(), last))
+}

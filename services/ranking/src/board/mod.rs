@@ -1,0 +1,76 @@
+//! Leaderboards: who is shown with how much, in order.
+//!
+//! - Postgres is the truth; equal scores stand in the order of ids.
+//! - The bus may have the same in sorted sets, which give a place at any depth at once. A node
+//!   reads a set only after it has seen it complete, and while it is at least as large as then:
+//!   nobody leaves a leaderboard during a season. A set that was emptied is therefore noticed,
+//!   Postgres is read instead, and the set is filled again.
+//! - Scores reach the sets right after a result, and once more by a job that follows
+//!   `rating.changed_at`: a node that dies in between leaves nothing stale behind.
+
+mod bus;
+mod follow;
+mod store;
+
+pub(crate) use bus::Boards;
+pub(crate) use follow::{follow_soon, job};
+
+use uuid::Uuid;
+
+/// Modes that have ratings.
+pub const MODES: [&str; 3] = ["conquest", "deathmatch", "walk"];
+
+/// Name of the leaderboard over all modes.
+pub const GLOBAL: &str = "global";
+
+/// A leaderboard of a season.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Board {
+    pub season_id: i32,
+    /// `None`: over all modes, each player's best.
+    pub mode: Option<&'static str>,
+}
+
+/// A row of a leaderboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// 1 is the first.
+    pub rank: i64,
+    pub player_id: Uuid,
+    pub shown: i32,
+}
+
+/// A row after which a page begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct After {
+    pub rank: i64,
+    pub shown: i32,
+    pub player_id: Uuid,
+}
+
+impl After {
+    /// Before the first row.
+    pub const START: Self = Self { rank: 0, shown: i32::MAX, player_id: Uuid::nil() };
+}
+
+impl Board {
+    /// All of a season.
+    pub fn of_season(season_id: i32) -> impl Iterator<Item = Self> {
+        let modes = MODES.into_iter().map(Some).chain([None]);
+        modes.map(move |mode| Self { season_id, mode })
+    }
+
+    /// By the name of a mode, or `global`.
+    pub fn named(season_id: i32, name: &str) -> Option<Self> {
+        if name == GLOBAL {
+            return Some(Self { season_id, mode: None });
+        }
+        let mode = MODES.into_iter().find(|mode| *mode == name)?;
+        Some(Self { season_id, mode: Some(mode) })
+    }
+
+    /// On the bus.
+    pub fn name(self) -> String {
+        format!("rating/{}/{}", self.season_id, self.mode.unwrap_or(GLOBAL))
+    }
+}
