@@ -19,11 +19,12 @@ impl Secret {
     /// A text of at least 16 characters that a header can carry.
     ///
     /// # Errors
-    /// It is shorter, or holds something else than visible ASCII.
+    /// It is shorter, or holds something else than visible ASCII and spaces.
     pub fn new(text: &str) -> anyhow::Result<Self> {
         let text = text.trim();
         ensure!(text.len() >= 16, "the fleet secret must have at least 16 characters");
-        ensure!(text.bytes().all(|byte| byte.is_ascii_graphic()), "the fleet secret must be ASCII");
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        ensure!(is_plain, "the fleet secret must be ASCII");
         Ok(Self(text.to_owned()))
     }
 
@@ -131,7 +132,7 @@ mod tests {
         let secret = Secret::new("0123456789abcdef\n").unwrap();
         assert_eq!(secret.bearer(), "Bearer 0123456789abcdef");
         assert!(!format!("{secret:?}").contains("0123"));
-        assert!(Secret::new("short").is_err() && Secret::new("0123456789 abcdef").is_err());
+        assert!(Secret::new("short").is_err() && Secret::new("0123456789\tabcdef").is_err());
         let new = |url, name| FleetConfig::new(url, secret.clone(), name);
         assert!(new("http://127.0.0.1:1", "eu-1.a").is_ok());
         for name in ["", "-a", "A", "a b", &"a".repeat(64)] {

@@ -1,9 +1,11 @@
 //! The battle server from outside: journals, recovery, replays, and real clients over loopback.
 
 mod common;
+mod fleet;
 mod intruder;
 mod journal;
 mod operations;
+mod plane;
 mod recovery;
 mod replay;
 mod server;

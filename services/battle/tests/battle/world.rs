@@ -14,7 +14,7 @@ use sortie_udp::{RecvBatch, Socket, SocketOptions};
 use sortie_wire::ticket::{Ticket, TicketSigner};
 
 /// Whatever a test waits for happens within this time, or never.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server for tests, on free ports.
 pub fn config(dir: &Path) -> BattleServerConfig {

@@ -1,0 +1,304 @@
+//! A battle server of a fleet: orders, kicks, results, and a control plane that is not always there.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use sortie_battle::fleet::{self, FleetConfig, FleetEvent, Registered, Secret};
+use sortie_battle::replay;
+use sortie_battle::{BattleReport, BattleServerConfig, Ready};
+use sortie_client::Event;
+use sortie_wire::close::CloseCode;
+use sortie_wire::message::ServerMessage;
+use tempfile::tempdir;
+use uuid::Uuid;
+
+use crate::plane::{self, Plane, SECRET};
+use crate::world::{PATIENCE, Player, config, run_alone};
+
+/// A battle server of a fleet on a thread of its own.
+pub struct Running {
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+    stop: Arc<AtomicBool>,
+    registered: Receiver<Registered>,
+    reports: Arc<Mutex<Vec<BattleReport>>>,
+}
+
+pub fn fleet_config(url: &str) -> FleetConfig {
+    let config = FleetConfig::new(url, Secret::new(SECRET).unwrap(), "test-1").unwrap();
+    FleetConfig { farewell: Duration::from_secs(2), ..config }
+}
+
+/// Slow ticks: a loaded machine must not look like a slow server.
+pub fn base(dir: &Path) -> BattleServerConfig {
+    let mut base = config(dir);
+    base.rules.tick_hz = 30;
+    base
+}
+
+impl Running {
+    pub fn start(fleet: FleetConfig, base: BattleServerConfig) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (tell, registered) = channel();
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let (flag, kept) = (Arc::clone(&stop), Arc::clone(&reports));
+        let on_event = move |event: FleetEvent<'_>| match event {
+            FleetEvent::Registered(known) => drop(tell.send(known.clone())),
+            FleetEvent::Report(report) => kept.lock().unwrap().push(report.clone()),
+        };
+        let thread = std::thread::spawn(move || fleet::run(fleet, base, &flag, on_event));
+        Self { thread: Some(thread), stop, registered, reports }
+    }
+
+    pub fn registered(&self) -> Registered {
+        self.registered.recv_timeout(PATIENCE).expect("registered in time")
+    }
+
+    pub fn reports(&self) -> Vec<BattleReport> {
+        self.reports.lock().unwrap().clone()
+    }
+
+    /// As SIGTERM does.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn join(mut self) -> anyhow::Result<()> {
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What a client must know to connect.
+pub fn door(registered: &Registered) -> Ready {
+    Ready {
+        listen: registered.listen,
+        fingerprint: registered.fingerprint.clone(),
+        ops: None,
+        battle_id: String::new(),
+        data_dir: registered.data_dir.clone(),
+        dev_ticket_key: None,
+        resumed: false,
+        tick: 0,
+        incarnation: registered.incarnation,
+    }
+}
+
+pub fn join(door: &Ready, battle: Uuid, players: &[u128]) -> Vec<Player> {
+    let ticket = |player| plane::ticket(battle, 1_000 + player, player);
+    let mut players: Vec<Player> =
+        players.iter().map(|player| Player::new(door, ticket(*player))).collect();
+    run_alone(&mut players, "all to play", |players| players.iter().all(Player::is_playing));
+    players
+}
+
+fn all_closed(players: &mut [Player], code: CloseCode) {
+    run_alone(players, "all to be sent off", |players| {
+        players.iter().all(|player| player.closed_by() == Some(code.number()))
+    });
+}
+
+fn id(player: u128) -> String {
+    Uuid::from_u128(player).to_string()
+}
+
+#[test]
+fn two_battles_run_one_after_the_other_on_one_port() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let registered = server.registered();
+    let door = door(&registered);
+    {
+        let told = plane.told();
+        let request = &told.registers[0];
+        assert_eq!((&*request.name, &*request.address), ("test-1", &*door.listen.to_string()));
+        assert_eq!(sortie_battle::config::hex(&request.fingerprint), door.fingerprint);
+        assert_eq!((request.battles_max, request.players_max), (1, 16));
+    }
+    let (first, second) = (Uuid::from_u128(0xa1), Uuid::from_u128(0xa2));
+    plane.open(first, 0);
+    plane.running(first);
+    let mut players = join(&door, first, &[1, 2, 3]);
+    plane.wait("a status with players", |told| {
+        let status = told.heartbeat.battles.first()?;
+        (status.players == 3 && status.tick_hz == 30 && !status.regions.is_empty()).then_some(())
+    });
+    plane.say(first, "back in five minutes");
+    run_alone(&mut players, "the notice", |players| {
+        players.iter().all(|player| player.events.iter().any(is_notice))
+    });
+    plane.end(first);
+    all_closed(&mut players, CloseCode::RoundOver);
+    let result = plane.result(first);
+    assert_eq!((&*result.ended_by, result.tick_hz, result.winner), ("operator", 30, None));
+    let rows: Vec<(&str, u32)> =
+        result.players.iter().map(|row| (&*row.player_id, row.team)).collect();
+    assert_eq!(rows, [(&*id(1), 1), (&*id(2), 0), (&*id(3), 1)]);
+    assert!(result.players.iter().all(|row| row.joined_tick > 0 && row.left_tick.is_none()));
+    assert_eq!(result.events.iter().filter(|event| event.kind == "joined").count(), 3);
+    let path = dir.path().join("replays").join(result.replay.as_ref().unwrap().place.clone());
+    let verified = replay::verify(&path, 1, &mut |_, _| {}).unwrap();
+    assert_eq!((verified.state_hash, verified.ticks), (result.state_hash, result.last_tick));
+    assert_eq!(result.replay.unwrap().bytes, std::fs::metadata(&path).unwrap().len());
+
+    // The second ends by the clock.
+    plane.open(second, 2);
+    plane.running(second);
+    let mut players = join(&door, second, &[2, 4]);
+    all_closed(&mut players, CloseCode::RoundOver);
+    let result = plane.result(second);
+    assert_eq!((&*result.ended_by, result.last_tick), ("duration", 60));
+    assert_eq!(result.players.len(), 2);
+    let drained = plane.drain();
+    plane.done(drained);
+    let reports = server.reports();
+    server.join().unwrap();
+    assert_eq!(reports.len(), 2);
+    assert_eq!(reports[0].battle_id, format!("{:032x}", first.as_u128()));
+    let left = |name| std::fs::read_dir(dir.path().join(name)).unwrap().count();
+    assert_eq!((left("battles"), left("replays")), (0, 2));
+    assert_eq!(plane.told().reports.len(), 2, "each was reported once");
+}
+
+fn is_notice(event: &Event) -> bool {
+    matches!(event, Event::Message(ServerMessage::Notice { text })
+        if text.as_str() == "back in five minutes")
+}
+
+#[test]
+fn who_is_kicked_is_out_within_a_second_and_stays_out() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door = door(&server.registered());
+    let battle = Uuid::from_u128(0xb1);
+    plane.open(battle, 0);
+    plane.running(battle);
+    let mut players = join(&door, battle, &[1, 2]);
+    let spare = plane::ticket(battle, 77, 1);
+    let asked_at = Instant::now();
+    let order = plane.kick(1, "be kind");
+    run_alone(&mut players, "the kick", |players| players[0].closed_by().is_some());
+    let took = asked_at.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(players[0].closed_by(), Some(CloseCode::Kicked.number()));
+    assert!(players[1].is_playing());
+    plane.done(order);
+    // A ticket from before the kick is no way back.
+    players[0] = Player::new(&door, spare);
+    run_alone(&mut players, "the way back to be shut", |players| players[0].closed_by().is_some());
+    assert_eq!(players[0].closed_by(), Some(CloseCode::Kicked.number()));
+    plane.end(battle);
+    let result = plane.result(battle);
+    assert_eq!(result.players.len(), 2, "who left keeps the row");
+    let row = result.players.iter().find(|row| row.player_id == id(1)).unwrap();
+    assert!(row.left_tick.is_some_and(|left| left > row.joined_tick));
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_control_plane_that_is_away_costs_the_battle_nothing() {
+    let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door = door(&server.registered());
+    let battle = Uuid::from_u128(0xc1);
+    plane.open(battle, 4);
+    plane.running(battle);
+    let mut players = join(&door, battle, &[1, 2]);
+    plane.go_away();
+    // The battle ends by its clock while nobody can be told.
+    all_closed(&mut players, CloseCode::RoundOver);
+    let deadline = Instant::now() + PATIENCE;
+    while server.reports().is_empty() {
+        assert!(Instant::now() < deadline, "no report");
+        std::thread::yield_now();
+    }
+    let report = server.reports().remove(0);
+    assert_eq!((report.ticks, report.last_tick), (120, 120));
+    println!("{} overruns in {} ticks", report.tick_overruns, report.ticks);
+    assert!(report.tick_overruns <= 6, "{} overruns", report.tick_overruns);
+    plane.come_back();
+    assert_eq!(plane.result(battle).players.len(), 2);
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_server_that_is_not_known_any_more_registers_again() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    let battle = Uuid::from_u128(0xd1);
+    plane.open(battle, 0);
+    plane.running(battle);
+    plane.told().forgets_servers = true;
+    let listed = plane.wait("the second registration", |told| Some(told.registers.get(1)?.battles.clone()));
+    assert_eq!(listed, [battle.to_string()]);
+    plane.wait("heartbeats of the new epoch", |told| (told.heartbeat.epoch == 2).then_some(()));
+    plane.end(battle);
+    assert_eq!(plane.result(battle).epoch, 2);
+    server.stop().unwrap();
+}
+
+#[test]
+fn sigterm_ends_the_battle_and_reports_it_or_leaves_it_for_the_next_start() {
+    let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door_1 = door(&server.registered());
+    let (first, second) = (Uuid::from_u128(0xe1), Uuid::from_u128(0xe2));
+    plane.open(first, 0);
+    plane.running(first);
+    let mut players = join(&door_1, first, &[1]);
+    let stopped = std::thread::spawn(move || server.stop());
+    all_closed(&mut players, CloseCode::ShuttingDown);
+    stopped.join().unwrap().unwrap();
+    assert_eq!(plane.told().stored[&first.to_string()].ended_by, "stopped");
+
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    plane.open(second, 0);
+    plane.running(second);
+    plane.go_away();
+    server.stop().unwrap();
+    assert_eq!(plane.told().stored.len(), 1);
+    plane.come_back();
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    assert_eq!(plane.result(second).epoch, 3);
+    server.stop().unwrap();
+}
+
+#[test]
+fn what_cannot_be_opened_is_refused_and_what_is_refused_is_kept() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    plane.told().refuses = true;
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    let (bad, good) = (Uuid::from_u128(0xf1), Uuid::from_u128(0xf2));
+    plane.order(sortie_rpc::fleet::v1::order::What::Open(sortie_rpc::fleet::v1::OpenBattle {
+        battle_id: bad.to_string(),
+        mode: "walk".to_owned(),
+        map: "../../etc/passwd".to_owned(),
+        players_max: 16,
+        duration_s: 0,
+    }));
+    let why = plane.wait("the refusal", |told| {
+        told.heartbeat.refused.iter().find(|one| one.battle_id == bad.to_string()).cloned()
+    });
+    assert!(why.why.contains("passwd"), "{}", why.why);
+    plane.open(good, 1);
+    let refused = dir.path().join("spool/refused");
+    let deadline = Instant::now() + PATIENCE;
+    while std::fs::read_dir(&refused).unwrap().count() == 0 {
+        assert!(Instant::now() < deadline, "nothing was set aside");
+        std::thread::yield_now();
+    }
+    server.stop().unwrap();
+}

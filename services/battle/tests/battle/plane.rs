@@ -1,0 +1,326 @@
+//! A control plane small enough for a test: real gRPC on a free port, no rules, no database.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use sortie_rpc::fleet::v1::fleet_server::{Fleet, FleetServer};
+use sortie_rpc::fleet::v1::order::What;
+use sortie_rpc::fleet::v1::{
+    DrainRequest, DrainResponse, DrainServer, EndBattleRequest, EndBattleResponse, Heartbeat,
+    KickPlayer, KickRequest, KickResponse, ListServersRequest, ListServersResponse, OpenBattle,
+    Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle,
+};
+use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
+use sortie_rpc::ranking::v1::{ReportRequest, ReportResponse};
+use sortie_wire::ticket::{Ticket, TicketSigner};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+
+use crate::world::PATIENCE;
+
+pub const SECRET: &str = "a secret for the tests";
+const SEED: [u8; 32] = [21; 32];
+const SERVER_ID: u128 = 0x5e;
+
+/// What it was told, and what it answers.
+#[derive(Default)]
+pub struct Told {
+    pub registers: Vec<RegisterRequest>,
+    pub heartbeats: u64,
+    /// The newest.
+    pub heartbeat: Heartbeat,
+    /// Every report, repeated ones as well.
+    pub reports: Vec<ReportRequest>,
+    /// By battle.
+    pub stored: BTreeMap<String, ReportRequest>,
+    /// Refuses every result.
+    pub refuses: bool,
+    /// Tells servers to register again.
+    pub forgets_servers: bool,
+    /// Battles to be forgotten at the next registration.
+    pub forget: Vec<String>,
+    orders: Vec<Order>,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<(Mutex<Told>, Condvar)>);
+
+impl Shared {
+    fn with<T>(&self, change: impl FnOnce(&mut Told) -> T) -> T {
+        let out = change(&mut self.0.0.lock().unwrap());
+        self.0.1.notify_all();
+        out
+    }
+}
+
+/// The control plane; it can go away and come back.
+pub struct Plane {
+    shared: Shared,
+    addr: SocketAddr,
+    runtime: Option<Runtime>,
+}
+
+impl Plane {
+    pub fn start() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut plane = Self { shared: Shared::default(), addr: any, runtime: None };
+        plane.come_back();
+        plane
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// All connections break, and nobody listens.
+    pub fn go_away(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Listens again, at the same address.
+    pub fn come_back(&mut self) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let listener = loop {
+            match runtime.block_on(TcpListener::bind(self.addr)) {
+                Ok(listener) => break listener,
+                // Its own connections of before may still be dying.
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+        };
+        self.addr = listener.local_addr().unwrap();
+        let serve = tonic::transport::Server::builder()
+            .add_service(FleetServer::with_interceptor(self.shared.clone(), check))
+            .add_service(ResultsServer::with_interceptor(self.shared.clone(), check))
+            .serve_with_incoming(TcpIncoming::from(listener));
+        runtime.spawn(serve);
+        self.runtime = Some(runtime);
+    }
+
+    pub fn told(&self) -> MutexGuard<'_, Told> {
+        self.shared.0.0.lock().unwrap()
+    }
+
+    /// Waits for a fact.
+    pub fn wait<T>(&self, what: &str, found: impl Fn(&Told) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let mut told = self.told();
+        loop {
+            if let Some(found) = found(&told) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited too long for: {what}");
+            told = self.shared.0.1.wait_timeout(told, left).unwrap().0;
+        }
+    }
+
+    /// The result of a battle, once it is stored.
+    pub fn result(&self, battle: Uuid) -> ReportRequest {
+        self.wait("a result", |told| told.stored.get(&battle.to_string()).cloned())
+    }
+
+    /// Waits until a heartbeat lists the battle.
+    pub fn running(&self, battle: Uuid) {
+        let battle = battle.to_string();
+        let lists = |told: &Told| told.heartbeat.battles.iter().any(|one| one.battle_id == battle);
+        self.wait("the battle to run", |told| lists(told).then_some(()));
+    }
+
+    /// Sends an order; gives its number.
+    pub fn order(&self, what: What) -> u64 {
+        self.shared.with(|told| {
+            let order_id = told.orders.len() as u64 + 1;
+            told.orders.push(Order { order_id, what: Some(what) });
+            order_id
+        })
+    }
+
+    /// Orders a walk on a plain.
+    pub fn open(&self, battle: Uuid, duration_s: u32) -> u64 {
+        self.order(What::Open(OpenBattle {
+            battle_id: battle.to_string(),
+            mode: "walk".to_owned(),
+            map: "plain:96".to_owned(),
+            players_max: 16,
+            duration_s,
+        }))
+    }
+
+    pub fn end(&self, battle: Uuid) -> u64 {
+        let battle_id = battle.to_string();
+        self.order(What::End(StopBattle { battle_id, reason: String::new() }))
+    }
+
+    pub fn kick(&self, player: u128, reason: &str) -> u64 {
+        let player_id = Uuid::from_u128(player).to_string();
+        let reason = reason.to_owned();
+        self.order(What::Kick(KickPlayer { battle_id: String::new(), player_id, reason }))
+    }
+
+    pub fn say(&self, battle: Uuid, text: &str) -> u64 {
+        let (battle_id, text) = (battle.to_string(), text.to_owned());
+        self.order(What::Message(SayInBattle { battle_id, text }))
+    }
+
+    pub fn drain(&self) -> u64 {
+        self.order(What::Drain(DrainServer {}))
+    }
+
+    /// Waits until the server says that it carried out this order.
+    pub fn done(&self, order: u64) {
+        self.wait("an order to be done", |told| {
+            (told.heartbeat.order_done >= order).then_some(())
+        });
+    }
+}
+
+/// A join ticket as the control plane issues it.
+pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let ticket = Ticket {
+        ticket_id,
+        player_key: player,
+        battle_id: battle.as_u128(),
+        team: Some((player % 2) as u8),
+        class: 0,
+        expires_at_ms: now.as_millis() as u64 + 20_000,
+        name: format!("player {player}"),
+        audience: String::new(),
+    };
+    TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
+}
+
+#[expect(clippy::result_large_err, reason = "interceptors look like this")]
+fn check(request: Request<()>) -> Result<Request<()>, Status> {
+    let carried = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+    match carried == Some(&format!("Bearer {SECRET}")) {
+        true => Ok(request),
+        false => Err(Status::unauthenticated("no secret")),
+    }
+}
+
+#[tonic::async_trait]
+impl Fleet for Shared {
+    type ServeStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
+
+    async fn register(
+        &self,
+        request: Request<RegisterRequest>,
+    ) -> Result<Response<RegisterResponse>, Status> {
+        Ok(Response::new(self.with(|told| {
+            told.registers.push(request.into_inner());
+            told.forgets_servers = false;
+            RegisterResponse {
+                server_id: Uuid::from_u128(SERVER_ID).to_string(),
+                epoch: told.registers.len() as u64,
+                heartbeat_ms: 100,
+                ticket_public_key: TicketSigner::from_seed(SEED).public_key().to_vec(),
+                forget: std::mem::take(&mut told.forget),
+            }
+        })))
+    }
+
+    async fn serve(
+        &self,
+        request: Request<Streaming<Heartbeat>>,
+    ) -> Result<Response<Self::ServeStream>, Status> {
+        let mut heartbeats = request.into_inner();
+        let (orders, stream) = tokio::sync::mpsc::channel(64);
+        let shared = self.clone();
+        tokio::spawn(async move {
+            let mut sent = 0;
+            let mut look = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                tokio::select! {
+                    heartbeat = heartbeats.next() => {
+                        let Some(Ok(heartbeat)) = heartbeat else { return };
+                        let is_known = shared.with(|told| {
+                            // What was acknowledged does not come again.
+                            sent = sent.max(heartbeat.order_done);
+                            told.heartbeats += 1;
+                            told.heartbeat = heartbeat;
+                            !told.forgets_servers
+                        });
+                        if !is_known {
+                            let unknown = Status::failed_precondition("register");
+                            drop(orders.send(Err(unknown)).await);
+                            return;
+                        }
+                    }
+                    _ = look.tick() => {
+                        let new: Vec<Order> = shared.with(|told| {
+                            let new = told.orders.iter().filter(|order| order.order_id > sent);
+                            new.cloned().collect()
+                        });
+                        for order in new {
+                            sent = order.order_id;
+                            if orders.send(Ok(order)).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn list_servers(
+        &self,
+        _: Request<ListServersRequest>,
+    ) -> Result<Response<ListServersResponse>, Status> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
+    async fn drain(&self, _: Request<DrainRequest>) -> Result<Response<DrainResponse>, Status> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
+    async fn end_battle(
+        &self,
+        _: Request<EndBattleRequest>,
+    ) -> Result<Response<EndBattleResponse>, Status> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
+    async fn kick(&self, _: Request<KickRequest>) -> Result<Response<KickResponse>, Status> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+}
+
+#[tonic::async_trait]
+impl Results for Shared {
+    async fn report(
+        &self,
+        request: Request<ReportRequest>,
+    ) -> Result<Response<ReportResponse>, Status> {
+        let result = request.into_inner();
+        let outcome = self.with(|told| {
+            told.reports.push(result.clone());
+            let epoch = told.registers.len() as u64;
+            if told.refuses || result.epoch != epoch {
+                return "refused";
+            }
+            match told.stored.insert(result.battle_id.clone(), result) {
+                Some(_) => "known",
+                None => "stored",
+            }
+        });
+        Ok(Response::new(ReportResponse { outcome: outcome.to_owned(), why: "so".to_owned() }))
+    }
+}
