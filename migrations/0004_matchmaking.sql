@@ -55,6 +55,7 @@ create table ticket_open (
     player_id uuid primary key constraint ticket_player_waits_already references player,
     ticket_id uuid not null references ticket on delete cascade
 );
+create index ticket_open_by_ticket on ticket_open (ticket_id);
 
 -- A proposed battle: everyone has to say yes in time.
 create table match_proposal (
@@ -79,6 +80,18 @@ create table match_answer (
     primary key (match_id, player_id)
 );
 
+-- A battle that a queue made: it may be filled up, and says how even it was meant to be.
+create table queue_battle (
+    battle_id uuid primary key references battle,
+    queue text not null,
+    made_at timestamptz not null,
+    -- Chance that team 0 wins, as predicted when it was made.
+    win_chance real not null,
+    -- False once it is over or too old: nobody is sent into it any more.
+    is_open boolean not null default true
+);
+create index queue_battle_open on queue_battle (queue) where is_open;
+
 create table room (
     room_id uuid primary key,
     code text not null constraint room_code_taken unique
@@ -88,6 +101,8 @@ create table room (
     mode text not null,
     map text not null,
     players_max integer not null check (players_max between 2 and 2048),
+    -- Null: until the round is over.
+    duration_s integer constraint room_duration check (duration_s between 5 and 86400),
     is_public boolean not null default true,
     -- open, started, closed
     state text not null default 'open' constraint room_state
@@ -96,7 +111,7 @@ create table room (
     created_at timestamptz not null default now(),
     closed_at timestamptz
 );
-create index room_open on room (created_at desc) where state <> 'closed';
+create index room_open on room (created_at desc, room_id) where state <> 'closed';
 
 create table room_player (
     player_id uuid primary key references player,

@@ -1,1 +1,71 @@
 //! Parties, queues, ready checks and rooms: how players come to battles.
+//!
+//! A party (or one player) gets a *ticket* in a queue and waits. The [`matcher`] makes matches of
+//! tickets: near in rating, teams of one size, parties together, the chance to win near one half.
+//! A match becomes a row in `battle`, which is all that the fleet needs to place it; its players
+//! then ask for a *join ticket*, which admits to the battle server. Rooms make battles without
+//! any of that. `docs/matchmaking.md` tells the rules; start here with [`Settings`].
+//!
+//! What is deliberately absent: anything that remembers in a process. Every node may answer every
+//! call and run every job; Postgres decides who was first.
+
+mod ban;
+pub mod battle;
+mod cleanup;
+mod clock;
+mod code;
+mod error;
+mod join;
+pub mod matcher;
+mod mine;
+mod party;
+mod proposal;
+mod queue;
+mod rating;
+mod room;
+mod settings;
+mod state;
+mod ticket;
+mod view;
+mod why;
+
+use std::sync::Arc;
+
+use sortie_control::plane::Plane;
+use sortie_control::service::{Job, Service, Stop};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use cleanup::clean_up;
+pub use clock::Clock;
+pub use error::{Ban, MatchmakingError};
+pub use rating::win_chance;
+pub use settings::{PARTY_MAX, Pace, Queue, Settings, Window};
+
+use state::Matchmaking;
+
+/// Routes and jobs of matchmaking.
+///
+/// # Panics
+/// [`Settings::check`] refuses the settings: a program checks them before it starts.
+pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+    if let Err(fault) = settings.check() {
+        panic!("matchmaking cannot start: {fault}");
+    }
+    let settings = Arc::new(settings);
+    let state = Matchmaking::new(plane.clone(), Arc::clone(&settings));
+    let routes = OpenApiRouter::new()
+        .merge(party::routes())
+        .merge(ticket::routes())
+        .merge(why::routes())
+        .merge(queue::routes())
+        .merge(proposal::routes())
+        .merge(mine::routes())
+        .merge(join::routes())
+        .merge(room::routes())
+        .with_state(state);
+    let jobs = vec![
+        Job::new("matcher", matcher::run(plane.db.clone(), Arc::clone(&settings), stop.clone())),
+        Job::new("matchmaking-cleanup", cleanup::run(plane.db.clone(), settings, stop.clone())),
+    ];
+    Service { routes, jobs }
+}

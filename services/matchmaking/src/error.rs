@@ -1,0 +1,193 @@
+//! What can go wrong in matchmaking, before any transport is chosen.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use sortie_control::error::{ApiError, broken_constraint};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+/// Why matchmaking refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum MatchmakingError {
+    /// Of a party that the caller is not in.
+    #[error("you are in no party")]
+    NoParty,
+    /// The caller has to leave first.
+    #[error("you are in a party already; leave it first")]
+    InParty,
+    /// The code opens nothing.
+    #[error("no party has this code")]
+    UnknownCode,
+    /// Eight are in it.
+    #[error("the party is full")]
+    PartyFull,
+    /// Only the leader may.
+    #[error("only the leader of the party may do this")]
+    NotLeader,
+    /// Who should be kicked or lead is somewhere else.
+    #[error("this player is not in your party")]
+    NotMember,
+    /// The leader has to cancel the ticket first.
+    #[error("the party waits for a battle; cancel its ticket first")]
+    PartyWaits,
+    /// No such queue.
+    #[error("there is no such queue")]
+    UnknownQueue,
+    /// The queue's teams are smaller than the party.
+    #[error("the queue takes parties of up to {0}")]
+    PartyTooLarge(u32),
+    /// Someone of the party waits already.
+    #[error("a member of the party waits already")]
+    WaitsAlready {
+        /// Who.
+        player_id: Uuid,
+        /// With which ticket.
+        ticket_id: Uuid,
+    },
+    /// Someone of the party sits in a room.
+    #[error("a member of the party is in a room")]
+    InRoom(Uuid),
+    /// Someone is banned.
+    #[error("a player is banned from matchmaking")]
+    Banned(Ban),
+    /// Not the caller's, or not there at all.
+    #[error("you have no such ticket")]
+    UnknownTicket,
+    /// Too late to cancel.
+    #[error("the ticket is {0} already")]
+    TicketOver(String),
+    /// Not the caller's, or not there at all.
+    #[error("nobody asks you about this match")]
+    UnknownProposal,
+    /// Too late to answer.
+    #[error("this match is decided already")]
+    ProposalOver,
+    /// No such battle.
+    #[error("there is no such battle")]
+    UnknownBattle,
+    /// The caller is not meant to be in it.
+    #[error("you are not a player of this battle")]
+    NotInBattle,
+    /// It waits for a server, or the server opens it.
+    #[error("the battle is not running yet; try again soon")]
+    NotRunning,
+    /// The server lost its lease; it may come back.
+    #[error("the battle's server is away; try again soon")]
+    ServerAway,
+    /// Finished, lost or cancelled.
+    #[error("the battle is over: {0}")]
+    BattleOver(String),
+    /// No such room, or closed.
+    #[error("there is no such room")]
+    UnknownRoom,
+    /// Only its owner may.
+    #[error("only the owner of the room may do this")]
+    NotOwner,
+    /// It was started, or closed.
+    #[error("the room is {0}")]
+    RoomNotOpen(String),
+    /// Every seat is taken.
+    #[error("the room is full")]
+    RoomFull,
+    /// A battle needs two.
+    #[error("a battle needs at least two players")]
+    TooFew,
+    /// A request's value is out of bounds.
+    #[error("{0}")]
+    BadValue(&'static str),
+    /// The caller sits in a room, or in another one.
+    #[error("you are in a room already; leave it first")]
+    SitsInRoom,
+    /// All codes that were tried are taken.
+    #[error("no free code was found; try again")]
+    NoCode,
+    /// The database failed.
+    #[error("the database failed")]
+    Database(sqlx::Error),
+}
+
+/// A ban in force.
+#[derive(Debug)]
+pub struct Ban {
+    /// Who is banned: the caller, or another of the party.
+    pub player_id: Uuid,
+    /// `login` or `matchmaking`.
+    pub scope: String,
+    /// Why; told to the banned player only.
+    pub reason: Option<String>,
+    /// `None`: for good.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+impl From<sqlx::Error> for MatchmakingError {
+    fn from(error: sqlx::Error) -> Self {
+        match broken_constraint(&error) {
+            Some("party_member_pkey") => Self::InParty,
+            Some("room_player_pkey") => Self::SitsInRoom,
+            Some("party_code_taken" | "room_code_taken") => Self::NoCode,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<MatchmakingError> for ApiError {
+    fn from(error: MatchmakingError) -> Self {
+        use MatchmakingError as E;
+        let message = error.to_string();
+        match error {
+            E::NoParty => Self::not_found("party.none", message),
+            E::InParty => Self::conflict("party.in_another", message),
+            E::UnknownCode => Self::not_found("party.unknown_code", message),
+            E::PartyFull => Self::conflict("party.full", message),
+            E::RoomFull => Self::conflict("room.full", message),
+            E::NotLeader => Self::forbidden("party.not_leader", message),
+            E::NotMember => Self::not_found("party.not_member", message),
+            E::PartyWaits => Self::conflict("party.waiting", message),
+            E::UnknownQueue => Self::not_found("matchmaking.unknown_queue", message),
+            E::PartyTooLarge(most) => Self::invalid("matchmaking.party_too_large", message)
+                .with_details(json!({ "most": most })),
+            E::WaitsAlready { player_id, ticket_id } => {
+                Self::conflict("matchmaking.waiting", message)
+                    .with_details(json!({ "player_id": player_id, "ticket_id": ticket_id }))
+            }
+            E::InRoom(player_id) => Self::conflict("matchmaking.in_room", message)
+                .with_details(json!({ "player_id": player_id })),
+            E::Banned(ban) => {
+                let expires_at = ban.expires_at.and_then(|at| at.format(&Rfc3339).ok());
+                let details = json!({ "player_id": ban.player_id, "scope": ban.scope,
+                    "reason": ban.reason, "expires_at": expires_at });
+                Self::forbidden("matchmaking.banned", message).with_details(details)
+            }
+            E::UnknownTicket => Self::not_found("matchmaking.unknown_ticket", message),
+            E::TicketOver(state) => Self::conflict("matchmaking.ticket_over", message)
+                .with_details(json!({ "state": state })),
+            E::UnknownProposal => Self::not_found("matchmaking.unknown_proposal", message),
+            E::ProposalOver => Self::conflict("matchmaking.proposal_over", message),
+            E::UnknownBattle => Self::not_found("battle.unknown", message),
+            E::NotInBattle => Self::forbidden("battle.not_a_player", message),
+            E::NotRunning => Self::conflict("battle.not_running", message),
+            E::ServerAway => Self::unavailable("battle.server_away", message),
+            E::BattleOver(state) => Self::new(StatusCode::GONE, over_code(&state), message)
+                .with_details(json!({ "state": state })),
+            E::UnknownRoom => Self::not_found("room.unknown", message),
+            E::NotOwner => Self::forbidden("room.not_owner", message),
+            E::RoomNotOpen(state) => {
+                Self::conflict("room.not_open", message).with_details(json!({ "state": state }))
+            }
+            E::TooFew => Self::conflict("room.too_few", message),
+            E::BadValue(_) => Self::invalid("request.fields", message),
+            E::SitsInRoom => Self::conflict("room.in_another", message),
+            E::NoCode => Self::unavailable("party.no_code", message),
+            E::Database(error) => error.into(),
+        }
+    }
+}
+
+fn over_code(state: &str) -> &'static str {
+    match state {
+        "finished" => "battle.finished",
+        "lost" => "battle.lost",
+        _ => "battle.cancelled",
+    }
+}

@@ -1,0 +1,125 @@
+//! The matcher: a job on every node that makes matches of those who wait.
+//!
+//! Two locks make it safe on many nodes at once. A match takes its tickets with `for update skip
+//! locked` and only while they wait, so no ticket is in two matches, whoever plans. And a node
+//! plans for a queue only while it holds the queue's advisory lock: not for safety, but because
+//! one node that sees everybody makes better matches than four that each see a quarter, and
+//! because planning the same matches twice is work for nothing. Nodes that find a queue taken go
+//! on to the next. Both locks end with their transaction, so a node that dies holds none.
+
+mod backfill;
+mod line;
+mod plan;
+mod store;
+mod teams;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sortie_control::service::Stop;
+use sqlx::PgPool;
+
+pub use plan::{Match, Waiting, matches};
+pub use teams::{Shape, Teams, deal};
+
+pub use crate::rating::Strength;
+
+pub(crate) use store::begin;
+
+use crate::error::MatchmakingError;
+use crate::settings::{Queue, Settings};
+
+/// What one pass over a queue did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// Tickets that got a place in a running battle.
+    pub backfilled: usize,
+    /// Matches that were made.
+    pub matches: usize,
+    /// Tickets in those.
+    pub matched: usize,
+    /// Whether another node had the queue, so that nothing was done.
+    pub is_busy: bool,
+}
+
+/// Looks at all queues again and again until the stop. Warns once when the database goes away.
+pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
+    let mut is_failing = false;
+    while stop.wait(settings.pace.matcher_period).await {
+        let mut failed = None;
+        for queue in &settings.queues {
+            if let Err(error) = pass(&db, &settings, queue).await {
+                failed = Some(error);
+            }
+        }
+        match &failed {
+            Some(error) if !is_failing => tracing::warn!(%error, "the matcher cannot work"),
+            None if is_failing => tracing::info!("the matcher works again"),
+            _ => {}
+        }
+        is_failing = failed.is_some();
+    }
+}
+
+/// One look at a queue: running battles are filled, then new matches are made.
+///
+/// # Errors
+/// The database failed; what was committed stays, the rest waits for the next pass.
+pub async fn pass(
+    db: &PgPool,
+    settings: &Settings,
+    queue: &Queue,
+) -> Result<Pass, MatchmakingError> {
+    let began = Instant::now();
+    let mut done = Pass::default();
+    let mut tx = db.begin().await?;
+    if !store::lock_queue(&mut tx, queue).await? {
+        return Ok(Pass { is_busy: true, ..done });
+    }
+    let now = settings.now();
+    done.backfilled = backfill::fill(&mut tx, settings, queue, now).await?;
+    let waiting = store::waiting(&mut tx, settings, queue, now).await?;
+    gauge(queue, &waiting);
+    let planned = plan(queue, &waiting).await;
+    let mut parts = planned.chunks(settings.pace.matches_max.max(1));
+    let first = parts.next().unwrap_or_default();
+    store::make(&mut tx, queue, &waiting, first, now, &mut done).await?;
+    tx.commit().await?;
+    for part in parts {
+        let mut tx = db.begin().await?;
+        // Another node goes on, with a newer view.
+        if !store::lock_queue(&mut tx, queue).await? {
+            break;
+        }
+        store::make(&mut tx, queue, &waiting, part, now, &mut done).await?;
+        tx.commit().await?;
+    }
+    metrics::histogram!("sortie_matchmaking_pass_seconds", "queue" => queue.name.clone())
+        .record(began.elapsed().as_secs_f64());
+    metrics::counter!("sortie_matchmaking_matches_total", "queue" => queue.name.clone())
+        .increment(done.matches as u64);
+    Ok(done)
+}
+
+fn gauge(queue: &Queue, waiting: &[Waiting]) {
+    let players: u32 = waiting.iter().map(|ticket| ticket.strength.players).sum();
+    metrics::gauge!("sortie_matchmaking_waiting_players", "queue" => queue.name.clone())
+        .set(f64::from(players));
+}
+
+/// Ten thousand tickets take some milliseconds, which belong on a thread that may block.
+async fn plan(queue: &Queue, waiting: &[Waiting]) -> Vec<Match> {
+    const AT_ONCE: usize = 256;
+    if waiting.len() <= AT_ONCE {
+        return matches(queue, waiting);
+    }
+    let (queue, waiting) = (queue.clone(), waiting.to_vec());
+    let planning = tokio::task::spawn_blocking(move || matches(&queue, &waiting));
+    match planning.await {
+        Ok(planned) => planned,
+        Err(error) => {
+            tracing::error!(%error, "planning matches failed");
+            Vec::new()
+        }
+    }
+}

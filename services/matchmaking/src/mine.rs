@@ -1,0 +1,88 @@
+//! `GET /v1/matchmaking/mine`: where the caller stands, for members of a party whose leader
+//! queued, and for clients that were started again.
+
+use axum::extract::State;
+use serde::Serialize;
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::Json;
+use sortie_control::who::Caller;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::error::MatchmakingError;
+use crate::state::Matchmaking;
+use crate::ticket;
+
+pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
+    OpenApiRouter::new().routes(routes!(mine))
+}
+
+/// Battles that are listed, most.
+const BATTLES_MAX: i64 = 10;
+
+/// Where a player stands.
+#[derive(Debug, Serialize, ToSchema)]
+struct Mine {
+    /// The ticket that you wait with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<ticket::Ticket>,
+    /// The room that you sit in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_id: Option<Uuid>,
+    /// Battles that are not over and that you may join, newest first.
+    battles: Vec<MyBattle>,
+}
+
+/// A battle that waits for its player.
+#[derive(Debug, Serialize, ToSchema)]
+struct MyBattle {
+    battle_id: Uuid,
+    mode: String,
+    map: String,
+    /// `asked`, `allocated` or `running`.
+    state: String,
+    team: i16,
+}
+
+/// Your open ticket, your room, and the battles that you may join
+#[utoipa::path(get, path = "/v1/matchmaking/mine", tag = "matchmaking",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "Where you stand", body = Mine),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody),
+    ))]
+async fn mine(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<Json<Mine>> {
+    Ok(Json(load(&state, caller.player_id).await?))
+}
+
+async fn load(state: &Matchmaking, player_id: Uuid) -> Result<Mine, MatchmakingError> {
+    let places = sqlx::query!(
+        "select (select ticket_id from ticket_open where player_id = $1) as ticket_id,
+            (select room_id from room_player where player_id = $1) as room_id",
+        player_id
+    )
+    .fetch_one(state.db())
+    .await?;
+    let battles = sqlx::query_as!(
+        MyBattle,
+        "select battle_id, mode, map, state, team from battle join battle_player using (battle_id)
+         where player_id = $1 and state in ('asked', 'allocated', 'running')
+         order by battle_id desc limit $2",
+        player_id,
+        BATTLES_MAX
+    )
+    .fetch_all(state.db())
+    .await?;
+    let ticket = match places.ticket_id {
+        Some(ticket_id) => match ticket::poll(state, ticket_id, player_id).await {
+            Ok(ticket) => Some(ticket),
+            Err(MatchmakingError::UnknownTicket) => None,
+            Err(error) => return Err(error),
+        },
+        None => None,
+    };
+    Ok(Mine { ticket, room_id: places.room_id, battles })
+}

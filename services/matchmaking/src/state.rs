@@ -1,0 +1,45 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use sortie_control::bus::Rate;
+use sortie_control::error::ApiError;
+use sortie_control::plane::Plane;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::settings::Settings;
+use crate::view::Views;
+
+#[derive(Clone)]
+pub(crate) struct Matchmaking {
+    pub plane: Plane,
+    pub settings: Arc<Settings>,
+    pub views: Arc<Views>,
+}
+
+impl Matchmaking {
+    pub fn new(plane: Plane, settings: Arc<Settings>) -> Self {
+        let views = Arc::new(Views::default());
+        Self { plane, settings, views }
+    }
+
+    pub fn db(&self) -> &PgPool {
+        &self.plane.db
+    }
+
+    /// Takes one of `count` calls in ten seconds that a player has for `what`.
+    pub async fn limit(&self, what: &str, player: Uuid, count: u32) -> Result<(), ApiError> {
+        let rate = Rate::per(count, Duration::from_secs(10));
+        let bucket = format!("matchmaking/{what}/{player}");
+        self.plane.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)
+    }
+}
+
+impl FromRef<Matchmaking> for Plane {
+    fn from_ref(state: &Matchmaking) -> Self {
+        state.plane.clone()
+    }
+}

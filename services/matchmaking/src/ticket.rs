@@ -1,0 +1,438 @@
+//! `/v1/matchmaking/tickets`: a party, or one player, waits in a queue.
+//!
+//! Tickets are rows: a node that dies loses none. One lives as long as somebody of its party asks
+//! for it, and any of them may cancel it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path};
+use sortie_control::who::Caller;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::error::MatchmakingError;
+use crate::settings::{Queue, Settings};
+use crate::state::Matchmaking;
+use crate::{ban, party, proposal, rating};
+
+pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
+}
+
+/// Where to wait.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateTicket {
+    /// A queue's name.
+    #[schema(example = "conquest", max_length = 32)]
+    queue: String,
+}
+
+/// A party, or one player, that waits for a battle or has got one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Ticket {
+    pub ticket_id: Uuid,
+    pub queue: String,
+    /// `waiting`, `proposed` (answer the ready check), `matched` (join the battle), `cancelled`
+    /// or `expired`.
+    pub state: String,
+    /// Who waits.
+    pub players: Vec<Uuid>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Asking for the ticket puts this off.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+    /// Mean rating of the players when they queued.
+    pub rating: f64,
+    /// How far another's rating may be from this one, by now.
+    pub window: f64,
+    /// Place in the queue by age, 1 is first; absent when it does not wait. As it was up to a
+    /// second ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+    /// Whom to answer to, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<proposal::Proposal>,
+    /// What to join.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub battle_id: Option<Uuid>,
+    /// The team that the caller is in, once there is a match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<i16>,
+    /// Why it ended, or came back to wait.
+    pub why: String,
+}
+
+/// Queue your party, or yourself
+///
+/// Only the leader of a party may. The ticket ends when nobody asks for it for 30 seconds.
+#[utoipa::path(post, path = "/v1/matchmaking/tickets", tag = "matchmaking",
+    security(("bearer" = [])), request_body = CreateTicket,
+    responses(
+        (status = 201, description = "The new ticket", body = Ticket),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 403, description = "`party.not_leader`, or `matchmaking.banned` with player, \
+            scope and end", body = ErrorBody),
+        (status = 404, description = "`matchmaking.unknown_queue`", body = ErrorBody),
+        (status = 409, description = "`matchmaking.waiting` with player and ticket, or \
+            `matchmaking.in_room`", body = ErrorBody),
+        (status = 422, description = "`matchmaking.party_too_large`, or the body cannot be",
+            body = ErrorBody),
+        (status = 429, description = "Too many calls", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody),
+    ))]
+async fn create(
+    State(state): State<Matchmaking>,
+    caller: Caller,
+    Json(body): Json<CreateTicket>,
+) -> ApiResult<(StatusCode, Json<Ticket>)> {
+    state.limit("ticket", caller.player_id, 20).await?;
+    let queue = state.settings.queue(&body.queue).ok_or(MatchmakingError::UnknownQueue)?;
+    let ticket_id = insert(&state, queue, caller.player_id).await?;
+    metrics::counter!("sortie_matchmaking_tickets_total", "event" => "created").increment(1);
+    let mut ticket = load(&state, ticket_id, caller.player_id).await?;
+    ticket.position = state.views.of(state.db(), &state.settings, queue).await?.next_position();
+    Ok((StatusCode::CREATED, Json(ticket)))
+}
+
+async fn insert(
+    state: &Matchmaking,
+    queue: &Queue,
+    caller: Uuid,
+) -> Result<Uuid, MatchmakingError> {
+    let now = state.settings.now();
+    let mut tx = state.db().begin().await?;
+    let (party_id, players) = match party::lock(&mut tx, caller).await {
+        Ok((_, leader)) if leader != caller => return Err(MatchmakingError::NotLeader),
+        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut tx, party_id).await?),
+        Err(MatchmakingError::NoParty) => (None, vec![caller]),
+        Err(error) => return Err(error),
+    };
+    if players.len() > queue.team_max as usize {
+        return Err(MatchmakingError::PartyTooLarge(queue.team_max));
+    }
+    ban::refuse_banned(&mut tx, caller, &players, now).await?;
+    refuse_in_room(&mut tx, &players).await?;
+    expire_of(&mut tx, &players, now).await?;
+    let rated = rating::of_players(&mut tx, &players, &queue.mode, now).await?;
+    let ticket_id = Uuid::now_v7();
+    let all = rating::together(&rated);
+    let count = f64::from(all.players);
+    sqlx::query!(
+        "insert into ticket
+            (ticket_id, party_id, queue, created_at, expires_at, rating, deviation, size)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        ticket_id,
+        party_id,
+        queue.name,
+        now,
+        now + state.settings.pace.ticket_life,
+        all.mean() as f32,
+        (all.variance / count).sqrt() as f32,
+        all.players as i32
+    )
+    .execute(&mut *tx)
+    .await?;
+    let (ratings, deviations): (Vec<f32>, Vec<f32>) =
+        rated.iter().map(|player| (player.rating as f32, player.deviation as f32)).unzip();
+    let ids: Vec<Uuid> = rated.iter().map(|player| player.player_id).collect();
+    sqlx::query!(
+        "insert into ticket_player (ticket_id, player_id, rating, deviation)
+         select $1, p, r, d from unnest($2::uuid[], $3::real[], $4::real[]) as t (p, r, d)",
+        ticket_id,
+        &ids,
+        &ratings,
+        &deviations
+    )
+    .execute(&mut *tx)
+    .await?;
+    open(&mut tx, ticket_id, &ids).await?;
+    tx.commit().await?;
+    Ok(ticket_id)
+}
+
+/// Takes the one place that every player has to wait in.
+async fn open(
+    db: &mut PgConnection,
+    ticket_id: Uuid,
+    players: &[Uuid],
+) -> Result<(), MatchmakingError> {
+    let opened = sqlx::query!(
+        "insert into ticket_open (player_id, ticket_id)
+         select p, $1 from unnest($2::uuid[]) as p order by p
+         on conflict do nothing",
+        ticket_id,
+        players
+    )
+    .execute(&mut *db)
+    .await?;
+    if opened.rows_affected() == players.len() as u64 {
+        return Ok(());
+    }
+    let taken = sqlx::query!(
+        "select player_id, ticket_id from ticket_open
+         where player_id = any($1) and ticket_id <> $2 limit 1",
+        players,
+        ticket_id
+    )
+    .fetch_optional(db)
+    .await?;
+    let (player_id, ticket_id) =
+        taken.map_or((players[0], ticket_id), |taken| (taken.player_id, taken.ticket_id));
+    Err(MatchmakingError::WaitsAlready { player_id, ticket_id })
+}
+
+async fn refuse_in_room(db: &mut PgConnection, players: &[Uuid]) -> Result<(), MatchmakingError> {
+    let seated = sqlx::query_scalar!(
+        "select player_id from room_player join room using (room_id)
+         where player_id = any($1) and state = 'open' limit 1",
+        players
+    )
+    .fetch_optional(db)
+    .await?;
+    seated.map_or(Ok(()), |player_id| Err(MatchmakingError::InRoom(player_id)))
+}
+
+/// What has run out does not keep its players from queueing anew, swept up or not.
+async fn expire_of(
+    db: &mut PgConnection,
+    players: &[Uuid],
+    now: OffsetDateTime,
+) -> Result<(), MatchmakingError> {
+    let stale = sqlx::query_scalar!(
+        "select ticket_id from ticket
+         where ticket_id in (select ticket_id from ticket_open where player_id = any($1))
+           and state = 'waiting' and expires_at <= $2
+         order by ticket_id for update",
+        players,
+        now
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    end(db, &stale, "expired", EXPIRED).await?;
+    Ok(())
+}
+
+/// Said of tickets that nobody asked for.
+pub(crate) const EXPIRED: &str = "nobody asked for the ticket in time";
+
+/// Ends tickets that are open; gives those that were.
+pub(crate) async fn end(
+    db: &mut PgConnection,
+    tickets: &[Uuid],
+    state: &'static str,
+    why: &str,
+) -> Result<Vec<Uuid>, MatchmakingError> {
+    if tickets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ended = sqlx::query_scalar!(
+        "update ticket set state = $2, why = $3
+         where ticket_id = any($1) and state in ('waiting', 'proposed')
+         returning ticket_id",
+        tickets,
+        state,
+        why
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    close(db, &ended).await?;
+    let count = ended.len() as u64;
+    metrics::counter!("sortie_matchmaking_tickets_total", "event" => state).increment(count);
+    Ok(ended)
+}
+
+/// Lets the players of tickets queue again.
+pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
+    sqlx::query!("delete from ticket_open where ticket_id = any($1)", tickets).execute(db).await?;
+    Ok(())
+}
+
+/// Cancels the open tickets that a party waits with.
+pub(crate) async fn cancel_of_party(
+    db: &mut PgConnection,
+    party_id: Uuid,
+    why: &str,
+) -> Result<(), MatchmakingError> {
+    let open = sqlx::query_scalar!(
+        "select distinct ticket_id from ticket_open join party_member using (player_id)
+         where party_id = $1",
+        party_id
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    for ticket_id in open {
+        withdraw(&mut *db, ticket_id, why).await?;
+    }
+    Ok(())
+}
+
+/// Cancels an open ticket; a match that was asking for it fails.
+///
+/// Proposals are locked before tickets, here as everywhere.
+async fn withdraw(
+    db: &mut PgConnection,
+    ticket_id: Uuid,
+    why: &str,
+) -> Result<(), MatchmakingError> {
+    let found = sqlx::query!("select state, match_id from ticket where ticket_id = $1", ticket_id)
+        .fetch_optional(&mut *db)
+        .await?
+        .ok_or(MatchmakingError::UnknownTicket)?;
+    if let (Some(match_id), "proposed") = (found.match_id, found.state.as_str())
+        && proposal::lock_asking(&mut *db, match_id).await?
+    {
+        proposal::fail(&mut *db, match_id, &[ticket_id], why).await?;
+        return Ok(());
+    }
+    if end(&mut *db, &[ticket_id], "cancelled", why).await?.is_empty() {
+        let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
+            .fetch_one(db)
+            .await?;
+        return Err(MatchmakingError::TicketOver(state));
+    }
+    Ok(())
+}
+
+/// How your ticket stands; asking keeps it alive
+#[utoipa::path(get, path = "/v1/matchmaking/tickets/{ticket_id}", tag = "matchmaking",
+    security(("bearer" = [])), params(("ticket_id" = Uuid, Path, description = "The ticket")),
+    responses(
+        (status = 200, description = "The ticket", body = Ticket),
+        (status = 400, description = "Not an id", body = ErrorBody),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 404, description = "`matchmaking.unknown_ticket`", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody),
+    ))]
+async fn read(
+    State(state): State<Matchmaking>,
+    caller: Caller,
+    Path(ticket_id): Path<Uuid>,
+) -> ApiResult<Json<Ticket>> {
+    Ok(Json(poll(&state, ticket_id, caller.player_id).await?))
+}
+
+/// Reads a ticket for one of its players, and renews it.
+pub(crate) async fn poll(
+    state: &Matchmaking,
+    ticket_id: Uuid,
+    player_id: Uuid,
+) -> Result<Ticket, MatchmakingError> {
+    let mut ticket = load(state, ticket_id, player_id).await?;
+    if !["waiting", "proposed"].contains(&ticket.state.as_str()) {
+        return Ok(ticket);
+    }
+    let life = state.settings.pace.ticket_life;
+    // Half its life is left: writing at every poll would cost more than all the rest.
+    if ticket.expires_at < state.settings.now() + life / 2 {
+        ticket.expires_at = state.settings.now() + life;
+        sqlx::query!(
+            "update ticket set expires_at = $2
+             where ticket_id = $1 and state in ('waiting', 'proposed')",
+            ticket_id,
+            ticket.expires_at
+        )
+        .execute(state.db())
+        .await?;
+    }
+    if ticket.state == "waiting"
+        && let Some(queue) = state.settings.queue(&ticket.queue)
+    {
+        let view = state.views.of(state.db(), &state.settings, queue).await?;
+        ticket.position = Some(view.position(ticket.created_at));
+    }
+    Ok(ticket)
+}
+
+async fn load(
+    state: &Matchmaking,
+    ticket_id: Uuid,
+    player_id: Uuid,
+) -> Result<Ticket, MatchmakingError> {
+    let now = state.settings.now();
+    let row = sqlx::query!(
+        r#"select t.queue, t.created_at, t.expires_at, t.rating, t.match_id, t.battle_id, t.why,
+            case when t.state = 'waiting' and t.expires_at <= $3 then 'expired' else t.state end
+                as "state!",
+            own.team,
+            array(select player_id from ticket_player where ticket_id = $1 order by player_id)
+                as "players!"
+         from ticket t join ticket_player own using (ticket_id)
+         where t.ticket_id = $1 and own.player_id = $2"#,
+        ticket_id,
+        player_id,
+        now
+    )
+    .fetch_optional(state.db())
+    .await?
+    .ok_or(MatchmakingError::UnknownTicket)?;
+    let proposal = match row.match_id {
+        Some(match_id) if row.state == "proposed" => {
+            proposal::load(state.db(), match_id, player_id).await?
+        }
+        _ => None,
+    };
+    let window = window(&state.settings, &row.queue, row.created_at, now);
+    Ok(Ticket {
+        ticket_id,
+        queue: row.queue,
+        state: row.state,
+        players: row.players,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        rating: f64::from(row.rating),
+        window,
+        position: None,
+        proposal,
+        battle_id: row.battle_id,
+        team: row.team,
+        why: row.why,
+    })
+}
+
+/// Half the width of the window by now; 0 for a queue that is no more.
+fn window(settings: &Settings, queue: &str, since: OffsetDateTime, now: OffsetDateTime) -> f64 {
+    let waited_s = (now - since).as_seconds_f64();
+    settings.queue(queue).map_or(0.0, |queue| queue.window.half_width(waited_s))
+}
+
+/// Stop waiting; any of the party may
+#[utoipa::path(delete, path = "/v1/matchmaking/tickets/{ticket_id}", tag = "matchmaking",
+    security(("bearer" = [])), params(("ticket_id" = Uuid, Path, description = "The ticket")),
+    responses(
+        (status = 204, description = "It is cancelled"),
+        (status = 400, description = "Not an id", body = ErrorBody),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 404, description = "`matchmaking.unknown_ticket`", body = ErrorBody),
+        (status = 409, description = "`matchmaking.ticket_over` with the state", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody),
+    ))]
+async fn cancel(
+    State(state): State<Matchmaking>,
+    caller: Caller,
+    Path(ticket_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    let mut tx = state.db().begin().await?;
+    let is_own = sqlx::query_scalar!(
+        r#"select exists (
+            select from ticket_player where ticket_id = $1 and player_id = $2
+        ) as "is_own!""#,
+        ticket_id,
+        caller.player_id
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if !is_own {
+        return Err(MatchmakingError::UnknownTicket.into());
+    }
+    withdraw(&mut tx, ticket_id, "cancelled by a player of the ticket").await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
