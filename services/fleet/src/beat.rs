@@ -1,0 +1,164 @@
+//! A heartbeat is stored: the lease, the load, what was carried out, how battles stand.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use sortie_rpc::fleet::v1 as rpc;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::error::FleetError;
+use crate::orders::NewOrder;
+use crate::requeue::{Requeue, requeue};
+use crate::settings::Settings;
+
+/// What of a heartbeat is stored.
+pub(crate) struct Beat {
+    pub(crate) server_id: Uuid,
+    pub(crate) epoch: i64,
+    /// Newest order carried out.
+    pub(crate) order_done: i64,
+    pub(crate) load: Value,
+    pub(crate) is_draining: bool,
+    /// By battle, without positions.
+    pub(crate) statuses: Vec<(Uuid, Value)>,
+    /// Battles that the server cannot open, and why.
+    pub(crate) refused: Vec<(Uuid, String)>,
+}
+
+/// Load as `battle_server.load` has it.
+pub(crate) fn load_json(load: rpc::Load) -> Value {
+    json!({
+        "players": load.players,
+        "tick_p99_us": load.tick_p99_us,
+        "tick_overruns": load.tick_overruns,
+        "overload_step": load.overload_step,
+    })
+}
+
+/// Load of `battle_server.load`.
+pub(crate) fn load_of(value: &Value) -> rpc::Load {
+    let number = |name| value.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let small = |name| u32::try_from(number(name)).unwrap_or(u32::MAX);
+    rpc::Load {
+        players: small("players"),
+        tick_p99_us: small("tick_p99_us"),
+        tick_overruns: number("tick_overruns"),
+        overload_step: small("overload_step"),
+    }
+}
+
+/// Stores it; says which of the battles are the server's own.
+///
+/// # Errors
+/// The server is not known, has another epoch by now, or no lease.
+pub(crate) async fn store(
+    db: &PgPool,
+    beat: &Beat,
+    settings: &Settings,
+) -> Result<HashSet<Uuid>, FleetError> {
+    let mut tx = db.begin().await?;
+    renew(&mut tx, beat, settings).await?;
+    if beat.order_done > 0 {
+        sqlx::query!(
+            "update server_order set acknowledged_at = now()
+             where server_id = $1 and order_id <= $2 and acknowledged_at is null",
+            beat.server_id,
+            beat.order_done
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    let own = store_statuses(&mut tx, beat).await?;
+    end_strangers(&mut tx, beat, &own).await?;
+    for (battle_id, why) in &beat.refused {
+        let why = format!("a server cannot open it: {why}");
+        let how = Requeue { why: &why, tries_max: Some(settings.tries_max) };
+        let moved = requeue(&mut tx, beat.server_id, &[*battle_id], &how).await?;
+        if moved > 0 {
+            tracing::warn!(%battle_id, server_id = %beat.server_id, why, "a battle was refused");
+        }
+    }
+    tx.commit().await?;
+    Ok(own)
+}
+
+async fn renew(db: &mut PgConnection, beat: &Beat, settings: &Settings) -> Result<(), FleetError> {
+    let renewed = sqlx::query!(
+        "update battle_server set lease_until = now() + make_interval(secs => $3), load = $4,
+             state = case when $5 then 'draining' else state end
+         where server_id = $1 and epoch = $2 and state <> 'gone'",
+        beat.server_id,
+        beat.epoch,
+        settings.lease.as_secs_f64(),
+        beat.load,
+        beat.is_draining
+    )
+    .execute(&mut *db)
+    .await?;
+    if renewed.rows_affected() == 1 {
+        return Ok(());
+    }
+    let epoch =
+        sqlx::query_scalar!("select epoch from battle_server where server_id = $1", beat.server_id)
+            .fetch_optional(db)
+            .await?;
+    Err(match epoch {
+        None => FleetError::UnknownServer(beat.server_id),
+        Some(epoch) if epoch == beat.epoch => FleetError::LeaseLost,
+        Some(_) => FleetError::OldEpoch,
+    })
+}
+
+/// The first status makes a battle running.
+async fn store_statuses(db: &mut PgConnection, beat: &Beat) -> sqlx::Result<HashSet<Uuid>> {
+    if beat.statuses.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (battles, statuses): (Vec<Uuid>, Vec<Value>) = beat.statuses.iter().cloned().unzip();
+    let own = sqlx::query_scalar!(
+        r#"update battle b set status = t.status, told_at = now(), server_epoch = $4,
+               state = 'running', started_at = coalesce(b.started_at, now())
+           from unnest($1::uuid[], $2::jsonb[]) as t (battle_id, status)
+           where b.battle_id = t.battle_id and b.server_id = $3
+               and b.state in ('allocated', 'running')
+           returning b.battle_id"#,
+        &battles,
+        &statuses,
+        beat.server_id,
+        beat.epoch
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(own.into_iter().collect())
+}
+
+/// A server that runs what is not its own is told to end it. A finished battle may be shown a
+/// little longer.
+async fn end_strangers(
+    db: &mut PgConnection,
+    beat: &Beat,
+    own: &HashSet<Uuid>,
+) -> sqlx::Result<()> {
+    let listed = beat.statuses.iter().map(|(battle_id, _)| *battle_id);
+    let strange: Vec<Uuid> = listed.filter(|battle_id| !own.contains(battle_id)).collect();
+    if strange.is_empty() {
+        return Ok(());
+    }
+    let to_end = sqlx::query_scalar!(
+        r#"select t.battle_id as "battle_id!" from unnest($1::uuid[]) as t (battle_id)
+           where not exists (select from battle b where b.battle_id = t.battle_id
+               and b.server_id = $2 and b.state = 'finished')
+           and not exists (select from server_order o where o.server_id = $2 and o.kind = 'end'
+               and o.body->>'battle_id' = t.battle_id::text)"#,
+        &strange,
+        beat.server_id
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    for battle_id in to_end {
+        tracing::warn!(%battle_id, server_id = %beat.server_id, "a server runs what is not its own");
+        NewOrder::end(battle_id, "it is not this server's").write(db, beat.server_id).await?;
+    }
+    Ok(())
+}

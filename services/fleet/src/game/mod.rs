@@ -1,0 +1,133 @@
+//! `sortie.game.v1.Game` and its lists over REST: battles as players, spectators and tools see
+//! them. Every call carries an access token.
+
+mod delay;
+mod detail;
+mod list;
+mod statistics;
+mod watch;
+
+use std::sync::Arc;
+
+use sortie_control::access::Claims;
+use sortie_control::internal::MESSAGE_BYTES_MAX;
+use sortie_control::page::PageQuery;
+use sortie_control::plane::Plane;
+use sortie_control::service::Stop;
+use sortie_control::who::Caller;
+use sortie_rpc::game::v1 as rpc;
+use sortie_rpc::game::v1::game_server::{Game, GameServer};
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
+use tonic::service::RoutesBuilder;
+use tonic::{Request, Response, Status};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::error::{FleetError, uuid};
+use crate::rpc::whole;
+use crate::settings::Settings;
+
+/// REST: `GET /v1/battles` and `GET /v1/battles/{battle_id}`.
+pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
+    list::router().merge(detail::router()).with_state(plane.clone())
+}
+
+/// Adds the service `Game`.
+pub fn add_rpc(routes: &mut RoutesBuilder, plane: &Plane, settings: &Settings, stop: &Stop) {
+    let game = GameRpc {
+        plane: plane.clone(),
+        settings: settings.clone(),
+        stop: stop.clone(),
+        watches: Arc::new(Semaphore::new(settings.watches_max)),
+    };
+    routes.add_service(GameServer::new(game).max_decoding_message_size(MESSAGE_BYTES_MAX));
+}
+
+struct GameRpc {
+    plane: Plane,
+    settings: Settings,
+    stop: Stop,
+    watches: Arc<Semaphore>,
+}
+
+/// The value of `authorization`.
+fn bearer(metadata: &MetadataMap) -> Option<&str> {
+    metadata.get("authorization").and_then(|value| value.to_str().ok())
+}
+
+impl GameRpc {
+    /// Everything that the token says: a watch outlives it, and is ended when its login ends.
+    fn claims(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
+        let value = bearer(metadata);
+        Caller::of_bearer(&self.plane, value)?;
+        let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let claims = self.plane.access.verify(token.trim(), OffsetDateTime::now_utc());
+        claims.map_err(|error| Status::unauthenticated(error.to_string()))
+    }
+}
+
+#[tonic::async_trait]
+impl Game for GameRpc {
+    async fn list_battles(
+        &self,
+        request: Request<rpc::ListBattlesRequest>,
+    ) -> Result<Response<rpc::ListBattlesResponse>, Status> {
+        Caller::of_bearer(&self.plane, bearer(request.metadata()))?;
+        let request = request.into_inner();
+        let state = match request.state.as_str() {
+            "" => None,
+            state => Some(list::BattleState::of_name(state).ok_or_else(|| {
+                FleetError::invalid("state: asked, allocated, running, finished, lost, cancelled")
+            })?),
+        };
+        let page = PageQuery {
+            limit: (request.limit != 0).then_some(request.limit),
+            cursor: Some(request.cursor),
+        };
+        let page = list::battles(&self.plane.db, state, &page).await?;
+        Ok(Response::new(rpc::ListBattlesResponse {
+            battles: page.items.into_iter().map(Into::into).collect(),
+            next_cursor: page.next_cursor.unwrap_or_default(),
+        }))
+    }
+
+    async fn get_battle(
+        &self,
+        request: Request<rpc::GetBattleRequest>,
+    ) -> Result<Response<rpc::GetBattleResponse>, Status> {
+        Caller::of_bearer(&self.plane, bearer(request.metadata()))?;
+        let battle_id = uuid("battle_id", &request.get_ref().battle_id)?;
+        let db = self.plane.db.clone();
+        let detail = whole(async move { detail::battle(&db, battle_id).await }).await?;
+        Ok(Response::new(detail.into()))
+    }
+
+    type WatchBattleStream = ReceiverStream<Result<rpc::WatchBattleResponse, Status>>;
+
+    async fn watch_battle(
+        &self,
+        request: Request<rpc::WatchBattleRequest>,
+    ) -> Result<Response<Self::WatchBattleStream>, Status> {
+        let claims = self.claims(request.metadata())?;
+        let battle_id = uuid("battle_id", &request.get_ref().battle_id)?;
+        let asked = watch::Asked { claims, battle_id, all: request.get_ref().with_positions };
+        let seat = Arc::clone(&self.watches).try_acquire_owned();
+        let seat = seat.map_err(|_| FleetError::TooManyWatches)?;
+        let (plane, settings) = (self.plane.clone(), self.settings.clone());
+        let stream = watch::begin(plane, settings, self.stop.clone(), asked, seat).await?;
+        Ok(Response::new(stream))
+    }
+
+    async fn get_player_statistics(
+        &self,
+        request: Request<rpc::GetPlayerStatisticsRequest>,
+    ) -> Result<Response<rpc::GetPlayerStatisticsResponse>, Status> {
+        Caller::of_bearer(&self.plane, bearer(request.metadata()))?;
+        let player_id = uuid("player_id", &request.get_ref().player_id)?;
+        let db = self.plane.db.clone();
+        let statistics = whole(async move { statistics::of_player(&db, player_id).await }).await?;
+        Ok(Response::new(statistics))
+    }
+}

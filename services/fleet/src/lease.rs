@@ -1,0 +1,143 @@
+//! The job `leases`: servers whose lease ran out are gone, and what becomes of their battles.
+
+use std::time::Duration;
+
+use sortie_control::service::Stop;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::requeue::{Requeue, requeue};
+use crate::settings::Settings;
+
+/// Cleans up until the stop is asked for.
+pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
+    // While nobody of us was there, or the database was away, no server could renew its lease:
+    // each gets the time for one heartbeat before it is called gone.
+    let mut pause = settings.lease;
+    let mut is_cut_off = false;
+    while stop.wait(pause).await {
+        pause = settings.cleanup_every;
+        if let Err(error) = clean_up(&db, &settings).await {
+            if !is_cut_off {
+                tracing::warn!(%error, "leases are not looked after");
+            }
+            is_cut_off = true;
+            continue;
+        }
+        if std::mem::take(&mut is_cut_off) {
+            tracing::info!("leases are looked after again");
+        }
+    }
+}
+
+/// One look at all servers.
+pub(crate) async fn clean_up(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
+    while let Some(server_id) = mark_gone(db).await? {
+        metrics::counter!("sortie_servers_gone_total").increment(1);
+        tracing::warn!(%server_id, "the lease of a battle server ran out");
+    }
+    requeue_unopened(db, settings).await?;
+    let lost = lose(db, settings.return_grace).await?;
+    if lost > 0 {
+        metrics::counter!("sortie_battles_lost_total").increment(lost);
+        tracing::warn!(lost, "battles are lost: their servers did not come back");
+    }
+    drop_orders(db, settings).await?;
+    show(db).await
+}
+
+/// A server at a time, so that the battles of each go back in one transaction.
+async fn mark_gone(db: &PgPool) -> sqlx::Result<Option<Uuid>> {
+    let mut tx = db.begin().await?;
+    let gone = sqlx::query_scalar!(
+        "update battle_server set state = 'gone', gone_at = now()
+         where server_id = (select server_id from battle_server
+             where state <> 'gone' and lease_until < now()
+             order by lease_until limit 1 for update skip locked)
+         returning server_id"
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(server_id) = gone {
+        // Nobody has seen these begin; another server can open them at once. Running ones are
+        // waited for, and so are orders about them.
+        let unopened = sqlx::query_scalar!(
+            "select battle_id from battle where server_id = $1 and state = 'allocated'",
+            server_id
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let how = Requeue { why: "its server was lost before it began", tries_max: None };
+        requeue(&mut tx, server_id, &unopened, &how).await?;
+    }
+    tx.commit().await?;
+    Ok(gone)
+}
+
+/// Battles that a living server has not begun in time.
+async fn requeue_unopened(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    let late = sqlx::query!(
+        r#"select battle_id, server_id as "server_id!" from battle
+           where state = 'allocated' and allocated_at < now() - make_interval(secs => $1)
+           order by battle_id for update skip locked"#,
+        settings.open_timeout.as_secs_f64()
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in late {
+        let how = Requeue {
+            why: "its server did not begin it in time",
+            tries_max: Some(settings.tries_max),
+        };
+        tracing::warn!(battle_id = %row.battle_id, server_id = %row.server_id, "{}", how.why);
+        requeue(&mut tx, row.server_id, &[row.battle_id], &how).await?;
+    }
+    tx.commit().await
+}
+
+/// Running battles whose server is gone for too long, or lives and has not told of them for as
+/// long: it came back without them.
+async fn lose(db: &PgPool, grace: Duration) -> sqlx::Result<u64> {
+    let lost = sqlx::query!(
+        "update battle set state = 'lost', ended_at = now() where battle_id in (
+             select b.battle_id from battle b join battle_server s using (server_id)
+             where b.state = 'running' and (
+                 (s.state = 'gone' and s.gone_at < now() - make_interval(secs => $1))
+                 or (s.state <> 'gone' and s.lease_until > now()
+                     and s.registered_at < now() - make_interval(secs => $1)
+                     and b.told_at < now() - make_interval(secs => $1)))
+             for update of b skip locked)",
+        grace.as_secs_f64()
+    )
+    .execute(db)
+    .await?;
+    Ok(lost.rows_affected())
+}
+
+/// Orders of servers that did not come back, and old ones that were carried out.
+async fn drop_orders(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
+    sqlx::query!(
+        "delete from server_order o using battle_server s
+         where o.server_id = s.server_id and o.acknowledged_at is null
+             and s.state = 'gone' and s.gone_at < now() - make_interval(secs => $1)",
+        settings.return_grace.as_secs_f64()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn show(db: &PgPool) -> sqlx::Result<()> {
+    let states = sqlx::query!(
+        r#"select state, count(*) as "count!" from battle_server where state <> 'gone'
+           group by state"#
+    )
+    .fetch_all(db)
+    .await?;
+    for name in ["ready", "draining"] {
+        let count = states.iter().find(|row| row.state == name).map_or(0, |row| row.count);
+        metrics::gauge!("sortie_battle_servers", "state" => name).set(count as f64);
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The job `battle log`: makes the partitions of the months to come, drops those that are kept
+//! long enough, and with them orders that were carried out long ago.
+
+use std::time::Duration;
+
+use sortie_control::service::Stop;
+use sqlx::PgPool;
+
+use crate::settings::Settings;
+
+const EVERY: Duration = Duration::from_secs(3_600);
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Keeps house until the stop is asked for.
+pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
+    loop {
+        let pause = match keep_house(&db, &settings).await {
+            Ok(_) => EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "the battle log was not looked after");
+                RETRY
+            }
+        };
+        if !stop.wait(pause).await {
+            return;
+        }
+    }
+}
+
+/// Once; says how many partitions were dropped.
+pub(crate) async fn keep_house(db: &PgPool, settings: &Settings) -> sqlx::Result<i32> {
+    let mut tx = db.begin().await?;
+    // Making and dropping partitions locks the table: one node is enough.
+    let is_ours = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended('battle_log', 3)) as "ours!""#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if !is_ours {
+        return Ok(0);
+    }
+    sqlx::query!(
+        r#"select battle_log_partition((current_date + make_interval(months => m))::date)::text
+           from generate_series(0, 1) as m"#
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let dropped = sqlx::query_scalar!(
+        r#"select battle_log_expire(now() - make_interval(secs => $1)) as "dropped!""#,
+        settings.battle_log_keep.as_secs_f64()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "delete from server_order where acknowledged_at < now() - make_interval(secs => $1)",
+        settings.orders_keep.as_secs_f64()
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    if dropped > 0 {
+        tracing::info!(dropped, "months of the battle log were dropped");
+    }
+    Ok(dropped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn months(db: &PgPool) -> Vec<String> {
+        sqlx::query_scalar(
+            "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
+             where i.inhparent = 'battle_log'::regclass order by 1",
+        )
+        .fetch_all(db)
+        .await
+        .unwrap()
+    }
+
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn next_month_is_there_and_old_months_are_dropped(db: PgPool) {
+        let before = months(&db).await;
+        sqlx::query(
+            "select battle_log_partition('2020-01-15'), battle_log_partition('2020-02-01')",
+        )
+        .execute(&db)
+        .await
+        .unwrap();
+        sqlx::query(
+            "insert into battle_log (battle_id, tick, place, kind, body, at)
+             values (gen_random_uuid(), 1, 0, 'kill', '{}', '2020-01-20')",
+        )
+        .execute(&db)
+        .await
+        .unwrap();
+        assert_eq!(months(&db).await.len(), before.len() + 2);
+        assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 2);
+        assert_eq!(months(&db).await, before);
+        assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,230 @@
+//! The job `placement`: battles that were asked for are given to servers.
+//!
+//! **Rules.** A server has never more than `battles_max` battles allocated or running, and a
+//! battle has one server, however many nodes place at once. A plan is made from what was read;
+//! each pair of it is then checked in a transaction that has locked battle and server, so that a
+//! plan that was overtaken costs a look and nothing else. Nobody waits for a lock.
+
+use sortie_control::service::Stop;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::orders::{NewOrder, OpenBody};
+use crate::settings::Settings;
+
+/// Most battles that one look plans for.
+const BATCH: i64 = 64;
+
+/// Places battles until the stop is asked for.
+pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
+    let mut is_cut_off = false;
+    while stop.wait(settings.placement_every).await {
+        match place_all(&db, &settings).await {
+            Ok(_) if std::mem::take(&mut is_cut_off) => tracing::info!("battles are placed again"),
+            Ok(_) => {}
+            Err(error) => {
+                if !is_cut_off {
+                    tracing::warn!(%error, "battles are not placed");
+                }
+                is_cut_off = true;
+            }
+        }
+    }
+}
+
+/// A battle without a server.
+#[derive(Clone, Debug)]
+struct Asked {
+    battle_id: Uuid,
+    players_max: i32,
+    /// The server that gave it back, if one did.
+    not_on: Option<Uuid>,
+}
+
+/// A server with room.
+#[derive(Clone, Debug)]
+struct Room {
+    server_id: Uuid,
+    players_max: i32,
+    battles: i64,
+    battles_max: i64,
+    players: i64,
+}
+
+/// One look; says how many battles were placed.
+pub(crate) async fn place_all(db: &PgPool, settings: &Settings) -> sqlx::Result<u64> {
+    let asked = asked(db).await?;
+    metrics::gauge!("sortie_battles_asked").set(asked.len() as f64);
+    if asked.is_empty() {
+        return Ok(0);
+    }
+    let (pairs, unplaced) = plan(&asked, rooms(db).await?);
+    let mut placed = 0;
+    for (battle_id, server_id) in pairs {
+        placed += u64::from(place(db, battle_id, server_id).await?);
+    }
+    metrics::counter!("sortie_battles_placed_total").increment(placed);
+    if !unplaced.is_empty() {
+        say_why(db, &unplaced, settings).await?;
+    }
+    Ok(placed)
+}
+
+async fn asked(db: &PgPool) -> sqlx::Result<Vec<Asked>> {
+    sqlx::query_as!(
+        Asked,
+        r#"select battle_id, players_max, (status->>'not_on')::uuid as not_on
+           from battle where state = 'asked' order by asked_at limit $1"#,
+        BATCH
+    )
+    .fetch_all(db)
+    .await
+}
+
+async fn rooms(db: &PgPool) -> sqlx::Result<Vec<Room>> {
+    sqlx::query_as!(
+        Room,
+        r#"select * from (
+               select server_id, players_max, battles_max::bigint as "battles_max!",
+                   coalesce((load->>'players')::bigint, 0) as "players!",
+                   (select count(*) from battle b where b.server_id = s.server_id
+                       and b.state in ('allocated', 'running')) as "battles!"
+               from battle_server s where state = 'ready' and lease_until > now()
+           ) as room where "battles!" < "battles_max!""#
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The oldest battle first; each to the server that is least full, and not to the one that gave
+/// it back unless there is no other.
+fn plan(asked: &[Asked], mut rooms: Vec<Room>) -> (Vec<(Uuid, Uuid)>, Vec<Uuid>) {
+    let (mut pairs, mut unplaced) = (Vec::new(), Vec::new());
+    for battle in asked {
+        let fits = |room: &&mut Room| {
+            room.battles < room.battles_max && room.players_max >= battle.players_max
+        };
+        // Shares of servers of different sizes, compared without division.
+        let room = rooms.iter_mut().filter(fits).min_by(|a, b| {
+            let again = |room: &Room| battle.not_on == Some(room.server_id);
+            (again(a).cmp(&again(b)))
+                .then((a.battles * b.battles_max).cmp(&(b.battles * a.battles_max)))
+                .then(a.players.cmp(&b.players))
+                .then(a.server_id.cmp(&b.server_id))
+        });
+        match room {
+            Some(room) => {
+                room.battles += 1;
+                pairs.push((battle.battle_id, room.server_id));
+            }
+            None => unplaced.push(battle.battle_id),
+        }
+    }
+    (pairs, unplaced)
+}
+
+/// Gives a battle to a server, if it still may; false: somebody else was faster.
+async fn place(db: &PgPool, battle_id: Uuid, server_id: Uuid) -> sqlx::Result<bool> {
+    let mut tx = db.begin().await?;
+    let battle = sqlx::query_as!(
+        OpenBody,
+        "select battle_id, mode, map, players_max, duration_s from battle
+         where battle_id = $1 and state = 'asked' for update skip locked",
+        battle_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let server = sqlx::query!(
+        "select epoch from battle_server
+         where server_id = $1 and state = 'ready' and lease_until > now()
+         for no key update skip locked",
+        server_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let (Some(battle), Some(server)) = (battle, server) else { return Ok(false) };
+    // A statement of its own: it sees what was committed before the server was locked, which the
+    // one that locked it need not.
+    let placed = sqlx::query!(
+        "update battle set state = 'allocated', server_id = $2, server_epoch = $3,
+             allocated_at = now(), status = '{}'
+         where battle_id = $1
+             and (select count(*) from battle where server_id = $2
+                 and state in ('allocated', 'running'))
+             < (select battles_max from battle_server where server_id = $2)",
+        battle_id,
+        server_id,
+        server.epoch
+    )
+    .execute(&mut *tx)
+    .await?;
+    if placed.rows_affected() == 0 {
+        return Ok(false);
+    }
+    NewOrder::open(&battle).write(&mut tx, server_id).await?;
+    tx.commit().await?;
+    tracing::debug!(%battle_id, %server_id, "a battle has a server");
+    Ok(true)
+}
+
+/// Battles that wait too long stay asked, and say what for.
+async fn say_why(db: &PgPool, unplaced: &[Uuid], settings: &Settings) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update battle b set status = b.status || jsonb_build_object('waiting', w.why)
+         from (select case
+             when not exists (select from battle_server
+                 where state = 'ready' and lease_until > now()) then $3::text
+             else $4::text end as why) as w
+         where b.battle_id in (select battle_id from battle where battle_id = any($1)
+             and state = 'asked' and asked_at < now() - make_interval(secs => $2)
+             for update skip locked)
+             and b.status->>'waiting' is distinct from w.why",
+        unplaced,
+        settings.waiting_after.as_secs_f64(),
+        "no battle server is there",
+        "no battle server has room for it"
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(id: u128, players_max: i32, not_on: Option<u128>) -> Asked {
+        let not_on = not_on.map(Uuid::from_u128);
+        Asked { battle_id: Uuid::from_u128(id), players_max, not_on }
+    }
+
+    fn room(id: u128, battles: i64, battles_max: i64) -> Room {
+        let server_id = Uuid::from_u128(id);
+        Room { server_id, players_max: 64, battles, battles_max, players: 0 }
+    }
+
+    fn pairs(asked: &[Asked], rooms: Vec<Room>) -> Vec<(u128, u128)> {
+        let (pairs, _) = plan(asked, rooms);
+        pairs.into_iter().map(|(battle, server)| (battle.as_u128(), server.as_u128())).collect()
+    }
+
+    #[test]
+    fn the_least_full_server_is_taken() {
+        let battles = [asked(1, 64, None), asked(2, 64, None), asked(3, 64, None)];
+        let rooms = vec![room(7, 1, 2), room(8, 1, 4)];
+        assert_eq!(pairs(&battles, rooms), [(1, 8), (2, 7), (3, 8)]);
+    }
+
+    #[test]
+    fn a_battle_that_fits_nowhere_holds_up_nobody() {
+        let battles = [asked(1, 65, None), asked(2, 64, None)];
+        assert_eq!(pairs(&battles, vec![room(7, 0, 1)]), [(2, 7)]);
+    }
+
+    #[test]
+    fn the_server_that_gave_it_back_is_the_last_choice() {
+        let battle = [asked(1, 1, Some(7))];
+        assert_eq!(pairs(&battle, vec![room(7, 0, 4), room(8, 3, 4)]), [(1, 8)]);
+        assert_eq!(pairs(&battle, vec![room(7, 0, 4)]), [(1, 7)]);
+    }
+}

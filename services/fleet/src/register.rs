@@ -1,0 +1,222 @@
+//! `Fleet.Register`: a server comes up, or comes back with what it still runs.
+
+use std::time::Duration;
+
+use sortie_rpc::fleet::v1 as rpc;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::error::{FleetError, uuid};
+use crate::requeue::{Requeue, requeue};
+
+const BATTLES_MAX: usize = 64;
+
+/// A request that was looked through.
+pub(crate) struct Registration {
+    name: String,
+    address: String,
+    fingerprint: Vec<u8>,
+    version: String,
+    protocol_version: i32,
+    battles_max: i32,
+    players_max: i32,
+    listed: Vec<Uuid>,
+}
+
+/// What the server is told.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) server_id: Uuid,
+    pub(crate) epoch: i64,
+    pub(crate) forget: Vec<Uuid>,
+}
+
+impl TryFrom<rpc::RegisterRequest> for Registration {
+    type Error = FleetError;
+
+    fn try_from(request: rpc::RegisterRequest) -> Result<Self, FleetError> {
+        // The database has the last word on the name; it need not see what is far too long.
+        if request.name.len() > 63 {
+            return Err(FleetError::invalid("name: at most 63 characters"));
+        }
+        if request.address.len() > 255 || !has_port(&request.address) {
+            return Err(FleetError::invalid("address: host:port, at most 255 characters"));
+        }
+        if request.fingerprint.len() != 32 {
+            return Err(FleetError::invalid("fingerprint: 32 bytes"));
+        }
+        if request.version.len() > 64 {
+            return Err(FleetError::invalid("version: at most 64 characters"));
+        }
+        if request.battles.len() > BATTLES_MAX {
+            return Err(FleetError::invalid("battles: at most 64"));
+        }
+        let mut listed = Vec::with_capacity(request.battles.len());
+        for battle in &request.battles {
+            listed.push(uuid("battles", battle)?);
+        }
+        Ok(Self {
+            name: request.name,
+            address: request.address,
+            fingerprint: request.fingerprint,
+            version: request.version,
+            protocol_version: bounded("protocol_version", request.protocol_version, 0, i32::MAX)?,
+            battles_max: bounded("battles_max", request.battles_max, 1, 64)?,
+            players_max: bounded("players_max", request.players_max, 1, 8_192)?,
+            listed,
+        })
+    }
+}
+
+fn has_port(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
+    })
+}
+
+fn bounded(field: &str, value: u32, min: i32, max: i32) -> Result<i32, FleetError> {
+    let value = i32::try_from(value).ok().filter(|value| (min..=max).contains(value));
+    value.ok_or_else(|| FleetError::invalid(format!("{field} must be {min} to {max}")))
+}
+
+/// Gives the server a new epoch and the battles that it still has.
+pub(crate) async fn register(
+    db: &PgPool,
+    server: Registration,
+    lease: Duration,
+) -> Result<Registered, FleetError> {
+    let mut tx = db.begin().await?;
+    // An order to drain outlives a restart until it was carried out.
+    let row = sqlx::query!(
+        "insert into battle_server as s (server_id, name, address, fingerprint, version,
+             protocol_version, battles_max, players_max, state, lease_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'ready', now() + make_interval(secs => $9))
+         on conflict (name) do update set
+             address = excluded.address, fingerprint = excluded.fingerprint,
+             version = excluded.version, protocol_version = excluded.protocol_version,
+             battles_max = excluded.battles_max, players_max = excluded.players_max,
+             state = case when exists (select from server_order o where o.server_id = s.server_id
+                 and o.kind = 'drain' and o.acknowledged_at is null) then 'draining'
+                 else 'ready' end,
+             epoch = s.epoch + 1, lease_until = excluded.lease_until, load = '{}',
+             registered_at = now(), gone_at = null
+         returning server_id, epoch",
+        Uuid::now_v7(),
+        server.name,
+        server.address,
+        server.fingerprint,
+        server.version,
+        server.protocol_version,
+        server.battles_max,
+        server.players_max,
+        lease.as_secs_f64()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let (server_id, epoch) = (row.server_id, row.epoch);
+    // What it lists is its own, unless it is over or was given to another since.
+    let adopted = sqlx::query_scalar!(
+        "update battle set server_id = $1, server_epoch = $2, told_at = now(),
+             allocated_at = coalesce(allocated_at, now()),
+             state = case when state = 'asked' then 'allocated' else state end
+         where battle_id = any($3)
+             and ((server_id = $1 and state in ('allocated', 'running')) or state = 'asked')
+         returning battle_id",
+        server_id,
+        epoch,
+        &server.listed
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update server_order set acknowledged_at = now()
+         where server_id = $1 and kind = 'open' and acknowledged_at is null
+             and (body->>'battle_id')::uuid = any($2)",
+        server_id,
+        &adopted
+    )
+    .execute(&mut *tx)
+    .await?;
+    requeue_forgotten(&mut tx, server_id, epoch, &adopted).await?;
+    // Streams of older epochs look, and end.
+    sqlx::query!("select pg_notify('server_order', $1)::text", server_id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    let forget = server.listed.into_iter().filter(|battle| !adopted.contains(battle)).collect();
+    Ok(Registered { server_id, epoch, forget })
+}
+
+/// Battles that the server was given and does not list: those whose order still waits are
+/// opened under the new epoch; the others it has lost before they began.
+async fn requeue_forgotten(
+    db: &mut sqlx::PgConnection,
+    server_id: Uuid,
+    epoch: i64,
+    adopted: &[Uuid],
+) -> sqlx::Result<()> {
+    let kept = sqlx::query_scalar!(
+        "update battle b set server_epoch = $2, allocated_at = now()
+         where server_id = $1 and state = 'allocated' and battle_id <> all($3)
+             and exists (select from server_order o where o.server_id = $1 and o.kind = 'open'
+                 and o.acknowledged_at is null and (o.body->>'battle_id')::uuid = b.battle_id)
+         returning battle_id",
+        server_id,
+        epoch,
+        adopted
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let lost = sqlx::query_scalar!(
+        "select battle_id from battle where server_id = $1 and state = 'allocated'
+             and battle_id <> all($2) and battle_id <> all($3)",
+        server_id,
+        adopted,
+        &kept
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let how = Requeue { why: "its server restarted before it began", tries_max: None };
+    requeue(db, server_id, &lost, &how).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> rpc::RegisterRequest {
+        rpc::RegisterRequest {
+            name: "one".into(),
+            address: "[::1]:4433".into(),
+            fingerprint: vec![0; 32],
+            battles_max: 1,
+            players_max: 64,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_request_has_bounds() {
+        assert!(Registration::try_from(request()).is_ok());
+        type Change = fn(&mut rpc::RegisterRequest);
+        let wrong: [(&str, Change); 10] = [
+            ("name", |request| request.name = "x".repeat(64)),
+            ("address", |request| request.address = "nowhere".into()),
+            ("address", |request| request.address = "host:0".into()),
+            ("address", |request| request.address = format!("{}:1", "h".repeat(300))),
+            ("fingerprint", |request| request.fingerprint.clear()),
+            ("version", |request| request.version = "1".repeat(65)),
+            ("battles_max", |request| request.battles_max = 0),
+            ("players_max", |request| request.players_max = u32::MAX),
+            ("battles", |request| request.battles = vec!["no id".into()]),
+            ("battles", |request| request.battles = vec![Uuid::nil().to_string(); 65]),
+        ];
+        for (field, change) in wrong {
+            let mut request = request();
+            change(&mut request);
+            let error = Registration::try_from(request).err().map(|error| error.to_string());
+            assert!(error.as_ref().is_some_and(|text| text.starts_with(field)), "{error:?}");
+        }
+    }
+}

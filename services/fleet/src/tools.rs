@@ -1,0 +1,140 @@
+//! `Fleet.ListServers`, `Drain`, `EndBattle`, `Kick`: what tools ask for. Each writes an order and
+//! an audit row; the server's stream does the rest.
+
+use serde_json::json;
+use sortie_control::audit::{self, Entry, Outcome};
+use sortie_rpc::fleet::v1 as rpc;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::beat::load_of;
+use crate::error::FleetError;
+use crate::orders::NewOrder;
+
+/// Most servers that are listed.
+const SERVERS_MAX: i64 = 1_000;
+
+/// Servers with a lease, and those that lost theirs within the last hour.
+pub(crate) async fn list_servers(db: &PgPool) -> Result<Vec<rpc::Server>, FleetError> {
+    let rows = sqlx::query!(
+        r#"select server_id, name, address, version, state, battles_max, load,
+               (select count(*) from battle b where b.server_id = s.server_id
+                   and b.state in ('allocated', 'running')) as "battles!"
+           from battle_server s
+           where state <> 'gone' or gone_at > now() - interval '1 hour'
+           order by name limit $1"#,
+        SERVERS_MAX
+    )
+    .fetch_all(db)
+    .await?;
+    let server = rows.into_iter().map(|row| rpc::Server {
+        server_id: row.server_id.to_string(),
+        name: row.name,
+        address: row.address,
+        version: row.version,
+        state: row.state,
+        battles: u32::try_from(row.battles).unwrap_or(u32::MAX),
+        battles_max: row.battles_max.max(0).unsigned_abs(),
+        load: Some(load_of(&row.load)),
+    });
+    Ok(server.collect())
+}
+
+/// Takes a server out of placement and orders it to finish. Again: nothing changes.
+pub(crate) async fn drain(db: &PgPool, server_id: Uuid) -> Result<(), FleetError> {
+    let mut tx = db.begin().await?;
+    let state = sqlx::query_scalar!(
+        "select state from battle_server where server_id = $1 for no key update",
+        server_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(FleetError::UnknownServer(server_id))?;
+    match state.as_str() {
+        "gone" => return Err(FleetError::LeaseLost),
+        "draining" => return Ok(()),
+        _ => {}
+    }
+    sqlx::query!("update battle_server set state = 'draining' where server_id = $1", server_id)
+        .execute(&mut *tx)
+        .await?;
+    NewOrder::drain().write(&mut tx, server_id).await?;
+    note(&mut tx, "fleet.drain", format!("server:{server_id}"), "").await?;
+    Ok(tx.commit().await?)
+}
+
+/// Orders the end of a battle; one that no server has yet is cancelled.
+pub(crate) async fn end_battle(
+    db: &PgPool,
+    battle_id: Uuid,
+    reason: &str,
+) -> Result<(), FleetError> {
+    let mut tx = db.begin().await?;
+    let battle = sqlx::query!(
+        "select state, server_id from battle where battle_id = $1 for no key update",
+        battle_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(FleetError::UnknownBattle(battle_id))?;
+    match (battle.state.as_str(), battle.server_id) {
+        ("asked", _) => {
+            sqlx::query!(
+                "update battle set state = 'cancelled', ended_at = now(), ended_by = 'operator'
+                 where battle_id = $1",
+                battle_id
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        ("allocated" | "running", Some(server_id)) => {
+            NewOrder::end(battle_id, reason).write(&mut tx, server_id).await?;
+        }
+        _ => return Err(FleetError::BattleOver),
+    }
+    note(&mut tx, "fleet.end_battle", format!("battle:{battle_id}"), reason).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Orders a player out of a battle, or of whichever it is in.
+pub(crate) async fn kick(
+    db: &PgPool,
+    battle_id: Option<Uuid>,
+    player_id: Uuid,
+    reason: &str,
+) -> Result<(), FleetError> {
+    let mut tx = db.begin().await?;
+    let battles = sqlx::query!(
+        r#"select b.battle_id, b.server_id as "server_id!" from battle_player p
+           join battle b using (battle_id)
+           where p.player_id = $1 and b.state in ('allocated', 'running')
+               and ($2::uuid is null or b.battle_id = $2)
+           order by b.server_id"#,
+        player_id,
+        battle_id
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    if battles.is_empty() {
+        return Err(FleetError::PlayerElsewhere);
+    }
+    for row in battles {
+        let order = NewOrder::kick(row.battle_id, player_id, reason);
+        order.write(&mut tx, row.server_id).await?;
+    }
+    note(&mut tx, "fleet.kick", format!("player:{player_id}"), reason).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Whoever has the fleet's secret has no name: the row says what was done, and that is all.
+async fn note(
+    db: &mut PgConnection,
+    action: &str,
+    target: String,
+    reason: &str,
+) -> sqlx::Result<()> {
+    let after = (!reason.is_empty()).then(|| json!({ "reason": reason }));
+    let outcome = Outcome::Done;
+    let entry = Entry { actor: None, action, outcome, target, before: None, after };
+    audit::append(db, &entry).await
+}

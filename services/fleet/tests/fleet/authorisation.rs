@@ -1,0 +1,104 @@
+//! Who may call what; what every listener has.
+
+use sortie_control::testing;
+use sortie_fleet::testing::{EXPECTED, Listeners, authorisation_faults, connect};
+use sortie_rpc::fleet::v1 as rpc;
+use sqlx::PgPool;
+use tonic::{Code, Request};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::common::{Node, SECRET, quick, registration, with};
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn every_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
+    let node = Node::without_jobs(&db, quick()).await;
+    let player = testing::player(&db, "Nobody special").await;
+    let listeners = Listeners {
+        internal: node.internal,
+        public: node.public,
+        secret: SECRET.to_owned(),
+        token: testing::token(&node.plane, player),
+    };
+    let (faults, calls) = authorisation_faults(&listeners).await;
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert_eq!(calls, EXPECTED.len() * 4);
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn too_long_messages_are_refused_unread(db: PgPool) {
+    let node = Node::without_jobs(&db, quick()).await;
+    let fleet = node.fleet().await;
+    let mut long = registration("long", 1);
+    long.version = "x".repeat(300 << 10);
+    assert_eq!(fleet.try_register(long).await.unwrap_err().code(), Code::OutOfRange);
+    // In the middle of a stream, too.
+    let server = fleet.register(registration("one", 1)).await;
+    let mut line = server.serve().await;
+    let mut beat = server.beat();
+    beat.battles =
+        vec![rpc::BattleStatus { battle_id: "x".repeat(300 << 10), ..Default::default() }];
+    line.send(beat).await;
+    assert_eq!(line.end().await.code(), Code::OutOfRange);
+    let mut game = node.game().await;
+    let token = testing::token(&node.plane, testing::player(&db, "Long").await);
+    let battle_id = "x".repeat(300 << 10);
+    let request = sortie_rpc::game::v1::GetBattleRequest { battle_id };
+    let refused = game.get_battle(with(request, &token)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange);
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn health_says_serving_for_each_service(db: PgPool) {
+    let node = Node::without_jobs(&db, quick()).await;
+    for at in [node.internal, node.public] {
+        let mut health = HealthClient::new(connect(at).await);
+        for service in sortie_fleet::service_names().into_iter().chain([String::new()]) {
+            let answer = health.check(Request::new(HealthCheckRequest { service })).await.unwrap();
+            assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
+        }
+        let service = "sortie.nothing".to_owned();
+        let unknown = health.check(Request::new(HealthCheckRequest { service })).await;
+        assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
+    }
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn reflection_lists_all_services_in_both_versions(db: PgPool) {
+    use tonic_reflection::pb::{v1, v1alpha};
+    let node = Node::without_jobs(&db, quick()).await;
+    let expected = || {
+        let ours = sortie_fleet::service_names().into_iter();
+        ours.chain(["grpc.health.v1.Health".to_owned()])
+    };
+    for at in [node.internal, node.public] {
+        let mut client =
+            v1::server_reflection_client::ServerReflectionClient::new(connect(at).await);
+        let ask = v1::server_reflection_request::MessageRequest::ListServices(String::new());
+        let ask = v1::ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
+        let mut answers =
+            client.server_reflection_info(tokio_stream::once(ask)).await.unwrap().into_inner();
+        let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+        use v1::server_reflection_response::MessageResponse::ListServicesResponse as Listed;
+        let Listed(listed) = answer else { panic!("{answer:?}") };
+        let names: Vec<String> = listed.service.into_iter().map(|service| service.name).collect();
+        assert!(expected().all(|name| names.contains(&name)), "{names:?}");
+
+        let mut client =
+            v1alpha::server_reflection_client::ServerReflectionClient::new(connect(at).await);
+        let symbol = "sortie.game.v1.Game.WatchBattle".to_owned();
+        let ask = v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol);
+        let ask =
+            v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
+        let mut answers =
+            client.server_reflection_info(tokio_stream::once(ask)).await.unwrap().into_inner();
+        let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+        use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse as Found;
+        assert!(matches!(answer, Found(_)), "{answer:?}");
+    }
+    node.stop().await;
+}
