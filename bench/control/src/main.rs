@@ -5,6 +5,7 @@
 //! it works, not for figures.
 
 mod figure;
+mod matchmaking;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -34,7 +35,8 @@ struct Args {
 type Run = for<'a> fn(&'a PgPool, bool) -> Pin<Box<dyn Future<Output = anyhow::Result<Vec<Figure>>> + 'a>>;
 
 /// Every part by its name.
-const PARTS: &[(&str, Run)] = &[];
+const PARTS: &[(&str, Run)] =
+    &[("matchmaking", |db, quick| Box::pin(matchmaking::run(db, quick)))];
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();

@@ -176,7 +176,8 @@ async fn stand_up(
     .execute(&mut *db)
     .await?;
     let next = sqlx::query_scalar!(
-        "select player_id from room_player where room_id = $1 order by joined_at, player_id limit 1",
+        "select player_id from room_player where room_id = $1
+         order by joined_at, player_id limit 1",
         room.room_id
     )
     .fetch_optional(&mut *db)
@@ -218,7 +219,8 @@ async fn room_of(db: &mut PgConnection, player_id: Uuid) -> Result<Uuid, Matchma
         (status = 400, description = "Not an id", body = ErrorBody),
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 404, description = "`room.unknown`: you are not in it", body = ErrorBody),
-        (status = 409, description = "`room.not_open`, or `room.full`: the team is", body = ErrorBody),
+        (status = 409, description = "`room.not_open`, or `room.full`: the team is",
+            body = ErrorBody),
         (status = 422, description = "The body cannot be", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]

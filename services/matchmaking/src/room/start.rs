@@ -28,7 +28,8 @@ pub(super) fn routes() -> OpenApiRouter<Matchmaking> {
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 403, description = "`room.not_owner`", body = ErrorBody),
         (status = 404, description = "`room.unknown`", body = ErrorBody),
-        (status = 409, description = "`room.not_open`, or `room.too_few` players", body = ErrorBody),
+        (status = 409, description = "`room.not_open`, or `room.too_few` players",
+            body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn start(
