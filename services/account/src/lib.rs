@@ -1,1 +1,69 @@
 //! Accounts: sign-up, login, refresh, profiles, data export and erasure.
+//!
+//! Start with [`service`], then [`session`]: a login is a row, held by a family of refresh tokens
+//! of which each is good once, and by access tokens that are checked without the database.
+//! [`guess`] stops who guesses, [`hasher`] keeps passwords from costing all our memory.
+//!
+//! What is deliberately absent: bans and roles (the service of the staff writes them; here they
+//! are read), and anything that names a human being outside of the schema `personal` and the
+//! player's own row, which [`erasure`] empties.
+
+pub mod cleanup;
+pub mod erasure;
+pub mod error;
+pub mod export;
+pub mod guess;
+pub mod hasher;
+pub mod image;
+pub mod mail;
+pub mod me;
+pub mod names;
+pub mod password;
+pub mod picture;
+pub mod pictures;
+pub mod profile;
+pub mod session;
+pub mod settings;
+pub mod sign_up;
+pub mod state;
+pub mod token;
+pub mod totp;
+
+use std::sync::Arc;
+
+use sortie_control::plane::Plane;
+use sortie_control::service::{Job, Service, Stop};
+use tokio::sync::mpsc;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use crate::settings::Settings;
+use crate::state::Accounts;
+
+/// The routes of accounts, and two jobs: mails, and cleaning up.
+pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+    let settings = Arc::new(settings);
+    let (mails, tasks) = mpsc::channel(password::mails::WAITING_MAX);
+    let hasher = hasher::Hasher::new(settings.cost, settings.pool);
+    let accounts = Accounts { plane: plane.clone(), hasher, settings, mails };
+    let (db, settings) = (plane.db.clone(), Arc::clone(&accounts.settings));
+    let stopping = stop.clone();
+    let mails = async move { password::mails::run(db, &settings, tasks, stopping).await };
+    let cleanup = cleanup::run(plane.db.clone(), accounts.settings.cleanup_every, stop.clone());
+    Service {
+        routes: router().with_state(accounts),
+        jobs: vec![Job::new("account mails", mails), Job::new("account cleanup", cleanup)],
+    }
+}
+
+/// All routes, without their state.
+pub fn router() -> OpenApiRouter<Accounts> {
+    sign_up::router()
+        .merge(session::router())
+        .merge(password::router())
+        .merge(totp::router())
+        .merge(me::router())
+        .merge(profile::router())
+        .merge(picture::router())
+        .merge(export::router())
+        .merge(erasure::router())
+}

@@ -1,0 +1,212 @@
+//! Passwords become argon2id hashes, on a bounded number of threads.
+//!
+//! A hash takes 19 MiB and some 30 ms: whoever could ask for any number of them would have our
+//! memory. So many are computed at once, so many wait, and the rest is refused at once. Verifying
+//! against nobody's hash costs the same as against somebody's: the time tells nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use sortie_control::access::random_bytes;
+use tokio::sync::Semaphore;
+
+use crate::error::AccountError;
+
+/// What a hash costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// KiB of memory, at least 8 for each lane.
+    pub memory_kib: u32,
+    /// Passes over the memory, at least 1.
+    pub passes: u32,
+    /// Lanes, at least 1.
+    pub lanes: u32,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { memory_kib: 19 << 10, passes: 2, lanes: 1 }
+    }
+}
+
+/// How many hashes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Computed at once; each takes a processor and its memory.
+    pub running_max: usize,
+    /// Waiting for that; further ones are refused.
+    pub waiting_max: usize,
+}
+
+impl Default for Pool {
+    /// Half of the processors: battles and the database need the others.
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        let running_max = (processors / 2).max(1);
+        Self { running_max, waiting_max: 32 * running_max }
+    }
+}
+
+/// Makes and checks hashes. Cheap to clone.
+#[derive(Clone)]
+pub struct Hasher(Arc<Inner>);
+
+struct Inner {
+    argon: Argon2<'static>,
+    /// Of a password that nobody knows, for users that nobody knows.
+    dummy: String,
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+    computed: AtomicU64,
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hasher").field("computed", &self.computed()).finish_non_exhaustive()
+    }
+}
+
+impl Hasher {
+    /// With this cost, on this many threads. Computes one hash.
+    ///
+    /// # Panics
+    /// The cost is below what argon2 can do; it is the operator's, and read at the start.
+    pub fn new(cost: Cost, pool: Pool) -> Self {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None);
+        let params = params.expect("a cost that argon2 can do");
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let unknown: [u8; 32] = random_bytes();
+        let dummy = hash_with(&argon, &BASE64.encode(unknown));
+        Self(Arc::new(Inner {
+            argon,
+            dummy,
+            running: Arc::new(Semaphore::new(pool.running_max)),
+            admitted: Arc::new(Semaphore::new(pool.running_max + pool.waiting_max)),
+            computed: AtomicU64::new(0),
+        }))
+    }
+
+    /// The hash of a new password, as a PHC string.
+    ///
+    /// # Errors
+    /// [`AccountError::Busy`].
+    pub async fn hash(&self, password: String) -> Result<String, AccountError> {
+        self.compute(move |inner| hash_with(&inner.argon, &password)).await
+    }
+
+    /// Whether `password` is the one of `phc`; with `None`, it is not, after the same time.
+    ///
+    /// # Errors
+    /// [`AccountError::Busy`].
+    pub async fn verify(
+        &self,
+        password: String,
+        phc: Option<String>,
+    ) -> Result<bool, AccountError> {
+        self.compute(move |inner| {
+            let is_known = phc.is_some();
+            let phc = phc.as_deref().unwrap_or(&inner.dummy);
+            inner.argon.verify_password(password.as_bytes(), phc).is_ok() && is_known
+        })
+        .await
+    }
+
+    /// Whether a hash was made with another cost than today's.
+    pub fn is_outdated(&self, phc: &str) -> bool {
+        let Ok(hash) = PasswordHash::new(phc) else { return true };
+        let today = self.0.argon.params();
+        Params::try_from(&hash).ok().is_none_or(|params| {
+            let of = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+            of(&params) != of(today)
+        })
+    }
+
+    /// How many hashes were computed since the start.
+    pub fn computed(&self) -> u64 {
+        self.0.computed.load(Ordering::Relaxed)
+    }
+
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> T + Send + 'static,
+    ) -> Result<T, AccountError> {
+        let Ok(admitted) = Arc::clone(&self.0.admitted).try_acquire_owned() else {
+            metrics::counter!("sortie_account_hashes_refused_total").increment(1);
+            return Err(AccountError::Busy);
+        };
+        let running = Arc::clone(&self.0.running).acquire_owned().await;
+        let running = running.map_err(|_| AccountError::Busy)?;
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
+            let result = work(&inner);
+            inner.computed.fetch_add(1, Ordering::Relaxed);
+            metrics::histogram!("sortie_account_hash_seconds").record(started.elapsed());
+            // Held until here even if the caller has gone: the thread is busy all the same.
+            drop((running, admitted));
+            result
+        });
+        done.await.map_err(|_| AccountError::Busy)
+    }
+}
+
+fn hash_with(argon: &Argon2<'static>, password: &str) -> String {
+    let salt: [u8; 16] = random_bytes();
+    let hash: PasswordHash = argon
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .expect("16 bytes are a salt, and passwords are bounded");
+    hash.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+    #[test]
+    fn the_default_cost_is_what_we_promise() {
+        assert_eq!(Cost::default(), Cost { memory_kib: 19_456, passes: 2, lanes: 1 });
+        let phc = hash_with(&Hasher::new(Cost::default(), Pool::default()).0.argon, "a password");
+        assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
+    }
+
+    #[tokio::test]
+    async fn a_hash_knows_its_password_and_no_other() {
+        let hasher = Hasher::new(CHEAP, Pool { running_max: 1, waiting_max: 1 });
+        let phc = hasher.hash("correct horse".to_owned()).await.unwrap();
+        assert!(hasher.verify("correct horse".to_owned(), Some(phc.clone())).await.unwrap());
+        assert!(!hasher.verify("wrong horse".to_owned(), Some(phc.clone())).await.unwrap());
+        assert!(!hasher.verify("correct horse".to_owned(), None).await.unwrap());
+        assert_eq!(hasher.computed(), 4, "nobody's hash is computed like anybody's");
+        assert!(!hasher.is_outdated(&phc));
+        let dearer = Hasher::new(Cost { passes: 2, ..CHEAP }, Pool::default());
+        assert!(dearer.is_outdated(&phc) && dearer.is_outdated("rubbish"));
+        assert!(dearer.verify("correct horse".to_owned(), Some(phc)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn more_than_the_queue_holds_are_refused_at_once() {
+        let hasher = Hasher::new(CHEAP, Pool { running_max: 1, waiting_max: 2 });
+        let busy = Arc::clone(&hasher.0.running).acquire_owned().await.unwrap();
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let hasher = hasher.clone();
+            waiting.spawn(async move { hasher.hash("a password".to_owned()).await.is_ok() });
+        }
+        let mut refused = 0;
+        while refused < 7 {
+            assert!(!waiting.join_next().await.unwrap().unwrap());
+            refused += 1;
+        }
+        drop(busy);
+        let hashed = waiting.join_all().await;
+        assert_eq!(hashed, [true; 3]);
+    }
+}

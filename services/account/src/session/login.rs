@@ -1,0 +1,165 @@
+//! `POST /v1/sessions`: name or address, password, and a code for whoever has an authenticator.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::Json;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::{LoggedIn, lock_player, open};
+use crate::error::AccountError;
+use crate::guess::{Guess, key_of_login};
+use crate::state::{Accounts, Client, has_control_characters};
+use crate::{me, totp};
+
+/// The route.
+pub fn router() -> OpenApiRouter<Accounts> {
+    OpenApiRouter::new().routes(routes!(log_in))
+}
+
+/// Proof of who one is.
+#[derive(Deserialize, ToSchema)]
+struct Login {
+    /// Name or mail address, in any case.
+    #[schema(max_length = 254)]
+    login: String,
+    #[schema(max_length = 256)]
+    password: String,
+    /// Six digits; needed once an authenticator is confirmed.
+    #[schema(max_length = 10)]
+    totp_code: Option<String>,
+}
+
+/// Log in
+///
+/// Wrong guesses lock the name or address that was typed for a while: 30 seconds after five of
+/// them, and twice as long for each one more, up to 15 minutes.
+#[utoipa::path(post, path = "/v1/sessions", tag = "account", request_body = Login, responses(
+    (status = 201, body = LoggedIn),
+    (status = 401, description = "account.wrong_login, account.totp_required", body = ErrorBody),
+    (status = 403, description = "account.banned, account.wrong_code", body = ErrorBody),
+    (status = 422, description = "request.fields", body = ErrorBody),
+    (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
+    (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
+))]
+async fn log_in(
+    State(accounts): State<Accounts>,
+    client: Client,
+    Json(body): Json<Login>,
+) -> ApiResult<(StatusCode, Json<LoggedIn>)> {
+    let outcome = checked(&accounts, &client, body).await;
+    let name = match &outcome {
+        Ok(_) => "done",
+        Err(AccountError::WrongLogin | AccountError::WrongCode) => "wrong",
+        Err(AccountError::Locked(_) | AccountError::TooMany(_)) => "limited",
+        Err(AccountError::Banned { .. }) => "banned",
+        Err(AccountError::TotpRequired) => "code_wanted",
+        Err(_) => "failed",
+    };
+    metrics::counter!("sortie_account_logins_total", "outcome" => name).increment(1);
+    Ok((StatusCode::CREATED, Json(outcome?)))
+}
+
+async fn checked(
+    accounts: &Accounts,
+    client: &Client,
+    body: Login,
+) -> Result<LoggedIn, AccountError> {
+    let (db, settings) = (&accounts.plane.db, &accounts.settings);
+    accounts.limit_address("login", settings.limits.logins, client).await?;
+    let login = body.login.trim();
+    let guess = Guess::count(db, key_of_login(login), settings.lockout).await?;
+    let found = find(db, login).await?;
+    let phc = found.as_ref().map(|found| found.password_phc.clone());
+    let is_right = accounts.hasher.verify(body.password.clone(), phc).await?;
+    let Some(found) = found.filter(|_| is_right) else { return Err(AccountError::WrongLogin) };
+    if let Some(secret) = &found.totp_secret {
+        // The guess stays counted: who knows the password must not reset the count of codes.
+        let code = body.totp_code.as_deref().ok_or(AccountError::TotpRequired)?;
+        totp::use_code(db, found.player_id, secret, code).await?;
+    }
+    guess.forgive(db).await?;
+    let found = renew_hash(accounts, found, body.password).await?;
+    let mut tx = db.begin().await?;
+    let player = match lock_player(&mut tx, found.player_id).await {
+        Err(AccountError::UnknownPlayer) => return Err(AccountError::WrongLogin),
+        player => player?,
+    };
+    if !is_still(&mut tx, &found).await? {
+        return Err(AccountError::WrongLogin);
+    }
+    let (tokens, surplus) = open(&mut tx, accounts, player, client).await?;
+    tx.commit().await?;
+    accounts.tell_ended(player.player_id, &surplus, "too_many").await;
+    let player = me::load(db, player.player_id).await?;
+    Ok(LoggedIn { player, tokens })
+}
+
+/// A credential as it was when the password was checked.
+struct Found {
+    player_id: Uuid,
+    password_phc: String,
+    /// Of a confirmed authenticator.
+    totp_secret: Option<String>,
+}
+
+/// Names have no `@` and addresses have one: at most one row is found.
+async fn find(db: &PgPool, login: &str) -> Result<Option<Found>, AccountError> {
+    // Found like any other name that nobody has: what Postgres cannot read is nobody's.
+    let login = if has_control_characters(login) { "" } else { login };
+    Ok(sqlx::query_as!(
+        Found,
+        r#"with found as (
+            select player_id from player where name_key = lower($1)
+            union all select player_id from personal.identity where email_key = lower($1)
+        )
+        select player_id as "player_id!", password_phc,
+            case when totp_confirmed_at is not null then totp_secret end as totp_secret
+        from found join personal.credential using (player_id)"#,
+        login
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Renews a hash of another cost than today's, now that its password is known.
+async fn renew_hash(
+    accounts: &Accounts,
+    mut found: Found,
+    password: String,
+) -> Result<Found, AccountError> {
+    if !accounts.hasher.is_outdated(&found.password_phc) {
+        return Ok(found);
+    }
+    let phc = accounts.hasher.hash(password).await?;
+    let renewed = sqlx::query!(
+        "update personal.credential set password_phc = $2 where player_id = $1
+            and password_phc = $3",
+        found.player_id,
+        phc,
+        found.password_phc,
+    )
+    .execute(&accounts.plane.db)
+    .await?;
+    if renewed.rows_affected() == 1 {
+        found.password_phc = phc;
+    }
+    Ok(found)
+}
+
+/// Whether the password that was right has not been changed meanwhile: a change ends all logins,
+/// and this one would come after it.
+async fn is_still(tx: &mut sqlx::PgConnection, found: &Found) -> Result<bool, AccountError> {
+    let phc = sqlx::query_scalar!(
+        "select password_phc from personal.credential where player_id = $1",
+        found.player_id
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(phc.as_ref() == Some(&found.password_phc))
+}

@@ -1,0 +1,255 @@
+//! `POST /v1/totp…`: codes from an authenticator (RFC 6238), for staff and whoever wants them.
+//!
+//! The secret lies in the database as it is: a code is a second factor against who knows a
+//! password, not against who has our database. A code is good once.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use sortie_control::access::random_bytes;
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::Json;
+use sortie_control::who::Caller;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use totp_rs::{Builder, Secret, Totp};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::error::AccountError;
+use crate::guess::{Guess, key_of_player};
+use crate::me;
+use crate::password::ask_again;
+use crate::state::Accounts;
+
+const CODE_BYTES_MAX: usize = 10;
+
+/// The routes.
+pub fn router() -> OpenApiRouter<Accounts> {
+    OpenApiRouter::new().routes(routes!(begin)).routes(routes!(confirm)).routes(routes!(remove))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct TotpBegin {
+    #[schema(max_length = 256)]
+    password: String,
+}
+
+/// What an authenticator is told.
+#[derive(Serialize, ToSchema)]
+struct TotpSecret {
+    /// Base32.
+    secret: String,
+    /// The same with names, for a QR code: `otpauth://totp/…`.
+    url: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct TotpConfirm {
+    /// Six digits, from the authenticator.
+    #[schema(max_length = 10)]
+    code: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct TotpRemove {
+    #[schema(max_length = 256)]
+    password: String,
+    /// Six digits, from the authenticator.
+    #[schema(max_length = 10)]
+    code: String,
+}
+
+/// Begin with an authenticator
+///
+/// Logins need no code until a first one was right. Begun again, the older secret is forgotten.
+#[utoipa::path(post, path = "/v1/totp", tag = "account", request_body = TotpBegin,
+    security(("bearer" = [])), responses(
+        (status = 200, body = TotpSecret),
+        (status = 401, description = "auth.*", body = ErrorBody),
+        (status = 403, description = "account.wrong_password", body = ErrorBody),
+        (status = 409, description = "account.guest, account.totp_enrolled", body = ErrorBody),
+        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
+    ))]
+async fn begin(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Json(body): Json<TotpBegin>,
+) -> ApiResult<Json<TotpSecret>> {
+    Ok(Json(begun(&accounts, caller.player_id, body).await?))
+}
+
+async fn begun(
+    accounts: &Accounts,
+    player_id: Uuid,
+    body: TotpBegin,
+) -> Result<TotpSecret, AccountError> {
+    ask_again(accounts, player_id, body.password).await?;
+    let db = &accounts.plane.db;
+    let name = me::load(db, player_id).await?.name;
+    let secret = Secret::from(random_bytes::<20>()).to_base32();
+    let begun = sqlx::query!(
+        "update personal.credential set totp_secret = $2, totp_step = null
+        where player_id = $1 and totp_confirmed_at is null",
+        player_id,
+        secret,
+    )
+    .execute(db)
+    .await?;
+    if begun.rows_affected() == 0 {
+        return Err(AccountError::TotpEnrolled);
+    }
+    let totp = totp_of(&secret, &accounts.settings.issuer, &name);
+    let url = totp.and_then(|totp| totp.to_url().ok()).unwrap_or_default();
+    Ok(TotpSecret { secret, url })
+}
+
+/// Confirm an authenticator
+///
+/// With a first code; from then on, logins need one.
+#[utoipa::path(post, path = "/v1/totp/confirm", tag = "account", request_body = TotpConfirm,
+    security(("bearer" = [])), responses(
+        (status = 204),
+        (status = 401, description = "auth.*", body = ErrorBody),
+        (status = 403, description = "account.wrong_code", body = ErrorBody),
+        (status = 409, description = "account.totp_missing", body = ErrorBody),
+        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 503, description = "store.unavailable", body = ErrorBody),
+    ))]
+async fn confirm(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Json(body): Json<TotpConfirm>,
+) -> ApiResult<StatusCode> {
+    confirmed(&accounts, caller.player_id, &body.code).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(), AccountError> {
+    let db = &accounts.plane.db;
+    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+    let secret = secret_of(db, player_id, false).await?;
+    use_code(db, player_id, &secret, code).await?;
+    sqlx::query!(
+        "update personal.credential set totp_confirmed_at = now()
+        where player_id = $1 and totp_secret = $2",
+        player_id,
+        secret,
+    )
+    .execute(db)
+    .await?;
+    guess.forgive(db).await
+}
+
+/// Do without an authenticator
+#[utoipa::path(delete, path = "/v1/totp", tag = "account", request_body = TotpRemove,
+    security(("bearer" = [])), responses(
+        (status = 204),
+        (status = 401, description = "auth.*", body = ErrorBody),
+        (status = 403, description = "account.wrong_password, account.wrong_code",
+            body = ErrorBody),
+        (status = 409, description = "account.guest, account.totp_missing", body = ErrorBody),
+        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
+    ))]
+async fn remove(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Json(body): Json<TotpRemove>,
+) -> ApiResult<StatusCode> {
+    removed(&accounts, caller.player_id, body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn removed(
+    accounts: &Accounts,
+    player_id: Uuid,
+    body: TotpRemove,
+) -> Result<(), AccountError> {
+    let db = &accounts.plane.db;
+    ask_again(accounts, player_id, body.password).await?;
+    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+    let secret = secret_of(db, player_id, true).await?;
+    use_code(db, player_id, &secret, &body.code).await?;
+    sqlx::query!(
+        "update personal.credential
+        set totp_secret = null, totp_confirmed_at = null, totp_step = null
+        where player_id = $1 and totp_secret = $2",
+        player_id,
+        secret,
+    )
+    .execute(db)
+    .await?;
+    guess.forgive(db).await
+}
+
+async fn secret_of(db: &PgPool, player_id: Uuid, confirmed: bool) -> Result<String, AccountError> {
+    sqlx::query_scalar!(
+        r#"select totp_secret as "secret!" from personal.credential
+        where player_id = $1 and totp_secret is not null
+            and (totp_confirmed_at is not null) = $2"#,
+        player_id,
+        confirmed,
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(AccountError::TotpMissing)
+}
+
+/// Uses a code up: it, and those before it, are worth nothing any more.
+///
+/// # Errors
+/// [`AccountError::WrongCode`], or the database is away.
+pub async fn use_code(
+    db: &PgPool,
+    player_id: Uuid,
+    secret: &str,
+    code: &str,
+) -> Result<(), AccountError> {
+    let now_s = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    let step = Some(code)
+        .filter(|code| code.len() <= CODE_BYTES_MAX)
+        .and_then(|code| totp_of(secret, "", "")?.check(code, now_s))
+        .and_then(|step| i64::try_from(step).ok())
+        .ok_or(AccountError::WrongCode)?;
+    let used = sqlx::query!(
+        "update personal.credential set totp_step = $3
+        where player_id = $1 and totp_secret = $2 and (totp_step is null or totp_step < $3)",
+        player_id,
+        secret,
+        step,
+    )
+    .execute(db)
+    .await?;
+    if used.rows_affected() == 1 { Ok(()) } else { Err(AccountError::WrongCode) }
+}
+
+/// Six digits, thirty seconds, one step of leeway. `None`: no secret of ours, or names that cannot
+/// stand in the URL.
+fn totp_of(secret: &str, issuer: &str, name: &str) -> Option<Totp> {
+    let issuer = Some(issuer).filter(|issuer| !issuer.is_empty());
+    Builder::new()
+        .with_secret(Secret::try_from_base32(secret).ok()?)
+        .with_issuer(issuer)
+        .with_account_name(name)
+        .build()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_is_what_authenticators_read() {
+        let secret = Secret::from(*b"12345678901234567890").to_base32();
+        let totp = totp_of(&secret, "Sortie", "Ada Lovelace").unwrap();
+        let url = totp.to_url().unwrap();
+        assert!(url.starts_with("otpauth://totp/Sortie:Ada%20Lovelace?secret="), "{url}");
+        // The sample of RFC 6238, appendix B, in six digits.
+        assert_eq!(totp.check("287082", 59), Some(1));
+    }
+}

@@ -1,0 +1,192 @@
+//! A service without a network, with cheap hashes and a mailbox.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sortie_account::hasher::{Cost, Pool};
+use sortie_account::mail::{Mail, MailError, Mailer};
+use sortie_account::pictures::DiskPictures;
+use sortie_account::settings::{Limits, Lockout, Settings};
+use sortie_control::plane::Plane;
+use sortie_control::service::{self, Stopper};
+use sortie_control::testing;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// As good as any for tests, and a thousand times cheaper.
+pub const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+/// Mails that were sent.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox(Arc<Mutex<Vec<Mail>>>);
+
+#[async_trait]
+impl Mailer for Mailbox {
+    async fn send(&self, mail: Mail) -> Result<(), MailError> {
+        self.0.lock().unwrap().push(mail);
+        Ok(())
+    }
+}
+
+impl Mailbox {
+    /// Waits for the mail to `to` with this subject, and takes it.
+    pub async fn take(&self, to: &str, subject: &str) -> Mail {
+        let look = async {
+            loop {
+                let mut mails = self.0.lock().unwrap();
+                let at = mails.iter().position(|mail| mail.to == to && mail.subject == subject);
+                if let Some(at) = at {
+                    return mails.remove(at);
+                }
+                drop(mails);
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), look).await.expect("a mail in time")
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// A running service.
+pub struct Api {
+    pub db: PgPool,
+    pub plane: Plane,
+    pub router: Router,
+    pub mailbox: Mailbox,
+    _pictures: tempfile::TempDir,
+    _stopper: Stopper,
+}
+
+/// Settings for tests: cheap, and without limits by address.
+pub fn settings() -> Settings {
+    Settings {
+        cost: CHEAP,
+        pool: Pool { running_max: 2, waiting_max: 128 },
+        limits: Limits::NONE,
+        lockout: Lockout { failures_max: 1_000, ..Lockout::default() },
+        ..Settings::default()
+    }
+}
+
+impl Api {
+    pub fn new(db: PgPool) -> Self {
+        Self::with(db, settings())
+    }
+
+    pub fn with(db: PgPool, settings: Settings) -> Self {
+        let pictures = tempfile::tempdir().unwrap();
+        let mailbox = Mailbox::default();
+        let settings = Settings {
+            mailer: Arc::new(mailbox.clone()),
+            pictures: Arc::new(DiskPictures::new(pictures.path())),
+            ..settings
+        };
+        let plane = Plane::local(db.clone());
+        let (stopper, stop) = service::stop();
+        let service = sortie_account::service(&plane, settings, &stop);
+        for job in service.jobs {
+            tokio::spawn(job.work);
+        }
+        let router = Router::from(service.routes);
+        Self { db, plane, router, mailbox, _pictures: pictures, _stopper: stopper }
+    }
+
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let body = Some(body).filter(|body| !body.is_null());
+        testing::call(&self.router, method, path, token, body).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        self.call(Method::POST, path, None, body).await
+    }
+
+    /// A member `name`, with the address `name@example.org` and [`PASSWORD`].
+    pub async fn member(&self, name: &str) -> Login {
+        let email = format!("{name}@example.org");
+        let body = json!({ "name": name, "email": email, "password": PASSWORD });
+        let (status, body) = self.post("/v1/accounts", body).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        Login::of(&body)
+    }
+
+    pub async fn guest(&self) -> Login {
+        let (status, body) = self.post("/v1/accounts/guest", Value::Null).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        Login::of(&body)
+    }
+
+    pub async fn log_in(&self, login: &str, password: &str) -> (StatusCode, Value) {
+        self.post("/v1/sessions", json!({ "login": login, "password": password })).await
+    }
+
+    pub async fn refresh(&self, refresh_token: &str) -> (StatusCode, Value) {
+        self.post("/v1/sessions/refresh", json!({ "refresh_token": refresh_token })).await
+    }
+
+    /// The status of a call that any player may make.
+    pub async fn me(&self, access_token: &str) -> (StatusCode, Value) {
+        self.call(Method::GET, "/v1/me", Some(access_token), Value::Null).await
+    }
+
+    pub async fn execute(&self, statement: &'static str, player_id: Uuid) {
+        sqlx::query(statement).bind(player_id).execute(&self.db).await.unwrap();
+    }
+}
+
+/// What a login gave.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub player_id: Uuid,
+    pub session_id: Uuid,
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Login {
+    pub fn of(body: &Value) -> Self {
+        let id = |value: &Value| value.as_str().unwrap().parse().unwrap();
+        Self {
+            player_id: id(&body["player"]["player_id"]),
+            session_id: id(&body["tokens"]["session_id"]),
+            access: text(&body["tokens"]["access_token"]),
+            refresh: text(&body["tokens"]["refresh_token"]),
+        }
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Status and code of a refused call.
+#[track_caller]
+pub fn refused((status, body): (StatusCode, Value)) -> (u16, String) {
+    assert!(!status.is_success(), "{status}: {body}");
+    (status.as_u16(), text(&body["error"]["code"]))
+}
+
+#[track_caller]
+pub fn is_refused(answer: (StatusCode, Value), status: u16, code: &str) {
+    assert_eq!(refused(answer), (status, code.to_owned()));
+}
+
+#[track_caller]
+pub fn is_done((status, body): (StatusCode, Value)) -> Value {
+    assert!(status.is_success(), "{status}: {body}");
+    body
+}
