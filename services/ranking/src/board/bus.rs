@@ -19,7 +19,7 @@ const FILLED_AT_ONCE: i64 = 1_000;
 enum State {
     /// Someone compares or fills it.
     Filling,
-    /// It had all rows, so many.
+    /// It has all rows; so many were seen.
     Complete(u64),
 }
 
@@ -110,11 +110,15 @@ impl Boards {
     }
 
     /// Whether the set on the bus has all rows, as far as this node knows; if not, it is filled.
-    async fn is_complete(&self, board: Board) -> bool {
+    pub async fn is_complete(&self, board: Board) -> bool {
         let state = self.states().get(&board).copied();
         if let Some(State::Complete(rows)) = state {
             match self.plane.bus.boards.size(&board.name()).await {
-                Ok(size) if size >= rows => return true,
+                // An empty set looks like a lost one; and Postgres is quick to say nothing.
+                Ok(size) if size >= rows.max(1) => {
+                    self.states().insert(board, State::Complete(size));
+                    return true;
+                }
                 Ok(_) => drop(self.states().remove(&board)),
                 Err(_) => return false,
             }

@@ -110,9 +110,12 @@ impl Follower {
                 None => break,
             }
         }
-        if self.passes.is_multiple_of(PASSES_PER_COMPARISON) {
-            for board in Board::of_season(season_id) {
+        for board in Board::of_season(season_id) {
+            if self.passes.is_multiple_of(PASSES_PER_COMPARISON) {
                 boards.complete(board).await;
+            } else {
+                // Notices one that was emptied, and has it filled.
+                boards.is_complete(board).await;
             }
         }
         self.passes = self.passes.wrapping_add(1);
