@@ -1,15 +1,20 @@
 //! The agent: a thread with a runtime of its own, on which everything async of the battle server
 //! happens.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::link::{Link, Registration};
 use super::reporter::Reporter;
+
+/// How long the last word may take.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The agent's thread; [`finish`](Agent::finish) ends it.
 pub(super) struct Agent {
@@ -48,11 +53,17 @@ impl Agent {
                 }
                 std::future::pending::<()>().await;
             };
+            let shared = Arc::clone(&link.shared);
             runtime.block_on(async {
+                let mut link = pin!(link.run());
                 tokio::select! {
-                    () = link.run() => {}
+                    () = &mut link => {}
                     () = tell => {}
-                    () = reporter.run() => {}
+                    () = reporter.run() => {
+                        shared.goodbye.notify_one();
+                        // Who does not hear it will notice.
+                        drop(timeout(GOODBYE_WITHIN, link).await);
+                    }
                 }
             });
         };

@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub news: Notify,
     /// A result was spooled.
     pub spooled: Notify,
+    /// The link is to say a last word and end.
+    pub goodbye: Notify,
 }
 
 impl Shared {

@@ -127,8 +127,17 @@ impl Host {
                 farewell,
                 refused_once: None,
             };
-            let link =
-                Link { facts, line, base, folders, spool, shared, commands, registration, taken: 0 };
+            let link = Link {
+                facts,
+                line,
+                base,
+                folders,
+                spool,
+                shared,
+                commands,
+                registration,
+                taken: 0,
+            };
             let tell = move |known: &super::link::Registration| {
                 let (server_id, epoch) = (known.server_id.to_string(), known.epoch);
                 on_event(FleetEvent::Registered(&Registered { server_id, epoch, ..registered }));
@@ -186,7 +195,12 @@ impl Host {
     }
 
     /// Runs one battle to its end.
-    fn fight(&mut self, mut site: Site, battle_id: u128, stop: &AtomicBool) -> anyhow::Result<Site> {
+    fn fight(
+        &mut self,
+        mut site: Site,
+        battle_id: u128,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Site> {
         let (order, config) = match self.folders.read(battle_id).and_then(|order| {
             let config = order.config(&self.base)?;
             Ok((order, config))
@@ -386,7 +400,8 @@ fn thin_out(dir: PathBuf, (count_max, bytes_max): (usize, u64)) -> io::Result<()
         files.push((metadata.modified()?, entry.path(), metadata.len()));
     }
     files.sort_unstable();
-    let (mut count, mut bytes) = (files.len(), files.iter().map(|(_, _, bytes)| bytes).sum::<u64>());
+    let (mut count, mut bytes) =
+        (files.len(), files.iter().map(|(_, _, bytes)| bytes).sum::<u64>());
     for (_, path, size) in files {
         if count <= count_max && bytes <= bytes_max {
             break;

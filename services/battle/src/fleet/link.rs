@@ -116,19 +116,20 @@ enum Gone {
     Away(String),
     /// The registration does not hold any more.
     Unknown,
+    /// The server ends.
+    Over,
 }
 
 type Client = FleetClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
 
 impl Link {
-    /// Keeps the server known, for ever.
+    /// Keeps the server known, until it is to say goodbye.
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new();
         let mut is_known = false;
         let mut is_away = false;
         loop {
-            let mut client =
-                FleetClient::with_interceptor(self.line.channel(), self.line.bearer());
+            let mut client = FleetClient::with_interceptor(self.line.channel(), self.line.bearer());
             if !is_known {
                 match self.register(&mut client).await {
                     Ok(()) => is_known = true,
@@ -140,12 +141,17 @@ impl Link {
                 match self.serve(&mut client, &mut lasted, &mut is_away).await {
                     Gone::Away(why) => note_away(&mut is_away, &why),
                     Gone::Unknown => is_known = false,
+                    Gone::Over => return,
                 }
                 if lasted {
                     backoff.reset();
                 }
             }
-            sleep(backoff.wait()).await;
+            let shared = Arc::clone(&self.shared);
+            tokio::select! {
+                () = sleep(backoff.wait()) => {}
+                () = shared.goodbye.notified() => return,
+            }
         }
     }
 
@@ -203,6 +209,13 @@ impl Link {
             tokio::select! {
                 _ = beat.tick() => {}
                 () = shared.news.notified() => {}
+                () = shared.goodbye.notified() => {
+                    // The last acknowledgements; the other side closes when it has read them.
+                    drop(heartbeats.try_send(self.heartbeat(&registration)));
+                    drop(heartbeats);
+                    while let Ok(Some(_)) = orders.message().await {}
+                    return Gone::Over;
+                }
                 order = orders.message() => match order {
                     Ok(Some(order)) => {
                         self.take(order, &registration).await;

@@ -214,9 +214,8 @@ fn parse(bytes: &[u8]) -> Option<ReportRequest> {
     let (head, content) = bytes.split_at_checked(HEAD_BYTES)?;
     let length = u32::from_le_bytes(head[8..12].try_into().ok()?);
     let crc = u32::from_le_bytes(head[12..16].try_into().ok()?);
-    let is_whole = head[..8] == MAGIC
-        && length as usize == content.len()
-        && crc == crc32fast::hash(content);
+    let is_whole =
+        head[..8] == MAGIC && length as usize == content.len() && crc == crc32fast::hash(content);
     is_whole.then(|| ReportRequest::decode(content).ok())?
 }
 

@@ -134,8 +134,8 @@ impl Tally {
 
     fn keep(&mut self, tick: u32, what: What) {
         let is_kill = matches!(what, What::Downed { .. });
-        let is_full = self.deeds.len() >= DEEDS_MAX
-            || (is_kill && self.kills as usize >= KILLS_MAX);
+        let is_full =
+            self.deeds.len() >= DEEDS_MAX || (is_kill && self.kills as usize >= KILLS_MAX);
         // The end is always told: it comes once.
         if is_full && !matches!(what, What::RoundEnded { .. }) {
             self.deeds_left_out = self.deeds_left_out.saturating_add(1);

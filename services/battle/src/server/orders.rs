@@ -99,7 +99,7 @@ impl Server {
         let until_ms = now_ms + TICKET_LIFE_MS_MAX + CLOCK_LEEWAY_MS;
         self.orders.kicked.retain(|_, until_ms| now_ms <= *until_ms);
         self.orders.kicked.insert(player, until_ms);
-        let Some(slot) = self.slots.get(&player).copied() else { return 0 };
+        let Some(slot) = self.slots.get(&player).copied() else { return self.battle.tick().0 };
         self.commands.push(Command { player: slot, action: Action::Leave });
         let home = self.homes.get(usize::from(slot.0)).copied().flatten();
         let shard = home.map(|home| &mut self.shards[usize::from(home)]);

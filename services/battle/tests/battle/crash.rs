@@ -70,8 +70,7 @@ impl Drop for Process {
 
 /// What a client must know, from what the server told when it registered.
 fn registered(plane: &Plane, time: usize) -> Ready {
-    let request =
-        plane.wait("a registration", |told| told.registers.get(time).cloned());
+    let request = plane.wait("a registration", |told| told.registers.get(time).cloned());
     Ready {
         listen: request.address.parse::<SocketAddr>().unwrap(),
         fingerprint: sortie_battle::config::hex(&request.fingerprint),
@@ -94,11 +93,17 @@ fn a_killed_server_takes_its_battle_up_and_reports_all_of_it() {
     plane.open(battle, 0);
     plane.running(battle);
     let mut players = join(&door, battle, &[1, 2, 3]);
-    plane.wait("all to be seen", |told| (told.heartbeat.battles.first()?.players == 3).then_some(()));
+    let seen = |count| {
+        let told = plane.told();
+        told.heartbeat.battles.first().is_some_and(|status| status.players == count)
+    };
+    // Driven all the time: a client that stood still has no time left to say that it goes.
+    run_alone(&mut players, "all to be seen", |_| seen(3));
     players[2].client.leave(Instant::now());
-    run_alone(&mut players, "one to be gone", |_| {
-        plane.told().heartbeat.battles.first().is_some_and(|status| status.players == 2)
-    });
+    run_alone(&mut players, "one to be gone", |_| seen(2));
+    // What was acknowledged is durable, and with it all that was before.
+    let order = plane.kick(99, "");
+    run_alone(&mut players, "an order to be done", |_| plane.told().heartbeat.order_done >= order);
     server.kill();
 
     let again = Process::start(&plane, dir.path(), &door.listen.to_string(), "");
@@ -155,7 +160,8 @@ fn no_death_between_the_end_and_the_receipt_loses_or_doubles_a_result() {
         }
         assert_eq!((waiting("spool/refused"), waiting("spool/torn")), (0, 0), "{point}");
         for report in &plane.told().reports {
-            let same = sortie_rpc::ranking::v1::ReportRequest { epoch: result.epoch, ..report.clone() };
+            let same =
+                sortie_rpc::ranking::v1::ReportRequest { epoch: result.epoch, ..report.clone() };
             assert_eq!(same, result, "{point}: told twice, it is the same");
         }
         assert_eq!(plane.told().stored.len(), 1, "{point}");

@@ -1,4 +1,4 @@
-//! A battle server of a fleet: orders, kicks, results, and a control plane that is not always there.
+//! A battle server of a fleet: orders, kicks, results, and a control plane that comes and goes.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -240,7 +240,8 @@ fn a_server_that_is_not_known_any_more_registers_again() {
     plane.open(battle, 0);
     plane.running(battle);
     plane.told().forgets_servers = true;
-    let listed = plane.wait("the second registration", |told| Some(told.registers.get(1)?.battles.clone()));
+    let listed =
+        plane.wait("the second registration", |told| Some(told.registers.get(1)?.battles.clone()));
     assert_eq!(listed, [battle.to_string()]);
     plane.wait("heartbeats of the new epoch", |told| (told.heartbeat.epoch == 2).then_some(()));
     plane.end(battle);

@@ -183,9 +183,7 @@ impl Plane {
 
     /// Waits until the server says that it carried out this order.
     pub fn done(&self, order: u64) {
-        self.wait("an order to be done", |told| {
-            (told.heartbeat.order_done >= order).then_some(())
-        });
+        self.wait("an order to be done", |told| (told.heartbeat.order_done >= order).then_some(()));
     }
 }
 
