@@ -157,7 +157,8 @@ async fn end_strangers(
     .fetch_all(&mut *db)
     .await?;
     for battle_id in to_end {
-        tracing::warn!(%battle_id, server_id = %beat.server_id, "a server runs what is not its own");
+        let server_id = beat.server_id;
+        tracing::warn!(%battle_id, %server_id, "a server runs what is not its own");
         NewOrder::end(battle_id, "it is not this server's").write(db, beat.server_id).await?;
     }
     Ok(())

@@ -252,7 +252,8 @@ impl Link {
             }
             Err(FleetError::Database(error)) => {
                 if !self.is_cut_off {
-                    tracing::warn!(%error, server_id = %self.server_id, "a heartbeat is not stored");
+                    let server_id = self.server_id;
+                    tracing::warn!(%error, %server_id, "a heartbeat is not stored");
                 }
                 self.is_cut_off = true;
                 Ok(None)

@@ -19,6 +19,7 @@ pub fn topic(battle_id: Uuid) -> String {
 /// How a battle stands. What stands in `battle.status`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = BattleStatus)]
 pub struct Status {
     /// What the battle waits for; absent once a server has it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,7 @@ pub struct Status {
 /// A point to be held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = BattlePoint)]
 pub struct Point {
     /// As maps name it.
     pub name: String,
@@ -55,6 +57,7 @@ pub struct Point {
 /// A part of the map, metres.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = BattleRegion)]
 pub struct Region {
     /// West edge.
     pub min_x_m: f32,

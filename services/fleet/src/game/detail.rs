@@ -34,6 +34,7 @@ pub(crate) struct BattleDetail {
 
 /// A player of a battle.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = BattleParticipant)]
 pub(crate) struct Participant {
     player_id: Uuid,
     name: String,

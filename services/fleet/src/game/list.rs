@@ -1,5 +1,7 @@
 //! `GET /v1/battles`, `Game.ListBattles`: newest first, a page at a time.
 
+#![allow(unused_qualifications, reason = "utoipa's macro repeats the path of a parameter")]
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};

@@ -8,8 +8,11 @@ mod statistics;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sortie_control::access::Claims;
+use sortie_control::bus::Rate;
+use sortie_control::error::ApiError;
 use sortie_control::internal::MESSAGE_BYTES_MAX;
 use sortie_control::page::PageQuery;
 use sortie_control::plane::Plane;
@@ -28,6 +31,9 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::{FleetError, uuid};
 use crate::rpc::whole;
 use crate::settings::Settings;
+
+/// Calls of one player; pages of a list follow each other quickly.
+const READS: Rate = Rate::per(100, Duration::from_secs(10));
 
 /// REST: `GET /v1/battles` and `GET /v1/battles/{battle_id}`.
 pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
@@ -58,6 +64,14 @@ fn bearer(metadata: &MetadataMap) -> Option<&str> {
 }
 
 impl GameRpc {
+    /// Who calls, and not too often.
+    async fn caller(&self, metadata: &MetadataMap) -> Result<Caller, ApiError> {
+        let caller = Caller::of_bearer(&self.plane, bearer(metadata))?;
+        let bucket = format!("game/read/{}", caller.player_id);
+        self.plane.bus.limiter.take(&bucket, READS).await.map_err(ApiError::too_many)?;
+        Ok(caller)
+    }
+
     /// Everything that the token says: a watch outlives it, and is ended when its login ends.
     fn claims(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
         let value = bearer(metadata);
@@ -74,7 +88,7 @@ impl Game for GameRpc {
         &self,
         request: Request<rpc::ListBattlesRequest>,
     ) -> Result<Response<rpc::ListBattlesResponse>, Status> {
-        Caller::of_bearer(&self.plane, bearer(request.metadata()))?;
+        self.caller(request.metadata()).await?;
         let request = request.into_inner();
         let state = match request.state.as_str() {
             "" => None,
@@ -97,7 +111,7 @@ impl Game for GameRpc {
         &self,
         request: Request<rpc::GetBattleRequest>,
     ) -> Result<Response<rpc::GetBattleResponse>, Status> {
-        Caller::of_bearer(&self.plane, bearer(request.metadata()))?;
+        self.caller(request.metadata()).await?;
         let battle_id = uuid("battle_id", &request.get_ref().battle_id)?;
         let db = self.plane.db.clone();
         let detail = whole(async move { detail::battle(&db, battle_id).await }).await?;
@@ -124,7 +138,7 @@ impl Game for GameRpc {
         &self,
         request: Request<rpc::GetPlayerStatisticsRequest>,
     ) -> Result<Response<rpc::GetPlayerStatisticsResponse>, Status> {
-        Caller::of_bearer(&self.plane, bearer(request.metadata()))?;
+        self.caller(request.metadata()).await?;
         let player_id = uuid("player_id", &request.get_ref().player_id)?;
         let db = self.plane.db.clone();
         let statistics = whole(async move { statistics::of_player(&db, player_id).await }).await?;

@@ -138,3 +138,23 @@ async fn statistics_are_those_of_the_player(db: PgPool) {
     assert!(nobody.modes.is_empty() && nobody.weapons.is_empty());
     node.stop().await;
 }
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_player_who_asks_without_end_is_told_to_wait(db: PgPool) {
+    let node = Node::without_jobs(&db, quick()).await;
+    let token = token(&node.plane, player(&db, "Poller").await);
+    let mut game = node.game().await;
+    let mut refused = None;
+    for _ in 0..1_000 {
+        let request = rpc::GetBattleRequest { battle_id: Uuid::nil().to_string() };
+        match game.get_battle(with(request, &token)).await.unwrap_err() {
+            status if status.code() == Code::NotFound => {}
+            status => {
+                refused = Some(status);
+                break;
+            }
+        }
+    }
+    assert_eq!(refused.expect("a refusal").code(), Code::ResourceExhausted);
+    node.stop().await;
+}

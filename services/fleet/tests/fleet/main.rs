@@ -3,6 +3,7 @@
 mod authorisation;
 mod battles;
 mod common;
+mod faults;
 mod leases;
 mod orders;
 mod placement;

@@ -124,8 +124,11 @@ async fn a_refused_battle_goes_to_another_server_and_is_given_up_after_three(db:
     other.send(refuse(&two)).await;
     // Only the first is left that did not refuse it last; its refusal still stands.
     line.order().await;
-    line.send(refuse(&one)).await;
-    until_state(&db, battle, "cancelled").await;
+    until("it is given up", || async {
+        line.send(refuse(&one)).await;
+        state(&db, battle).await == "cancelled"
+    })
+    .await;
     let why: String =
         sqlx::query_scalar("select status->>'waiting' from battle where battle_id = $1")
             .bind(battle)
