@@ -9,7 +9,7 @@ use crate::error::MatchmakingError;
 
 /// What is played in a battle.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub(crate) struct Terms<'a> {
     /// `conquest`, `deathmatch` or `walk`.
     pub mode: &'a str,
     /// A map that battle servers have.

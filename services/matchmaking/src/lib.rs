@@ -10,7 +10,7 @@
 //! call and run every job; Postgres decides who was first.
 
 mod ban;
-pub mod battle;
+mod battle;
 mod cleanup;
 mod clock;
 mod code;

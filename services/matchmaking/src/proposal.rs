@@ -97,6 +97,8 @@ async fn note(
     .await?
     .ok_or(MatchmakingError::UnknownProposal)?;
     if found.state != "asking" || found.answer_by <= now {
+        // At once, not when the connection is used again: cleaning up passes by what is locked.
+        tx.rollback().await?;
         return Err(MatchmakingError::ProposalOver);
     }
     sqlx::query!(

@@ -73,6 +73,10 @@ pub struct Window {
     pub per_s: f64,
     /// Half its width at most. A newcomer has 25 points, and few players have above 50.
     pub widest: f64,
+    /// How far the chance to win of a new ticket's match may be from one half.
+    pub unfair_start: f64,
+    /// What waiting adds to that, a second; at 0.5, any match will do.
+    pub unfair_per_s: f64,
     /// Seconds over which a queue comes down from full teams to the smallest ones.
     pub patience_s: u32,
 }
@@ -132,7 +136,14 @@ impl Default for Pace {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { start: 4.0, per_s: 0.5, widest: 60.0, patience_s: 20 }
+        Self {
+            start: 4.0,
+            per_s: 0.5,
+            widest: 60.0,
+            unfair_start: 0.1,
+            unfair_per_s: 0.01,
+            patience_s: 20,
+        }
     }
 }
 
@@ -144,6 +155,11 @@ impl Window {
     /// Half the width after `waited_s` seconds.
     pub fn half_width(&self, waited_s: f64) -> f64 {
         (self.start + self.per_s * waited_s.max(0.0)).min(self.widest)
+    }
+
+    /// How far the chance to win may be from one half after `waited_s` seconds.
+    pub fn unfair(&self, waited_s: f64) -> f64 {
+        (self.unfair_start + self.unfair_per_s * waited_s.max(0.0)).min(0.5)
     }
 }
 
@@ -189,7 +205,7 @@ impl Queue {
 
     fn fault(&self) -> Option<&'static str> {
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let Window { start, per_s, widest, .. } = self.window;
+        let Window { start, per_s, widest, unfair_start, unfair_per_s, .. } = self.window;
         if !(1..=32).contains(&self.name.len()) || !self.name.bytes().all(is_name) {
             Some("a name has 1 to 32 lower-case letters, digits and dashes")
         } else if !["conquest", "deathmatch", "walk"].contains(&self.mode.as_str()) {
@@ -208,6 +224,8 @@ impl Queue {
             Some("backfill_share is 0 to 1")
         } else if !(start >= 0.0 && per_s >= 0.0 && widest >= start && widest.is_finite()) {
             Some("a window starts at 0 or more, does not shrink, and has a finite width")
+        } else if !(unfair_start >= 0.0 && unfair_per_s >= 0.0) {
+            Some("unfair_start and unfair_per_s are 0 or more")
         } else {
             None
         }

@@ -137,10 +137,12 @@ fn waiting(queue: &Queue, view: &QueueView, ticket: &Ticket, waited_s: f64) -> V
         let position = ticket.position.unwrap_or(1);
         let text = format!(
             "Enough players are near: {near} of {needed}. You are number {position} by age, and \
-             should be in a match of the next looks at the queue."
+             should be in a match of the next looks at the queue, if teams can be made whose \
+             chance to win is within {:.2} of one half.",
+            queue.window.unfair(waited_s)
         );
         let numbers = json!({ "players_in_window": near, "players_needed": needed,
-            "position": position });
+            "position": position, "unfair": queue.window.unfair(waited_s) });
         reasons.push(Reason { code: "next_pass", text, numbers });
     }
     reasons

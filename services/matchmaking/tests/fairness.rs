@@ -49,7 +49,9 @@ fn waiting(draw: &mut Draw, count: usize, size_max: u64) -> Vec<Waiting> {
     ages.sort_by(|a, b| b.total_cmp(a));
     let ticket = |waited_s| {
         let size = if draw.below(3) < 2 { 1 } else { 2 + draw.below(size_max - 1) };
-        let rating = draw.normal(25.0, 8.0).clamp(0.0, 60.0);
+        // The mean of as many players, each drawn alone.
+        let sum: f64 = (0..size).map(|_| draw.normal(25.0, 8.0).clamp(0.0, 60.0)).sum();
+        let rating = sum / size as f64;
         let deviation = 1.0 + draw.share() * 7.0;
         let strength = Strength::of(size as u32, rating, deviation);
         Waiting { ticket_id: Uuid::from_u128(draw.next().into()), waited_s, strength }
@@ -89,13 +91,16 @@ fn matches_keep_their_promises_over_many_random_queues() {
             for &at in found.teams.iter().flatten() {
                 assert!(!std::mem::replace(&mut seen[at], true), "twice: {told}");
             }
-            let oldest = found.teams.iter().flatten().copied().min().expect("not empty");
+            let served = &waiting[found.served];
+            assert!(seen[found.served], "left out whom it was for: {told}");
             let [zero, one] = sizes(&waiting, found);
-            let least = queue.team_needed(waiting[oldest].waited_s);
+            let least = queue.team_needed(served.waited_s);
             assert!(zero.min(one) >= least && zero.max(one) <= queue.team_max, "size: {told}");
             assert!(zero.abs_diff(one) <= queue.team_difference_max, "apart: {told}");
-            let width = queue.window.half_width(waiting[oldest].waited_s);
-            let mean = waiting[oldest].strength.mean();
+            let unfair = queue.window.unfair(served.waited_s);
+            assert!((found.win_chance - 0.5).abs() <= unfair, "unfair: {told}");
+            let width = queue.window.half_width(served.waited_s);
+            let mean = served.strength.mean();
             assert!(
                 found
                     .teams

@@ -15,10 +15,11 @@ const TICKETS: i64 = 10_000;
 async fn many_wait(db: &PgPool, queues: i32) {
     let statements = [
         "insert into player (player_id, name)
-         select gen_random_uuid(), 'Player ' || n from generate_series(1, $1 * 3 / 2) n",
+         select gen_random_uuid(), 'Player ' || n from generate_series(1, $1 * 3 / 2) n
+         where $2 > 0",
         "insert into ticket (ticket_id, queue, created_at, expires_at, rating, deviation, size)
          select gen_random_uuid(), 'queue-' || n % $2, now() - n % 60 * interval '1 s',
-            now() + interval '1 hour', 25 + 8 * sin(n), 1 + n % 7, 1 + n % 2
+            now() + interval '1 hour', 25 + 8 * sin(n), 1 + n % 7, 1 + n / $2 % 2
          from generate_series(1, $1) n",
         "with seat as (
             select ticket_id, row_number() over (order by ticket_id, place) as number

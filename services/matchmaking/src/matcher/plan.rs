@@ -3,7 +3,8 @@
 //! The one who has waited longest is served first: the nearest in rating join, within the window
 //! of that one, until two full teams are there, or nobody is left within it. The window of the
 //! oldest decides alone: if both had to agree, the best and the worst would wait for good among
-//! newcomers whose windows are narrow. What keeps such a match fair is the dealing of the teams.
+//! newcomers whose windows are narrow. What keeps such a match fair is the dealing of the teams,
+//! and a bound on how far the chance to win may be from one half, which rises with time, too.
 //!
 //! Sorting costs O(n log n). Each ticket that is served in vain costs O(log n), because the line
 //! is asked first whether enough players are near; making a match of k tickets costs O(k log k),
@@ -32,6 +33,8 @@ pub struct Waiting {
 pub struct Match {
     /// Tickets of each team, as places in what was planned for.
     pub teams: Teams,
+    /// The ticket that the match was made for: its window counts, and its patience.
+    pub served: usize,
     /// Chance that team 0 wins.
     pub win_chance: f64,
 }
@@ -103,5 +106,7 @@ fn serve(
         .each_ref()
         .map(|team| team.iter().fold(Strength::default(), |sum, &at| sum.with(strengths[at])));
     let teams = dealt.map(|team| team.into_iter().map(|at| gathered[at]).collect());
-    Some(Match { teams, win_chance: win_chance(all) })
+    let chance = win_chance(all);
+    let is_fair = (chance - 0.5).abs() <= queue.window.unfair(oldest.waited_s);
+    is_fair.then_some(Match { teams, served: order[place], win_chance: chance })
 }

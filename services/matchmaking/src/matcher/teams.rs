@@ -3,7 +3,10 @@
 //!
 //! Three steps, none above O(k log k) for k tickets: the largest parties are dealt first, each to
 //! the smaller team; sizes are evened out by swaps, and if need be by leaving somebody out; then
-//! tickets of equal size are swapped while that brings the teams' strengths together.
+//! tickets of equal size, and parties for players who came alone, are swapped while that brings
+//! the teams' strengths together.
+
+use std::ops::Range;
 
 use crate::rating::Strength;
 
@@ -140,7 +143,7 @@ fn leave_one_out(tickets: &[Strength], teams: &mut Teams, shape: Shape) -> bool 
     true
 }
 
-/// Swaps tickets of equal size while that brings the strengths together.
+/// Swaps as many players for as many while that brings the strengths together.
 fn even_strengths(tickets: &[Strength], teams: &mut Teams) {
     let key = |&at: &usize| (tickets[at].players, tickets[at].sum);
     let less = |a: &usize, b: &usize| {
@@ -153,17 +156,37 @@ fn even_strengths(tickets: &[Strength], teams: &mut Teams) {
         }
         let sum = |team: &[usize]| team.iter().map(|&at| tickets[at].sum).sum::<f64>();
         let apart = sum(&teams[0]) - sum(&teams[1]);
-        let Some((zero, one)) = best_swap(tickets, teams, apart) else { return };
-        let (left, right) = (teams[0][zero], teams[1][one]);
-        (teams[0][zero], teams[1][one]) = (right, left);
+        let mut best = Best { apart: apart.abs() * 0.999, swap: None };
+        like_for_like(tickets, teams, apart, &mut best);
+        for party_team in [0, 1] {
+            party_for_singles(tickets, teams, party_team, apart, &mut best);
+        }
+        let Some([zero, one]) = best.swap else { return };
+        let moved: Vec<usize> = teams[0].drain(zero).collect();
+        let back: Vec<usize> = teams[1].drain(one).collect();
+        teams[0].extend(back);
+        teams[1].extend(moved);
     }
 }
 
-/// The places whose swap leaves the strengths closest, if it is closer than `apart`. Both teams
-/// are in order of size and strength, so that one walk over both finds it.
-fn best_swap(tickets: &[Strength], teams: &Teams, apart: f64) -> Option<(usize, usize)> {
+/// The swap that leaves the strengths closest so far: places of team 0 for places of team 1.
+struct Best {
+    apart: f64,
+    swap: Option<[Range<usize>; 2]>,
+}
+
+impl Best {
+    fn offer(&mut self, apart: f64, swap: [Range<usize>; 2]) {
+        if apart.abs() < self.apart {
+            *self = Self { apart: apart.abs(), swap: Some(swap) };
+        }
+    }
+}
+
+/// One ticket for one of the same size. Both teams are in order of size and strength, so that one
+/// walk over both finds the best.
+fn like_for_like(tickets: &[Strength], teams: &Teams, apart: f64, best: &mut Best) {
     let [zero, one] = teams;
-    let mut best = (apart.abs() * 0.999, None);
     let (mut i, mut j) = (0, 0);
     while i < zero.len() && j < one.len() {
         let (a, b) = (tickets[zero[i]], tickets[one[j]]);
@@ -176,13 +199,46 @@ fn best_swap(tickets: &[Strength], teams: &Teams, apart: f64) -> Option<(usize, 
             continue;
         }
         let left = apart - 2.0 * (a.sum - b.sum);
-        if left.abs() < best.0 {
-            best = (left.abs(), Some((i, j)));
-        }
-        // Too much given away: a weaker ticket back is no help, a stronger one is.
+        best.offer(left, [i..i + 1, j..j + 1]);
+        // Too much given away: a stronger ticket in return helps, a weaker one does not.
         if left < 0.0 { j += 1 } else { i += 1 }
     }
-    best.1
+}
+
+/// A party for as many players who came alone. Those stand first in their team, in order of
+/// strength: of all stretches of them, a binary search finds the one that suits best.
+fn party_for_singles(
+    tickets: &[Strength],
+    teams: &Teams,
+    party_team: usize,
+    apart: f64,
+    best: &mut Best,
+) {
+    let (parties, others) = (&teams[party_team], &teams[1 - party_team]);
+    let mut sums = vec![0.0];
+    for &at in others.iter().take_while(|&&at| tickets[at].players == 1) {
+        sums.push(sums[sums.len() - 1] + tickets[at].sum);
+    }
+    // As the team with the party sees it.
+    let apart = if party_team == 0 { apart } else { -apart };
+    for (place, &at) in parties.iter().enumerate() {
+        let party = tickets[at];
+        let size = party.players as usize;
+        if size < 2 || size >= sums.len() {
+            continue;
+        }
+        let left = |from: usize| apart - 2.0 * (party.sum - (sums[from + size] - sums[from]));
+        let (mut low, mut high) = (0, sums.len() - 1 - size);
+        while low < high {
+            let middle = (low + high) / 2;
+            if left(middle) < 0.0 { low = middle + 1 } else { high = middle }
+        }
+        for from in low.saturating_sub(1)..=low {
+            let [own, singles] = [place..place + 1, from..from + size];
+            let swap = if party_team == 0 { [own, singles] } else { [singles, own] };
+            best.offer(left(from), swap);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +247,18 @@ mod tests {
 
     fn tickets(list: &[(u32, f64)]) -> Vec<Strength> {
         list.iter().map(|&(players, rating)| Strength::of(players, rating, 5.0)).collect()
+    }
+
+    #[test]
+    fn a_strong_party_is_swapped_for_strong_players_who_came_alone() {
+        let mut list = vec![(4, 40.0), (4, 20.0)];
+        list.extend((0..8).map(|at| (1, 26.0 + f64::from(at))));
+        let tickets = tickets(&list);
+        let shape = Shape { least: 8, most: 8, difference_max: 0 };
+        let teams = deal(&tickets, shape).unwrap();
+        let sum = |team: usize| teams[team].iter().map(|&at| tickets[at].sum).sum::<f64>();
+        // The best that can be: the parties in one team, all others in the other.
+        assert!((sum(0) - sum(1)).abs() <= 4.0, "{} {}", sum(0), sum(1));
     }
 
     fn sizes(tickets: &[Strength], teams: &Teams) -> [u32; 2] {

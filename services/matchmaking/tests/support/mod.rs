@@ -34,7 +34,7 @@ pub fn queue(name: &str) -> Queue {
         team_difference_max: 1,
         ready_check_s: None,
         backfill_share: 0.5,
-        window: Window { start: 4.0, per_s: 4.0, widest: 60.0, patience_s: 10 },
+        window: Window { per_s: 4.0, unfair_per_s: 0.04, patience_s: 10, ..Window::default() },
     }
 }
 
