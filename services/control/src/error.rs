@@ -164,6 +164,10 @@ pub struct ErrorFields {
     pub request_id: String,
 }
 
+/// The code of the error that a response carries: an extension, for middleware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorCode(pub &'static str);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = ErrorFields {
@@ -173,6 +177,7 @@ impl IntoResponse for ApiError {
             request_id: request::id(),
         };
         let mut response = (self.status, Json(ErrorBody { error })).into_response();
+        response.extensions_mut().insert(ErrorCode(self.code));
         if let Some(wait) = self.retry_after {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);

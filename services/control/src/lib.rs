@@ -15,6 +15,7 @@ pub mod bus;
 pub mod cluster;
 pub mod error;
 pub mod http;
+pub mod idempotency;
 pub mod internal;
 pub mod json;
 pub mod page;

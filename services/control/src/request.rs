@@ -20,6 +20,11 @@ pub fn id() -> String {
     REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
 }
 
+/// Goes on answering the request `id` in `work`; for work that is moved to a task of its own.
+pub async fn within<T>(id: String, work: impl Future<Output = T>) -> T {
+    REQUEST_ID.scope(id, work).await
+}
+
 /// Middleware: gives the request an id, and the response the same.
 pub async fn give_id(request: Request, next: Next) -> Response {
     let asked = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
