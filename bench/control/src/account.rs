@@ -45,7 +45,12 @@ pub async fn run(db: &PgPool, quick: bool) -> anyhow::Result<Vec<Figure>> {
     let started = Instant::now();
     let login = |at: usize| json!({ "login": name(at % players), "password": PASSWORD });
     let (mut times, bodies) = all(&routes, "/v1/sessions", 201, processors, logins, login).await?;
-    let what = format!("logins, argon2id {} MiB t={} p={}", cost.memory_kib >> 10, cost.passes, cost.lanes);
+    let what = format!(
+        "logins, argon2id {} MiB t={} p={}",
+        cost.memory_kib >> 10,
+        cost.passes,
+        cost.lanes
+    );
     let mut figures = vec![
         rate(&what, logins, started.elapsed(), format!("{processors} processors, all 201")),
         Figure::new("login p99", quantile_ms(&mut times, 0.99), "ms", "while at the rate above"),
