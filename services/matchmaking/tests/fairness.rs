@@ -118,23 +118,37 @@ fn matches_keep_their_promises_over_many_random_queues() {
 #[test]
 fn the_chance_to_win_is_near_one_half() {
     let queue = Queue { team_difference_max: 0, ..Queue::shipped().remove(0) };
-    let (mut chances, mut worst) = (Vec::new(), (0.5, 0));
+    let (mut all, mut large) = (Vec::new(), Vec::new());
     for seed in seeds(100) {
-        let mut draw = Draw(seed);
-        let waiting = waiting(&mut draw, 400, 8);
+        let waiting = waiting(&mut Draw(seed), 400, 8);
         for found in matcher::matches(&queue, &waiting) {
-            let off: f64 = (found.win_chance - 0.5).abs();
-            if off > f64::abs(worst.0 - 0.5) {
-                worst = (found.win_chance, seed);
+            let off = ((found.win_chance - 0.5).abs(), seed);
+            all.push(off);
+            if sizes(&waiting, &found)[0] >= 16 {
+                large.push(off);
             }
-            chances.push(off);
         }
     }
-    chances.sort_by(f64::total_cmp);
-    let p99 = chances[chances.len() * 99 / 100];
-    println!("{} matches, p99 off by {p99:.4}, worst {worst:?} (chance, seed)", chances.len());
-    assert!(p99 < 0.05, "p99 is off by {p99}");
-    assert!(f64::abs(worst.0 - 0.5) < 0.2, "worst: chance {} with SIM_SEED={}", worst.0, worst.1);
+    // What is left over at the end of a queue makes small matches of people who have waited for
+    // up to a minute: those may be unfair, and are few.
+    for (what, mut list, p50_max, p99_max) in
+        [("all", all, 0.01, 0.2), ("16 a side and more", large, 0.005, 0.05)]
+    {
+        list.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at = |share: usize| list[list.len() * share / 100].0;
+        let worst = list[list.len() - 1];
+        let told = format!(
+            "{what}: {} matches, chance off one half by {:.4} (p50), {:.4} (p99), {:.4} at worst, \
+             with SIM_SEED={}",
+            list.len(),
+            at(50),
+            at(99),
+            worst.0,
+            worst.1
+        );
+        println!("{told}");
+        assert!(at(50) < p50_max && at(99) < p99_max, "{told}");
+    }
 }
 
 #[test]
