@@ -5,6 +5,7 @@
 //! socket and a client, as a player's machine would; a simulated link may stand between the two.
 //! Verifying the replay is the caller's part: this crate knows no server code.
 
+mod crowd;
 mod link;
 mod report;
 mod seat;
@@ -19,6 +20,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use crowd::{Crowd, Visit, Visited};
 pub use report::{LaneReport, SwarmReport, TickCpu};
 pub use sortie_client::LanePolicy;
 

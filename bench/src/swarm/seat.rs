@@ -11,10 +11,12 @@ use sortie_client::{ClientConfig, Corrections, Event, GameClient, LanePolicy, La
 use sortie_quic::Fingerprint;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
+use super::crowd::Visit;
 use super::link::Path;
 use super::{SwarmConfig, SwarmError, Target};
 use crate::minds::{Decision, NetMind};
 use crate::samples::Samples;
+use crate::scenario::Scenario;
 use crate::ticket::{self, TicketRequest};
 
 /// New connections a second: a crowd at the gate, not a stampede.
@@ -30,7 +32,9 @@ const FIRST_BOT_KEY: u128 = 0xb07 << 64;
 pub struct Seat {
     number: usize,
     arrival: Instant,
-    target: Target,
+    server: SocketAddr,
+    fingerprint: [u8; 32],
+    admission: Admission,
     client: Option<GameClient<Predictor>>,
     socket: UdpSocket,
     path: Option<Path>,
@@ -41,6 +45,19 @@ pub struct Seat {
     wake: Instant,
     out: Vec<u8>,
     seen: Seen,
+}
+
+/// How a bot gets its ticket.
+pub enum Admission {
+    /// It is signed when the bot connects.
+    Sign {
+        /// Ed25519 seed.
+        seed: [u8; 32],
+        /// What it says.
+        request: Box<TicketRequest>,
+    },
+    /// Somebody else has signed it.
+    Given(Vec<u8>),
 }
 
 /// What a bot noted.
@@ -139,10 +156,20 @@ impl Seat {
             let share = (number % 97) as f64 / 97.0;
             (every, arrival + every.mul_f64(0.5 + share))
         });
+        let request = Box::new(TicketRequest {
+            battle_id: target.battle_id,
+            player_key: FIRST_BOT_KEY + number as u128,
+            name: format!("bot-{number}"),
+            team: None,
+            class: (number % 4) as u8,
+            valid: Duration::from_secs(30),
+        });
         Ok(Self {
             number,
             arrival,
-            target: target.clone(),
+            server: target.addr,
+            fingerprint: target.fingerprint,
+            admission: Admission::Sign { seed: target.ticket_seed, request },
             client: None,
             socket: open(target.addr)?,
             path: (!config.link.is_plain()).then(|| Path::new(&config.link, seed)),
@@ -156,9 +183,35 @@ impl Seat {
         })
     }
 
+    /// A bot with a ticket from elsewhere, on the network as it is. It connects at once.
+    pub fn visiting(visit: Visit, fields: &Fields, now: Instant) -> io::Result<Self> {
+        Ok(Self {
+            number: 0,
+            arrival: now,
+            server: visit.addr,
+            fingerprint: visit.fingerprint,
+            admission: Admission::Given(visit.ticket),
+            client: None,
+            socket: open(visit.addr)?,
+            path: None,
+            rebind: None,
+            lane: visit.lane,
+            mind: NetMind::new(Scenario::Conquest, visit.seed, fields.clone()),
+            fields: fields.clone(),
+            wake: now,
+            out: Vec::with_capacity(2_048),
+            seen: Seen::default(),
+        })
+    }
+
     /// Makes the thread hear of datagrams under `token`.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    /// Makes the thread hear of it no longer.
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.socket)
     }
 
     /// When it has something to do without a datagram coming in.
@@ -181,7 +234,7 @@ impl Seat {
         }
         if let Some((every, at)) = self.rebind.filter(|(_, at)| *at <= now) {
             self.rebind = Some((every, at + every));
-            let mut fresh = open(self.target.addr)?;
+            let mut fresh = open(self.server)?;
             registry.deregister(&mut self.socket)?;
             registry.register(&mut fresh, token, Interest::READABLE)?;
             // Nothing is told to the client: a NAT gives no notice either.
@@ -285,21 +338,22 @@ impl Seat {
         self.client.as_ref().is_some_and(|client| client.state() == State::Playing)
     }
 
+    /// Whether it was in the battle, or tried to be, and will not be again.
+    pub fn is_out(&self) -> bool {
+        let state = self.client.as_ref().map(GameClient::state);
+        matches!(state, Some(State::Closed { .. }))
+    }
+
     /// Begins to connect, with a ticket that is fresh now.
     fn arrive(&self, now: Instant) -> Result<GameClient<Predictor>, SwarmError> {
         let refuse = |error: &dyn std::fmt::Display| SwarmError::Client(error.to_string());
-        let request = TicketRequest {
-            battle_id: self.target.battle_id,
-            player_key: FIRST_BOT_KEY + self.number as u128,
-            name: format!("bot-{}", self.number),
-            team: None,
-            class: (self.number % 4) as u8,
-            valid: Duration::from_secs(30),
+        let ticket = match &self.admission {
+            Admission::Sign { seed, request } => {
+                ticket::issue(seed, request).map_err(|error| refuse(&error))?
+            }
+            Admission::Given(ticket) => ticket.clone(),
         };
-        let ticket = ticket::issue(&self.target.ticket_seed, &request);
-        let ticket = ticket.map_err(|error| refuse(&error))?;
-        let quic =
-            sortie_quic::ClientConfig::new(self.target.addr, Fingerprint(self.target.fingerprint));
+        let quic = sortie_quic::ClientConfig::new(self.server, Fingerprint(self.fingerprint));
         let config = ClientConfig { lane: self.lane, ..ClientConfig::new(quic, ticket) };
         GameClient::new(config, Predictor::new(self.fields.clone()), now)
             .map_err(|error| refuse(&error))
@@ -308,7 +362,7 @@ impl Seat {
     /// Hands on what the simulated network delivers by now, both ways.
     fn take_delayed(&mut self, now: Instant) {
         let (Some(path), Some(client)) = (&mut self.path, &mut self.client) else { return };
-        let server = self.target.addr;
+        let server = self.server;
         path.deliver_down(now, |datagram| client.handle_datagram(now, server, datagram));
         let socket = &self.socket;
         // What the socket does not take is lost, as on any network.

@@ -6,6 +6,9 @@ use std::process::Command;
 use serde_json::Value;
 use sortie_tidy::{assert_none, workspace_root};
 
+/// What a service of the control plane may know: they meet in Postgres, over gRPC, or on the bus.
+const SERVICE: &[&str] = &["sortie-kit", "sortie-control", "sortie-rpc"];
+
 /// Every allowed arrow between crates of this workspace, for code that ships.
 const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-wire", &[]),
@@ -14,6 +17,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-sealed", &[]),
     ("sortie-link-sim", &[]),
     ("sortie-kit", &[]),
+    ("sortie-rpc", &[]),
+    ("sortie-control", &["sortie-kit"]),
+    ("sortie-account", SERVICE),
+    ("sortie-ranking", SERVICE),
+    ("sortie-chat", SERVICE),
+    ("sortie-fleet", SERVICE),
+    ("sortie-admin", SERVICE),
+    // It signs join tickets.
+    ("sortie-matchmaking", &["sortie-kit", "sortie-control", "sortie-rpc", "sortie-wire"]),
     ("sortie-tidy", &[]),
     ("sortie-sim", &["sortie-field"]),
     ("sortie-session", &["sortie-wire"]),
@@ -61,7 +73,35 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-wire",
         ],
     ),
-    ("sortie", &["sortie-battle", "sortie-bench", "sortie-kit", "sortie-sim", "sortie-field"]),
+    (
+        "sortie-bench-control",
+        &[
+            "sortie-account",
+            "sortie-chat",
+            "sortie-control",
+            "sortie-matchmaking",
+            "sortie-ranking",
+            "sortie-rpc",
+        ],
+    ),
+    (
+        "sortie",
+        &[
+            "sortie-battle",
+            "sortie-bench",
+            "sortie-kit",
+            "sortie-sim",
+            "sortie-field",
+            "sortie-wire",
+            "sortie-control",
+            "sortie-account",
+            "sortie-matchmaking",
+            "sortie-ranking",
+            "sortie-chat",
+            "sortie-fleet",
+            "sortie-admin",
+        ],
+    ),
 ];
 
 /// Arrows that only tests may add: a test of a lower layer may stand on the simulated link, and

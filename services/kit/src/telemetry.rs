@@ -1,9 +1,14 @@
 //! Logs: to stderr, so that stdout stays a command's own.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// Chooses how a log line looks: `text`, the default, or `json`, an object a line for machines.
 pub const FORMAT_ENVIRONMENT: &str = "SORTIE_LOG_FORMAT";
@@ -15,15 +20,44 @@ pub const FORMAT_ENVIRONMENT: &str = "SORTIE_LOG_FORMAT";
 pub fn init(filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .with_context(|| format!("the log filter '{filter}' cannot be read; try 'info'"))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal());
+    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    let counted = tracing_subscriber::registry().with(CountErrors.with_filter(LevelFilter::ERROR));
     // Tests of one process may come here twice; the first choice stays.
     let _ = match std::env::var(FORMAT_ENVIRONMENT).as_deref() {
-        Err(_) | Ok("" | "text") => lines.try_init(),
-        Ok("json") => lines.json().try_init(),
+        Err(_) | Ok("" | "text") => counted.with(lines.with_filter(filter)).try_init(),
+        Ok("json") => counted.with(lines.json().with_filter(filter)).try_init(),
         Ok(other) => bail!("{FORMAT_ENVIRONMENT} is '{other}'; it must be text or json"),
     };
     Ok(())
+}
+
+static ERRORS: AtomicU64 = AtomicU64::new(0);
+
+/// How often something was logged at error level since the start, shown or not: what an operator
+/// must mend. Counted from the first [`init`] on.
+pub fn errors_logged() -> u64 {
+    ERRORS.load(Ordering::Relaxed)
+}
+
+struct CountErrors;
+
+impl<S: Subscriber> Layer<S> for CountErrors {
+    fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
+        debug_assert_eq!(*event.metadata().level(), Level::ERROR);
+        ERRORS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_even_when_they_are_not_shown() {
+        init("off").unwrap();
+        tracing::warn!("no error");
+        assert_eq!(errors_logged(), 0);
+        tracing::error!("an error");
+        assert_eq!(errors_logged(), 1);
+    }
 }

@@ -5,17 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::battle::BattleArgs;
+use crate::command::bot::BotArgs;
 use crate::command::completions::CompletionsArgs;
 use crate::command::healthcheck::HealthcheckArgs;
+use crate::command::migrate::MigrateArgs;
+use crate::command::openapi::OpenapiArgs;
 use crate::command::replay::ReplayArgs;
+use crate::command::serve::ServeArgs;
 use crate::command::sim::SimArgs;
 use crate::command::swarm::SwarmArgs;
 use crate::command::ticket::TicketArgs;
+use crate::command::up::UpArgs;
 use crate::exit;
 
 const AFTER_HELP: &str = "\
 Examples:
   sortie swarm --bots 200 --duration 30s         a battle of 200 bots on this machine
+  sortie up --bots 100                           the whole product, with life in it
+  sortie serve --dev --database-url URL          the control plane: accounts, matches, chat
   sortie battle --dev-tickets                    a server for local clients
   sortie sim --players 1000 --ticks 3600 --json  what a tick costs, without a network
   sortie replay FILE --verify                    replay a battle, comparing every hash
@@ -63,6 +70,10 @@ pub struct Common {
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Run the whole product on this machine, with bots if you like
+    Up(UpArgs),
+    /// Run a node of the control plane: API, chat, admin
+    Serve(Box<ServeArgs>),
     /// Run a battle server
     Battle(BattleArgs),
     /// Let bots fight over the network, against an own server or a running one
@@ -71,8 +82,16 @@ pub enum Command {
     Sim(SimArgs),
     /// Look into a replay, verify it, or seek to a tick
     Replay(ReplayArgs),
+    /// Bring the database's schema up to date, or tell how it is
+    Migrate(MigrateArgs),
+    /// Check the configuration of `serve` and what it needs, without serving
+    Check(Box<ServeArgs>),
+    /// Print the OpenAPI document of all services
+    Openapi(OpenapiArgs),
     /// Ask a running server whether it is well (for containers)
     Healthcheck(HealthcheckArgs),
+    /// Let a bot play with a join ticket of the control plane
+    Bot(BotArgs),
     /// Issue a join ticket for development
     Ticket(TicketArgs),
     /// Print a completion script for a shell

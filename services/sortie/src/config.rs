@@ -14,10 +14,10 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 /// Sections that a configuration file may have, one per command.
-pub const SECTIONS: [&str; 3] = ["battle", "swarm", "sim"];
+pub const SECTIONS: [&str; 5] = ["up", "serve", "battle", "swarm", "sim"];
 
 /// Keys whose values `--print-config` does not show.
-const SECRETS: [&str; 1] = ["ticket-key"];
+const SECRETS: [&str; 4] = ["ticket-key", "database-url", "redis-url", "fleet-secret"];
 
 /// `args` as clap read them, with the file's values wherever neither flag nor environment spoke.
 pub fn layered<T>(section: &str, args: T, matches: &ArgMatches, file: &Table) -> anyhow::Result<T>

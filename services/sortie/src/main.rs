@@ -4,9 +4,13 @@
 mod cli;
 mod command;
 mod config;
+mod demo;
 mod exit;
 mod lane;
+mod plane;
 mod progress;
+mod queues;
+mod runtime;
 mod scenario;
 mod secret;
 mod signals;
@@ -45,9 +49,15 @@ fn dispatch(Cli { common, command }: Cli, matches: &ArgMatches) -> exit::Result 
         Command::Battle(args) => place.run("battle", args, command::battle::run),
         Command::Swarm(args) => place.run("swarm", args, command::swarm::run),
         Command::Sim(args) => place.run("sim", args, command::sim::run),
+        Command::Up(args) => place.run("up", args, command::up::run),
+        Command::Serve(args) => place.run("serve", *args, command::serve::run),
+        Command::Check(args) => place.run("serve", *args, command::check::run),
+        Command::Migrate(args) => command::migrate::run(&args, &common),
+        Command::Openapi(args) => command::openapi::run(&args),
         Command::Replay(args) => command::replay::run(&args, &common),
         Command::Healthcheck(args) => command::healthcheck::run(&args),
         Command::Ticket(args) => command::ticket::run(&args, &common),
+        Command::Bot(args) => command::bot::run(&args, &common),
         Command::Completions(args) => command::completions::run(&args),
     }
 }

@@ -1,0 +1,248 @@
+//! `sortie serve`: a node of the control plane.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sortie_control::access::AccessKeys;
+use sortie_control::http::HttpOptions;
+use sortie_control::internal::SharedSecret;
+use sortie_control::plane::Plane;
+use sortie_control::store;
+
+use crate::cli::Common;
+use crate::exit::{Failure, OrFail, Result};
+use crate::plane::keys::{KeyFiles, Keys};
+use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig};
+use crate::plane::services::{Role, Settings};
+use crate::units::Span;
+use crate::{queues, runtime, signals};
+
+/// Options of `sortie serve`.
+#[derive(Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_help = "\
+Examples:
+  sortie serve --dev --database-url postgres://sortie@localhost/sortie
+  sortie serve --role api --listen 0.0.0.0:7700 --redis-url redis://cache:6379 \\
+      --access-key-file KEY --ticket-key-file KEY --fleet-secret-file SECRET
+  sortie serve --role chat --chat-listen 0.0.0.0:7701 …
+
+Any number of nodes of each role may run on one database; more than one need Redis. SIGTERM
+drains: /readyz fails first, after --drain the listeners close, then calls and work end.")]
+pub struct ServeArgs {
+    /// What this node does
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "api,chat,admin")]
+    #[arg(env = "SORTIE_ROLE")]
+    pub role: Vec<Role>,
+    /// The database: postgres://user@host/name
+    #[arg(long, value_name = "URL", env = "SORTIE_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Database connections at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 32, env = "SORTIE_DATABASE_CONNECTIONS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    pub database_connections: u32,
+    /// Redis, for more than one node: redis://host:6379
+    #[arg(long, value_name = "URL", env = "SORTIE_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// Queues of matchmaking: a TOML file of [[queue]] tables [default: those that are shipped]
+    #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
+    pub queues: Option<PathBuf>,
+    /// Pictures, and keys of development
+    #[arg(long, value_name = "DIR", default_value = "sortie-data", env = "SORTIE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// How long to be not ready before the listeners close
+    #[arg(long, value_name = "DURATION", default_value = "2s", env = "SORTIE_DRAIN")]
+    pub drain: Span,
+
+    /// REST
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700", env = "SORTIE_API_LISTEN")]
+    #[arg(help_heading = "Listeners")]
+    pub listen: SocketAddr,
+    /// Chat (WebSockets)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7701", env = "SORTIE_CHAT_LISTEN")]
+    #[arg(help_heading = "Listeners")]
+    pub chat_listen: SocketAddr,
+    /// What staff do (REST); keep it off the internet
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7702",
+        env = "SORTIE_ADMIN_LISTEN"
+    )]
+    #[arg(help_heading = "Listeners")]
+    pub admin_listen: SocketAddr,
+    /// Game state (gRPC)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7703", env = "SORTIE_GRPC_LISTEN")]
+    #[arg(help_heading = "Listeners")]
+    pub grpc_listen: SocketAddr,
+    /// Battle servers (gRPC); keep it off the internet
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7704",
+        env = "SORTIE_FLEET_LISTEN"
+    )]
+    #[arg(help_heading = "Listeners")]
+    pub fleet_listen: SocketAddr,
+    /// Metrics and health (HTTP); keep it off the internet
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9778", env = "SORTIE_OPS")]
+    #[arg(help_heading = "Listeners")]
+    pub ops: SocketAddr,
+    /// Proxies whose x-forwarded-for is believed
+    #[arg(long, value_name = "IP", value_delimiter = ',', env = "SORTIE_TRUSTED_PROXIES")]
+    #[arg(help_heading = "Listeners")]
+    #[serde(default)]
+    pub trusted_proxy: Vec<IpAddr>,
+
+    /// File with the Ed25519 seed that signs access tokens, hexadecimal; the same on all nodes
+    #[arg(long, value_name = "FILE", env = "SORTIE_ACCESS_KEY_FILE", help_heading = "Keys")]
+    pub access_key_file: Option<PathBuf>,
+    /// File with the Ed25519 seed that signs join tickets, hexadecimal
+    #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE", help_heading = "Keys")]
+    pub ticket_key_file: Option<PathBuf>,
+    /// File with the secret that battle servers show, 16 characters or more
+    #[arg(long, value_name = "FILE", env = "SORTIE_FLEET_SECRET_FILE", help_heading = "Keys")]
+    pub fleet_secret_file: Option<PathBuf>,
+    /// Development: make missing keys in the data directory
+    #[arg(long, env = "SORTIE_DEV", help_heading = "Keys")]
+    #[serde(default)]
+    pub dev: bool,
+}
+
+/// Everything that a node needs, checked.
+pub struct Checked {
+    keys: Keys,
+    settings: Settings,
+    database_url: String,
+}
+
+impl Checked {
+    /// Where the database is, and the keys of access tokens.
+    pub fn outside(&self) -> (&str, AccessKeys) {
+        (&self.database_url, self.keys.access.clone())
+    }
+}
+
+/// Reads keys and files and checks all options, without touching anything outside.
+///
+/// # Errors
+/// What is wrong (2), or cannot be read (3).
+pub fn check(args: &ServeArgs) -> Result<Checked> {
+    let database_url = args.database_url.clone().context("--database-url is needed");
+    let database_url = database_url.or_fail(Failure::Usage)?;
+    if args.role.is_empty() {
+        return Err(Failure::Usage.because(anyhow!("--role: a node does something")));
+    }
+    let files = key_files(args).or_fail(Failure::Start)?;
+    let keys = files.read().or_fail(Failure::Start)?;
+    SharedSecret::new(&keys.fleet_secret).or_fail(Failure::Start)?;
+    let mut settings = Settings::new(&keys, &args.data_dir);
+    if let Some(file) = &args.queues {
+        settings.matchmaking.queues = queues::read(file).or_fail(Failure::Start)?;
+    }
+    settings.matchmaking.check().map_err(|fault| anyhow!(fault)).or_fail(Failure::Usage)?;
+    Ok(Checked { keys, settings, database_url })
+}
+
+fn key_files(args: &ServeArgs) -> anyhow::Result<KeyFiles> {
+    let mut files = KeyFiles::in_dir(&args.data_dir);
+    let given = [
+        (&mut files.access, &args.access_key_file, "--access-key-file"),
+        (&mut files.ticket, &args.ticket_key_file, "--ticket-key-file"),
+        (&mut files.fleet_secret, &args.fleet_secret_file, "--fleet-secret-file"),
+    ];
+    let mut missing = Vec::new();
+    for (place, file, flag) in given {
+        match file {
+            Some(file) => place.clone_from(file),
+            None => missing.push(flag),
+        }
+    }
+    if args.dev {
+        files.make_missing()?;
+    } else if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(anyhow!("keys are missing: give {missing}; --dev makes them in --data-dir"));
+    }
+    Ok(files)
+}
+
+/// Serves until a signal comes.
+pub fn run(args: &ServeArgs, common: &Common) -> Result {
+    let checked = check(args)?;
+    let flag = signals::stop_flag().or_fail(Failure::Start)?;
+    runtime::server().or_fail(Failure::Start)?.block_on(async {
+        let (url, access) = checked.outside();
+        let redis = args.redis_url.as_deref();
+        let plane = node::plane(url, args.database_connections, redis, access).await;
+        let plane = plane.or_fail(Failure::Start)?;
+        refuse_foreign_schema(&plane).await?;
+        let config = NodeConfig {
+            roles: args.role.clone(),
+            listen: Listen {
+                rest: args.listen,
+                chat: args.chat_listen,
+                admin: args.admin_listen,
+                grpc: args.grpc_listen,
+                fleet: args.fleet_listen,
+                ops: args.ops,
+            },
+            http: HttpOptions {
+                trusted_proxies: args.trusted_proxy.clone(),
+                ..HttpOptions::default()
+            },
+            services: checked.settings,
+            fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
+        };
+        let node = Node::start(config, &plane).await.or_fail(Failure::Start)?;
+        show(&node.addresses, common.json);
+        runtime::is_set(flag).await;
+        node.stop(args.drain.0).await;
+        plane.db.close().await;
+        Ok(())
+    })
+}
+
+/// A schema that is not ours ends the start. A database that is away does not: it is waited for,
+/// and /readyz tells.
+async fn refuse_foreign_schema(plane: &Plane) -> Result {
+    match store::schema_state(&plane.db).await {
+        Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
+        Err(error) => {
+            tracing::warn!(%error, "the database is away; this node is not ready until it is there");
+            Ok(())
+        }
+    }
+}
+
+fn show(addresses: &Addresses, json: bool) {
+    if json {
+        let mut line = json!(addresses);
+        line["event"] = json!("ready");
+        println!("{line}");
+        return;
+    }
+    for line in lines(addresses) {
+        println!("{line}");
+    }
+}
+
+/// A line for each listener.
+pub fn lines(addresses: &Addresses) -> Vec<String> {
+    let lines = [
+        ("REST", "http", addresses.rest, "/v1/openapi.json"),
+        ("chat", "ws", addresses.chat, "/v1/chat"),
+        ("admin", "http", addresses.admin, "/"),
+        ("game state", "grpc", addresses.grpc, ""),
+        ("fleet", "grpc", addresses.fleet, ""),
+        ("operations", "http", addresses.ops, "/metrics, /healthz, /readyz"),
+    ];
+    let line = |(name, scheme, address, path): (&str, &str, Option<SocketAddr>, &str)| {
+        address.map(|address| format!("{name:<11} {scheme}://{address}{path}"))
+    };
+    lines.into_iter().filter_map(line).collect()
+}

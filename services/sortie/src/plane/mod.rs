@@ -1,0 +1,11 @@
+//! The control plane as one process runs it: which services, on which listeners, with which keys.
+//!
+//! [`services`] is the one list of all services; [`node`] puts them on listeners and takes them
+//! off again in order; [`readiness`] says whether calls would succeed. `sortie serve` runs a
+//! node beside others, `sortie up` runs one beside everything else.
+
+pub mod keys;
+pub mod node;
+pub mod openapi;
+pub mod readiness;
+pub mod services;

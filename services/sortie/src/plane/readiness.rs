@@ -1,0 +1,49 @@
+//! Whether calls would succeed: the database answers, and its schema is ours.
+
+use std::time::{Duration, Instant};
+
+use sortie_control::service::Stop;
+use sortie_control::store;
+use sortie_kit::health::Health;
+use sqlx::PgPool;
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Between two heartbeats.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+
+/// Says that the runtime turns, until the stop.
+pub async fn beat(health: Health, mut stop: Stop) {
+    loop {
+        health.beat(Instant::now());
+        if !stop.wait(BEAT_EVERY).await {
+            return;
+        }
+    }
+}
+
+/// Looks at the database until the stop.
+pub async fn watch(db: PgPool, health: Health, mut stop: Stop) {
+    let mut was_ready = true;
+    loop {
+        let reason = not_ready(&db).await;
+        match &reason {
+            Some(reason) if was_ready => tracing::warn!(reason, "this node is not ready"),
+            None if !was_ready => tracing::warn!("this node is ready again"),
+            _ => {}
+        }
+        was_ready = reason.is_none();
+        health.set_not_ready("database", reason);
+        if !stop.wait(LOOK_EVERY).await {
+            return;
+        }
+    }
+}
+
+async fn not_ready(db: &PgPool) -> Option<String> {
+    match store::require_current(db).await {
+        Ok(()) => None,
+        Err(error) => Some(format!("{error:#}")),
+    }
+}

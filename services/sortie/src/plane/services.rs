@@ -1,0 +1,108 @@
+//! The one list of all services, by the role that runs them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sortie_account::pictures::DiskPictures;
+use sortie_control::internal::SharedSecret;
+use sortie_control::plane::Plane;
+use sortie_control::service::{Service, Stop};
+use sortie_wire::ticket::TicketSigner;
+use tonic::service::{Routes, RoutesBuilder};
+
+use super::keys::Keys;
+
+/// What a node of the control plane does.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Accounts, matchmaking, ranking, battles over REST; game state and fleet over gRPC
+    Api,
+    /// Chat over WebSockets
+    Chat,
+    /// What staff do
+    Admin,
+}
+
+impl Role {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Chat, Self::Admin];
+}
+
+/// The settings of all services.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Passwords, limits, pictures.
+    pub account: sortie_account::Settings,
+    /// Channels, words, rates.
+    pub chat: sortie_chat::Settings,
+    /// Times and limits of battle servers.
+    pub fleet: sortie_fleet::Settings,
+    /// Queues.
+    pub matchmaking: sortie_matchmaking::Settings,
+    /// Who is rated.
+    pub ranking: sortie_ranking::Settings,
+}
+
+impl Settings {
+    /// The defaults with these keys; services keep what they keep in `data_dir`.
+    pub fn new(keys: &Keys, data_dir: &Path) -> Self {
+        let pictures = DiskPictures::new(data_dir.join("pictures"));
+        let signer = TicketSigner::from_seed(keys.ticket_seed);
+        let ticket_public_key = signer.public_key();
+        Self {
+            account: sortie_account::Settings {
+                pictures: Arc::new(pictures),
+                ..Default::default()
+            },
+            fleet: sortie_fleet::Settings { ticket_public_key, ..Default::default() },
+            matchmaking: sortie_matchmaking::Settings {
+                ticket_signer: Arc::new(signer),
+                ..Default::default()
+            },
+            ranking: sortie_ranking::Settings::default(),
+            chat: sortie_chat::Settings::default(),
+        }
+    }
+}
+
+/// The services of these roles, started.
+pub fn of_roles(
+    plane: &Plane,
+    settings: &Settings,
+    roles: &[Role],
+    stop: &Stop,
+) -> BTreeMap<Role, Vec<Service>> {
+    let services = |role: &Role| match role {
+        Role::Api => vec![
+            sortie_account::service(plane, settings.account.clone(), stop),
+            sortie_matchmaking::service(plane, settings.matchmaking.clone(), stop),
+            sortie_ranking::service(plane, settings.ranking.clone(), stop),
+            sortie_fleet::service(plane, settings.fleet.clone(), stop),
+        ],
+        Role::Chat => vec![sortie_chat::service(plane, settings.chat.clone(), stop)],
+        Role::Admin => vec![],
+    };
+    roles.iter().map(|role| (*role, services(role))).collect()
+}
+
+/// gRPC for players, spectators and tools.
+pub fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Routes {
+    let mut routes = RoutesBuilder::default();
+    sortie_fleet::game::add_rpc(&mut routes, plane, &settings.fleet, stop);
+    sortie_fleet::health_and_reflection(&mut routes);
+    routes.routes()
+}
+
+/// gRPC for battle servers.
+pub fn fleet_rpc(plane: &Plane, settings: &Settings, secret: &SharedSecret, stop: &Stop) -> Routes {
+    let mut routes = RoutesBuilder::default();
+    sortie_fleet::add_rpc(&mut routes, plane, &settings.fleet, secret, stop);
+    sortie_ranking::add_rpc(&mut routes, plane, secret.clone(), settings.ranking.clone());
+    sortie_fleet::health_and_reflection(&mut routes);
+    routes.routes()
+}
