@@ -194,5 +194,5 @@ fn another_version_is_named() {
     let path = dir.path().join("other");
     std::fs::write(&path, &whole).unwrap();
     let error = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(error.contains("format 9") && error.contains("format 1"), "{error}");
+    assert!(error.contains("format 9") && error.contains("format 2"), "{error}");
 }
