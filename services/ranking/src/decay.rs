@@ -57,7 +57,8 @@ async fn decay_some(db: &PgPool) -> sqlx::Result<usize> {
         r#"select player_id, season_id, mode, rating, uncertainty, decays_at as "decays_at!",
             now() as "now!"
         from rating
-        where decays_at <= now() and season_id = (select season_id from season where ends_at is null)
+        where decays_at <= now()
+            and season_id = (select season_id from season where ends_at is null)
         order by decays_at limit $1 for update of rating skip locked"#,
         AT_ONCE
     )
