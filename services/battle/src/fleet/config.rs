@@ -135,7 +135,8 @@ mod tests {
         assert!(Secret::new("short").is_err() && Secret::new("0123456789\tabcdef").is_err());
         let new = |url, name| FleetConfig::new(url, secret.clone(), name);
         assert!(new("http://127.0.0.1:1", "eu-1.a").is_ok());
-        for name in ["", "-a", "A", "a b", &"a".repeat(64)] {
+        let long = "a".repeat(64);
+        for name in ["", "-a", "A", "a b", &long] {
             assert!(new("http://127.0.0.1:1", name).is_err(), "{name}");
         }
         assert!(new("127.0.0.1:1", "a").is_err());
