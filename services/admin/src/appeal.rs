@@ -1,0 +1,145 @@
+//! `/v1/me/bans`: a player's own bans, and what the player says against them.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware;
+use serde::{Deserialize, Serialize};
+use sortie_control::bus::Rate;
+use sortie_control::error::{ApiError, ApiResult, ErrorBody};
+use sortie_control::idempotency;
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::plane::Plane;
+use sortie_control::who::Caller;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::desk::DONE;
+use crate::error::AdminError;
+
+const APPEALS: Rate = Rate::per(10, std::time::Duration::from_secs(3_600));
+const TEXT_CHARS_MAX: usize = 2_000;
+
+pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
+    let keep = middleware::from_fn_with_state(plane.clone(), idempotency::keep);
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(appeal))
+        .layer(keep)
+        .with_state(plane.clone())
+}
+
+/// A ban, as the banned player sees it.
+#[derive(Debug, Serialize, ToSchema)]
+struct MyBan {
+    ban_id: Uuid,
+    /// login, chat, matchmaking, purchase
+    scope: String,
+    reason: String,
+    #[serde(with = "time::serde::rfc3339")]
+    issued_at: OffsetDateTime,
+    /// Null: for good.
+    #[serde(with = "time::serde::rfc3339::option")]
+    expires_at: Option<OffsetDateTime>,
+    /// Neither lifted nor expired.
+    is_in_force: bool,
+    /// none, open, rejected, accepted
+    appeal: String,
+    /// The battle that shows why.
+    battle_id: Option<Uuid>,
+}
+
+/// Your bans, newest first
+#[utoipa::path(get, path = "/v1/me/bans", tag = "account", security(("bearer" = [])),
+    params(PageQuery),
+    responses((status = 200, description = "A page", body = Page<MyBan>),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 422, description = "A value is out of bounds", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody)))]
+async fn list(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<MyBan>>> {
+    let (limit, before) = (page.limit()?, page.after::<Uuid>()?);
+    let bans = sqlx::query_as!(
+        MyBan,
+        r#"select ban_id, scope, reason, issued_at, expires_at, appeal, battle_id,
+               lifted_at is null and (expires_at is null or expires_at > now()) as "is_in_force!"
+           from ban where player_id = $1 and ($2::uuid is null or ban_id < $2)
+           order by ban_id desc limit $3"#,
+        caller.player_id,
+        before,
+        limit + 1
+    )
+    .fetch_all(&plane.db)
+    .await?;
+    Ok(Json(Page::new(bans, limit, |ban| ban.ban_id)))
+}
+
+/// An appeal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Appeal {
+    /// Why the ban is wrong; 1 to 2000 characters.
+    #[schema(min_length = 1, max_length = 2000)]
+    text: String,
+}
+
+/// Appeal against a ban of yours, once
+#[utoipa::path(post, path = "/v1/me/bans/{ban_id}/appeal", tag = "account",
+    security(("bearer" = [])), params(("ban_id" = Uuid, Path, description = "The ban")),
+    request_body = Appeal,
+    responses((status = 204, description = "It waits for a decision"),
+        (status = 400, description = "The body cannot be read", body = ErrorBody),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 404, description = "`ban.unknown`", body = ErrorBody),
+        (status = 409, description = "`ban.over`, `ban.appeal_decided`", body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody),
+        (status = 429, description = "Too many appeals", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody)))]
+async fn appeal(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Path(ban_id): Path<Uuid>,
+    Json(appeal): Json<Appeal>,
+) -> ApiResult<StatusCode> {
+    let bucket = format!("admin/appeal/{}", caller.player_id);
+    plane.bus.limiter.take(&bucket, APPEALS).await.map_err(ApiError::too_many)?;
+    write(&plane, caller.player_id, ban_id, &appeal.text).await?;
+    Ok(DONE)
+}
+
+async fn write(plane: &Plane, player: Uuid, ban_id: Uuid, text: &str) -> Result<(), AdminError> {
+    if !(1..=TEXT_CHARS_MAX).contains(&text.chars().count()) {
+        return Err(AdminError::BadValue("text has 1 to 2000 characters"));
+    }
+    let mut tx = plane.db.begin().await?;
+    let ban = sqlx::query!(
+        r#"select appeal,
+               lifted_at is null and (expires_at is null or expires_at > now()) as "is_in_force!"
+           from ban where ban_id = $1 and player_id = $2 for no key update"#,
+        ban_id,
+        player
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AdminError::UnknownBan)?;
+    if !ban.is_in_force {
+        return Err(AdminError::BanOver);
+    }
+    if ban.appeal != "none" {
+        return Err(AdminError::AppealNotOpen(ban.appeal));
+    }
+    sqlx::query!(
+        "update ban set appeal = 'open', appeal_text = $2 where ban_id = $1",
+        ban_id,
+        text
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}

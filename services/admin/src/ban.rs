@@ -1,0 +1,263 @@
+//! `POST /v1/admin/bans`, and what becomes of a ban: lifted, appealed against.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path};
+use sortie_control::permission::needs;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::ban_view::{self, BanView};
+use crate::desk::{Acting, DONE, Desk, Office};
+use crate::effect;
+use crate::error::AdminError;
+use crate::rank::{self, ADMINISTRATOR};
+
+pub(crate) fn routes(desk: Desk) -> Desk {
+    desk.serve::<needs::BansWrite>("bans.create", routes!(create))
+        .serve::<needs::BansWrite>("bans.lift", routes!(lift))
+        .serve::<needs::BansWrite>("bans.decide_appeal", routes!(decide))
+}
+
+/// What a player is banned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Scope {
+    /// Everything: logins end.
+    Login,
+    /// Chat sockets close.
+    Chat,
+    /// No battles.
+    Matchmaking,
+    /// Nothing is bought.
+    Purchase,
+}
+
+impl Scope {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Chat => "chat",
+            Self::Matchmaking => "matchmaking",
+            Self::Purchase => "purchase",
+        }
+    }
+}
+
+/// A ban to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewBan {
+    player_id: Uuid,
+    scope: Scope,
+    /// Told to the player; 3 to 500 characters.
+    #[schema(min_length = 3, max_length = 500)]
+    reason: String,
+    /// When it ends by itself; absent: for good.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    expires_at: Option<OffsetDateTime>,
+    /// The battle that shows why.
+    #[serde(default)]
+    battle_id: Option<Uuid>,
+}
+
+/// Ban a player, with immediate effect
+#[utoipa::path(post, path = "/v1/admin/bans", tag = "admin", request_body = NewBan,
+    responses((status = 201, description = "The ban", body = BanView),
+        (status = 404, description = "`user.unknown`, `battle.unknown`", body = ErrorBody),
+        (status = 409, description = "`admin.oneself`, `role.last_administrator`",
+            body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody)))]
+async fn create(
+    State(office): State<Office>,
+    acting: Acting,
+    Json(new): Json<NewBan>,
+) -> ApiResult<(StatusCode, Json<BanView>)> {
+    let (ban, ended) = insert(&office, &acting, &new).await?;
+    match new.scope {
+        Scope::Login => {
+            effect::tell_logins_ended(&office.plane, new.player_id, &ended, "banned").await;
+        }
+        Scope::Chat => effect::tell_chat_banned(&office.plane, new.player_id).await,
+        Scope::Matchmaking | Scope::Purchase => {}
+    }
+    metrics::counter!("sortie_admin_bans_total", "scope" => new.scope.name()).increment(1);
+    Ok((StatusCode::CREATED, Json(ban)))
+}
+
+async fn insert(
+    office: &Office,
+    acting: &Acting,
+    new: &NewBan,
+) -> Result<(BanView, Vec<Uuid>), AdminError> {
+    if new.player_id == acting.player_id {
+        return Err(AdminError::Oneself);
+    }
+    let mut tx = office.db().begin().await?;
+    rank::hold_administrators(&mut tx).await?;
+    let target = rank::hold(&mut tx, new.player_id).await?;
+    rank::refuse_outranked(&acting.permissions, &target)?;
+    refuse_unknown_battle(&mut tx, new.battle_id).await?;
+    let ban_id = Uuid::now_v7();
+    sqlx::query!(
+        "insert into ban (ban_id, player_id, scope, reason, issued_by, expires_at, battle_id)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        ban_id,
+        new.player_id,
+        new.scope.name(),
+        new.reason,
+        acting.player_id,
+        new.expires_at,
+        new.battle_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    let mut ended = Vec::new();
+    if new.scope == Scope::Login {
+        ended = effect::end_logins(&mut tx, new.player_id, "ban").await?;
+        if is_administrator(&mut tx, new.player_id).await? {
+            rank::require_administrator(&mut tx).await?;
+        }
+    }
+    let (mut cancelled, mut kicked) = (0, 0);
+    if matches!(new.scope, Scope::Login | Scope::Matchmaking) {
+        cancelled = effect::cancel_tickets(&mut tx, new.player_id).await?;
+        kicked = effect::kick(&mut tx, new.player_id, "banned").await?;
+    }
+    let ban = ban_view::one(&mut tx, ban_id).await?;
+    let after = json!({ "ban": ban, "logins_ended": ended.len(),
+        "tickets_cancelled": cancelled, "kicked_from": kicked });
+    acting.record(&mut tx, format!("player:{}", new.player_id), None, Some(after)).await?;
+    tx.commit().await?;
+    Ok((ban, ended))
+}
+
+async fn is_administrator(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from player_role where player_id = $1 and role = $2) as "is!""#,
+        player_id,
+        ADMINISTRATOR
+    )
+    .fetch_one(db)
+    .await
+}
+
+async fn refuse_unknown_battle(
+    db: &mut PgConnection,
+    battle_id: Option<Uuid>,
+) -> Result<(), AdminError> {
+    let Some(battle_id) = battle_id else { return Ok(()) };
+    let found = sqlx::query!("select battle_id from battle where battle_id = $1", battle_id)
+        .fetch_optional(db)
+        .await?;
+    found.map(drop).ok_or(AdminError::UnknownBattle)
+}
+
+/// Lift a ban
+#[utoipa::path(post, path = "/v1/admin/bans/{ban_id}/lift", tag = "admin",
+    params(("ban_id" = Uuid, Path, description = "The ban")),
+    responses((status = 204, description = "It is lifted"),
+        (status = 404, description = "`ban.unknown`", body = ErrorBody),
+        (status = 409, description = "`ban.over`", body = ErrorBody)))]
+async fn lift(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(ban_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    lift_now(&office, &acting, ban_id).await?;
+    Ok(DONE)
+}
+
+async fn lift_now(office: &Office, acting: &Acting, ban_id: Uuid) -> Result<(), AdminError> {
+    let mut tx = office.db().begin().await?;
+    let before = hold(&mut tx, ban_id).await?;
+    if !before.is_in_force {
+        return Err(AdminError::BanOver);
+    }
+    write_lift(&mut tx, acting, ban_id).await?;
+    finish(tx, acting, before).await
+}
+
+async fn write_lift(db: &mut PgConnection, acting: &Acting, ban_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update ban set lifted_at = now(), lifted_by = $2
+         where ban_id = $1 and lifted_at is null",
+        ban_id,
+        acting.player_id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What becomes of an appeal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Decision {
+    /// Accepted: the ban is lifted.
+    is_accepted: bool,
+}
+
+/// Decide an appeal
+#[utoipa::path(post, path = "/v1/admin/bans/{ban_id}/appeal", tag = "admin",
+    params(("ban_id" = Uuid, Path, description = "The ban")), request_body = Decision,
+    responses((status = 204, description = "It is decided"),
+        (status = 404, description = "`ban.unknown`", body = ErrorBody),
+        (status = 409, description = "`ban.no_appeal`, `ban.appeal_decided`", body = ErrorBody)))]
+async fn decide(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(ban_id): Path<Uuid>,
+    Json(decision): Json<Decision>,
+) -> ApiResult<StatusCode> {
+    decide_now(&office, &acting, ban_id, decision.is_accepted).await?;
+    Ok(DONE)
+}
+
+async fn decide_now(
+    office: &Office,
+    acting: &Acting,
+    ban_id: Uuid,
+    is_accepted: bool,
+) -> Result<(), AdminError> {
+    let mut tx = office.db().begin().await?;
+    let before = hold(&mut tx, ban_id).await?;
+    match before.appeal.as_str() {
+        "open" => {}
+        "none" => return Err(AdminError::NoAppeal),
+        decided => return Err(AdminError::AppealNotOpen(decided.to_owned())),
+    }
+    let appeal = if is_accepted { "accepted" } else { "rejected" };
+    sqlx::query!("update ban set appeal = $2 where ban_id = $1", ban_id, appeal)
+        .execute(&mut *tx)
+        .await?;
+    if is_accepted {
+        write_lift(&mut tx, acting, ban_id).await?;
+    }
+    finish(tx, acting, before).await
+}
+
+async fn hold(db: &mut PgConnection, ban_id: Uuid) -> Result<BanView, AdminError> {
+    sqlx::query!("select ban_id from ban where ban_id = $1 for no key update", ban_id)
+        .fetch_optional(&mut *db)
+        .await?
+        .ok_or(AdminError::UnknownBan)?;
+    ban_view::one(db, ban_id).await
+}
+
+async fn finish(
+    mut tx: sqlx::PgTransaction<'_>,
+    acting: &Acting,
+    before: BanView,
+) -> Result<(), AdminError> {
+    let after = ban_view::one(&mut tx, before.ban_id).await?;
+    let target = format!("player:{}", after.player_id);
+    acting.record(&mut tx, target, Some(json!(before)), Some(json!(after))).await?;
+    Ok(tx.commit().await?)
+}

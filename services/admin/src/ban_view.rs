@@ -1,0 +1,156 @@
+//! `GET /v1/admin/bans`
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::permission::needs;
+use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::ban::Scope;
+use crate::desk::{Desk, Office};
+use crate::error::AdminError;
+
+pub(crate) fn routes(desk: Desk) -> Desk {
+    desk.serve::<needs::BansRead>("bans.list", routes!(list))
+        .serve::<needs::BansRead>("bans.view", routes!(view))
+}
+
+/// A ban.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BanView {
+    pub(crate) ban_id: Uuid,
+    pub(crate) player_id: Uuid,
+    /// login, chat, matchmaking, purchase
+    #[schema(value_type = Scope)]
+    pub(crate) scope: String,
+    pub(crate) reason: String,
+    pub(crate) issued_by: Option<Uuid>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) issued_at: OffsetDateTime,
+    /// Null: for good.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(crate) expires_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(crate) lifted_at: Option<OffsetDateTime>,
+    pub(crate) lifted_by: Option<Uuid>,
+    /// none, open, rejected, accepted
+    pub(crate) appeal: String,
+    /// The battle that shows why.
+    pub(crate) battle_id: Option<Uuid>,
+    /// Neither lifted nor expired.
+    pub(crate) is_in_force: bool,
+}
+
+/// Which bans.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// Of this player.
+    player_id: Option<Uuid>,
+    /// In force only.
+    #[serde(default)]
+    in_force: bool,
+    /// With an appeal that waits for a decision only.
+    #[serde(default)]
+    appealed: bool,
+}
+
+/// List bans, newest first
+#[utoipa::path(get, path = "/v1/admin/bans", tag = "admin", params(Filter, PageQuery),
+    responses((status = 200, description = "A page", body = Page<BanView>),
+        (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
+async fn list(
+    State(office): State<Office>,
+    Query(filter): Query<Filter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<BanView>>> {
+    let (limit, before) = (page.limit()?, page.after::<Uuid>()?);
+    let bans = sqlx::query_as!(
+        BanView,
+        r#"select ban_id, player_id, scope, reason, issued_by, issued_at, expires_at, lifted_at,
+               lifted_by, appeal, battle_id,
+               lifted_at is null and (expires_at is null or expires_at > now()) as "is_in_force!"
+           from ban
+           where ($1::uuid is null or player_id = $1) and (not $3 or appeal = 'open')
+               and (not $2 or lifted_at is null and (expires_at is null or expires_at > now()))
+               and ($4::uuid is null or ban_id < $4)
+           order by ban_id desc limit $5"#,
+        filter.player_id,
+        filter.in_force,
+        filter.appealed,
+        before,
+        limit + 1
+    )
+    .fetch_all(office.db())
+    .await?;
+    Ok(Json(Page::new(bans, limit, |ban| ban.ban_id)))
+}
+
+/// A ban with what the player says against it.
+#[derive(Debug, Serialize, ToSchema)]
+struct BanDetail {
+    ban: BanView,
+    appeal_text: Option<String>,
+    /// Where the replay of the linked battle lies.
+    replay_place: Option<String>,
+}
+
+/// See a ban, its appeal and the replay of its battle
+#[utoipa::path(get, path = "/v1/admin/bans/{ban_id}", tag = "admin",
+    params(("ban_id" = Uuid, Path, description = "The ban")),
+    responses((status = 200, description = "The ban", body = BanDetail),
+        (status = 404, description = "`ban.unknown`", body = ErrorBody)))]
+async fn view(
+    State(office): State<Office>,
+    Path(ban_id): Path<Uuid>,
+) -> ApiResult<Json<BanDetail>> {
+    let mut db = office.db().acquire().await?;
+    let ban = one(&mut db, ban_id).await?;
+    let more = sqlx::query!(
+        r#"select appeal_text, place as "place?" from ban left join replay using (battle_id)
+           where ban_id = $1"#,
+        ban_id
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    Ok(Json(BanDetail { ban, appeal_text: more.appeal_text, replay_place: more.place }))
+}
+
+pub(crate) async fn one(db: &mut PgConnection, ban_id: Uuid) -> Result<BanView, AdminError> {
+    sqlx::query_as!(
+        BanView,
+        r#"select ban_id, player_id, scope, reason, issued_by, issued_at, expires_at, lifted_at,
+               lifted_by, appeal, battle_id,
+               lifted_at is null and (expires_at is null or expires_at > now()) as "is_in_force!"
+           from ban where ban_id = $1"#,
+        ban_id
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(AdminError::UnknownBan)
+}
+
+/// The newest bans of a player.
+pub(crate) async fn of_player(
+    db: &PgPool,
+    player_id: Uuid,
+    most: i64,
+) -> sqlx::Result<Vec<BanView>> {
+    sqlx::query_as!(
+        BanView,
+        r#"select ban_id, player_id, scope, reason, issued_by, issued_at, expires_at, lifted_at,
+               lifted_by, appeal, battle_id,
+               lifted_at is null and (expires_at is null or expires_at > now()) as "is_in_force!"
+           from ban where player_id = $1 order by ban_id desc limit $2"#,
+        player_id,
+        most
+    )
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,281 @@
+//! `/v1/admin/battles`: what is fought, and how to end it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::permission::needs;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::desk::{Acting, Desk, Office};
+use crate::error::AdminError;
+use crate::kick::write_order;
+
+/// Longest reason, and longest message to the players of a battle.
+const TEXT_CHARS_MAX: usize = 200;
+
+/// Players of a battle that are listed: more do not fit into one.
+const PLAYERS_MAX: i64 = 8_192;
+
+pub(crate) fn routes(desk: Desk) -> Desk {
+    desk.serve::<needs::BattlesRead>("battles.list", routes!(list))
+        .serve::<needs::BattlesRead>("battles.view", routes!(view))
+        .serve::<needs::BattlesWrite>("battles.end", routes!(end))
+        .serve::<needs::BattlesWrite>("battles.message", routes!(message))
+}
+
+/// A battle.
+#[derive(Debug, Serialize, ToSchema)]
+struct Battle {
+    battle_id: Uuid,
+    mode: String,
+    map: String,
+    is_ranked: bool,
+    /// asked, allocated, running, finished, lost, cancelled
+    state: String,
+    server_id: Option<Uuid>,
+    players_max: i32,
+    #[serde(with = "time::serde::rfc3339")]
+    asked_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    started_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    ended_at: Option<OffsetDateTime>,
+    ended_by: Option<String>,
+    winner: Option<i16>,
+    /// As its server told it last: players, score, points, regions and their load.
+    #[schema(value_type = Object)]
+    status: Value,
+}
+
+/// Which battles.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// asked, allocated, running, finished, lost, cancelled
+    state: Option<String>,
+    /// On this server.
+    server_id: Option<Uuid>,
+}
+
+/// List battles, newest first
+#[utoipa::path(get, path = "/v1/admin/battles", tag = "admin", params(Filter, PageQuery),
+    responses((status = 200, description = "A page", body = Page<Battle>),
+        (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
+async fn list(
+    State(office): State<Office>,
+    Query(filter): Query<Filter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<Battle>>> {
+    let (limit, before) = (page.limit()?, page.after::<(i64, Uuid)>()?);
+    let at = |(micros, _): (i64, Uuid)| {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok()
+    };
+    let rows = sqlx::query_as!(
+        Battle,
+        "select battle_id, mode, map, is_ranked, state, server_id, players_max, asked_at,
+             started_at, ended_at, ended_by, winner, status
+         from battle
+         where ($1::text is null or state = $1) and ($2::uuid is null or server_id = $2)
+             and ($3::timestamptz is null or (asked_at, battle_id) < ($3, $4))
+         order by asked_at desc, battle_id desc limit $5",
+        filter.state,
+        filter.server_id,
+        before.and_then(at),
+        before.map(|(_, id)| id),
+        limit + 1
+    )
+    .fetch_all(office.db())
+    .await?;
+    let micros = |at: OffsetDateTime| (at.unix_timestamp_nanos() / 1_000) as i64;
+    Ok(Json(Page::new(rows, limit, |row| (micros(row.asked_at), row.battle_id))))
+}
+
+/// A battle with its players.
+#[derive(Debug, Serialize, ToSchema)]
+struct BattleDetail {
+    battle: Battle,
+    players: Vec<Fighter>,
+    /// Where its replay lies.
+    replay_place: Option<String>,
+}
+
+/// A player of a battle.
+#[derive(Debug, Serialize, ToSchema)]
+struct Fighter {
+    player_id: Uuid,
+    name: String,
+    team: i16,
+    points: i32,
+    kills: i32,
+    deaths: i32,
+}
+
+/// See a battle, its players and where its replay lies
+#[utoipa::path(get, path = "/v1/admin/battles/{battle_id}", tag = "admin",
+    params(("battle_id" = Uuid, Path, description = "The battle")),
+    responses((status = 200, description = "The battle", body = BattleDetail),
+        (status = 404, description = "`battle.unknown`", body = ErrorBody)))]
+async fn view(
+    State(office): State<Office>,
+    Path(battle_id): Path<Uuid>,
+) -> ApiResult<Json<BattleDetail>> {
+    let battle = sqlx::query_as!(
+        Battle,
+        "select battle_id, mode, map, is_ranked, state, server_id, players_max, asked_at,
+             started_at, ended_at, ended_by, winner, status
+         from battle where battle_id = $1",
+        battle_id
+    )
+    .fetch_optional(office.db())
+    .await?
+    .ok_or(AdminError::UnknownBattle)?;
+    let players = sqlx::query_as!(
+        Fighter,
+        "select player_id, name, team, points, kills, deaths
+         from battle_player join player using (player_id)
+         where battle_id = $1 order by team, points desc, player_id limit $2",
+        battle_id,
+        PLAYERS_MAX
+    )
+    .fetch_all(office.db())
+    .await?;
+    let replay = sqlx::query_scalar!("select place from replay where battle_id = $1", battle_id);
+    let replay_place = replay.fetch_optional(office.db()).await?;
+    Ok(Json(BattleDetail { battle, players, replay_place }))
+}
+
+/// Why a battle is ended.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct End {
+    /// 3 to 200 characters.
+    #[schema(min_length = 3, max_length = 200)]
+    reason: String,
+}
+
+/// End a battle, with the result that it has
+///
+/// One that no server has yet is cancelled.
+#[utoipa::path(post, path = "/v1/admin/battles/{battle_id}/end", tag = "admin",
+    params(("battle_id" = Uuid, Path, description = "The battle")), request_body = End,
+    responses((status = 202, description = "Its server is told"),
+        (status = 404, description = "`battle.unknown`", body = ErrorBody),
+        (status = 409, description = "`battle.not_live`", body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody)))]
+async fn end(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(battle_id): Path<Uuid>,
+    Json(end): Json<End>,
+) -> ApiResult<StatusCode> {
+    order_end(&office, &acting, battle_id, &end.reason).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn order_end(
+    office: &Office,
+    acting: &Acting,
+    battle_id: Uuid,
+    reason: &str,
+) -> Result<(), AdminError> {
+    check_text(reason, 3, "reason has 3 to 200 characters")?;
+    let mut tx = office.db().begin().await?;
+    let live = hold(&mut tx, battle_id).await?;
+    match live.server_id {
+        Some(server_id) if live.state != "asked" => {
+            let body = json!({ "battle_id": battle_id, "reason": reason });
+            write_order(&mut tx, server_id, "end", body).await?;
+        }
+        _ => {
+            sqlx::query!(
+                "update battle set state = 'cancelled', ended_at = now(), ended_by = 'operator'
+                 where battle_id = $1",
+                battle_id
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+    }
+    let (before, after) = (json!({ "state": live.state }), json!({ "reason": reason }));
+    acting.record(&mut tx, format!("battle:{battle_id}"), Some(before), Some(after)).await?;
+    Ok(tx.commit().await?)
+}
+
+struct Live {
+    state: String,
+    server_id: Option<Uuid>,
+}
+
+/// Holds a battle that is not over yet.
+async fn hold(db: &mut PgConnection, battle_id: Uuid) -> Result<Live, AdminError> {
+    let live = sqlx::query_as!(
+        Live,
+        "select state, server_id from battle where battle_id = $1 for no key update",
+        battle_id
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(AdminError::UnknownBattle)?;
+    match live.state.as_str() {
+        "asked" | "allocated" | "running" => Ok(live),
+        _ => Err(AdminError::BattleNotLive(live.state)),
+    }
+}
+
+/// Something to be said.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    /// 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    text: String,
+}
+
+/// Say something to all players of a running battle
+#[utoipa::path(post, path = "/v1/admin/battles/{battle_id}/messages", tag = "admin",
+    params(("battle_id" = Uuid, Path, description = "The battle")), request_body = Message,
+    responses((status = 202, description = "Its server is told"),
+        (status = 404, description = "`battle.unknown`", body = ErrorBody),
+        (status = 409, description = "`battle.not_live`", body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody)))]
+async fn message(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(battle_id): Path<Uuid>,
+    Json(message): Json<Message>,
+) -> ApiResult<StatusCode> {
+    order_message(&office, &acting, battle_id, &message.text).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn order_message(
+    office: &Office,
+    acting: &Acting,
+    battle_id: Uuid,
+    text: &str,
+) -> Result<(), AdminError> {
+    check_text(text, 1, "text has 1 to 200 characters")?;
+    let mut tx = office.db().begin().await?;
+    let live = hold(&mut tx, battle_id).await?;
+    let Some(server_id) = live.server_id else {
+        return Err(AdminError::BattleNotLive(live.state));
+    };
+    let body = json!({ "battle_id": battle_id, "text": text });
+    write_order(&mut tx, server_id, "message", body).await?;
+    let after = json!({ "text": text });
+    acting.record(&mut tx, format!("battle:{battle_id}"), None, Some(after)).await?;
+    Ok(tx.commit().await?)
+}
+
+fn check_text(text: &str, least: usize, fault: &'static str) -> Result<(), AdminError> {
+    let is_fine = (least..=TEXT_CHARS_MAX).contains(&text.chars().count());
+    if is_fine { Ok(()) } else { Err(AdminError::BadValue(fault)) }
+}

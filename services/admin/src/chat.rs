@@ -1,0 +1,348 @@
+//! `/v1/admin/chat`: the queue of reported messages, and what is done about them.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::permission::needs;
+use sortie_control::plane::Plane;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::desk::{Acting, DONE, Desk, Office};
+use crate::error::AdminError;
+
+/// Messages before and after a reported one.
+const CONTEXT: i32 = 5;
+const WORD_CHARS_MAX: usize = 60;
+const WORDS_MAX: i64 = 10_000;
+
+pub(crate) fn routes(desk: Desk) -> Desk {
+    desk.serve::<needs::ChatModerate>("chat.queue", routes!(queue))
+        .serve::<needs::ChatModerate>("chat.delete", routes!(delete))
+        .serve::<needs::ChatModerate>("chat.slow_mode", routes!(slow_mode))
+        .serve::<needs::ChatModerate>("chat.words", routes!(words))
+        .serve::<needs::ChatModerate>("chat.add_word", routes!(add_word))
+        .serve::<needs::ChatModerate>("chat.remove_word", routes!(remove_word))
+}
+
+/// A report of a message.
+#[derive(Debug, Serialize, ToSchema)]
+struct Reported {
+    report_id: Uuid,
+    reporter: Uuid,
+    accused: Uuid,
+    /// What the reporter says.
+    text: String,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    channel_id: Option<Uuid>,
+    message_id: Option<Uuid>,
+    /// The message, with up to five before and five after it, in order.
+    messages: Vec<Message>,
+}
+
+/// A message.
+#[derive(Debug, Serialize, ToSchema)]
+struct Message {
+    message_id: Uuid,
+    author: Uuid,
+    /// Also of a deleted one.
+    text: String,
+    #[serde(with = "time::serde::rfc3339")]
+    said_at: OffsetDateTime,
+    is_deleted: bool,
+}
+
+/// List open reports of messages, oldest first, with what was said around them
+#[utoipa::path(get, path = "/v1/admin/chat/reports", tag = "admin", params(PageQuery),
+    responses((status = 200, description = "A page", body = Page<Reported>),
+        (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
+async fn queue(
+    State(office): State<Office>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<Reported>>> {
+    let (limit, after) = (page.limit()?, page.after::<Uuid>()?);
+    let rows = sqlx::query!(
+        r#"select report_id, reporter, accused, r.text, r.created_at, message_id,
+               channel_id as "channel_id?"
+           from report r left join chat_message using (message_id)
+           where r.kind = 'chat' and r.state = 'open' and ($1::uuid is null or report_id > $1)
+           order by report_id limit $2"#,
+        after,
+        limit + 1
+    )
+    .fetch_all(office.db())
+    .await?;
+    let mut reports = Vec::with_capacity(rows.len());
+    for row in rows {
+        let messages = match row.channel_id.zip(row.message_id) {
+            Some((channel_id, message_id)) => around(&office, channel_id, message_id).await?,
+            None => Vec::new(),
+        };
+        reports.push(Reported {
+            report_id: row.report_id,
+            reporter: row.reporter,
+            accused: row.accused,
+            text: row.text,
+            created_at: row.created_at,
+            channel_id: row.channel_id,
+            message_id: row.message_id,
+            messages,
+        });
+    }
+    Ok(Json(Page::new(reports, limit, |report| report.report_id)))
+}
+
+async fn around(office: &Office, channel_id: Uuid, message_id: Uuid) -> sqlx::Result<Vec<Message>> {
+    sqlx::query_as!(
+        Message,
+        r#"select message_id as "message_id!", author as "author!", text as "text!",
+               said_at as "said_at!", is_deleted as "is_deleted!"
+           from (
+               (select message_id, author, text, said_at, deleted_at is not null as is_deleted
+                from chat_message where channel_id = $1 and message_id <= $2
+                order by message_id desc limit $3 + 1)
+               union all
+               (select message_id, author, text, said_at, deleted_at is not null
+                from chat_message where channel_id = $1 and message_id > $2
+                order by message_id limit $3)) found
+           order by message_id"#,
+        channel_id,
+        message_id,
+        CONTEXT
+    )
+    .fetch_all(office.db())
+    .await
+}
+
+/// Delete a message
+#[utoipa::path(delete, path = "/v1/admin/chat/messages/{message_id}", tag = "admin",
+    params(("message_id" = Uuid, Path, description = "The message")),
+    responses((status = 204, description = "Nobody sees it any more"),
+        (status = 404, description = "`chat.unknown_message`", body = ErrorBody)))]
+async fn delete(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(message_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    let place = delete_now(&office, &acting, message_id).await?;
+    tell_deleted(&office.plane, &place, message_id).await;
+    Ok(DONE)
+}
+
+struct Place {
+    channel_id: Uuid,
+    kind: String,
+    about: String,
+}
+
+async fn delete_now(
+    office: &Office,
+    acting: &Acting,
+    message_id: Uuid,
+) -> Result<Place, AdminError> {
+    let mut tx = office.db().begin().await?;
+    let row = sqlx::query!(
+        "update chat_message m set deleted_at = now(), deleted_by = $2
+         from chat_channel c
+         where message_id = $1 and deleted_at is null and c.channel_id = m.channel_id
+         returning c.channel_id, c.kind, c.about, m.author",
+        message_id,
+        acting.player_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AdminError::UnknownMessage)?;
+    let before = json!({ "author": row.author, "channel_id": row.channel_id });
+    acting.record(&mut tx, format!("message:{message_id}"), Some(before), None).await?;
+    tx.commit().await?;
+    Ok(Place { channel_id: row.channel_id, kind: row.kind, about: row.about })
+}
+
+/// Tells the nodes of chat, in their words; whoever misses it reads Postgres.
+async fn tell_deleted(plane: &Plane, place: &Place, message_id: Uuid) {
+    let topic = match place.kind.as_str() {
+        "whisper" => "chat/whispers".to_owned(),
+        _ => format!("chat/{}", place.channel_id),
+    };
+    let deed = json!({ "place": [place.kind, place.about],
+        "deed": { "deleted": { "message_id": message_id } } });
+    let parcel = json!({ "node": Uuid::now_v7(), "deeds": [deed] });
+    if let Err(error) = plane.bus.topics.publish(&topic, Bytes::from(parcel.to_string())).await {
+        tracing::warn!(%error, "sockets of chat were not told of a deleted message");
+    }
+}
+
+/// How slow a channel is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SlowMode {
+    /// Least seconds between two messages of one player, 0 to 3600; 0: no slow mode.
+    #[schema(minimum = 0, maximum = 3600)]
+    seconds: i32,
+}
+
+/// Slow a channel down
+#[utoipa::path(put, path = "/v1/admin/chat/channels/{channel_id}/slow_mode", tag = "admin",
+    params(("channel_id" = Uuid, Path, description = "The channel")), request_body = SlowMode,
+    responses((status = 204, description = "It is so now"),
+        (status = 404, description = "`chat.unknown_channel`", body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody)))]
+async fn slow_mode(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(channel_id): Path<Uuid>,
+    Json(slow): Json<SlowMode>,
+) -> ApiResult<StatusCode> {
+    set_slow_mode(&office, &acting, channel_id, slow.seconds).await?;
+    Ok(DONE)
+}
+
+async fn set_slow_mode(
+    office: &Office,
+    acting: &Acting,
+    channel_id: Uuid,
+    seconds: i32,
+) -> Result<(), AdminError> {
+    if !(0..=3_600).contains(&seconds) {
+        return Err(AdminError::BadValue("seconds must be 0 to 3600"));
+    }
+    let mut tx = office.db().begin().await?;
+    let before = sqlx::query_scalar!(
+        "select slow_mode_s from chat_channel where channel_id = $1 for no key update",
+        channel_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AdminError::UnknownChannel)?;
+    sqlx::query!(
+        "update chat_channel set slow_mode_s = $2 where channel_id = $1",
+        channel_id,
+        seconds
+    )
+    .execute(&mut *tx)
+    .await?;
+    let (before, after) = (json!({ "seconds": before }), json!({ "seconds": seconds }));
+    acting.record(&mut tx, format!("channel:{channel_id}"), Some(before), Some(after)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What a word does to a message.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Effect {
+    /// Its letters become stars.
+    Mask,
+    /// The message is refused.
+    Refuse,
+}
+
+/// A word of the filter.
+#[derive(Debug, Serialize, ToSchema)]
+struct Word {
+    word: String,
+    #[schema(value_type = Effect)]
+    effect: String,
+}
+
+/// List the words of the filter
+#[utoipa::path(get, path = "/v1/admin/chat/words", tag = "admin",
+    responses((status = 200, description = "All words", body = Vec<Word>),
+        (status = 503, description = "The database is away", body = ErrorBody)))]
+async fn words(State(office): State<Office>) -> ApiResult<Json<Vec<Word>>> {
+    let words = sqlx::query_as!(
+        Word,
+        "select word, effect from chat_word order by word limit $1",
+        WORDS_MAX
+    );
+    Ok(Json(words.fetch_all(office.db()).await?))
+}
+
+/// What the word does.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewWord {
+    effect: Effect,
+}
+
+/// Put a word into the filter
+#[utoipa::path(put, path = "/v1/admin/chat/words/{word}", tag = "admin",
+    params(("word" = String, Path, description = "The word, any case, letters and digits")),
+    request_body = NewWord,
+    responses((status = 204, description = "It is there now"),
+        (status = 422, description = "`request.fields`", body = ErrorBody)))]
+async fn add_word(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(word): Path<String>,
+    Json(new): Json<NewWord>,
+) -> ApiResult<StatusCode> {
+    write_word(&office, &acting, &word.to_lowercase(), new.effect).await?;
+    Ok(DONE)
+}
+
+async fn write_word(
+    office: &Office,
+    acting: &Acting,
+    word: &str,
+    effect: Effect,
+) -> Result<(), AdminError> {
+    // The filter compares whole words: one with a blank in it would never be found.
+    let is_word = !word.is_empty() && word.chars().all(char::is_alphanumeric);
+    if !is_word || word.chars().count() > WORD_CHARS_MAX {
+        return Err(AdminError::BadValue("a word has 1 to 60 letters and digits"));
+    }
+    let effect = match effect {
+        Effect::Mask => "mask",
+        Effect::Refuse => "refuse",
+    };
+    let mut tx = office.db().begin().await?;
+    let old = sqlx::query_scalar!("select effect from chat_word where word = $1", word)
+        .fetch_optional(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "insert into chat_word (word, effect) values ($1, $2)
+         on conflict (word) do update set effect = excluded.effect",
+        word,
+        effect
+    )
+    .execute(&mut *tx)
+    .await?;
+    let before = old.map(|effect| json!({ "effect": effect }));
+    let after = json!({ "effect": effect });
+    acting.record(&mut tx, format!("word:{word}"), before, Some(after)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Take a word out of the filter
+#[utoipa::path(delete, path = "/v1/admin/chat/words/{word}", tag = "admin",
+    params(("word" = String, Path, description = "The word")),
+    responses((status = 204, description = "It is gone"),
+        (status = 404, description = "`chat.unknown_word`", body = ErrorBody)))]
+async fn remove_word(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(word): Path<String>,
+) -> ApiResult<StatusCode> {
+    delete_word(&office, &acting, &word.to_lowercase()).await?;
+    Ok(DONE)
+}
+
+async fn delete_word(office: &Office, acting: &Acting, word: &str) -> Result<(), AdminError> {
+    let mut tx = office.db().begin().await?;
+    let effect =
+        sqlx::query_scalar!("delete from chat_word where word = $1 returning effect", word)
+            .fetch_optional(&mut *tx)
+            .await?
+            .ok_or(AdminError::UnknownWord)?;
+    let before = json!({ "effect": effect });
+    acting.record(&mut tx, format!("word:{word}"), Some(before), None).await?;
+    Ok(tx.commit().await?)
+}

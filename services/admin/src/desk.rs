@@ -1,0 +1,295 @@
+//! The desk that every call of staff passes: who may, and what is written down about it.
+//!
+//! [`Desk::serve`] is the only way in for a route, and takes the permission as a type: a route
+//! without one cannot be written. The permission goes to the OpenAPI document as `x-permission`,
+//! and to the check, from the same place.
+//!
+//! Every call leaves rows in the audit log. Refused: by [`Staff`] or here. Failed after that: here,
+//! with the code of the error. Done: by the handler, in the transaction of the act
+//! ([`Acting::record`]); calls that only read are written down here, before the answer goes out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use sortie_control::audit::{self, Entry, Outcome};
+use sortie_control::bus::Rate;
+use sortie_control::error::{ApiError, ApiResult, ErrorCode};
+use sortie_control::idempotency;
+use sortie_control::permission::{Needs, Permissions};
+use sortie_control::plane::Plane;
+use sortie_control::request;
+use sortie_control::who::{Action, Caller, Staff};
+use sqlx::{PgConnection, PgPool};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use uuid::Uuid;
+
+use crate::Settings;
+
+/// The extension of the OpenAPI document that names a route's permission.
+pub const X_PERMISSION: &str = "x-permission";
+
+/// The extension that names what the audit log calls a route.
+pub const X_ACTION: &str = "x-action";
+
+/// Characters of a path or query that go to the audit log.
+const TARGET_CHARS_MAX: usize = 200;
+
+/// Calls of nobody in particular that are written down; more are only counted.
+const STRANGERS: Rate = Rate { burst: 50, per_s: 5.0 };
+
+/// What handlers need.
+#[derive(Clone, Debug)]
+pub struct Office {
+    /// Store, bus, keys.
+    pub plane: Plane,
+    /// How the service works.
+    pub settings: Settings,
+}
+
+impl axum::extract::FromRef<Office> for Plane {
+    fn from_ref(office: &Office) -> Self {
+        office.plane.clone()
+    }
+}
+
+impl Office {
+    /// The database.
+    pub fn db(&self) -> &PgPool {
+        &self.plane.db
+    }
+}
+
+/// Routes for staff.
+pub struct Desk {
+    office: Office,
+    routes: OpenApiRouter<Office>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("office", &self.office).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// Without a route yet.
+    pub fn new(office: Office) -> Self {
+        Self { office, routes: OpenApiRouter::new() }
+    }
+
+    /// Adds one route (`routes!(handler)`) for staff who have `P`.
+    #[must_use]
+    pub fn serve<P: Needs>(
+        mut self,
+        action: &'static str,
+        route: UtoipaMethodRouter<Office>,
+    ) -> Self {
+        let (schemas, mut paths, handlers) = route;
+        for item in paths.paths.values_mut() {
+            for operation in operations(item) {
+                mark(operation, P::PERMISSION.name(), action);
+            }
+        }
+        let keep = middleware::from_fn_with_state(self.office.plane.clone(), idempotency::keep);
+        let guard = Guard { office: self.office.clone(), action };
+        let guard = middleware::from_fn_with_state(guard, pass::<P>);
+        let handlers = handlers.route_layer(keep).route_layer(guard);
+        self.routes = self.routes.routes((schemas, paths, handlers));
+        self
+    }
+
+    /// All of them, ready to be served.
+    pub fn close(self) -> OpenApiRouter {
+        self.routes.with_state(self.office)
+    }
+}
+
+fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch]
+        .into_iter()
+        .flatten()
+}
+
+/// Names permission and action in the document, and how any call of staff may be refused.
+pub(crate) fn mark(operation: &mut Operation, permission: &str, action: &str) {
+    let extensions = operation.extensions.get_or_insert_default();
+    extensions.insert(X_PERMISSION.to_owned(), json!(permission));
+    extensions.insert(X_ACTION.to_owned(), json!(action));
+    operation.security = Some(vec![SecurityRequirement::new("bearer", [""; 0])]);
+    for (status, about) in REFUSALS {
+        let error = Ref::from_schema_name("ErrorBody");
+        let content = ContentBuilder::new().schema(Some(error)).build();
+        let response = ResponseBuilder::new().description(*about);
+        let response = response.content("application/json", content).build();
+        let responses = &mut operation.responses.responses;
+        responses.entry((*status).to_owned()).or_insert(response.into());
+    }
+}
+
+const REFUSALS: &[(&str, &str)] = &[
+    ("400", "The path, the query or the body cannot be read"),
+    ("401", "`auth.missing`, `auth.invalid`, `auth.expired`, `auth.revoked`"),
+    ("403", "`auth.forbidden` (the permission is in the details), `admin.totp_required`"),
+    ("422", "A value is out of bounds, or `request.idempotency_key_reused`"),
+    ("503", "The database is away"),
+];
+
+/// Who acts, under which name. Only the desk makes one.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// Who.
+    pub player_id: Uuid,
+    /// Everything that this one may do.
+    pub permissions: Permissions,
+    action: &'static str,
+    is_recorded: Arc<AtomicBool>,
+}
+
+impl Acting {
+    /// Writes down what is done, in the transaction that does it. Call it last: appends wait for
+    /// each other until the transaction ends.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn record(
+        &self,
+        db: &mut PgConnection,
+        target: String,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> sqlx::Result<()> {
+        let entry = Entry { before, after, ..Entry::done(self.player_id, self.action, target) };
+        audit::append(db, &entry).await?;
+        self.is_recorded.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Acting {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // A route that was not served by the desk is closed to everybody.
+        let message = "this route is closed";
+        let closed = || ApiError::forbidden("auth.forbidden", message);
+        parts.extensions.get::<Self>().cloned().ok_or_else(closed)
+    }
+}
+
+#[derive(Clone)]
+struct Guard {
+    office: Office,
+    action: &'static str,
+}
+
+async fn pass<P: Needs>(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    // An act is finished even when its caller hangs up: otherwise a ban could be written and
+    // nobody told.
+    let work = async move {
+        guard.pass::<P>(request, next).await.unwrap_or_else(IntoResponse::into_response)
+    };
+    match tokio::spawn(request::within(request::id(), work)).await {
+        Ok(response) => response,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+impl Guard {
+    async fn pass<P: Needs>(&self, request: Request, next: Next) -> ApiResult<Response> {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(Action(self.action));
+        if let Err(error) = Caller::from_request_parts(&mut parts, &self.office).await {
+            self.note_stranger(&parts, error.code()).await?;
+            return Err(error);
+        }
+        let staff: Staff<P> = Staff::from_request_parts(&mut parts, &self.office).await?;
+        let actor = staff.caller.player_id;
+        self.require_totp(actor, &parts).await?;
+        let is_recorded = Arc::new(AtomicBool::new(false));
+        let acting = Acting {
+            player_id: actor,
+            permissions: staff.permissions,
+            action: self.action,
+            is_recorded: Arc::clone(&is_recorded),
+        };
+        parts.extensions.insert(acting);
+        let (method, target) = (parts.method.clone(), target_of(&parts));
+        let response = next.run(Request::from_parts(parts, body)).await;
+        let status = response.status();
+        if status.is_client_error() || status.is_server_error() {
+            let code = response.extensions().get::<ErrorCode>().map(|code| code.0);
+            let after = json!({ "status": status.as_u16(), "code": code });
+            // The answer is an error already; it goes out even if this fails.
+            if let Err(error) = self.note(Some(actor), Outcome::Failed, target, after).await {
+                tracing::warn!(%error, "a failed call could not be written down");
+            }
+        } else if !is_recorded.load(Ordering::Relaxed) {
+            let is_replayed = response.headers().contains_key(idempotency::REPLAYED);
+            debug_assert!(method == Method::GET || is_replayed, "{}: not recorded", self.action);
+            let after = if is_replayed { json!({ "replayed": true }) } else { Value::Null };
+            self.note(Some(actor), Outcome::Done, target, after).await?;
+        }
+        Ok(response)
+    }
+
+    async fn require_totp(&self, actor: Uuid, parts: &Parts) -> ApiResult<()> {
+        if !self.office.settings.require_totp {
+            return Ok(());
+        }
+        let is_confirmed = sqlx::query_scalar!(
+            r#"select exists (select from personal.credential
+               where player_id = $1 and totp_confirmed_at is not null) as "is_confirmed!""#,
+            actor
+        )
+        .fetch_one(self.office.db())
+        .await?;
+        if is_confirmed {
+            return Ok(());
+        }
+        let code = "admin.totp_required";
+        let after = json!({ "code": code });
+        self.note(Some(actor), Outcome::Refused, target_of(parts), after).await?;
+        let message = "staff need a second factor: set up TOTP for your account, and log in again";
+        Err(ApiError::forbidden(code, message))
+    }
+
+    /// A stranger must not be able to fill the log.
+    async fn note_stranger(&self, parts: &Parts, code: &'static str) -> ApiResult<()> {
+        metrics::counter!("sortie_admin_strangers_total").increment(1);
+        if self.office.plane.bus.limiter.take("admin/strangers", STRANGERS).await.is_ok() {
+            let after = json!({ "code": code });
+            self.note(None, Outcome::Refused, target_of(parts), after).await?;
+        }
+        Ok(())
+    }
+
+    async fn note(
+        &self,
+        actor: Option<Uuid>,
+        outcome: Outcome,
+        target: String,
+        after: Value,
+    ) -> sqlx::Result<()> {
+        let after = (!after.is_null()).then_some(after);
+        let entry = Entry { actor, action: self.action, outcome, target, before: None, after };
+        audit::append(&mut *self.office.db().acquire().await?, &entry).await
+    }
+}
+
+/// Path and query, as long as they are reasonable.
+fn target_of(parts: &Parts) -> String {
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    target.chars().take(TARGET_CHARS_MAX).collect()
+}
+
+/// What handlers answer when there is nothing to say.
+pub(crate) const DONE: StatusCode = StatusCode::NO_CONTENT;

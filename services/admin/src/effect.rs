@@ -1,0 +1,133 @@
+//! What a ban does to those who are logged in, waiting and fighting: at once.
+//!
+//! What Postgres knows changes in the transaction of the ban; that a login has ended is told to
+//! all nodes after it. Without the bus it is told as soon as it is back, and until then an access
+//! token lives its five minutes.
+
+use std::time::Duration;
+
+use sortie_control::plane::Plane;
+use sortie_control::revoked::{self, Revocation};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// How often, and for how long, a bus that is away is tried again: as long as a token can live.
+const AGAIN: Duration = Duration::from_secs(1);
+const TRIES_MAX: u32 = 300;
+
+/// Ends all logins of a player; gives which they were.
+pub(crate) async fn end_logins(
+    db: &mut PgConnection,
+    player_id: Uuid,
+    why: &str,
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        "update personal.login_session set revoked_at = now(), revoked_why = $2
+         where player_id = $1 and revoked_at is null returning session_id",
+        player_id,
+        why
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Orders a player out of all battles; gives how many.
+pub(crate) async fn kick(db: &mut PgConnection, player_id: Uuid, why: &str) -> sqlx::Result<i32> {
+    let kicked = sqlx::query_scalar!("select kick_player($1, $2)", player_id, why);
+    Ok(kicked.fetch_one(db).await?.unwrap_or_default())
+}
+
+/// Takes a player's tickets out of the queues; others of a match that was asking wait on. Gives
+/// how many tickets.
+///
+/// Matches are locked before tickets, as matchmaking does it.
+pub(crate) async fn cancel_tickets(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<u64> {
+    let matches = sqlx::query_scalar!(
+        r#"select m.match_id from match_proposal m where state = 'asking' and match_id in (
+               select t.match_id from ticket_open o join ticket t using (ticket_id)
+               where o.player_id = $1 and t.state = 'proposed')
+           order by m.match_id for update"#,
+        player_id
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let cancelled = sqlx::query_scalar!(
+        "update ticket set state = 'cancelled', why = 'a player of the ticket was banned'
+         where state in ('waiting', 'proposed')
+             and ticket_id in (select ticket_id from ticket_open where player_id = $1)
+         returning ticket_id",
+        player_id
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    sqlx::query!("delete from ticket_open where ticket_id = any($1)", &cancelled[..])
+        .execute(&mut *db)
+        .await?;
+    sqlx::query!(
+        "with failed as (
+             update match_proposal set state = 'failed' where match_id = any($1)
+         ), back as (
+             update ticket set state = 'waiting', match_id = null,
+                 why = 'another player was not ready; you keep your place'
+             where match_id = any($1) and state = 'proposed' and not ticket_id = any($2)
+             returning ticket_id
+         )
+         update ticket_player set team = null from back
+         where ticket_player.ticket_id = back.ticket_id",
+        &matches[..],
+        &cancelled[..]
+    )
+    .execute(db)
+    .await?;
+    Ok(cancelled.len() as u64)
+}
+
+/// Tells all nodes that logins have ended: each by its id, and all that began before now.
+pub(crate) async fn tell_logins_ended(plane: &Plane, player_id: Uuid, ended: &[Uuid], why: &str) {
+    let each = ended.iter().copied().map(Some).chain([None]);
+    let revocation = |session_id| Revocation {
+        player_id,
+        session_id,
+        scope: "login".to_owned(),
+        why: why.to_owned(),
+    };
+    tell(plane, each.map(revocation).collect()).await;
+}
+
+/// Tells all nodes that a player may not chat any more.
+pub(crate) async fn tell_chat_banned(plane: &Plane, player_id: Uuid) {
+    let (scope, why) = ("chat".to_owned(), "banned".to_owned());
+    tell(plane, vec![Revocation { player_id, session_id: None, scope, why }]).await;
+}
+
+/// Tells now, and goes on trying in the background when the bus is away.
+async fn tell(plane: &Plane, revocations: Vec<Revocation>) {
+    let now_s = time::OffsetDateTime::now_utc().unix_timestamp();
+    let mut left = Vec::new();
+    for revocation in revocations {
+        // This node need not wait for the bus to hear itself.
+        plane.revoked.note(&revocation, now_s);
+        if let Err(error) = revoked::tell(&plane.bus, &revocation).await {
+            tracing::warn!(%error, "the end of a login is told once the bus is back");
+            left.push(revocation);
+        }
+    }
+    if left.is_empty() {
+        return;
+    }
+    let bus = plane.bus.clone();
+    tokio::spawn(async move {
+        for _ in 0..TRIES_MAX {
+            tokio::time::sleep(AGAIN).await;
+            while let Some(revocation) = left.pop() {
+                if revoked::tell(&bus, &revocation).await.is_err() {
+                    left.push(revocation);
+                    break;
+                }
+            }
+            if left.is_empty() {
+                return;
+            }
+        }
+    });
+}

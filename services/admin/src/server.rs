@@ -1,0 +1,105 @@
+//! `/v1/admin/servers`: battle servers.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::permission::needs;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::desk::{Acting, Desk, Office};
+use crate::error::AdminError;
+use crate::kick::write_order;
+
+pub(crate) fn routes(desk: Desk) -> Desk {
+    desk.serve::<needs::ServersRead>("servers.list", routes!(list))
+        .serve::<needs::ServersWrite>("servers.drain", routes!(drain))
+}
+
+/// A battle server.
+#[derive(Debug, Serialize, ToSchema)]
+struct Server {
+    server_id: Uuid,
+    name: String,
+    address: String,
+    version: String,
+    /// ready, draining, gone
+    state: String,
+    epoch: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    lease_until: OffsetDateTime,
+    /// Allocated and running.
+    battles: i64,
+    battles_max: i32,
+    players_max: i32,
+    /// The newest heartbeat.
+    #[schema(value_type = Object)]
+    load: Value,
+}
+
+/// List battle servers, newest first
+#[utoipa::path(get, path = "/v1/admin/servers", tag = "admin", params(PageQuery),
+    responses((status = 200, description = "A page", body = Page<Server>),
+        (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
+async fn list(
+    State(office): State<Office>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<Server>>> {
+    let (limit, before) = (page.limit()?, page.after::<Uuid>()?);
+    let servers = sqlx::query_as!(
+        Server,
+        r#"select server_id, name, address, version, state, epoch, lease_until,
+               (select count(*) from battle b where b.server_id = s.server_id
+                   and b.state in ('allocated', 'running')) as "battles!",
+               battles_max, players_max, load
+           from battle_server s where ($1::uuid is null or server_id < $1)
+           order by server_id desc limit $2"#,
+        before,
+        limit + 1
+    )
+    .fetch_all(office.db())
+    .await?;
+    Ok(Json(Page::new(servers, limit, |server| server.server_id)))
+}
+
+/// Drain a battle server: it finishes its battles and gets no new ones
+#[utoipa::path(post, path = "/v1/admin/servers/{server_id}/drain", tag = "admin",
+    params(("server_id" = Uuid, Path, description = "The server")),
+    responses((status = 202, description = "It is told"),
+        (status = 404, description = "`server.unknown`", body = ErrorBody),
+        (status = 409, description = "`server.gone`", body = ErrorBody)))]
+async fn drain(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(server_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    order(&office, &acting, server_id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn order(office: &Office, acting: &Acting, server_id: Uuid) -> Result<(), AdminError> {
+    let mut tx = office.db().begin().await?;
+    let state = sqlx::query_scalar!(
+        "select state from battle_server where server_id = $1 for no key update",
+        server_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AdminError::UnknownServer)?;
+    if state == "gone" {
+        return Err(AdminError::ServerGone);
+    }
+    sqlx::query!("update battle_server set state = 'draining' where server_id = $1", server_id)
+        .execute(&mut *tx)
+        .await?;
+    write_order(&mut tx, server_id, "drain", json!({})).await?;
+    let (before, after) = (json!({ "state": state }), json!({ "state": "draining" }));
+    acting.record(&mut tx, format!("server:{server_id}"), Some(before), Some(after)).await?;
+    Ok(tx.commit().await?)
+}

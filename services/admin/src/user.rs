@@ -1,0 +1,165 @@
+//! `GET /v1/admin/users`, and what is done to a player's account.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::permission::needs;
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::desk::{Acting, DONE, Desk, Office};
+use crate::effect;
+use crate::error::AdminError;
+use crate::rank;
+
+/// Longest search: an e-mail address.
+const SEARCH_CHARS_MAX: usize = 254;
+
+pub(crate) fn routes(desk: Desk) -> Desk {
+    desk.serve::<needs::UsersRead>("users.search", routes!(search))
+        .serve::<needs::UsersWrite>("users.rename", routes!(rename))
+        .serve::<needs::UsersWrite>("users.logout", routes!(log_out))
+}
+
+/// What to look for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Search {
+    /// How a name or an e-mail address begins, or a whole id; nothing: everybody.
+    #[serde(default)]
+    #[param(max_length = 254)]
+    q: String,
+}
+
+/// A player in a list.
+#[derive(Debug, Serialize, ToSchema)]
+struct UserRow {
+    player_id: Uuid,
+    name: String,
+    is_guest: bool,
+    /// Whether the account was erased.
+    is_erased: bool,
+    /// Whether any ban is in force.
+    is_banned: bool,
+    /// Of staff.
+    roles: Vec<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+/// Search players by name, e-mail address or id; newest first
+#[utoipa::path(get, path = "/v1/admin/users", tag = "admin", params(Search, PageQuery),
+    responses((status = 200, description = "A page", body = Page<UserRow>),
+        (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
+async fn search(
+    State(office): State<Office>,
+    Query(search): Query<Search>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<UserRow>>> {
+    let (limit, before) = (page.limit()?, page.after::<Uuid>()?);
+    let q = search.q.trim().to_lowercase();
+    if q.chars().count() > SEARCH_CHARS_MAX {
+        return Err(AdminError::BadValue("q has at most 254 characters").into());
+    }
+    let id = q.parse::<Uuid>().ok();
+    let prefix = format!("{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let rows = sqlx::query_as!(
+        UserRow,
+        r#"select p.player_id, p.name, p.is_guest, p.erased_at is not null as "is_erased!",
+               exists (select from ban b where b.player_id = p.player_id and b.lifted_at is null
+                   and (b.expires_at is null or b.expires_at > now())) as "is_banned!",
+               array(select role from player_role r where r.player_id = p.player_id order by role)
+                   as "roles!",
+               p.created_at
+           from player p left join personal.identity i using (player_id)
+           where ($1 = '%' or p.name_key like $1 or i.email_key like $1 or p.player_id = $2)
+               and ($3::uuid is null or p.player_id < $3)
+           order by p.player_id desc limit $4"#,
+        prefix,
+        id,
+        before,
+        limit + 1
+    )
+    .fetch_all(office.db())
+    .await?;
+    Ok(Json(Page::new(rows, limit, |row| row.player_id)))
+}
+
+/// A new name for a player.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewName {
+    /// 3 to 24 letters, digits, blanks and `_.-`, nobody else's.
+    #[schema(min_length = 3, max_length = 24)]
+    name: String,
+}
+
+/// Change the name of a player
+#[utoipa::path(put, path = "/v1/admin/users/{player_id}/name", tag = "admin",
+    params(("player_id" = Uuid, Path, description = "The player")), request_body = NewName,
+    responses((status = 204, description = "It is changed"),
+        (status = 404, description = "`user.unknown`", body = ErrorBody),
+        (status = 409, description = "`user.name_taken`", body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody)))]
+async fn rename(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(player_id): Path<Uuid>,
+    Json(new): Json<NewName>,
+) -> ApiResult<StatusCode> {
+    set_name(&office, &acting, player_id, &new.name).await?;
+    Ok(DONE)
+}
+
+async fn set_name(
+    office: &Office,
+    acting: &Acting,
+    player_id: Uuid,
+    name: &str,
+) -> Result<(), AdminError> {
+    let mut tx = office.db().begin().await?;
+    let target = rank::hold(&mut tx, player_id).await?;
+    rank::refuse_outranked(&acting.permissions, &target)?;
+    sqlx::query!("update player set name = $2 where player_id = $1", player_id, name)
+        .execute(&mut *tx)
+        .await?;
+    let (before, after) = (json!({ "name": target.name }), json!({ "name": name }));
+    acting.record(&mut tx, format!("player:{player_id}"), Some(before), Some(after)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Log a player out everywhere
+#[utoipa::path(post, path = "/v1/admin/users/{player_id}/logout", tag = "admin",
+    params(("player_id" = Uuid, Path, description = "The player")),
+    responses((status = 204, description = "All logins have ended"),
+        (status = 404, description = "`user.unknown`", body = ErrorBody)))]
+async fn log_out(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(player_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    let ended = end_logins(&office, &acting, player_id).await?;
+    effect::tell_logins_ended(&office.plane, player_id, &ended, "staff").await;
+    Ok(DONE)
+}
+
+async fn end_logins(
+    office: &Office,
+    acting: &Acting,
+    player_id: Uuid,
+) -> Result<Vec<Uuid>, AdminError> {
+    let mut tx = office.db().begin().await?;
+    let target = rank::hold(&mut tx, player_id).await?;
+    rank::refuse_outranked(&acting.permissions, &target)?;
+    let ended = effect::end_logins(&mut tx, player_id, "staff").await?;
+    let after = json!({ "logins_ended": ended.len() });
+    acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
+    tx.commit().await?;
+    Ok(ended)
+}

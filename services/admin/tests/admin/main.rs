@@ -1,0 +1,8 @@
+//! What staff may do, what becomes of it at once, and what is written down about it.
+
+mod ban;
+mod documents;
+mod first;
+mod matrix;
+mod roles;
+mod world;

@@ -1,0 +1,71 @@
+//! Roles: nobody gives what they do not have, and an administrator is left.
+
+use std::sync::Arc;
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::world::World;
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn templates_stay_and_nobody_gives_what_they_do_not_have(db: PgPool) {
+    let world = World::new(db.clone());
+    let (_, all) = world.staff("Administrator", "administrator").await;
+    let put = |path: &str, body| {
+        let (world, path, all) = (&world, path.to_owned(), all.clone());
+        async move { world.call(Method::PUT, &path, &all, Some(body)).await }
+    };
+    let (status, _) = put("/v1/admin/roles/support", json!({ "permissions": [] })).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    let (status, _) = put("/v1/admin/roles/hr", json!({ "permissions": ["no.such"] })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let own = json!({ "permissions": ["roles.write", "users.read"] });
+    assert_eq!(put("/v1/admin/roles/hr", own).await.0, StatusCode::NO_CONTENT);
+
+    let (_, hr) = world.staff("Personnel", "hr").await;
+    let (player, _) = world.player("Friend").await;
+    let give = |role: &str| format!("/v1/admin/users/{player}/roles/{role}");
+    let (status, body) = world.call(Method::PUT, &give("administrator"), &hr, None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
+    assert_eq!(world.call(Method::PUT, &give("hr"), &hr, None).await.0, StatusCode::OK);
+    let beyond = Some(json!({ "permissions": ["bans.write"] }));
+    let (status, _) = world.call(Method::PUT, "/v1/admin/roles/mine", &hr, beyond).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let in_use = world.call(Method::DELETE, "/v1/admin/roles/hr", &all, None).await;
+    assert_eq!(in_use.0, StatusCode::CONFLICT);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn of_two_administrators_who_remove_each_other_one_is_left(db: PgPool) {
+    let world = Arc::new(World::new(db.clone()));
+    let (one, a) = world.staff("One", "administrator").await;
+    let (two, b) = world.staff("Two", "administrator").await;
+    let take = |whose, token: String| {
+        let world = Arc::clone(&world);
+        let path = format!("/v1/admin/users/{whose}/roles/administrator");
+        tokio::spawn(async move { world.call(Method::DELETE, &path, &token, None).await.0 })
+    };
+    let (first, second) = (take(two, a.clone()), take(one, b));
+    let mut statuses = [first.await.unwrap(), second.await.unwrap()];
+    statuses.sort();
+    assert_eq!(statuses[0], StatusCode::NO_CONTENT);
+    assert!(statuses[1].is_client_error(), "{statuses:?}");
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from player_role").fetch_one(&db).await.unwrap();
+    assert_eq!(left, 1);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn nobody_bans_those_who_may_do_more(db: PgPool) {
+    let world = World::new(db.clone());
+    let (boss, all) = world.staff("Administrator", "administrator").await;
+    let (_, moderator) = world.staff("Moderator", "moderator").await;
+    let ban = json!({ "player_id": boss, "scope": "login", "reason": "revenge" });
+    let (status, body) = world.post("/v1/admin/bans", &moderator, ban.clone()).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (StatusCode::FORBIDDEN, &json!("admin.outranked"))
+    );
+    assert_eq!(world.post("/v1/admin/bans", &all, ban).await.0, StatusCode::CONFLICT);
+}

@@ -1,0 +1,72 @@
+//! A plane with the service on it, and players with roles.
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
+use sortie_admin::{Settings, public_service, service};
+use sortie_control::plane::Plane;
+use sortie_control::service::{Stopper, stop};
+use sortie_control::testing;
+use sqlx::PgPool;
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+pub struct World {
+    pub plane: Plane,
+    pub router: Router,
+    pub public: Router,
+    pub document: OpenApi,
+    _stopper: Stopper,
+}
+
+impl World {
+    pub fn new(db: PgPool) -> Self {
+        Self::with(db, Settings { require_totp: false })
+    }
+
+    pub fn with(db: PgPool, settings: Settings) -> Self {
+        let plane = Plane::local(db);
+        let (stopper, stop) = stop();
+        let (router, document) = service(&plane, settings, &stop).routes.split_for_parts();
+        let (public, _) = public_service(&plane, &stop).routes.split_for_parts();
+        Self { plane, router, public, document, _stopper: stopper }
+    }
+
+    pub async fn player(&self, name: &str) -> (Uuid, String) {
+        let player_id = testing::player(&self.plane.db, name).await;
+        (player_id, testing::token(&self.plane, player_id))
+    }
+
+    pub async fn staff(&self, name: &str, role: &str) -> (Uuid, String) {
+        let staff = self.player(name).await;
+        testing::grant(&self.plane.db, staff.0, role).await;
+        staff
+    }
+
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        testing::call(&self.router, method, path, Some(token), body).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> (StatusCode, Value) {
+        self.call(Method::POST, path, token, Some(body)).await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
+        self.call(Method::GET, path, token, None).await
+    }
+
+    /// Rows of the audit log with this outcome.
+    pub async fn audited(&self, outcome: &str) -> i64 {
+        sqlx::query_scalar("select count(*) from audit where outcome = $1")
+            .bind(outcome)
+            .fetch_one(&self.plane.db)
+            .await
+            .unwrap()
+    }
+}
