@@ -2,8 +2,9 @@
 //!
 //! A tick, in order: shards receive · hellos are answered · inputs and requests become commands ·
 //! the battle steps · what is visible is found out · shards tell their players and send · the
-//! journal takes the commands, last, so that its thread works while the tick's rests. Nothing acts directly in reaction to a packet, and the tick waits for
-//! nobody: not for a client, not for the disk.
+//! journal takes the commands, last, so that its thread works while the tick's rests. Nothing acts
+//! directly in reaction to a packet, and the tick waits for nobody: not for a client, not for the
+//! disk.
 
 mod bulletin;
 mod clock;
