@@ -5,8 +5,8 @@ create table chat_channel (
     -- global, team, squad, party, whisper, battle
     kind text not null constraint chat_channel_kind
         check (kind in ('global', 'team', 'squad', 'party', 'whisper', 'battle')),
-    -- What the kind is about: '' for global, a battle's or party's id, 'battle/team',
-    -- 'battle/team/squad', two player ids in order for a whisper.
+    -- What the kind is about: '' for global, a battle's or party's id, 'BATTLE.TEAM',
+    -- 'BATTLE.TEAM.SQUAD', two player ids in order for a whisper, 'LOW.HIGH'.
     about text not null,
     created_at timestamptz not null default now(),
     -- Least seconds between two messages of one player; 0: no slow mode.
@@ -15,6 +15,13 @@ create table chat_channel (
 );
 insert into chat_channel (channel_id, kind, about)
     values ('00000000-0000-7000-8000-000000000001', 'global', '');
+
+-- Who whispers in which channel: to find what somebody missed without reading all channels.
+create table chat_whisper (
+    player_id uuid not null references player,
+    channel_id uuid not null references chat_channel on delete cascade,
+    primary key (player_id, channel_id)
+);
 
 create table chat_message (
     -- UUIDv7 made where it was said: order of time, and the cursor of the history.
@@ -54,7 +61,9 @@ create table report (
         check (state in ('open', 'upheld', 'dismissed')),
     decided_by uuid references player,
     decided_at timestamptz,
-    constraint report_other check (reporter <> accused)
+    constraint report_other check (reporter <> accused),
+    -- Null for reports that are not of a message, and nulls are never equal.
+    constraint report_once unique (reporter, message_id)
 );
 create index report_open on report (created_at) where state = 'open';
 create index report_by_accused on report (accused, created_at desc);

@@ -4,8 +4,10 @@
 //! and has an empty, migrated database of its own. `--quick` makes everything small: to see that
 //! it works, not for figures.
 
+mod account;
 mod figure;
 mod matchmaking;
+mod ranking;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -32,11 +34,15 @@ struct Args {
     json: bool,
 }
 
-type Run = for<'a> fn(&'a PgPool, bool) -> Pin<Box<dyn Future<Output = anyhow::Result<Vec<Figure>>> + 'a>>;
+type Run =
+    for<'a> fn(&'a PgPool, bool) -> Pin<Box<dyn Future<Output = anyhow::Result<Vec<Figure>>> + 'a>>;
 
 /// Every part by its name.
-const PARTS: &[(&str, Run)] =
-    &[("matchmaking", |db, quick| Box::pin(matchmaking::run(db, quick)))];
+const PARTS: &[(&str, Run)] = &[
+    ("account", |db, quick| Box::pin(account::run(db, quick))),
+    ("matchmaking", |db, quick| Box::pin(matchmaking::run(db, quick))),
+    ("ranking", |db, quick| Box::pin(ranking::run(db, quick))),
+];
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();

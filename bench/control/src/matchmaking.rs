@@ -35,7 +35,7 @@ fn queue(name: &str, team_max: u32) -> Queue {
         players_max: 2 * team_max,
         team_difference_max: 1,
         backfill_share: 0.0,
-        window: Window { start: 4.0, per_s: 0.5, widest: 60.0, patience_s: 10 },
+        window: Window { patience_s: 10, ..Window::default() },
         ..Queue::shipped().remove(0)
     }
 }

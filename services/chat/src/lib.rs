@@ -1,1 +1,52 @@
 //! Chat over WebSockets: channels, history, mutes, reports, presence.
+//!
+//! Start with [`wire`], which is what clients and this service say to each other (`docs/chat.md`
+//! has a sample of each). A socket (`socket`) reads requests (`request`) and writes what its
+//! bounded queue holds. What is said is stored first, in batches (`writer`), then told to the
+//! sockets of this node and over the bus to the other nodes (`hub`, `room`, `feed`); a node that
+//! missed something reads it from Postgres. Nothing of a channel is kept here but ids of what was
+//! told already.
+//!
+//! What is deliberately absent: any truth in memory, and any wait for a slow reader. A socket
+//! whose queue is full is closed.
+
+pub mod channel;
+pub mod close;
+mod error;
+mod feed;
+mod history;
+mod hub;
+mod jobs;
+mod member;
+mod request;
+mod room;
+mod settings;
+mod socket;
+mod store;
+pub mod wire;
+mod words;
+mod writer;
+
+pub use error::ChatError;
+pub use settings::{Rates, Settings};
+
+use sortie_control::plane::Plane;
+use sortie_control::service::{Job, Service, Stop};
+use utoipa_axum::router::OpenApiRouter;
+
+/// The chat of one node.
+pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+    let (hub, said, told) = hub::Hub::new(plane.clone(), settings, stop.clone());
+    let routes = OpenApiRouter::new()
+        .merge(socket::router(hub.clone()))
+        .merge(history::router(plane.clone(), hub.settings.rates.history));
+    let jobs = vec![
+        Job::new("chat_writer", writer::run(hub.clone(), said, stop.clone())),
+        Job::new("chat_publisher", feed::publish_all(hub.clone(), told, stop.clone())),
+        Job::new("chat_whispers", feed::hear_whispers(hub.clone(), stop.clone())),
+        Job::new("chat_revocations", jobs::hear_revocations(hub.clone(), stop.clone())),
+        Job::new("chat_presence", jobs::renew_presence(hub.clone(), stop.clone())),
+        Job::new("chat_refresh", jobs::refresh(hub, stop.clone())),
+    ];
+    Service { routes, jobs }
+}

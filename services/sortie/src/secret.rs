@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
+use sortie_battle::fleet::Secret;
+
 use crate::units::key_from_hex;
 
 /// The ticket key: given directly, or as the content of a file.
@@ -23,6 +25,27 @@ pub fn ticket_key(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<[u8
         (None, None) => Err(anyhow!(
             "a ticket key is needed: --ticket-key-file FILE, SORTIE_TICKET_KEY_FILE or \
              SORTIE_TICKET_KEY"
+        )),
+    }
+}
+
+/// The secret of a fleet: given directly, or as the content of a file.
+///
+/// # Errors
+/// Neither or both are given, or what is given is too short.
+pub fn fleet_secret(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<Secret> {
+    match (text, file) {
+        (Some(text), None) => Secret::new(text),
+        (None, Some(file)) => {
+            let name = file.display();
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the fleet secret file {name}"))?;
+            Secret::new(&text).with_context(|| format!("the fleet secret file {name}"))
+        }
+        (Some(_), Some(_)) => Err(anyhow!("give --fleet-secret or --fleet-secret-file, not both")),
+        (None, None) => Err(anyhow!(
+            "the fleet's secret is needed: --fleet-secret-file FILE, SORTIE_FLEET_SECRET_FILE or \
+             SORTIE_FLEET_SECRET"
         )),
     }
 }

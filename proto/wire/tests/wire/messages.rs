@@ -94,7 +94,7 @@ fn a_count_beyond_its_limit_is_refused() {
 fn a_hello_of_another_version_is_known_as_one() {
     // Version 1 had no lanes: this is a token of no bytes, and was one of its hellos.
     assert_eq!(ClientMessage::decode(&[0, 1, 1, 0]), Err(DecodeError::OtherVersion));
-    assert_eq!(ClientMessage::decode(&[0, 3]), Err(DecodeError::OtherVersion));
+    assert_eq!(ClientMessage::decode(&[0, 4]), Err(DecodeError::OtherVersion));
     assert_eq!(ClientMessage::decode(&[0]), Err(DecodeError::Truncated));
     assert_eq!(ClientMessage::decode(&[5, 1, 1, 0]), Err(DecodeError::Trailing));
 }

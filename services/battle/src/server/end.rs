@@ -71,6 +71,8 @@ impl Server {
             ended_by: why.name().to_owned(),
             ..self.report()
         };
+        self.show_metrics();
+        self.site.metrics.end_battle();
         let Self { battle, roster, mut site, shards, orders, .. } = self;
         site.sockets = shards.into_iter().map(|shard| shard.socket).collect();
         site.health.set_not_ready("battle", None);

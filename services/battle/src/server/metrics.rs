@@ -1,5 +1,6 @@
 //! What `/metrics` shows. Handles are made once; without a recorder they do nothing.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
@@ -12,25 +13,25 @@ pub(super) struct Metrics {
     tick: Histogram,
     tick_cpu: Histogram,
     ticks: Counter,
-    pub(super) overruns: Counter,
+    pub(super) overruns: Running,
     pub(super) clients: Gauge,
     pub(super) players: Gauge,
     pub(super) overload_step: Gauge,
     pub(super) regions: Gauge,
     pub(super) region_load_max: Gauge,
-    pub(super) region_splits: Counter,
-    pub(super) region_merges: Counter,
-    pub(super) inputs_late: Counter,
-    pub(super) inputs_missing: Counter,
-    pub(super) malformed: Counter,
-    pub(super) turned_away: Counter,
-    pub(super) resumes: Counter,
-    pub(super) snapshots: Counter,
-    pub(super) snapshot_bytes: Counter,
-    pub(super) udp_bytes_in: Counter,
-    pub(super) udp_bytes_out: Counter,
+    pub(super) region_splits: Running,
+    pub(super) region_merges: Running,
+    pub(super) inputs_late: Running,
+    pub(super) inputs_missing: Running,
+    pub(super) malformed: Running,
+    pub(super) turned_away: Running,
+    pub(super) resumes: Running,
+    pub(super) snapshots: Running,
+    pub(super) snapshot_bytes: Running,
+    pub(super) udp_bytes_in: Running,
+    pub(super) udp_bytes_out: Running,
     lanes: LaneMetrics,
-    pub(super) udp_syscalls: Counter,
+    pub(super) udp_syscalls: Running,
     pub(super) journal_lag: Gauge,
     pub(super) journal_bytes: Gauge,
     pub(super) journal_dead: Gauge,
@@ -43,29 +44,64 @@ impl Metrics {
             tick: metrics::histogram!("sortie_tick_duration_seconds"),
             tick_cpu: metrics::histogram!("sortie_tick_cpu_seconds"),
             ticks: metrics::counter!("sortie_ticks_total"),
-            overruns: metrics::counter!("sortie_tick_overruns_total"),
+            overruns: Running::of(metrics::counter!("sortie_tick_overruns_total")),
             clients: metrics::gauge!("sortie_clients"),
             players: metrics::gauge!("sortie_players"),
             overload_step: metrics::gauge!("sortie_overload_step"),
             regions: metrics::gauge!("sortie_regions"),
             region_load_max: metrics::gauge!("sortie_region_load_max"),
-            region_splits: metrics::counter!("sortie_region_splits_total"),
-            region_merges: metrics::counter!("sortie_region_merges_total"),
-            inputs_late: metrics::counter!("sortie_inputs_late_total"),
-            inputs_missing: metrics::counter!("sortie_inputs_missing_total"),
-            malformed: metrics::counter!("sortie_malformed_total"),
-            turned_away: metrics::counter!("sortie_clients_turned_away_total"),
-            resumes: metrics::counter!("sortie_resumes_total"),
-            snapshots: metrics::counter!("sortie_snapshots_total"),
-            snapshot_bytes: metrics::counter!("sortie_snapshot_bytes_total"),
-            udp_bytes_in: metrics::counter!("sortie_udp_received_bytes_total"),
-            udp_bytes_out: metrics::counter!("sortie_udp_sent_bytes_total"),
+            region_splits: Running::of(metrics::counter!("sortie_region_splits_total")),
+            region_merges: Running::of(metrics::counter!("sortie_region_merges_total")),
+            inputs_late: Running::of(metrics::counter!("sortie_inputs_late_total")),
+            inputs_missing: Running::of(metrics::counter!("sortie_inputs_missing_total")),
+            malformed: Running::of(metrics::counter!("sortie_malformed_total")),
+            turned_away: Running::of(metrics::counter!("sortie_clients_turned_away_total")),
+            resumes: Running::of(metrics::counter!("sortie_resumes_total")),
+            snapshots: Running::of(metrics::counter!("sortie_snapshots_total")),
+            snapshot_bytes: Running::of(metrics::counter!("sortie_snapshot_bytes_total")),
+            udp_bytes_in: Running::of(metrics::counter!("sortie_udp_received_bytes_total")),
+            udp_bytes_out: Running::of(metrics::counter!("sortie_udp_sent_bytes_total")),
             lanes: LaneMetrics::new(),
-            udp_syscalls: metrics::counter!("sortie_udp_syscalls_total"),
+            udp_syscalls: Running::of(metrics::counter!("sortie_udp_syscalls_total")),
             journal_lag: metrics::gauge!("sortie_journal_lag_seconds"),
             journal_bytes: metrics::gauge!("sortie_journal_size_bytes"),
             journal_dead: metrics::gauge!("sortie_journal_dead"),
         }
+    }
+
+    /// Another battle begins, whose counts begin at zero; what is shown goes on.
+    pub(super) fn begin_battle(&self) {
+        let lanes = &self.lanes;
+        let all = [
+            &self.overruns,
+            &self.region_splits,
+            &self.region_merges,
+            &self.inputs_late,
+            &self.inputs_missing,
+            &self.malformed,
+            &self.turned_away,
+            &self.resumes,
+            &self.snapshots,
+            &self.snapshot_bytes,
+            &self.udp_bytes_in,
+            &self.udp_bytes_out,
+            &self.udp_syscalls,
+            &lanes.opened,
+            &lanes.snapshots,
+            &lanes.packets_in,
+            &lanes.packets_out,
+            &lanes.refused,
+            &lanes.held,
+            &lanes.moves,
+        ];
+        all.into_iter().for_each(Running::begin_battle);
+    }
+
+    /// The battle is over: nobody is in it.
+    pub(super) fn end_battle(&self) {
+        self.clients.set(0.0);
+        self.players.set(0.0);
+        self.lanes.clients.set(0.0);
     }
 
     pub(super) fn show_lanes(&self, shards: &[Shard]) {
@@ -89,29 +125,53 @@ impl Metrics {
     }
 }
 
+/// A counter of the process that is told the sum of one battle at a time.
+pub(super) struct Running {
+    counter: Counter,
+    /// In the battles before.
+    before: Cell<u64>,
+    now: Cell<u64>,
+}
+
+impl Running {
+    fn of(counter: Counter) -> Self {
+        Self { counter, before: Cell::new(0), now: Cell::new(0) }
+    }
+
+    /// So many in this battle.
+    pub(super) fn absolute(&self, count: u64) {
+        self.now.set(count);
+        self.counter.absolute(self.before.get() + count);
+    }
+
+    fn begin_battle(&self) {
+        self.before.set(self.before.get() + self.now.replace(0));
+    }
+}
+
 /// What went over the sealed lanes.
 struct LaneMetrics {
     clients: Gauge,
-    opened: Counter,
-    snapshots: Counter,
-    packets_in: Counter,
-    packets_out: Counter,
-    refused: Counter,
-    held: Counter,
-    moves: Counter,
+    opened: Running,
+    snapshots: Running,
+    packets_in: Running,
+    packets_out: Running,
+    refused: Running,
+    held: Running,
+    moves: Running,
 }
 
 impl LaneMetrics {
     fn new() -> Self {
         Self {
             clients: metrics::gauge!("sortie_sealed_clients"),
-            opened: metrics::counter!("sortie_sealed_lanes_opened_total"),
-            snapshots: metrics::counter!("sortie_sealed_snapshots_total"),
-            packets_in: metrics::counter!("sortie_sealed_received_packets_total"),
-            packets_out: metrics::counter!("sortie_sealed_sent_packets_total"),
-            refused: metrics::counter!("sortie_sealed_refused_packets_total"),
-            held: metrics::counter!("sortie_sealed_held_packets_total"),
-            moves: metrics::counter!("sortie_sealed_moves_total"),
+            opened: Running::of(metrics::counter!("sortie_sealed_lanes_opened_total")),
+            snapshots: Running::of(metrics::counter!("sortie_sealed_snapshots_total")),
+            packets_in: Running::of(metrics::counter!("sortie_sealed_received_packets_total")),
+            packets_out: Running::of(metrics::counter!("sortie_sealed_sent_packets_total")),
+            refused: Running::of(metrics::counter!("sortie_sealed_refused_packets_total")),
+            held: Running::of(metrics::counter!("sortie_sealed_held_packets_total")),
+            moves: Running::of(metrics::counter!("sortie_sealed_moves_total")),
         }
     }
 }

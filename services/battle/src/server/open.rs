@@ -120,6 +120,7 @@ impl Server {
         opened: Opened,
     ) -> anyhow::Result<Self> {
         let cpu_at_start = process_cpu();
+        site.metrics.begin_battle();
         let store = &site.store;
         let (ticket_key, dev_ticket_key) = match &config.tickets {
             TicketAuthority::PublicKey(key) => (*key, None),

@@ -1,6 +1,7 @@
 //! The battle server from outside: journals, recovery, replays, and real clients over loopback.
 
 mod common;
+mod crash;
 mod fleet;
 mod intruder;
 mod journal;

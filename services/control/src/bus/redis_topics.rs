@@ -27,6 +27,9 @@ const BACKLOG: usize = 1_024;
 const SUBSCRIBE_MAX: usize = 256;
 
 const PING_EVERY: Duration = Duration::from_secs(1);
+/// So many, and the connection is made anew.
+const SILENCES_MAX: u64 = 2;
+
 const PREFIX: &str = "sortie:topic:";
 
 pub(super) struct RedisTopics {
@@ -40,6 +43,8 @@ struct Shared {
     topics: Mutex<HashMap<String, Topic>>,
     /// Counts connections: what an older one knew, Redis has forgotten.
     connection: AtomicU64,
+    /// Pings without an answer, one after another.
+    silences: AtomicU64,
     /// Held while subscriptions change, so that Redis hears of changes in their order.
     changing: tokio::sync::Mutex<()>,
 }
@@ -54,7 +59,9 @@ impl RedisTopics {
     pub(super) fn new(publisher: Arc<Link>, subscriber: Client) -> Self {
         let changing = tokio::sync::Mutex::default();
         let (topics, connection) = (Mutex::default(), AtomicU64::new(0));
-        let shared = Arc::new(Shared { subscriber, topics, connection, changing });
+        let silences = AtomicU64::new(0);
+        let shared = Shared { subscriber, topics, connection, silences, changing };
+        let shared = Arc::new(shared);
         let listening = tokio::spawn(Arc::clone(&shared).listen());
         Self { publisher, shared, listening }
     }
@@ -183,11 +190,27 @@ impl Shared {
         }
     }
 
+    /// After a silence something may have been missed, even on the same connection. A connection
+    /// that stays silent is made anew.
+    async fn ping(&self) {
+        let answer: FredResult<String> = self.subscriber.ping(None).await;
+        if answer.is_ok() {
+            if self.silences.swap(0, Ordering::SeqCst) > 0 {
+                self.gap_for_all();
+            }
+            return;
+        }
+        let silences = self.silences.fetch_add(1, Ordering::SeqCst) + 1;
+        if silences.is_multiple_of(SILENCES_MAX) && self.subscriber.is_connected() {
+            let anew = self.subscriber.force_reconnection();
+            drop(tokio::time::timeout(PING_EVERY, anew).await);
+        }
+    }
+
     /// Makes what Redis knows what we want: pings, subscribes and unsubscribes.
     async fn keep(&self) {
         let _changing = self.changing.lock().await;
-        // Its failure is what the unresponsive check of the client is about.
-        let _: FredResult<String> = self.subscriber.ping(None).await;
+        self.ping().await;
         let (unheard, missing) = {
             let mut topics = self.topics();
             let unheard: Vec<String> = topics

@@ -12,15 +12,17 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sortie_battle::config::{BattleServerConfig, Ready};
+use sortie_battle::config::{BattleServerConfig, Ready, TicketAuthority};
+use sortie_battle::fleet::{FleetConfig, FleetEvent, Registered};
 use sortie_battle::report::BattleReport;
 use sortie_bench::ground;
 use sortie_sim::config::{Mode, SimConfig};
 use toml::Table;
 
 use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
+use crate::exit::{Error, Failure, OrFail, Result};
 use crate::lane::LaneName;
+use crate::secret;
 use crate::signals;
 use crate::units::{Span, key_from_hex};
 
@@ -32,11 +34,14 @@ Examples:
   sortie battle --dev-tickets                  for clients on this machine
   sortie battle --listen 0.0.0.0:7777 --ticket-public-key HEX --data-dir /var/lib/sortie
   sortie battle --map my-map.toml --rules my-rules.toml --mode deathmatch
+  sortie battle --control-plane http://10.0.0.1:7070 --fleet-secret-file FILE --name eu-1 \
+    --listen 0.0.0.0:7777 --public-address 203.0.113.5:7777
 
 A server that was killed takes up its battle again when it is started with the same data
 directory. SIGTERM or Ctrl-C ends the battle in order: clients are told why, the journal is closed
 and is the replay. With --json, stdout carries one JSON object a line: first `ready`, at the end
-`report`.")]
+`report`. With --control-plane the server waits for orders and runs one battle after the other:
+`ready` comes when it is registered, `report` after each battle; see docs/battle-server.md.")]
 pub struct BattleArgs {
     /// Where game clients connect (UDP); port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7777", env = "SORTIE_LISTEN")]
@@ -107,6 +112,37 @@ pub struct BattleArgs {
     #[arg(long, env = "SORTIE_DEV_TICKETS", help_heading = "Admission")]
     pub dev_tickets: bool,
 
+    /// Run battles as this control plane orders them; its internal address, http://HOST:PORT
+    #[arg(long, value_name = "URL", env = "SORTIE_CONTROL_PLANE", help_heading = "Fleet")]
+    pub control_plane: Option<String>,
+    /// The secret that the control plane and its battle servers share, 16 characters or more
+    #[arg(long, value_name = "SECRET", env = "SORTIE_FLEET_SECRET", help_heading = "Fleet")]
+    #[arg(hide_env_values = true)]
+    pub fleet_secret: Option<String>,
+    /// A file that holds the secret
+    #[arg(long, value_name = "FILE", env = "SORTIE_FLEET_SECRET_FILE", help_heading = "Fleet")]
+    pub fleet_secret_file: Option<PathBuf>,
+    /// The server's name in the fleet, the same after every restart
+    #[arg(long, value_name = "NAME", env = "SORTIE_NAME", help_heading = "Fleet")]
+    pub name: Option<String>,
+    /// Where clients reach the server [default: the address it listens at]
+    #[arg(long, value_name = "HOST:PORT", env = "SORTIE_PUBLIC_ADDRESS", help_heading = "Fleet")]
+    pub public_address: Option<String>,
+    /// Results that may wait for the control plane before no new battles are begun
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, env = "SORTIE_SPOOL_RESULTS")]
+    #[arg(help_heading = "Fleet")]
+    pub spool_results: usize,
+    /// Their bytes, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, env = "SORTIE_SPOOL_MIB")]
+    #[arg(help_heading = "Fleet")]
+    pub spool_mib: u64,
+    /// Replays that are kept, newest first [default: all]
+    #[arg(long, value_name = "COUNT", env = "SORTIE_REPLAYS_MAX", help_heading = "Fleet")]
+    pub replays_max: Option<usize>,
+    /// Replays that are kept, newest first, MiB [default: all]
+    #[arg(long, value_name = "MIB", env = "SORTIE_REPLAYS_MIB", help_heading = "Fleet")]
+    pub replays_mib: Option<u64>,
+
     /// Leave the ticks before this one out of the report's percentiles: for measurements
     #[arg(long, hide = true, value_name = "TICK", default_value_t = 0)]
     pub report_from: u32,
@@ -140,9 +176,13 @@ impl From<ModeName> for Mode {
 /// Runs the server until the battle is over or a signal comes.
 pub fn run(args: &BattleArgs, common: &Common) -> Result {
     let config = config_of(args)?;
+    let fleet = fleet_of(args)?;
     let stop = signals::stop_flag().or_fail(Failure::Start)?;
     if args.end_with_stdin {
         end_with_stdin(Arc::clone(&stop));
+    }
+    if let Some(fleet) = fleet {
+        return run_in_fleet(fleet, config, &stop, common.json);
     }
     let is_ready = Cell::new(false);
     let outcome = sortie_battle::run(config, &stop, |ready| {
@@ -152,10 +192,59 @@ pub fn run(args: &BattleArgs, common: &Common) -> Result {
     let report = outcome.or_fail(if is_ready.get() { Failure::Run } else { Failure::Start })?;
     show_report(&report, common.json);
     if !report.journal_complete {
-        let cause = anyhow!("the journal was given up; the replay is not complete");
-        return Err(Failure::Promise.because(cause));
+        return Err(incomplete());
     }
     Ok(())
+}
+
+fn incomplete() -> Error {
+    Failure::Promise.because(anyhow!("the journal was given up; the replay is not complete"))
+}
+
+/// Runs one battle after the other, as the control plane orders them.
+fn run_in_fleet(
+    fleet: FleetConfig,
+    config: BattleServerConfig,
+    stop: &AtomicBool,
+    json: bool,
+) -> Result {
+    let (is_ready, is_incomplete) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (readied, missed) = (Arc::clone(&is_ready), Arc::clone(&is_incomplete));
+    let outcome = sortie_battle::fleet::run(fleet, config, stop, move |event| match event {
+        FleetEvent::Registered(registered) => {
+            readied.store(true, Relaxed);
+            show_registered(registered, json);
+        }
+        FleetEvent::Report(report) => {
+            missed.fetch_or(!report.journal_complete, Relaxed);
+            show_report(report, json);
+        }
+    });
+    outcome.or_fail(if is_ready.load(Relaxed) { Failure::Run } else { Failure::Start })?;
+    if is_incomplete.load(Relaxed) { Err(incomplete()) } else { Ok(()) }
+}
+
+/// What makes the server one of a fleet; `None` when it is to stand alone.
+fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
+    let Some(control_plane) = &args.control_plane else { return Ok(None) };
+    let secret =
+        secret::fleet_secret(args.fleet_secret.as_deref(), args.fleet_secret_file.as_deref());
+    let secret = secret.or_fail(Failure::Usage)?;
+    let name =
+        args.name.as_deref().context("--control-plane needs a --name").or_fail(Failure::Usage)?;
+    let mut fleet = FleetConfig::new(control_plane, secret, name).or_fail(Failure::Usage)?;
+    if args.public_address.is_none() && args.listen.ip().is_unspecified() {
+        let cause =
+            anyhow!("--listen {} is no address for clients: give --public-address", args.listen);
+        return Err(Failure::Usage.because(cause));
+    }
+    fleet.public_address.clone_from(&args.public_address);
+    fleet.spool.results_max = args.spool_results;
+    fleet.spool.bytes_max = args.spool_mib << 20;
+    fleet.replays_max = args.replays_max;
+    fleet.replay_bytes_max = args.replays_mib.map(|mib| mib << 20);
+    Ok(Some(fleet))
 }
 
 /// The configuration, or what is wrong with it: with the options (2) or with a file (3).
@@ -165,8 +254,16 @@ fn config_of(args: &BattleArgs) -> Result<BattleServerConfig> {
         .as_deref()
         .map(|text| key_from_hex(text).map_err(|error| anyhow!("--ticket-public-key: {error}")));
     let public_key = public_key.transpose().or_fail(Failure::Usage)?;
-    let tickets = BattleServerConfig::ticket_authority(public_key, args.dev_tickets)
-        .or_fail(Failure::Usage)?;
+    let tickets = match &args.control_plane {
+        // The control plane says who signs tickets.
+        Some(_) if public_key.is_none() && !args.dev_tickets => TicketAuthority::Dev,
+        Some(_) => {
+            let cause = anyhow!("with --control-plane, its key is the one of join tickets");
+            return Err(Failure::Usage.because(cause));
+        }
+        None => BattleServerConfig::ticket_authority(public_key, args.dev_tickets)
+            .or_fail(Failure::Usage)?,
+    };
     if !args.shards.is_power_of_two() {
         let cause = anyhow!("--shards {}: must be a power of two", args.shards);
         return Err(Failure::Usage.because(cause));
@@ -271,6 +368,21 @@ fn show_ready(ready: &Ready, json: bool) {
              {battle_id} --ticket-key {key}"
         );
     }
+}
+
+fn show_registered(registered: &Registered, json: bool) {
+    if json {
+        print_line("ready", serde_json::to_value(registered));
+        return;
+    }
+    let Registered { listen, address, fingerprint, name, server_id, .. } = registered;
+    println!("server      {name} ({server_id})");
+    println!("listening   {listen}, for clients {address}");
+    println!("fingerprint {fingerprint}");
+    if let Some(ops) = registered.ops {
+        println!("operations  http://{ops}/metrics, /healthz, /readyz");
+    }
+    println!("data        {}", registered.data_dir.display());
 }
 
 fn show_report(report: &BattleReport, json: bool) {

@@ -1,0 +1,240 @@
+//! Between the nodes: what is told over the bus, and how a gap is closed from Postgres.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use sortie_control::bus::{Heard, Subscription};
+use sortie_control::service::Stop;
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::channel::{ChannelName, Kind, Place};
+use crate::hub::Hub;
+use crate::room::Room;
+use crate::store::{self, Line, MISSED_MAX};
+use crate::wire::Event;
+
+/// How long until something that failed is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Topics whose readers may lack something, at most; more are forgotten until their next gap.
+const BEHIND_MAX: usize = 10_000;
+
+/// Something done in a channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    #[serde(with = "kept")]
+    pub(crate) place: Place,
+    pub(crate) deed: Deed,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Deed {
+    Said(Line),
+    Edited(Line),
+    Deleted { message_id: Uuid },
+}
+
+impl Deed {
+    pub(crate) fn author(&self) -> Option<Uuid> {
+        match self {
+            Self::Said(line) | Self::Edited(line) => Some(line.author),
+            Self::Deleted { .. } => None,
+        }
+    }
+}
+
+impl Told {
+    /// As one reader sees it.
+    pub(crate) fn event(&self, reader: Uuid) -> Event {
+        let channel = self.place.name_for(reader);
+        match &self.deed {
+            Deed::Said(line) => Event::Message { message: line.shown(channel) },
+            Deed::Edited(line) => Event::Edited { message: line.shown(channel) },
+            Deed::Deleted { message_id } => Event::Deleted { channel, message_id: *message_id },
+        }
+    }
+}
+
+mod kept {
+    //! A place as the database keeps it.
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::Place;
+
+    pub(super) fn serialize<S: Serializer>(place: &Place, to: S) -> Result<S::Ok, S::Error> {
+        (place.kind().name(), place.about()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+        let (kind, about) = <(String, String)>::deserialize(from)?;
+        Place::kept(&kind, &about).ok_or_else(|| D::Error::custom("no place of chat"))
+    }
+}
+
+/// What nodes send each other. Without deeds: something could not be told, read Postgres.
+#[derive(Debug, Serialize, Deserialize)]
+struct Parcel {
+    node: Uuid,
+    deeds: Vec<Told>,
+}
+
+/// Deeds for one topic, to be told to the other nodes.
+#[derive(Debug)]
+pub(crate) struct ForOthers {
+    pub(crate) topic: String,
+    pub(crate) deeds: Vec<Told>,
+}
+
+/// Tells the other nodes, in order; what they could not be told, they are told to read.
+pub(crate) async fn publish_all(
+    hub: Arc<Hub>,
+    mut told: mpsc::Receiver<Vec<ForOthers>>,
+    mut stop: Stop,
+) {
+    let mut last_try = tokio::time::Instant::now();
+    loop {
+        let parcels = tokio::select! {
+            parcels = told.recv() => parcels,
+            () = tokio::time::sleep_until(last_try + AGAIN) => Some(Vec::new()),
+            () = stop.asked() => return,
+        };
+        let Some(mut parcels) = parcels else { return };
+        if last_try.elapsed() >= AGAIN {
+            last_try = tokio::time::Instant::now();
+            let behind = hub.take_behind();
+            parcels.extend(behind.into_iter().map(|topic| ForOthers { topic, deeds: Vec::new() }));
+        }
+        // Each is sent before any is waited for, and one channel is in one parcel.
+        let failed = join_all(parcels.into_iter().map(|parcel| publish(&hub, parcel))).await;
+        hub.note_behind(failed.into_iter().flatten(), BEHIND_MAX);
+    }
+}
+
+/// The topic, when nobody could be told.
+async fn publish(hub: &Hub, ForOthers { topic, deeds }: ForOthers) -> Option<String> {
+    let parcel = Parcel { node: hub.node, deeds };
+    let body = serde_json::to_vec(&parcel).expect("chat's own types serialise");
+    let told = hub.plane.bus.topics.publish(&topic, Bytes::from(body)).await;
+    told.is_err().then_some(topic)
+}
+
+/// Hands a room what other nodes tell, until the bus ends or the room is left.
+pub(crate) async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription) {
+    while let Some(heard) = heard.next().await {
+        match heard {
+            Heard::Message(body) => match serde_json::from_slice::<Parcel>(&body) {
+                Ok(parcel) if parcel.node == hub.node => {}
+                Ok(parcel) if parcel.deeds.is_empty() => close_gap(&hub, &room).await,
+                Ok(parcel) => parcel.deeds.iter().for_each(|told| hub.tell(&room, told)),
+                Err(error) => tracing::warn!(%error, "a parcel of chat cannot be read"),
+            },
+            Heard::Gap => close_gap(&hub, &room).await,
+        }
+    }
+}
+
+/// The job that hears all whispers: who is in one is known by the player, not by joining.
+pub(crate) async fn hear_whispers(hub: Arc<Hub>, mut stop: Stop) {
+    let room = Arc::clone(&hub.whispers);
+    loop {
+        match hub.plane.bus.topics.subscribe(&room.topic()).await {
+            Ok(heard) => {
+                tokio::select! {
+                    () = hear(Arc::clone(&hub), Arc::clone(&room), heard) => return,
+                    () = stop.asked() => return,
+                }
+            }
+            Err(_) if stop.wait(AGAIN).await => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Reads what may have been missed, again and again until the database answers.
+async fn close_gap(hub: &Hub, room: &Room) {
+    metrics::counter!("sortie_chat_gaps_total").increment(1);
+    loop {
+        // A reconnect makes all rooms ask at once: the pool is for others, too.
+        let _turn = hub.gap_turns.acquire().await;
+        let now = OffsetDateTime::now_utc();
+        match read_missed(hub, room).await {
+            Ok(Some(missed)) => {
+                for told in &missed {
+                    hub.tell(room, told);
+                }
+                room.caught_up(now);
+                return;
+            }
+            Ok(None) => {
+                let whispers = ChannelName { kind: Kind::Whisper, about: String::new() };
+                let channel = room.place.map_or(whispers, |place| place.name_for(Uuid::nil()));
+                let event = Event::Gap { channel };
+                match room.place {
+                    Some(_) => room.announce(&event),
+                    None => hub.announce(&event),
+                }
+                room.caught_up(now);
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a gap cannot be closed yet");
+                drop(_turn);
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// `None`: more than can be told.
+async fn read_missed(hub: &Hub, room: &Room) -> sqlx::Result<Option<Vec<Told>>> {
+    let (db, since) = (&hub.plane.db, room.missed_since());
+    let lines: Vec<(Place, Line)> = match room.place {
+        Some(place) => {
+            let lines = store::missed(db, room.channel_id, since).await?;
+            lines.into_iter().map(|line| (place, line)).collect()
+        }
+        None => store::missed_whispers(db, &hub.players(), since).await?,
+    };
+    if lines.len() as i64 > MISSED_MAX {
+        return Ok(None);
+    }
+    let is_new = store::floor_of(since);
+    let mut missed = Vec::with_capacity(lines.len());
+    for (place, line) in lines {
+        let (message_id, is_deleted) = (line.message_id, line.is_deleted);
+        let was_edited = line.edited_at.is_some_and(|at| at >= since);
+        if message_id >= is_new && !is_deleted {
+            missed.push(Told { place, deed: Deed::Said(line.clone()) });
+        }
+        if is_deleted {
+            missed.push(Told { place, deed: Deed::Deleted { message_id } });
+        } else if was_edited {
+            missed.push(Told { place, deed: Deed::Edited(line) });
+        }
+    }
+    Ok(Some(missed))
+}
+
+/// Deeds by topic, in order.
+pub(crate) fn by_topic(deeds: Vec<(Uuid, Told)>) -> Vec<ForOthers> {
+    let mut parcels: Vec<ForOthers> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (channel, told) in deeds {
+        let topic = crate::hub::topic(channel, told.place);
+        let at = *places.entry(topic.clone()).or_insert_with(|| {
+            parcels.push(ForOthers { topic, deeds: Vec::new() });
+            parcels.len() - 1
+        });
+        parcels[at].deeds.push(told);
+    }
+    parcels
+}

@@ -1,0 +1,66 @@
+//! `GET /v1/chat/channels/{kind}/{about}/messages`
+
+use axum::extract::State;
+use sortie_control::bus::Rate;
+use sortie_control::error::{ApiError, ApiResult, ErrorBody};
+use sortie_control::json::{Json, Path, Query};
+use sortie_control::page::{Page, PageQuery};
+use sortie_control::plane::Plane;
+use sortie_control::who::Caller;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::channel::{ChannelName, Kind};
+use crate::request;
+use crate::wire::Message;
+
+pub(crate) fn router(plane: Plane, rate: Rate) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(messages)).with_state(History { plane, rate })
+}
+
+#[derive(Clone)]
+struct History {
+    plane: Plane,
+    rate: Rate,
+}
+
+impl axum::extract::FromRef<History> for Plane {
+    fn from_ref(history: &History) -> Self {
+        history.plane.clone()
+    }
+}
+
+/// Lists what was said in a channel, newest first.
+///
+/// For members of the channel, and for moderators where it is no whisper. `about` is `-` for the
+/// global channel, else as in docs/chat.md.
+#[utoipa::path(
+    get, path = "/v1/chat/channels/{kind}/{about}/messages", tag = "chat",
+    security(("bearer" = [])),
+    params(
+        ("kind" = Kind, Path, description = "What kind of channel"),
+        ("about" = String, Path, description = "Which of that kind; `-`: the global one"),
+        PageQuery,
+    ),
+    responses(
+        (status = 200, description = "A page", body = Page<Message>),
+        (status = 400, description = "The path or query cannot be read", body = ErrorBody),
+        (status = 401, description = "No valid token", body = ErrorBody),
+        (status = 403, description = "The channel is for others", body = ErrorBody),
+        (status = 404, description = "There is no such channel", body = ErrorBody),
+        (status = 422, description = "The limit or cursor is none", body = ErrorBody),
+        (status = 429, description = "Too often", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody),
+    )
+)]
+async fn messages(
+    State(History { plane, rate }): State<History>,
+    caller: Caller,
+    Path((kind, about)): Path<(Kind, String)>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<Message>>> {
+    let bucket = format!("chat/history/{}", caller.player_id);
+    plane.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)?;
+    let channel = ChannelName { kind, about };
+    Ok(Json(request::history(&plane.db, caller.player_id, &channel, &page).await?))
+}

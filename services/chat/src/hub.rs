@@ -1,0 +1,291 @@
+//! The sockets of this node, and the rooms they are in.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use sortie_control::plane::Plane;
+use sortie_control::service::Stop;
+use time::OffsetDateTime;
+use tokio::sync::{Semaphore, mpsc};
+use uuid::Uuid;
+
+use crate::channel::Place;
+use crate::close::{self, Closing};
+use crate::error::ChatError;
+use crate::feed::{self, ForOthers, Told};
+use crate::member::{Line, Member, Outgoing, json, lock};
+use crate::room::{OVERLAP, Room, topic_of};
+use crate::settings::Settings;
+use crate::store;
+use crate::wire::Event;
+use crate::words::Words;
+use crate::writer::Said;
+
+/// Rooms that close a gap at a time.
+const GAP_TURNS: usize = 4;
+
+/// Batches that wait to be told to other nodes; more, and those read Postgres.
+const TOLD_MAX: usize = 256;
+
+/// Chat on one node.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) plane: Plane,
+    pub(crate) settings: Settings,
+    pub(crate) stop: Stop,
+    /// This node, among others.
+    pub(crate) node: Uuid,
+    /// To the batch writer.
+    pub(crate) said: mpsc::Sender<Said>,
+    /// Set while a batch waits for a database that hangs.
+    pub(crate) store_hangs: AtomicBool,
+    pub(crate) whispers: Arc<Room>,
+    pub(crate) gap_turns: Semaphore,
+    told: mpsc::Sender<Vec<ForOthers>>,
+    behind: Mutex<HashSet<String>>,
+    words: RwLock<Arc<Words>>,
+    sockets: Mutex<Sockets>,
+    rooms: Mutex<HashMap<Uuid, Arc<Room>>>,
+    numbers: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Sockets {
+    count: usize,
+    by_address: HashMap<IpAddr, usize>,
+    /// Oldest first.
+    by_player: HashMap<Uuid, Vec<Arc<Member>>>,
+}
+
+/// A socket in the counts of its node and address, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    hub: Arc<Hub>,
+    address: IpAddr,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut sockets = lock(&self.hub.sockets);
+        sockets.count -= 1;
+        metrics::gauge!("sortie_chat_sockets").set(sockets.count as f64);
+        if let Some(count) = sockets.by_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                sockets.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+type Queues = (Arc<Hub>, mpsc::Receiver<Said>, mpsc::Receiver<Vec<ForOthers>>);
+
+impl Hub {
+    pub(crate) fn new(plane: Plane, settings: Settings, stop: Stop) -> Queues {
+        let (said, to_store) = mpsc::channel(settings.unstored_max.max(1));
+        let (told, to_tell) = mpsc::channel(TOLD_MAX);
+        let hub = Self {
+            plane,
+            settings,
+            stop,
+            node: Uuid::now_v7(),
+            said,
+            store_hangs: AtomicBool::new(false),
+            whispers: Arc::new(Room::new(Uuid::nil(), None, 0)),
+            gap_turns: Semaphore::new(GAP_TURNS),
+            told,
+            behind: Mutex::default(),
+            words: RwLock::default(),
+            sockets: Mutex::default(),
+            rooms: Mutex::default(),
+            numbers: AtomicU64::new(1),
+        };
+        (Arc::new(hub), to_store, to_tell)
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn words(&self) -> Arc<Words> {
+        Arc::clone(&self.words.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_words(&self, words: Words) {
+        *self.words.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(words);
+    }
+
+    /// Room for one more socket.
+    pub(crate) fn count(self: &Arc<Self>, address: IpAddr) -> Result<Counted, ChatError> {
+        let mut sockets = lock(&self.sockets);
+        let here = sockets.by_address.get(&address).copied().unwrap_or(0);
+        let settings = &self.settings;
+        if sockets.count >= settings.sockets_max || here >= settings.per_address_max {
+            return Err(ChatError::Full);
+        }
+        sockets.count += 1;
+        *sockets.by_address.entry(address).or_default() += 1;
+        metrics::gauge!("sortie_chat_sockets").set(sockets.count as f64);
+        Ok(Counted { hub: Arc::clone(self), address })
+    }
+
+    /// A player's socket is there; the oldest of too many is closed.
+    pub(crate) fn enter(&self, member: Arc<Member>) {
+        let mut sockets = lock(&self.sockets);
+        let own = sockets.by_player.entry(member.player).or_default();
+        let too_many = (own.len() + 1).saturating_sub(self.settings.per_player_max);
+        own.iter().take(too_many).for_each(|oldest| oldest.line.close(close::REPLACED));
+        own.push(member);
+    }
+
+    /// A player's socket is gone; says from where the player is gone altogether.
+    pub(crate) fn exit(&self, member: &Member) -> Vec<Uuid> {
+        let rooms: Vec<Place> = lock(&member.rooms).keys().copied().collect();
+        let left = rooms.into_iter().filter_map(|place| self.leave(member, place)).collect();
+        let mut sockets = lock(&self.sockets);
+        if let Some(own) = sockets.by_player.get_mut(&member.player) {
+            own.retain(|other| other.number != member.number);
+            if own.is_empty() {
+                sockets.by_player.remove(&member.player);
+            }
+        }
+        left
+    }
+
+    /// Puts a socket into a channel's room, and makes the room when there is none.
+    pub(crate) async fn join(
+        self: &Arc<Self>,
+        member: &Arc<Member>,
+        place: Place,
+        channel_id: Uuid,
+        slow_mode_s: i32,
+    ) -> Result<(), ChatError> {
+        let room = {
+            let mut rooms = lock(&self.rooms);
+            let make = || Arc::new(Room::new(channel_id, Some(place), slow_mode_s));
+            let room = Arc::clone(rooms.entry(channel_id).or_insert_with(make));
+            lock(&room.members).insert(member.number, Arc::clone(member));
+            room
+        };
+        lock(&member.rooms).insert(place, Arc::clone(&room));
+        let ready = room.ready.get_or_try_init(|| self.prepare(&room)).await;
+        if let Err(error) = ready {
+            self.leave(member, place);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Subscribes first and looks into the store then, so that nothing falls between.
+    async fn prepare(self: &Arc<Self>, room: &Arc<Room>) -> Result<(), ChatError> {
+        let heard = self.plane.bus.topics.subscribe(&room.topic()).await;
+        let heard = heard.map_err(|_| ChatError::Unavailable)?;
+        let since = OffsetDateTime::now_utc() - OVERLAP - OVERLAP;
+        room.skip(store::ids_since(&self.plane.db, room.channel_id, since).await?);
+        let feed = tokio::spawn(feed::hear(Arc::clone(self), Arc::clone(room), heard));
+        *lock(&room.feed) = Some(feed.abort_handle());
+        Ok(())
+    }
+
+    /// Takes a socket out of a room; gives the channel when its player is gone from it here.
+    pub(crate) fn leave(&self, member: &Member, place: Place) -> Option<Uuid> {
+        let room = lock(&member.rooms).remove(&place)?;
+        let mut rooms = lock(&self.rooms);
+        let mut members = lock(&room.members);
+        members.remove(&member.number);
+        if members.is_empty() {
+            rooms.remove(&room.channel_id);
+            if let Some(feed) = lock(&room.feed).take() {
+                feed.abort();
+            }
+        }
+        let is_gone = members.values().all(|other| other.player != member.player);
+        is_gone.then_some(room.channel_id)
+    }
+
+    /// The room of a deed, if anybody here is in it.
+    fn room(&self, channel: Uuid, place: Place) -> Option<Arc<Room>> {
+        match place {
+            Place::Whisper(..) => Some(Arc::clone(&self.whispers)),
+            _ => lock(&self.rooms).get(&channel).cloned(),
+        }
+    }
+
+    /// Every room.
+    pub(crate) fn rooms(&self) -> Vec<Arc<Room>> {
+        lock(&self.rooms).values().cloned().collect()
+    }
+
+    /// Tells the sockets of this node.
+    pub(crate) fn tell(&self, room: &Room, told: &Told) {
+        room.tell(told, |player| self.lines_of(player));
+    }
+
+    /// Tells everybody, everywhere, what is stored already.
+    pub(crate) fn tell_all(&self, deeds: Vec<(Uuid, Told)>) {
+        for (channel, told) in &deeds {
+            if let Some(room) = self.room(*channel, told.place) {
+                self.tell(&room, told);
+            }
+        }
+        if let Err(error) = self.told.try_send(feed::by_topic(deeds)) {
+            let (mpsc::error::TrySendError::Full(parcels)
+            | mpsc::error::TrySendError::Closed(parcels)) = error;
+            self.note_behind(parcels.into_iter().map(|parcel| parcel.topic), usize::MAX);
+        }
+    }
+
+    pub(crate) fn take_behind(&self) -> HashSet<String> {
+        std::mem::take(&mut lock(&self.behind))
+    }
+
+    pub(crate) fn note_behind(&self, topics: impl IntoIterator<Item = String>, max: usize) {
+        let mut behind = lock(&self.behind);
+        for topic in topics {
+            if behind.len() < max {
+                behind.insert(topic);
+            }
+        }
+    }
+
+    fn lines_of(&self, player: Uuid) -> Vec<Line> {
+        let sockets = lock(&self.sockets);
+        let own = sockets.by_player.get(&player).into_iter().flatten();
+        own.map(|member| member.line.clone()).collect()
+    }
+
+    /// Every player here.
+    pub(crate) fn players(&self) -> Vec<Uuid> {
+        lock(&self.sockets).by_player.keys().copied().collect()
+    }
+
+    /// Every socket whose player is known.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        lock(&self.sockets).by_player.values().flatten().cloned().collect()
+    }
+
+    /// For all sockets.
+    pub(crate) fn announce(&self, event: &Event) {
+        let text = json(event);
+        for member in self.members() {
+            member.line.push(Outgoing { text: text.clone(), author: None });
+        }
+    }
+
+    /// Closes the sockets of a player, or of one login.
+    pub(crate) fn close(&self, player: Uuid, session: Option<Uuid>, why: Closing) {
+        let sockets = lock(&self.sockets);
+        for member in sockets.by_player.get(&player).into_iter().flatten() {
+            if session.is_none_or(|session| session == member.session) {
+                member.line.close(why);
+            }
+        }
+    }
+}
+
+/// The topic of a channel.
+pub(crate) fn topic(channel: Uuid, place: Place) -> String {
+    topic_of(if matches!(place, Place::Whisper(..)) { None } else { Some(channel) })
+}

@@ -1,0 +1,160 @@
+//! A channel that somebody on this node is in: who, and which messages were told already.
+//!
+//! Messages come by two ways (from this node's writer, and over the bus) and again after gaps.
+//! The ids of the last ones are remembered, so that each is told once. Ids order by the clocks of
+//! the nodes that made them, and a batch is stored a moment after its ids are made: so a gap is
+//! closed from [`OVERLAP`] before the last thing heard, and what was told is left out by its id.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use time::{Duration, OffsetDateTime};
+use tokio::sync::OnceCell;
+use tokio::task::AbortHandle;
+use uuid::Uuid;
+
+use crate::channel::Place;
+use crate::feed::{Deed, Told};
+use crate::member::{Line, Member, Outgoing, json, lock};
+use crate::wire::Event;
+
+/// How far clocks of nodes and the storing of a batch may lie apart.
+pub(crate) const OVERLAP: Duration = Duration::seconds(10);
+
+/// Ids that are remembered at most.
+const SEEN_MAX: usize = 4_096;
+
+/// A channel, or (without one) all whispers.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Nil for whispers.
+    pub(crate) channel_id: Uuid,
+    pub(crate) place: Option<Place>,
+    pub(crate) members: Mutex<HashMap<u64, Arc<Member>>>,
+    pub(crate) slow_mode_s: AtomicU32,
+    /// Set once the bus tells this room of messages.
+    pub(crate) ready: OnceCell<()>,
+    pub(crate) feed: Mutex<Option<AbortHandle>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    ids: HashSet<Uuid>,
+    order: VecDeque<Uuid>,
+    /// Everything before this was heard.
+    heard_until: OffsetDateTime,
+}
+
+impl Seen {
+    fn insert(&mut self, id: Uuid) -> bool {
+        if !self.ids.insert(id) {
+            return false;
+        }
+        self.order.push_back(id);
+        if self.order.len() > SEEN_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
+}
+
+impl Room {
+    pub(crate) fn new(channel_id: Uuid, place: Option<Place>, slow_mode_s: i32) -> Self {
+        let heard_until = OffsetDateTime::now_utc();
+        let seen = Seen { ids: HashSet::new(), order: VecDeque::new(), heard_until };
+        Self {
+            channel_id,
+            place,
+            members: Mutex::default(),
+            slow_mode_s: AtomicU32::new(slow_mode_s.unsigned_abs()),
+            ready: OnceCell::new(),
+            feed: Mutex::default(),
+            seen: Mutex::new(seen),
+        }
+    }
+
+    /// The topic on which nodes tell each other of it.
+    pub(crate) fn topic(&self) -> String {
+        topic_of(self.place.map(|_| self.channel_id))
+    }
+
+    pub(crate) fn slow_mode_s(&self) -> u32 {
+        self.slow_mode_s.load(Ordering::Relaxed)
+    }
+
+    /// These need not be told: they are in the history that a reader begins with.
+    pub(crate) fn skip(&self, ids: impl IntoIterator<Item = Uuid>) {
+        let mut seen = lock(&self.seen);
+        for id in ids {
+            seen.insert(id);
+        }
+    }
+
+    /// From when on a gap has to be closed.
+    pub(crate) fn missed_since(&self) -> OffsetDateTime {
+        lock(&self.seen).heard_until - OVERLAP
+    }
+
+    /// Everything before `until` was heard, or the readers know that it was not.
+    pub(crate) fn caught_up(&self, until: OffsetDateTime) {
+        let mut seen = lock(&self.seen);
+        seen.heard_until = seen.heard_until.max(until);
+    }
+
+    /// Tells the sockets of this node, each thing once. `players`: the sockets of a player.
+    pub(crate) fn tell(&self, told: &Told, players: impl Fn(Uuid) -> Vec<Line>) {
+        // Held to the end: what is told first is queued first.
+        let mut seen = lock(&self.seen);
+        if let Deed::Said(line) = &told.deed {
+            if !seen.insert(line.message_id) {
+                return;
+            }
+            seen.heard_until = seen.heard_until.max(line.said_at.min(OffsetDateTime::now_utc()));
+        }
+        let author = told.deed.author();
+        if let Place::Whisper(low, high) = told.place {
+            for reader in [low, high] {
+                let lines = players(reader);
+                if lines.is_empty() {
+                    continue;
+                }
+                let text = json(&told.event(reader));
+                count(lines.len());
+                for line in lines {
+                    line.push(Outgoing { text: text.clone(), author });
+                }
+            }
+            return;
+        }
+        let text = json(&told.event(Uuid::nil()));
+        let members = lock(&self.members);
+        count(members.len());
+        for member in members.values() {
+            member.line.push(Outgoing { text: text.clone(), author });
+        }
+    }
+
+    /// Something that is nobody's doing, for all sockets in the room.
+    pub(crate) fn announce(&self, event: &Event) {
+        let text = json(event);
+        for member in lock(&self.members).values() {
+            member.line.push(Outgoing { text: text.clone(), author: None });
+        }
+    }
+}
+
+fn count(deliveries: usize) {
+    metrics::counter!("sortie_chat_deliveries_total").increment(deliveries as u64);
+}
+
+/// The topic of a channel; `None`: of all whispers.
+pub(crate) fn topic_of(channel: Option<Uuid>) -> String {
+    match channel {
+        Some(channel) => format!("chat/{channel}"),
+        None => "chat/whispers".to_owned(),
+    }
+}

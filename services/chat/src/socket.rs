@@ -1,0 +1,352 @@
+//! `GET /v1/chat`: a WebSocket, from the upgrade to the close.
+//!
+//! A socket is two halves: one reads requests and does them one by one, the other writes what the
+//! bounded queue holds. A half that ends, or a reason to close, ends both.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use sortie_control::bus::local::LocalLimiter;
+use sortie_control::error::{ApiError, ErrorBody};
+use sortie_control::http::ClientAddress;
+use sortie_control::permission::Permission;
+use sortie_control::who::{Caller, permissions_of};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::close::{self, Closing};
+use crate::error::ChatError;
+use crate::hub::{Counted, Hub};
+use crate::member::{Line, Member, Outgoing};
+use crate::request;
+use crate::store;
+use crate::wire::{Answer, Author, Done, FRAME_BYTES_MAX, Request, RequestBody};
+
+/// Bytes that wait for the kernel to take them.
+const WRITE_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// Frames in a row that are no requests.
+const MALFORMED_MAX: u32 = 8;
+
+/// Frames written before the socket is flushed.
+const FLUSH_EVERY: usize = 32;
+
+/// Time for the last frames and the goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) fn router(hub: Arc<Hub>) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(connect)).with_state(hub)
+}
+
+/// Opens a chat socket; what is said on it is in docs/chat.md.
+///
+/// The access token comes as `authorization: Bearer TOKEN`, or (from browsers) in the first frame.
+#[utoipa::path(
+    get, path = "/v1/chat", tag = "chat", security(("bearer" = []), ()),
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 400, description = "No WebSocket upgrade", body = ErrorBody),
+        (status = 401, description = "The token is worth nothing", body = ErrorBody),
+        (status = 403, description = "Banned, or a foreign web page", body = ErrorBody),
+        (status = 503, description = "No room, or the database is away", body = ErrorBody),
+    )
+)]
+async fn connect(
+    State(hub): State<Arc<Hub>>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgrade = upgrade.map_err(|rejection| {
+        let message = format!("this route is a WebSocket: {rejection}");
+        ApiError::new(StatusCode::BAD_REQUEST, "chat.no_upgrade", message)
+    })?;
+    if !is_known_origin(&headers, &hub.settings.origins) {
+        let message = "web pages of this origin may not connect";
+        return Err(ApiError::forbidden("chat.origin", message));
+    }
+    let counted = hub.count(address)?;
+    let entrant = match headers.get(header::AUTHORIZATION) {
+        Some(value) => {
+            let caller = Caller::of_bearer(&hub.plane, value.to_str().ok())?;
+            Some(look_up(&hub, caller).await?)
+        }
+        None => None,
+    };
+    let upgrade = upgrade
+        .max_message_size(FRAME_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .read_buffer_size(FRAME_BYTES_MAX)
+        .write_buffer_size(FRAME_BYTES_MAX)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX);
+    Ok(upgrade.on_upgrade(move |socket| live(hub, socket, entrant, counted)))
+}
+
+/// Browsers name the page that connects; others send nothing, and could send anything.
+fn is_known_origin(headers: &HeaderMap, known: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_ours = || {
+        let page = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        page.is_some() && page == host
+    };
+    known.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(origin)) || is_ours()
+}
+
+/// Who connects, as the database knows it.
+struct Entrant {
+    caller: Caller,
+    name: String,
+    is_moderator: bool,
+    mutes: HashSet<Uuid>,
+}
+
+async fn look_up(hub: &Hub, caller: Caller) -> Result<Entrant, ChatError> {
+    let (db, name) = (&hub.plane.db, standing(hub, caller.player_id).await?);
+    let is_moderator = permissions_of(db, caller.player_id).await?.allow(Permission::ChatModerate);
+    let mutes = store::mutes(db, caller.player_id).await?;
+    Ok(Entrant { caller, name, is_moderator, mutes })
+}
+
+/// The name of a player who may be here.
+async fn standing(hub: &Hub, player: Uuid) -> Result<String, ChatError> {
+    match store::standing(&hub.plane.db, player).await? {
+        Some(standing) if standing.is_banned || standing.is_out => Err(ChatError::Banned),
+        Some(standing) => Ok(standing.name),
+        None => Err(ChatError::NoPlayer),
+    }
+}
+
+/// A socket's life.
+async fn live(hub: Arc<Hub>, socket: WebSocket, entrant: Option<Entrant>, counted: Counted) {
+    let (queue, queued) = mpsc::channel(hub.settings.queue.max(1));
+    let (closing, mut closed) = watch::channel(None);
+    let line = Line { queue, closing: Arc::new(closing) };
+    let (sink, stream) = socket.split();
+    // Mutes are known once the player is; until then nobody's words come here.
+    let (known, member) = watch::channel(None);
+    let writing = write(sink, queued, closed.clone(), member.clone(), hub.settings.ping_every);
+    let writing = tokio::spawn(writing);
+    let mut reader = Reader { hub: Arc::clone(&hub), stream, line: line.clone(), malformed: 0 };
+    let mut stop = hub.stop.clone();
+    let why = tokio::select! {
+        why = reader.run(entrant, known) => why,
+        () = stop.asked() => close::GOING_AWAY,
+        why = closed.wait_for(Option::is_some) => {
+            why.ok().and_then(|why| *why).unwrap_or(close::GOODBYE)
+        }
+    };
+    line.close(why);
+    let member = member.borrow().clone();
+    if let Some(member) = member {
+        for channel in hub.exit(&member) {
+            request::gone(&hub, member.player, channel).await;
+        }
+    }
+    drop(writing.await);
+    metrics::counter!("sortie_chat_closed_total", "why" => why.why).increment(1);
+    drop((reader, counted));
+}
+
+type Known = watch::Sender<Option<Arc<Member>>>;
+
+/// The half that reads.
+struct Reader {
+    hub: Arc<Hub>,
+    stream: SplitStream<WebSocket>,
+    line: Line,
+    malformed: u32,
+}
+
+impl Reader {
+    /// Reads until there is a reason not to.
+    async fn run(&mut self, entrant: Option<Entrant>, known: Known) -> Closing {
+        let entrant = match entrant {
+            Some(entrant) => entrant,
+            None => match self.hello().await {
+                Ok(entrant) => entrant,
+                Err(why) => return why,
+            },
+        };
+        let member = Arc::new(Member {
+            number: self.hub.next_number(),
+            player: entrant.caller.player_id,
+            session: entrant.caller.session_id,
+            name: entrant.name,
+            is_moderator: entrant.is_moderator,
+            mutes: Mutex::new(entrant.mutes),
+            rooms: Mutex::default(),
+            line: self.line.clone(),
+        });
+        self.hub.enter(Arc::clone(&member));
+        // A writer that has ended ends this soon, too.
+        drop(known.send(Some(Arc::clone(&member))));
+        // A ban between looking up and entering would be heard by nobody.
+        match standing(&self.hub, member.player).await {
+            Ok(_) => self.requests(&member).await,
+            Err(error) => closing_of(&error),
+        }
+    }
+
+    /// The player, from the first frame.
+    async fn hello(&mut self) -> Result<Entrant, Closing> {
+        let until = Instant::now() + self.hub.settings.hello_timeout;
+        let text = loop {
+            let frame = timeout_at(until, self.frame()).await.map_err(|_| close::NO_HELLO)??;
+            if let Some(text) = frame {
+                break text;
+            }
+        };
+        let Ok(Request { cid, body: RequestBody::Hello { token } }) = serde_json::from_str(&text)
+        else {
+            return Err(close::NO_HELLO);
+        };
+        let caller = Caller::of_token(&self.hub.plane, &token).map_err(|_| close::BAD_TOKEN)?;
+        let entrant = look_up(&self.hub, caller).await.map_err(|error| {
+            self.line.send(&Answer::error(Some(cid), &error));
+            closing_of(&error)
+        })?;
+        let player = Author { player_id: caller.player_id, name: entrant.name.clone() };
+        self.line.send(&Answer::ok(cid, Done { player: Some(player), ..Done::default() }));
+        Ok(entrant)
+    }
+
+    async fn requests(&mut self, member: &Arc<Member>) -> Closing {
+        let silence_max = self.hub.settings.ping_every * 2;
+        let (flood, rate) = (LocalLimiter::default(), self.hub.settings.rates.frames);
+        loop {
+            let frame = match timeout(silence_max, self.frame()).await {
+                Ok(Ok(frame)) => frame,
+                Ok(Err(why)) => return why,
+                Err(_) => return close::SILENT,
+            };
+            if flood.take_at("", rate, Instant::now().into_std()).is_err() {
+                return close::FLOOD;
+            }
+            let Some(text) = frame else { continue };
+            match serde_json::from_str::<Request>(&text) {
+                Ok(request) => {
+                    self.malformed = 0;
+                    request::answer(&self.hub, member, request).await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a frame is no request");
+                    self.malformed += 1;
+                    if self.malformed >= MALFORMED_MAX {
+                        return close::MALFORMED;
+                    }
+                    self.line.send(&Answer::error(cid_of(&text), &ChatError::Malformed));
+                }
+            }
+        }
+    }
+
+    /// The next text, or nothing: a sign of life.
+    async fn frame(&mut self) -> Result<Option<Utf8Bytes>, Closing> {
+        match self.stream.next().await {
+            Some(Ok(Message::Text(text))) => Ok(Some(text)),
+            // The answer to a ping is queued by the library.
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
+            Some(Ok(Message::Binary(_))) => Err(close::BINARY),
+            Some(Ok(Message::Close(_))) | None => Err(close::GOODBYE),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a socket failed");
+                let is_too_big = error.to_string().contains("too long");
+                Err(if is_too_big { close::TOO_BIG } else { close::GOODBYE })
+            }
+        }
+    }
+}
+
+fn closing_of(error: &ChatError) -> Closing {
+    match error {
+        ChatError::Banned => close::BANNED,
+        ChatError::NoPlayer => close::BAD_TOKEN,
+        _ => close::UNAVAILABLE,
+    }
+}
+
+/// The cid of something that is no request, if it has one.
+fn cid_of(text: &str) -> Option<u64> {
+    serde_json::from_str::<serde_json::Value>(text).ok()?.get("cid")?.as_u64()
+}
+
+type Sink = SplitSink<WebSocket, Message>;
+
+/// The half that writes: the queue, and at the end why it is the end.
+async fn write(
+    mut sink: Sink,
+    mut queued: mpsc::Receiver<Outgoing>,
+    mut closed: watch::Receiver<Option<Closing>>,
+    member: watch::Receiver<Option<Arc<Member>>>,
+    ping_every: Duration,
+) {
+    let why = tokio::select! {
+        biased;
+        // It fails when the peer is gone.
+        _ = pump(&mut sink, &mut queued, &member, ping_every) => return,
+        why = closed.wait_for(Option::is_some) => why.ok().and_then(|why| *why),
+    };
+    let Some(why) = why else { return };
+    let goodbye = async {
+        // Who is too slow for the queue does not get it now.
+        while why != close::SLOW
+            && let Ok(outgoing) = queued.try_recv()
+        {
+            feed(&mut sink, outgoing, &member).await?;
+        }
+        let frame = CloseFrame { code: why.code, reason: Utf8Bytes::from_static(why.why) };
+        sink.send(Message::Close(Some(frame))).await?;
+        sink.close().await
+    };
+    // A peer that does not read is left after a while; one that is gone already is fine.
+    drop(timeout(CLOSE_TIMEOUT, goodbye).await);
+}
+
+async fn pump(
+    sink: &mut Sink,
+    queued: &mut mpsc::Receiver<Outgoing>,
+    member: &watch::Receiver<Option<Arc<Member>>>,
+    ping_every: Duration,
+) -> Result<(), axum::Error> {
+    let mut pings = tokio::time::interval_at(Instant::now() + ping_every, ping_every);
+    loop {
+        tokio::select! {
+            first = queued.recv() => {
+                let Some(first) = first else { return Ok(()) };
+                feed(sink, first, member).await?;
+                for _ in 1..FLUSH_EVERY {
+                    let Ok(next) = queued.try_recv() else { break };
+                    feed(sink, next, member).await?;
+                }
+                sink.flush().await?;
+            }
+            _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await?,
+        }
+    }
+}
+
+async fn feed(
+    sink: &mut Sink,
+    outgoing: Outgoing,
+    member: &watch::Receiver<Option<Arc<Member>>>,
+) -> Result<(), axum::Error> {
+    let is_muted = match outgoing.author {
+        Some(_) => member.borrow().as_ref().is_none_or(|it| it.has_muted(outgoing.author)),
+        None => false,
+    };
+    if is_muted { Ok(()) } else { sink.feed(Message::Text(outgoing.text)).await }
+}

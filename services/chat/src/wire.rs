@@ -1,0 +1,286 @@
+//! What clients and chat say to each other: JSON, one object a frame.
+//!
+//! A [`Request`] has a `cid` that its [`Answer`] repeats; an [`Event`] has none. Unknown fields
+//! are ignored, so that a newer client may talk to an older node. `docs/chat.md` has a sample of
+//! everything here, and a test reads it.
+
+use serde::{Deserialize, Serialize};
+use sortie_control::page::Page;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::channel::ChannelName;
+use crate::error::ChatError;
+
+/// Largest message and frame, in bytes.
+pub const FRAME_BYTES_MAX: usize = 4 << 10;
+
+/// Longest text of a message, in characters.
+pub const TEXT_CHARS_MAX: usize = 500;
+
+/// Longest text of a report, in characters.
+pub const REPORT_CHARS_MAX: usize = 1_000;
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the client; the answer has the same.
+    #[serde(default)]
+    pub cid: u64,
+    /// What.
+    #[serde(flatten)]
+    pub body: RequestBody,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RequestBody {
+    /// Who this is; the first frame, unless the token came with the upgrade.
+    Hello {
+        /// An access token.
+        token: String,
+    },
+    /// Hear a channel.
+    Join {
+        /// Which.
+        channel: ChannelName,
+    },
+    /// Hear it no more.
+    Leave {
+        /// Which.
+        channel: ChannelName,
+    },
+    /// Say something.
+    Say {
+        /// Where. It must have been joined, whispers excepted.
+        channel: ChannelName,
+        /// 1 to 500 characters.
+        text: String,
+    },
+    /// Change a message of one's own; moderators: any.
+    Edit {
+        /// Which.
+        message_id: Uuid,
+        /// 1 to 500 characters.
+        text: String,
+    },
+    /// Take back a message of one's own; moderators: any.
+    Delete {
+        /// Which.
+        message_id: Uuid,
+    },
+    /// A page of what was said, newest first.
+    History {
+        /// Where.
+        channel: ChannelName,
+        /// As the last page gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cursor: Option<String>,
+        /// 1 to 100; 50 without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u32>,
+    },
+    /// Hear nothing of a player.
+    Mute {
+        /// Whom.
+        player_id: Uuid,
+    },
+    /// Hear the player again.
+    Unmute {
+        /// Whom.
+        player_id: Uuid,
+    },
+    /// Tell the moderators of a message.
+    Report {
+        /// Which.
+        message_id: Uuid,
+        /// What is wrong with it, up to 1,000 characters.
+        #[serde(default)]
+        text: String,
+    },
+    /// Who is in a channel.
+    Presence {
+        /// Which; it must have been joined.
+        channel: ChannelName,
+    },
+    /// Are you there?
+    Ping,
+}
+
+/// What chat answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// Of the request; absent when it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cid: Option<u64>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub body: AnswerBody,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AnswerBody {
+    /// It is done.
+    Ok(Box<Done>),
+    /// It is not.
+    Error(Refusal),
+}
+
+/// What a request that was done gives back; only what belongs to its kind is there.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Done {
+    /// Of `hello`: who this socket is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub player: Option<Author>,
+    /// Of `join`: seconds between two messages of one player; 0: no slow mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_mode_s: Option<u32>,
+    /// Of `say` and `edit`: the message as it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    /// Of `history`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Page<Message>>,
+    /// Of `presence`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Present>,
+}
+
+/// Why a request is not done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable, `area.reason`.
+    pub code: String,
+    /// A sentence for people; may change.
+    pub message: String,
+    /// Milliseconds to wait, when that helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Who is in a channel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Present {
+    /// Up to 100 of them.
+    pub players: Vec<Author>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// A player, as others see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Author {
+    /// Who.
+    pub player_id: Uuid,
+    /// The name now.
+    pub name: String,
+}
+
+/// What was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// In order of time.
+    pub message_id: Uuid,
+    /// Where.
+    pub channel: ChannelName,
+    /// By whom.
+    pub author: Author,
+    /// What; empty when it was deleted.
+    pub text: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub said_at: OffsetDateTime,
+    /// When it was changed last.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<OffsetDateTime>,
+    /// Whether it was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_deleted: bool,
+}
+
+/// What happens in the channels of a socket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Something was said.
+    Message {
+        /// What.
+        message: Message,
+    },
+    /// Something was changed.
+    Edited {
+        /// As it is now.
+        message: Message,
+    },
+    /// Something was taken back.
+    Deleted {
+        /// Where.
+        channel: ChannelName,
+        /// What.
+        message_id: Uuid,
+    },
+    /// Too much was missed: read the history.
+    Gap {
+        /// Where; a whisper without `about`: all whispers.
+        channel: ChannelName,
+    },
+    /// The player is not in the channel any more, and has not left by itself.
+    Left {
+        /// Which.
+        channel: ChannelName,
+        /// Why.
+        code: String,
+    },
+}
+
+impl Answer {
+    /// Done, with nothing to give back or something.
+    pub fn ok(cid: u64, done: Done) -> Self {
+        Self { cid: Some(cid), body: AnswerBody::Ok(Box::new(done)) }
+    }
+
+    /// Refused.
+    pub fn error(cid: Option<u64>, error: &ChatError) -> Self {
+        let wait_ms = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(0);
+        let body = AnswerBody::Error(Refusal {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            retry_after_ms: error.retry_after().map(wait_ms),
+        });
+        Self { cid, body }
+    }
+}
+
+/// The text as it may go on, or not at all: ends trimmed, 1 to 500 characters.
+pub(crate) fn sane_text(text: &str) -> Result<&str, ChatError> {
+    let text = text.trim();
+    let is_sane = |c: char| !c.is_control() || c == '\n';
+    let count = text.chars().take(TEXT_CHARS_MAX + 1).count();
+    let fits = (1..=TEXT_CHARS_MAX).contains(&count);
+    if fits && text.chars().all(is_sane) { Ok(text) } else { Err(ChatError::Text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_bounded() {
+        assert_eq!(sane_text("  hi\nthere ").unwrap(), "hi\nthere");
+        assert!(sane_text(&"🙂".repeat(500)).is_ok());
+        for bad in ["", "   ", "a\0b", "\u{1b}[2J", &"x".repeat(501)] {
+            assert_eq!(sane_text(bad), Err(ChatError::Text));
+        }
+    }
+
+    #[test]
+    fn a_request_without_cid_or_with_unknown_fields_is_read() {
+        let request: Request = serde_json::from_str(r#"{"type":"ping","new":1}"#).unwrap();
+        assert_eq!(request, Request { cid: 0, body: RequestBody::Ping });
+    }
+}

@@ -1,0 +1,149 @@
+//! The batch writer: what is said is stored here, and told once it is.
+//!
+//! One task, one batch at a time: ids are made in the order of the queue, so that what an author
+//! says is stored, told and read in its order. While a batch is stored, the next one gathers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use sortie_control::service::Stop;
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::channel::Place;
+use crate::error::ChatError;
+use crate::feed::{Deed, Told};
+use crate::hub::Hub;
+use crate::member::Member;
+use crate::store::{self, Line};
+use crate::wire::{Answer, Done};
+
+/// A message that is not stored yet.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) member: Arc<Member>,
+    pub(crate) cid: u64,
+    pub(crate) channel: Uuid,
+    pub(crate) place: Place,
+    pub(crate) text: String,
+}
+
+/// The job.
+pub(crate) async fn run(hub: Arc<Hub>, mut said: mpsc::Receiver<Said>, mut stop: Stop) {
+    let batch_max = hub.settings.batch_max.max(1);
+    loop {
+        let mut batch = Vec::new();
+        tokio::select! {
+            count = said.recv_many(&mut batch, batch_max) => if count == 0 { return },
+            () = stop.asked() => {
+                said.close();
+                // What was taken in is stored, too.
+                while said.recv_many(&mut batch, batch_max).await > 0 {
+                    store(&hub, std::mem::take(&mut batch)).await;
+                }
+                return;
+            }
+        }
+        if batch.len() < batch_max {
+            tokio::time::sleep(hub.settings.batch_wait).await;
+            while batch.len() < batch_max
+                && let Ok(one) = said.try_recv()
+            {
+                batch.push(one);
+            }
+        }
+        store(&hub, batch).await;
+    }
+}
+
+/// A batch on its way.
+struct Batch {
+    said: Vec<Said>,
+    lines: Vec<(Uuid, Line)>,
+    /// Its authors know that it takes too long.
+    given_up: AtomicBool,
+}
+
+/// Stores a batch; when that takes too long, its authors are told, and it goes on nevertheless:
+/// a statement that was sent cannot be taken back.
+async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
+    let said_at = OffsetDateTime::now_utc();
+    let line = |said: &Said| Line {
+        message_id: Uuid::now_v7(),
+        author: said.member.player,
+        name: said.member.name.clone(),
+        text: said.text.clone(),
+        said_at,
+        edited_at: None,
+        is_deleted: false,
+    };
+    let lines = said.iter().map(|said| (said.channel, line(said))).collect();
+    let batch = Arc::new(Batch { said, lines, given_up: AtomicBool::new(false) });
+    let mut storing = tokio::spawn(insert(Arc::clone(hub), Arc::clone(&batch)));
+    if tokio::time::timeout(hub.settings.store_timeout, &mut storing).await.is_ok() {
+        return;
+    }
+    tracing::warn!("a batch of messages takes too long to be stored");
+    refuse(&batch, &ChatError::Unavailable);
+    batch.given_up.store(true, Ordering::SeqCst);
+    hub.store_hangs.store(true, Ordering::SeqCst);
+    // A panic in there was logged; the next batch is tried.
+    drop(storing.await);
+    hub.store_hangs.store(false, Ordering::SeqCst);
+}
+
+async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
+    let start = Instant::now();
+    let stored = store::insert(&hub.plane.db, &batch.lines).await;
+    metrics::histogram!("sortie_chat_batch_seconds").record(start.elapsed().as_secs_f64());
+    match stored {
+        Ok(()) => stored_all(&hub, &batch),
+        Err(error @ sqlx::Error::Database(_)) if batch.lines.len() > 1 => {
+            // One of them may be at fault: the others need not suffer.
+            tracing::debug!(%error, "a batch is stored message by message");
+            insert_each(&hub, &batch).await;
+        }
+        Err(error) => refuse(&batch, &error.into()),
+    }
+}
+
+async fn insert_each(hub: &Arc<Hub>, batch: &Batch) {
+    for (said, line) in batch.said.iter().zip(&batch.lines) {
+        match store::insert(&hub.plane.db, std::slice::from_ref(line)).await {
+            Ok(()) => hub.tell_all(vec![stored_one(said, line)]),
+            Err(error) => said.member.line.send(&Answer::error(Some(said.cid), &error.into())),
+        }
+    }
+}
+
+fn stored_all(hub: &Hub, batch: &Batch) {
+    let has_given_up = batch.given_up.load(Ordering::SeqCst);
+    let told = batch.said.iter().zip(&batch.lines).map(|(said, line)| {
+        if has_given_up {
+            (said.channel, Told { place: said.place, deed: Deed::Said(line.1.clone()) })
+        } else {
+            stored_one(said, line)
+        }
+    });
+    let told: Vec<(Uuid, Told)> = told.collect();
+    metrics::counter!("sortie_chat_messages_total").increment(told.len() as u64);
+    hub.tell_all(told);
+}
+
+/// Acknowledges a message to its author.
+fn stored_one(said: &Said, (channel, line): &(Uuid, Line)) -> (Uuid, Told) {
+    let message = Some(line.shown(said.place.name_for(said.member.player)));
+    said.member.line.send(&Answer::ok(said.cid, Done { message, ..Done::default() }));
+    (*channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
+}
+
+fn refuse(batch: &Batch, error: &ChatError) {
+    if batch.given_up.load(Ordering::SeqCst) {
+        return; // They know.
+    }
+    for said in &batch.said {
+        said.member.line.send(&Answer::error(Some(said.cid), error));
+    }
+}
