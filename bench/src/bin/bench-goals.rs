@@ -17,6 +17,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() -> ExitCode {
     let allocations = || ALLOCATOR.stats().allocations as u64;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{}", goals::USAGE);
+        return ExitCode::SUCCESS;
+    }
     match goals::command(&arguments, allocations) {
         Ok(()) => ExitCode::SUCCESS,
         Err(goals::Error::Usage(message)) => {

@@ -190,6 +190,7 @@ impl Server {
             let home = self.home(arrival.slot);
             let Some(seat) = self.shards[home].seats.get_mut(&arrival.slot.0) else { continue };
             seat.outbox.clear();
+            seat.bulletin_next = self.bulletins.end();
             seat.outbox.extend(welcome.map(|bytes| (arrival.held_until, bytes)));
             seat.outbox.extend(everything.iter().map(|bytes| (tick, bytes.clone())));
         }

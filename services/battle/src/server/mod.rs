@@ -1,10 +1,12 @@
 //! The server: one thread owns the battle and ticks; shards of clients work beside it.
 //!
 //! A tick, in order: shards receive · hellos are answered · inputs and requests become commands ·
-//! the battle steps · the journal takes them · what is visible is found out · shards tell their
-//! players and send. Nothing acts directly in reaction to a packet, and the tick waits for
-//! nobody: not for a client, not for the disk.
+//! the battle steps · what is visible is found out · shards tell their players and send · the
+//! journal takes the commands, last, so that its thread works while the tick's rests. Nothing acts
+//! directly in reaction to a packet, and the tick waits for nobody: not for a client, not for the
+//! disk.
 
+mod bulletin;
 mod clock;
 mod end;
 mod join;
@@ -45,6 +47,7 @@ use crate::failpoint::Failpoints;
 use crate::histogram::Histogram;
 use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
 use crate::report::BattleReport;
+use bulletin::Bulletins;
 use clock::Clock;
 pub(crate) use end::Finished;
 use join::Arrival;
@@ -100,6 +103,7 @@ pub struct Server {
     /// How far shots are heard, metres.
     hearing_m: f32,
     feed: Feed,
+    bulletins: Bulletins,
 
     clock: Clock,
     ladder: Ladder,
@@ -229,8 +233,6 @@ impl Server {
         self.phases.end(Phase::Gather);
         self.step();
         self.phases.end(Phase::Step);
-        self.record();
-        self.phases.end(Phase::Record);
         self.look();
         self.phases.end(Phase::Look);
         self.tell();
@@ -239,6 +241,8 @@ impl Server {
         let sent_at = Instant::now();
         each_shard(self.battle.pool(), &mut self.shards, |shard| shard.transmit(sent_at));
         self.phases.end(Phase::Send);
+        self.record();
+        self.phases.end(Phase::Record);
         let now = self.note_work(now, left_out);
         if self.battle.tick().0.is_multiple_of(16) {
             self.show_metrics();
@@ -339,8 +343,13 @@ impl Server {
     fn tell(&mut self) {
         let tick = self.battle.tick().0;
         for message in self.feed.take() {
-            self.tell_all(tick, &message);
+            if bulletin::is_urgent(&message) {
+                self.tell_all(tick, &message);
+            } else if let Some(bytes) = encoded(&message) {
+                self.bulletins.push(tick, bytes);
+            }
         }
+        self.post_bulletins(tick);
         self.welcome_arrivals();
         self.note_journal();
         let outlook = Outlook {
@@ -364,6 +373,20 @@ impl Server {
                 seat.outbox.push_back((tick, Arc::clone(&bytes)));
             }
         }
+    }
+
+    /// Bulletins for the players whose tick of the second this is.
+    fn post_bulletins(&mut self, tick: u32) {
+        let tick_hz = self.battle.config().tick_hz;
+        let Self { shards, bulletins, .. } = self;
+        let seats = shards.iter_mut().flat_map(|shard| shard.seats.values_mut());
+        for seat in seats.filter(|seat| bulletin::is_due(seat.slot, tick, tick_hz)) {
+            if seat.peer.is_some() {
+                seat.outbox.extend(bulletins.since(seat.bulletin_next).cloned());
+            }
+            seat.bulletin_next = bulletins.end();
+        }
+        bulletins.forget(tick, tick_hz);
     }
 
     fn note_journal(&mut self) {

@@ -19,6 +19,7 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLIENT_MESSAGE_BYTES_MAX, DOCUMENTS_BYTES_MAX};
 use sortie_wire::ticket::TicketSigner;
 
+use super::bulletin::Bulletins;
 use super::clock::Clock;
 use super::ladder::Ladder;
 use super::metrics::Metrics;
@@ -154,6 +155,7 @@ impl Server {
         let mut server = Self {
             ladder: Ladder::new(rules.tick_hz, clock.period(), config.threads),
             feed: Feed::new(rules.tick_hz),
+            bulletins: Bulletins::default(),
             visibility: Visibility::new(rules.interest),
             hearing_m: rules.interest.hearing_m,
             history: FrameHistory::new(),

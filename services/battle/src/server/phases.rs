@@ -15,14 +15,14 @@ pub(super) enum Phase {
     Gather,
     /// The battle is stepped.
     Step,
-    /// The state is hashed and handed to the journal.
-    Record,
     /// It is found out who sees whom.
     Look,
     /// Snapshots are encoded and queued.
     Tell,
     /// Packets are sealed and sent.
     Send,
+    /// The state is hashed and handed to the journal.
+    Record,
 }
 
 impl Phase {
@@ -30,10 +30,10 @@ impl Phase {
         (Self::Receive, "receive"),
         (Self::Gather, "gather"),
         (Self::Step, "step"),
-        (Self::Record, "record"),
         (Self::Look, "look"),
         (Self::Tell, "tell"),
         (Self::Send, "send"),
+        (Self::Record, "record"),
     ];
 }
 

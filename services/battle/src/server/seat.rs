@@ -37,6 +37,8 @@ pub struct Seat {
     pub requests: Vec<Action>,
     /// Waits for its ticks to be durable; falling behind a slow client is the lane's business.
     pub outbox: VecDeque<Held>,
+    /// The first bulletin that was not told yet.
+    pub bulletin_next: u64,
     /// Whether the welcome has left: nothing else is sent before.
     pub is_welcomed: bool,
     /// Whether its newest input came over the sealed lane.
@@ -70,6 +72,7 @@ impl Seat {
             heard_at: now,
             requests: Vec::new(),
             outbox: VecDeque::new(),
+            bulletin_next: 0,
             is_welcomed: false,
             is_sealed: false,
             told_sealed: false,
