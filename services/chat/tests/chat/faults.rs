@@ -23,7 +23,7 @@ async fn without_postgres_sockets_stay_and_go_on_when_it_is_back(db: PgPool) {
     ann.join(&global()).await;
     ann.say(&global(), "before").await;
     assert_eq!(ann.hear().await, "before");
-    let away = format!("alter database {name} allow_connections false");
+    let away = format!("alter database \"{name}\" allow_connections false");
     sqlx::query(AssertSqlSafe(away)).execute(&mut server).await.unwrap();
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
     sqlx::query(end).bind(&name).execute(&mut server).await.unwrap();
@@ -32,7 +32,7 @@ async fn without_postgres_sockets_stay_and_go_on_when_it_is_back(db: PgPool) {
     let history = json!({ "type": "history", "channel": global() });
     assert_eq!(ann.refused(history).await, "chat.unavailable");
     ann.ok(json!({ "type": "ping" })).await;
-    let back = format!("alter database {name} allow_connections true");
+    let back = format!("alter database \"{name}\" allow_connections true");
     sqlx::query(AssertSqlSafe(back)).execute(&mut server).await.unwrap();
     let say = json!({ "type": "say", "channel": global(), "text": "after" });
     let is_back = async || ann.ask(say.clone()).await["type"] == "ok";
