@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-
 use sortie_battle::fleet::Secret;
 
 use crate::units::key_from_hex;

@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn what_the_server_cannot_do_is_refused_by_name() {
         let base = BattleServerConfig::new("data".into());
-        let change: [(&str, fn(&mut OpenBattle)); 6] = [
+        type Change = fn(&mut OpenBattle);
+        let changes: [(&str, Change); 6] = [
             ("id", |open| open.battle_id = "x".to_owned()),
             ("mode", |open| open.mode = "chess".to_owned()),
             ("map", |open| open.map = "/etc/passwd".to_owned()),
@@ -148,7 +149,7 @@ mod tests {
             ("players", |open| open.players_max = 70_000),
             ("day", |open| open.duration_s = 100_000),
         ];
-        for (what, change) in change {
+        for (what, change) in changes {
             let mut open = open();
             change(&mut open);
             let error = BattleOrder::read(&open, [1; 32], &base).unwrap_err();
