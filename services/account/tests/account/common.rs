@@ -39,16 +39,19 @@ impl Mailbox {
     pub async fn take(&self, to: &str, subject: &str) -> Mail {
         let look = async {
             loop {
-                let mut mails = self.0.lock().unwrap();
-                let at = mails.iter().position(|mail| mail.to == to && mail.subject == subject);
-                if let Some(at) = at {
-                    return mails.remove(at);
+                match self.found(to, subject) {
+                    Some(mail) => return mail,
+                    None => tokio::task::yield_now().await,
                 }
-                drop(mails);
-                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), look).await.expect("a mail in time")
+    }
+
+    fn found(&self, to: &str, subject: &str) -> Option<Mail> {
+        let mut mails = self.0.lock().unwrap();
+        let at = mails.iter().position(|mail| mail.to == to && mail.subject == subject)?;
+        Some(mails.remove(at))
     }
 
     pub fn count(&self) -> usize {
