@@ -203,7 +203,6 @@ pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
     TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
 }
 
-#[expect(clippy::result_large_err, reason = "interceptors look like this")]
 fn check(request: Request<()>) -> Result<Request<()>, Status> {
     let carried = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
     match carried == Some(&format!("Bearer {SECRET}")) {
