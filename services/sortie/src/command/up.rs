@@ -136,6 +136,8 @@ impl Up {
         let started = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&plane.db).await?;
         let mut settings = Settings::new(&keys, &data_dir);
         settings.matchmaking.queues = queues(args);
+        // One person on one machine; `serve` asks staff for a second factor.
+        settings.admin.require_totp = false;
         let config = NodeConfig {
             roles: Role::ALL.to_vec(),
             listen: listen(args.port),
@@ -174,12 +176,15 @@ impl Up {
 
     /// Tells where everything is.
     async fn show(&self, url: &str, json: bool) -> anyhow::Result<()> {
+        // Made anew at each start until somebody has used it: only the newest is good.
+        let first = sortie_admin::first_admin_link(&self.plane.db).await?;
         let Addresses { rest, chat, admin, grpc, fleet, ops } = self.node.addresses;
         let battle: Vec<&str> = self.servers.iter().map(|server| &*server.address).collect();
         if json {
             let line = json!({
                 "event": "ready", "rest": rest, "chat": chat, "admin": admin, "grpc": grpc,
                 "fleet": fleet, "ops": ops, "battle": battle, "database_url": url,
+                "first_admin_token": first,
             });
             println!("{line}");
             return Ok(());
@@ -189,6 +194,13 @@ impl Up {
         }
         println!("battle      udp://{}", battle.join(", udp://"));
         println!("database    psql '{url}'");
+        if let (Some(token), Some(admin)) = (first, admin) {
+            println!("first administrator, once: log in, then");
+            println!(
+                "  curl -X POST http://{admin}/v1/admin/first -H \"authorization: Bearer $TOKEN\" \
+                 -H 'content-type: application/json' -d '{{\"token\": \"{token}\"}}'"
+            );
+        }
         Ok(())
     }
 

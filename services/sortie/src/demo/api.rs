@@ -111,7 +111,7 @@ impl Player {
         let body = json!({ "name": name, "email": email, "password": password });
         let entered: LoggedIn = match player.ask(Method::POST, "/v1/accounts", Some(body)).await {
             Err(error) if error.status() == Some(StatusCode::CONFLICT) => {
-                let body = json!({ "email": email, "password": password });
+                let body = json!({ "login": name, "password": password });
                 player.ask(Method::POST, "/v1/sessions", Some(body)).await?
             }
             other => other?,

@@ -38,6 +38,8 @@ impl Role {
 pub struct Settings {
     /// Passwords, limits, pictures.
     pub account: sortie_account::Settings,
+    /// What staff need.
+    pub admin: sortie_admin::Settings,
     /// Channels, words, rates.
     pub chat: sortie_chat::Settings,
     /// Times and limits of battle servers.
@@ -66,6 +68,7 @@ impl Settings {
             },
             ranking: sortie_ranking::Settings::default(),
             chat: sortie_chat::Settings::default(),
+            admin: sortie_admin::Settings::default(),
         }
     }
 }
@@ -85,7 +88,7 @@ pub fn of_roles(
             sortie_fleet::service(plane, settings.fleet.clone(), stop),
         ],
         Role::Chat => vec![sortie_chat::service(plane, settings.chat.clone(), stop)],
-        Role::Admin => vec![],
+        Role::Admin => vec![sortie_admin::service(plane, settings.admin.clone(), stop)],
     };
     roles.iter().map(|role| (*role, services(role))).collect()
 }
