@@ -81,6 +81,9 @@ const RESULTS_WITHIN: Duration = Duration::from_secs(15);
 /// A battle begins within this after its players were matched.
 const BEGINS_WITHIN: Duration = Duration::from_secs(8);
 
+/// Battles that may be before the last one when nobody queues any more.
+const BACKLOG_MAX: u32 = 4;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs everything.
@@ -219,8 +222,8 @@ impl Up {
         self.wait(args, common, flag, &town.deeds, began).await;
         gate.stop();
         if !flag.load(Relaxed) {
-            // Bots come back when their battles are over; results follow.
-            let patience = args.round.0 + RESULTS_WITHIN;
+            // Bots come back when their battles are over; some battles wait for a free server.
+            let patience = args.round.0 * BACKLOG_MAX + RESULTS_WITHIN;
             let all = async { while groups.join_next().await.is_some() {} };
             tokio::select! {
                 _ = tokio::time::timeout(patience, all) => {}
@@ -345,7 +348,7 @@ fn queues(args: &UpArgs) -> Vec<Queue> {
                 per_s: 10.0,
                 widest: 100.0,
                 unfair_per_s: 0.1,
-                patience_s: 5,
+                patience_s: 8,
                 ..Window::default()
             };
         }
