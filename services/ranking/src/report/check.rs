@@ -200,7 +200,7 @@ impl PlayerResult {
         let left_tick = player.left_tick.map_or(ticks, |tick| within(tick, ticks));
         let mut weapons: BTreeMap<String, WeaponCounts> = BTreeMap::new();
         for weapon in player.weapons {
-            name("players.weapons.weapon", &weapon.weapon)?;
+            weapon_name(&weapon.weapon)?;
             let counts = weapons.entry(weapon.weapon).or_default();
             counts.shots += i64::from(count("players.weapons.shots", weapon.shots)?);
             counts.hits += i64::from(count("players.weapons.hits", weapon.hits)?);
@@ -286,6 +286,15 @@ fn count(field: &'static str, value: u32) -> Result<i32, Malformed> {
 
 fn within(tick: u32, last: i32) -> i32 {
     i32::try_from(tick).unwrap_or(i32::MAX).min(last)
+}
+
+/// As the rules of the battle spell it, like `sniper rifle`.
+fn weapon_name(text: &str) -> Result<(), Malformed> {
+    if (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let why = format!("must be 1 to {NAME_BYTES_MAX} bytes without control characters");
+    Err(malformed("players.weapons.weapon", why))
 }
 
 fn name(field: &'static str, text: &str) -> Result<(), Malformed> {

@@ -153,7 +153,7 @@ pub fn player(id: Uuid) -> rpc::PlayerResult {
         hits: 20,
         weapons: vec![
             rpc::WeaponResult { weapon: "rifle".to_owned(), shots: 40, hits: 18, kills: 3 },
-            rpc::WeaponResult { weapon: "pistol".to_owned(), shots: 10, hits: 2, kills: 0 },
+            rpc::WeaponResult { weapon: "sniper rifle".to_owned(), shots: 10, hits: 2, kills: 0 },
         ],
         ..rpc::PlayerResult::default()
     }

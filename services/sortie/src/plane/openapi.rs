@@ -28,7 +28,32 @@ pub fn document() -> OpenApi {
         let (_, document) = service.routes.split_for_parts();
         all.merge(document);
     }
+    name_operations(&mut all);
     all
+}
+
+/// Each operation by its method and path: handlers of several services have the same names.
+fn name_operations(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let path: String = path
+            .trim_start_matches("/v1")
+            .chars()
+            .filter(|c| !matches!(c, '{' | '}'))
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        let methods = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}{path}"));
+            }
+        }
+    }
 }
 
 fn empty() -> OpenApi {
