@@ -1,7 +1,7 @@
 //! `bench-control`: what the control plane costs, measured against a real Postgres.
 //!
-//! Each part is a module with `pub async fn run(db: &PgPool, quick: bool) -> anyhow::Result<Vec<Figure>>`
-//! and has an empty, migrated database of its own. `--quick` makes everything small: to see that
+//! Each part is a module with an async `run` from a database, empty and migrated and its own, to
+//! figures. `--quick` makes everything small: to see that
 //! it works, not for figures.
 
 mod account;

@@ -123,11 +123,12 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
 impl From<sqlx::Error> for ApiError {
     /// Away is 503, anything else 500: constraints must have been turned into errors before.
     fn from(error: sqlx::Error) -> Self {
-        // Classes 57 and 08, or too busy: locked for too long, a deadlock, a failed serialization.
+        // Classes 57 and 08, closed for now, or too busy: locked for too long, a deadlock, a
+        // failed serialization, too many connections.
         let is_passing = |code: &str| {
             code.starts_with("57")
                 || code.starts_with("08")
-                || matches!(code, "55P03" | "40P01" | "40001" | "53300")
+                || matches!(code, "55000" | "55P03" | "40P01" | "40001" | "53300")
         };
         let is_away = match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,

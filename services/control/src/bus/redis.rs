@@ -165,7 +165,8 @@ end
 local wait = 0
 if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / per_ms) end
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.17g', tokens), 'at', now)
-redis.call('PEXPIRE', KEYS[1], math.min(86400000, math.max(1, math.ceil((burst - tokens) / per_ms))))
+local full_in = math.ceil((burst - tokens) / per_ms)
+redis.call('PEXPIRE', KEYS[1], math.min(86400000, math.max(1, full_in)))
 return math.min(wait, 86400000)
 ";
 

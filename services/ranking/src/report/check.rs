@@ -371,9 +371,9 @@ mod tests {
             let weapon = rpc::WeaponResult { weapon: name.to_owned(), shots: 1, hits: 1, kills: 0 };
             r.players[0].weapons = vec![weapon; times];
         };
-        assert_eq!(fault(|r| weapon(r, "Rifle!", 1)), Some("players.weapons.weapon"));
+        assert_eq!(fault(|r| weapon(r, "rifle\n", 1)), Some("players.weapons.weapon"));
         assert_eq!(fault(|r| weapon(r, "rifle", 33)), Some("players.weapons"));
-        assert_eq!(fault(|r| weapon(r, "rifle", 32)), None);
+        assert_eq!(fault(|r| weapon(r, "rocket launcher", 32)), None);
         assert_eq!(fault(|r| r.events = vec![event("{}"); 20_001]), Some("events"));
         assert_eq!(fault(|r| r.events = vec![event("{}"); 20_000]), None);
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(EVENT_BYTES_MAX));

@@ -213,7 +213,7 @@ async fn refuse_foreign_schema(plane: &Plane) -> Result {
     match store::schema_state(&plane.db).await {
         Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
         Err(error) => {
-            tracing::warn!(%error, "the database is away; this node is not ready until it is there");
+            tracing::warn!(%error, "the database is away; this node waits for it");
             Ok(())
         }
     }

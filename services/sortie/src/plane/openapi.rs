@@ -92,7 +92,9 @@ fn empty() -> OpenApi {
 /// # Panics
 /// Outside of a tokio runtime.
 pub fn text() -> String {
-    document().to_pretty_json().expect("the document serialises") + "\n"
+    // As a value first, whose maps are ordered: those of extensions are not.
+    let document = serde_json::to_value(document()).expect("the document serialises");
+    serde_json::to_string_pretty(&document).expect("a value serialises") + "\n"
 }
 
 #[cfg(test)]
