@@ -48,7 +48,7 @@ pub struct ServeArgs {
     /// Redis, for more than one node: redis://host:6379
     #[arg(long, value_name = "URL", env = "SORTIE_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
-    /// Queues of matchmaking: a TOML file of [[queue]] tables [default: those that are shipped]
+    /// Queues of matchmaking: a TOML file of `[[queue]]` tables [default: those that are shipped]
     #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
     pub queues: Option<PathBuf>,
     /// Pictures, and keys of development
