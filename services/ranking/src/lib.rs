@@ -12,7 +12,6 @@ mod board;
 mod decay;
 pub mod eligibility;
 mod http;
-mod log;
 pub mod rating;
 pub mod report;
 pub mod season;
@@ -25,7 +24,6 @@ use sortie_control::service::{Job, Service, Stop};
 
 pub use board::{GLOBAL, MODES};
 pub use decay::decay;
-pub use log::keep_log;
 pub use report::add_rpc;
 pub use season::{Season, open_season};
 pub use settings::Settings;
@@ -42,8 +40,7 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let period = settings.boards_period;
     let jobs = vec![
         Job::new("leaderboards", board::job(boards, period, stop.clone())),
-        Job::new("rating-decay", decay::job(plane.db.clone(), settings.clone(), stop.clone())),
-        Job::new("battle-log", log::job(plane.db.clone(), settings, stop.clone())),
+        Job::new("rating-decay", decay::job(plane.db.clone(), settings, stop.clone())),
     ];
     Service { routes, jobs }
 }

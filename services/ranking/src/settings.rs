@@ -16,14 +16,10 @@ pub struct Settings {
     pub takes_lost: bool,
     /// Days until the place of a recording may be forgotten. 30.
     pub replay_kept_days: u32,
-    /// Months of battle events that are kept beside the running one; 1 to 120. 3.
-    pub log_kept_months: u32,
     /// How often leaderboards on the bus follow Postgres. 5 s.
     pub boards_period: Duration,
     /// How often idle ratings are looked for. 1 min.
     pub decay_period: Duration,
-    /// How often old battle events are dropped and partitions made for new ones. 1 h.
-    pub log_period: Duration,
 }
 
 impl Default for Settings {
@@ -33,10 +29,8 @@ impl Default for Settings {
             idle_grace_days: 14,
             takes_lost: false,
             replay_kept_days: 30,
-            log_kept_months: 3,
             boards_period: Duration::from_secs(5),
             decay_period: Duration::from_secs(60),
-            log_period: Duration::from_secs(3_600),
         }
     }
 }
