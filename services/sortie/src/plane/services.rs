@@ -83,6 +83,7 @@ pub fn of_roles(
     let services = |role: &Role| match role {
         Role::Api => vec![
             sortie_account::service(plane, settings.account.clone(), stop),
+            sortie_admin::public_service(plane, stop),
             sortie_matchmaking::service(plane, settings.matchmaking.clone(), stop),
             sortie_ranking::service(plane, settings.ranking.clone(), stop),
             sortie_fleet::service(plane, settings.fleet.clone(), stop),
