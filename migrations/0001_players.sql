@@ -86,9 +86,15 @@ create table personal.reset_token (
 );
 create index reset_token_by_player on personal.reset_token (player_id);
 
--- Guesses of passwords and codes, by what was guessed at: SHA-256 of a login name or address
--- (known or not, so that the lock tells nothing) or of a player's id. A guess is counted before it
--- is looked at, so that many at once are counted, too; a right one removes the row.
+-- What is guessed at: SHA-256 of a login name or address (known or not, so that a lock tells
+-- nothing), or of a player's id. The same letters count as the same as in `name_key` and
+-- `email_key`: whoever computed it elsewhere would have a count for each spelling.
+create function personal.guess_key(kind text, whom text) returns bytea language sql immutable as $$
+    select sha256(convert_to(kind || '/' || lower(whom), 'UTF8'))
+$$;
+
+-- Guesses of passwords and codes, by `guess_key`. A guess is counted before it is looked at, so
+-- that many at once are counted, too; a right one removes the row.
 create table personal.login_failure (
     guessed bytea primary key constraint login_failure_digest check (octet_length(guessed) = 32),
     failures integer not null,

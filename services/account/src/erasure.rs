@@ -17,7 +17,6 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::AccountError;
-use crate::guess::{key_of_login, key_of_player};
 use crate::password::ask_again;
 use crate::session::{lock_player, revoke_all};
 use crate::state::Accounts;
@@ -72,16 +71,12 @@ async fn erase(
 /// # Errors
 /// [`AccountError::UnknownPlayer`] also when it was erased before, or something is away.
 pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
-    let player = me::load(&accounts.plane.db, player_id).await?;
-    let mut guessed = vec![key_of_player(player_id), key_of_login(&player.name)];
-    guessed.extend(player.email.as_deref().map(key_of_login));
-
     let mut tx = accounts.plane.db.begin().await?;
     lock_player(&mut tx, player_id).await?;
     let ended = revoke_all(&mut tx, player_id, None, "erasure").await?;
     picture::forget(&mut tx, accounts.settings.pictures.as_ref(), player_id).await?;
     leave_everything(&mut tx, player_id).await?;
-    empty_personal(&mut tx, player_id, &guessed).await?;
+    empty_personal(&mut tx, player_id).await?;
     blank_texts(&mut tx, player_id).await?;
     sqlx::query!(
         "update player set name = $2, about = '', erased_at = now() where player_id = $1",
@@ -129,12 +124,17 @@ async fn leave_everything(tx: &mut PgConnection, player_id: Uuid) -> Result<(), 
     Ok(())
 }
 
-async fn empty_personal(
-    tx: &mut PgConnection,
-    player_id: Uuid,
-    guessed: &[Vec<u8>],
-) -> Result<(), AccountError> {
+async fn empty_personal(tx: &mut PgConnection, player_id: Uuid) -> Result<(), AccountError> {
     for query in [
+        // While its name and address are known.
+        sqlx::query!(
+            "delete from personal.login_failure where guessed in (
+                select personal.guess_key('login', name) from player where player_id = $1
+                union all select personal.guess_key('login', email)
+                    from personal.identity where player_id = $1
+                union all select personal.guess_key('player', $1::text))",
+            player_id
+        ),
         // Their refresh tokens go with them.
         sqlx::query!("delete from personal.login_session where player_id = $1", player_id),
         sqlx::query!("delete from personal.reset_token where player_id = $1", player_id),
@@ -145,7 +145,6 @@ async fn empty_personal(
             "update personal.first_admin_link set used_by = null where used_by = $1",
             player_id
         ),
-        sqlx::query!("delete from personal.login_failure where guessed = any($1)", guessed),
         // Answers that are kept for retries may have the account in them.
         sqlx::query!("delete from idempotency_key where player_id = $1", player_id),
     ] {

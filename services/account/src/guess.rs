@@ -4,6 +4,9 @@
 //! The lock lies on what was guessed at: a login name or mail address as it was typed, whether
 //! there is such an account or not, or the player who is logged in. It ends by itself, at most
 //! [`Lockout::longest`](crate::settings::Lockout) later; logins that are there go on meanwhile.
+//!
+//! Which spellings of a name are the same the database says, in the counting statement: it finds
+//! the account by the same rule, and a spelling with a count of its own would be free guesses.
 
 use std::time::Duration;
 
@@ -12,56 +15,88 @@ use uuid::Uuid;
 
 use crate::error::AccountError;
 use crate::settings::Lockout;
-use crate::token::digest_of;
+use crate::state::has_control_characters;
+
+/// What is guessed at.
+#[derive(Clone, Debug)]
+pub struct Guessed {
+    kind: &'static str,
+    whom: String,
+}
+
+impl Guessed {
+    /// Whose login: what was typed.
+    pub fn login(typed: &str) -> Self {
+        // Nobody is called so, and Postgres cannot read it: all of them are one.
+        let whom = if has_control_characters(typed) { "" } else { typed };
+        Self { kind: "login", whom: whom.to_owned() }
+    }
+
+    /// The password of somebody who is logged in, and must show it again.
+    pub fn password_of(player_id: Uuid) -> Self {
+        Self { kind: "player", whom: player_id.to_string() }
+    }
+
+    /// What guesses are counted under.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn key(&self, db: &PgPool) -> Result<Vec<u8>, AccountError> {
+        let key = sqlx::query_scalar!(
+            r#"select personal.guess_key($1, $2) as "key!""#,
+            self.kind,
+            self.whom
+        );
+        Ok(key.fetch_one(db).await?)
+    }
+}
 
 /// One guess, counted as a failure until it is forgiven.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Guess(Vec<u8>);
 
-/// What is guessed at when somebody logs in: what was typed.
-pub fn key_of_login(login: &str) -> Vec<u8> {
-    digest_of(format!("login/{}", login.to_lowercase()).as_bytes())
-}
-
-/// What is guessed at when somebody who is logged in must show the password again.
-pub fn key_of_player(player_id: Uuid) -> Vec<u8> {
-    digest_of(format!("player/{player_id}").as_bytes())
-}
-
 impl Guess {
-    /// Counts a guess at `key`.
+    /// Counts a guess.
     ///
     /// # Errors
     /// [`AccountError::Locked`], or the database is away.
-    pub async fn count(db: &PgPool, key: Vec<u8>, lockout: Lockout) -> Result<Self, AccountError> {
-        let failures = sqlx::query_scalar!(
+    pub async fn count(
+        db: &PgPool,
+        guessed: &Guessed,
+        lockout: Lockout,
+    ) -> Result<Self, AccountError> {
+        let counted = sqlx::query_scalar!(
             r#"insert into personal.login_failure as old (guessed, failures, locked_until)
-            values ($1, 1, case when $2 <= 1 then now() + make_interval(secs => $3) end)
+            values (personal.guess_key($5, $6), 1,
+                case when $1 <= 1 then now() + make_interval(secs => $2) end)
             on conflict (guessed) do update set failed_at = now(),
                 (failures, locked_until) = (
-                    select n, case when n >= $2 then now()
-                        + make_interval(secs => least($3 * power(2, least(n - $2, 20)), $4)) end
-                    from (select case when old.failed_at < now() - make_interval(secs => $5)
+                    select n, case when n >= $1 then now()
+                        + make_interval(secs => least($2 * power(2, least(n - $1, 20)), $3)) end
+                    from (select case when old.failed_at < now() - make_interval(secs => $4)
                         then 1 else old.failures + 1 end as n) as counted)
             where old.locked_until is null or old.locked_until <= now()
-            returning failures"#,
-            key,
+            returning guessed"#,
             i32::try_from(lockout.failures_max).unwrap_or(i32::MAX),
             lockout.first.as_secs_f64(),
             lockout.longest.as_secs_f64(),
             lockout.forget.as_secs_f64(),
+            guessed.kind,
+            guessed.whom,
         )
         .fetch_optional(db)
         .await?;
-        if failures.is_some() {
+        if let Some(key) = counted {
             return Ok(Self(key));
         }
         metrics::counter!("sortie_account_guesses_locked_total").increment(1);
         let left_s = sqlx::query_scalar!(
             r#"select extract(epoch from locked_until - now())::float8 as "left_s!"
-            from personal.login_failure where guessed = $1 and locked_until is not null"#,
-            key
+            from personal.login_failure
+            where guessed = personal.guess_key($1, $2) and locked_until is not null"#,
+            guessed.kind,
+            guessed.whom,
         )
         .fetch_optional(db)
         .await?;
@@ -92,8 +127,8 @@ mod tests {
         forget: Duration::from_secs(3_600),
     };
 
-    async fn guess(db: &PgPool, key: &str) -> Result<Guess, AccountError> {
-        Guess::count(db, key_of_login(key), LOCKOUT).await
+    async fn guess(db: &PgPool, login: &str) -> Result<Guess, AccountError> {
+        Guess::count(db, &Guessed::login(login), LOCKOUT).await
     }
 
     /// As if the guesses had been made so long ago.
@@ -149,5 +184,22 @@ mod tests {
         }
         let passed = tasks.join_all().await.into_iter().filter(|passed| *passed).count();
         assert_eq!(passed, 3);
+    }
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn spellings_that_find_the_same_account_have_one_count(db: PgPool) {
+        let lower = "select lower($1)";
+        for (name, typed) in [("nick", "n\u{130}ck"), ("nick", "NICK"), ("kim", "\u{212a}im")] {
+            let found = sqlx::query_scalar::<_, String>(lower).bind(typed).fetch_one(&db).await;
+            let is_found = found.unwrap() == name;
+            let key = async |login| Guessed::login(login).key(&db).await.unwrap();
+            assert_eq!(key(typed).await == key(name).await, is_found, "{typed}");
+        }
+        for login in ["nick", "NICK", "nIcK"] {
+            drop(guess(&db, login).await.unwrap());
+        }
+        assert_eq!(locked_s(guess(&db, "Nick").await), 30);
+        for login in ["a\u{0}b", "\u{7}"] {
+            drop(guess(&db, login).await.unwrap());
+        }
     }
 }

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::AccountError;
-use crate::guess::{Guess, key_of_player};
+use crate::guess::{Guess, Guessed};
 use crate::me;
 use crate::password::ask_again;
 use crate::state::Accounts;
@@ -130,7 +130,8 @@ async fn confirm(
 
 async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(), AccountError> {
     let db = &accounts.plane.db;
-    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+    let guessed = Guessed::password_of(player_id);
+    let guess = Guess::count(db, &guessed, accounts.settings.lockout).await?;
     let secret = secret_of(db, player_id, false).await?;
     use_code(db, player_id, &secret, code).await?;
     sqlx::query!(
@@ -171,7 +172,8 @@ async fn removed(
 ) -> Result<(), AccountError> {
     let db = &accounts.plane.db;
     ask_again(accounts, player_id, body.password).await?;
-    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+    let guessed = Guessed::password_of(player_id);
+    let guess = Guess::count(db, &guessed, accounts.settings.lockout).await?;
     let secret = secret_of(db, player_id, true).await?;
     use_code(db, player_id, &secret, &body.code).await?;
     sqlx::query!(

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::error::AccountError;
-use crate::guess::{Guess, key_of_player};
+use crate::guess::{Guess, Guessed};
 use crate::state::Accounts;
 
 /// The routes of passwords.
@@ -28,7 +28,8 @@ pub async fn ask_again(
     password: String,
 ) -> Result<String, AccountError> {
     let db = &accounts.plane.db;
-    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+    let guessed = Guessed::password_of(player_id);
+    let guess = Guess::count(db, &guessed, accounts.settings.lockout).await?;
     let phc = sqlx::query_scalar!(
         "select password_phc from personal.credential where player_id = $1",
         player_id

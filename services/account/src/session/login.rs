@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{LoggedIn, lock_player, open};
 use crate::error::AccountError;
-use crate::guess::{Guess, key_of_login};
+use crate::guess::{Guess, Guessed};
 use crate::state::{Accounts, Client, has_control_characters};
 use crate::{me, totp};
 
@@ -73,7 +73,7 @@ async fn checked(
     let (db, settings) = (&accounts.plane.db, &accounts.settings);
     accounts.limit_address("login", settings.limits.logins, client).await?;
     let login = body.login.trim();
-    let guess = Guess::count(db, key_of_login(login), settings.lockout).await?;
+    let guess = Guess::count(db, &Guessed::login(login), settings.lockout).await?;
     let found = find(db, login).await?;
     let phc = found.as_ref().map(|found| found.password_phc.clone());
     let is_right = accounts.hasher.verify(body.password.clone(), phc).await?;
