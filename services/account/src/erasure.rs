@@ -132,7 +132,8 @@ async fn empty_personal(tx: &mut PgConnection, player_id: Uuid) -> Result<(), Ac
                 select personal.guess_key('login', name) from player where player_id = $1
                 union all select personal.guess_key('login', email)
                     from personal.identity where player_id = $1
-                union all select personal.guess_key('player', $1::text))",
+                union all select personal.guess_key(kind, $1::text)
+                    from unnest(array['player', 'code']) as kind)",
             player_id
         ),
         // Their refresh tokens go with them.

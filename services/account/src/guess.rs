@@ -37,6 +37,12 @@ impl Guessed {
         Self { kind: "player", whom: player_id.to_string() }
     }
 
+    /// The code of a player's authenticator, wherever it is asked for. Apart from the password: who
+    /// knows that one must not be forgiven the codes for it.
+    pub fn code_of(player_id: Uuid) -> Self {
+        Self { kind: "code", whom: player_id.to_string() }
+    }
+
     /// What guesses are counted under.
     ///
     /// # Errors

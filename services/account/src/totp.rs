@@ -130,10 +130,8 @@ async fn confirm(
 
 async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(), AccountError> {
     let db = &accounts.plane.db;
-    let guessed = Guessed::password_of(player_id);
-    let guess = Guess::count(db, &guessed, accounts.settings.lockout).await?;
     let secret = secret_of(db, player_id, false).await?;
-    use_code(db, player_id, &secret, code).await?;
+    use_code(accounts, player_id, &secret, code).await?;
     sqlx::query!(
         "update personal.credential set totp_confirmed_at = now()
         where player_id = $1 and totp_secret = $2",
@@ -142,7 +140,7 @@ async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(
     )
     .execute(db)
     .await?;
-    guess.forgive(db).await
+    Ok(())
 }
 
 /// Do without an authenticator
@@ -172,10 +170,8 @@ async fn removed(
 ) -> Result<(), AccountError> {
     let db = &accounts.plane.db;
     ask_again(accounts, player_id, body.password).await?;
-    let guessed = Guessed::password_of(player_id);
-    let guess = Guess::count(db, &guessed, accounts.settings.lockout).await?;
     let secret = secret_of(db, player_id, true).await?;
-    use_code(db, player_id, &secret, &body.code).await?;
+    use_code(accounts, player_id, &secret, &body.code).await?;
     sqlx::query!(
         "update personal.credential
         set totp_secret = null, totp_confirmed_at = null, totp_step = null
@@ -185,7 +181,7 @@ async fn removed(
     )
     .execute(db)
     .await?;
-    guess.forgive(db).await
+    Ok(())
 }
 
 async fn secret_of(db: &PgPool, player_id: Uuid, confirmed: bool) -> Result<String, AccountError> {
@@ -201,11 +197,24 @@ async fn secret_of(db: &PgPool, player_id: Uuid, confirmed: bool) -> Result<Stri
     .ok_or(AccountError::TotpMissing)
 }
 
-/// Uses a code up: it, and those before it, are worth nothing any more.
+/// Uses a code up: it, and those before it, are worth nothing any more. Wrong ones are counted,
+/// under a count that nothing but a right one forgives.
 ///
 /// # Errors
-/// [`AccountError::WrongCode`], or the database is away.
+/// [`AccountError::WrongCode`], [`AccountError::Locked`], or the database is away.
 pub async fn use_code(
+    accounts: &Accounts,
+    player_id: Uuid,
+    secret: &str,
+    code: &str,
+) -> Result<(), AccountError> {
+    let (db, lockout) = (&accounts.plane.db, accounts.settings.lockout);
+    let guess = Guess::count(db, &Guessed::code_of(player_id), lockout).await?;
+    check_code(db, player_id, secret, code).await?;
+    guess.forgive(db).await
+}
+
+async fn check_code(
     db: &PgPool,
     player_id: Uuid,
     secret: &str,

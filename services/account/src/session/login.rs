@@ -38,7 +38,8 @@ struct Login {
 /// Log in
 ///
 /// Wrong guesses lock the name or address that was typed for a while: 30 seconds after five of
-/// them, and twice as long for each one more, up to 15 minutes.
+/// them, and twice as long for each one more, up to 15 minutes. Wrong codes lock the codes of the
+/// account likewise, wherever they are asked for.
 #[utoipa::path(post, path = "/v1/sessions", tag = "account", request_body = Login, responses(
     (status = 201, body = LoggedIn),
     (status = 401, description = "account.wrong_login, account.totp_required", body = ErrorBody),
@@ -78,12 +79,11 @@ async fn checked(
     let phc = found.as_ref().map(|found| found.password_phc.clone());
     let is_right = accounts.hasher.verify(body.password.clone(), phc).await?;
     let Some(found) = found.filter(|_| is_right) else { return Err(AccountError::WrongLogin) };
-    if let Some(secret) = &found.totp_secret {
-        // The guess stays counted: who knows the password must not reset the count of codes.
-        let code = body.totp_code.as_deref().ok_or(AccountError::TotpRequired)?;
-        totp::use_code(db, found.player_id, secret, code).await?;
-    }
     guess.forgive(db).await?;
+    if let Some(secret) = &found.totp_secret {
+        let code = body.totp_code.as_deref().ok_or(AccountError::TotpRequired)?;
+        totp::use_code(accounts, found.player_id, secret, code).await?;
+    }
     let found = renew_hash(accounts, found, body.password).await?;
     let mut tx = db.begin().await?;
     let player = match lock_player(&mut tx, found.player_id).await {

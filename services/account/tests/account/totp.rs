@@ -77,20 +77,43 @@ async fn a_code_is_good_once_also_for_sixty_four_at_once(db: PgPool) {
     assert_eq!(passed, 1);
 }
 
-#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
-async fn codes_cannot_be_guessed_by_who_knows_the_password(db: PgPool) {
+/// A member with the lockout that players have, and the secret of its authenticator.
+async fn enrolled(db: PgPool) -> (Api, Login, String) {
     let api = Api::with(db, Settings { lockout: Lockout::default(), ..settings() });
     let ada = api.member("Ada").await;
     let secret = text(&is_done(begin(&api, &ada).await)["secret"]);
     is_done(confirm(&api, &ada, &code(&secret, 0)).await);
-    for _ in 0..3 {
+    (api, ada, secret)
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn codes_cannot_be_guessed_by_who_knows_the_password(db: PgPool) {
+    let (api, _, secret) = enrolled(db).await;
+    for login in ["Ada", "ada@example.org", "ADA", "Ada", "Ada@Example.org"] {
         // Asking for the code in between does not reset the count.
-        is_refused(log_in(&api, PASSWORD, "x").await, 403, "account.wrong_code");
-        if api.log_in("Ada", PASSWORD).await.0.as_u16() == 429 {
-            break;
-        }
+        is_refused(api.log_in(login, PASSWORD).await, 401, "account.totp_required");
+        let body = json!({ "login": login, "password": PASSWORD, "totp_code": "x" });
+        is_refused(api.post("/v1/sessions", body).await, 403, "account.wrong_code");
     }
     is_refused(log_in(&api, PASSWORD, &code(&secret, 1)).await, 429, "account.locked");
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn codes_cannot_be_guessed_by_who_is_logged_in_either(db: PgPool) {
+    let (api, ada, secret) = enrolled(db).await;
+    for _ in 0..5 {
+        // The password is right each time; that forgives no code.
+        is_refused(remove(&api, &ada, PASSWORD, "x").await, 403, "account.wrong_code");
+    }
+    is_refused(remove(&api, &ada, PASSWORD, &code(&secret, 1)).await, 429, "account.locked");
+    is_refused(log_in(&api, PASSWORD, &code(&secret, 1)).await, 429, "account.locked");
+    let past = "update personal.login_failure set locked_until = now() - interval '1 s'
+        where $1::uuid is not null";
+    api.execute(past, ada.player_id).await;
+    is_done(log_in(&api, PASSWORD, &code(&secret, 1)).await);
+    for _ in 0..4 {
+        is_refused(remove(&api, &ada, PASSWORD, "x").await, 403, "account.wrong_code");
+    }
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
