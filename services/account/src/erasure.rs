@@ -47,7 +47,7 @@ struct Erase {
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.wrong_password", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, account.pictures_unavailable, \
             store.unavailable", body = ErrorBody),
     ))]

@@ -1,5 +1,5 @@
 //! Guesses at passwords and codes: counted before they are looked at, so that sixty-four at once
-//! count as sixty-four; forgiven when one is right.
+//! count as sixty-four; forgiven when one is right, and taken back when nobody could look at it.
 //!
 //! The lock lies on what was guessed at: a login name or mail address as it was typed, whether
 //! there is such an account or not, or the player who is logged in. It ends by itself, at most
@@ -57,10 +57,16 @@ impl Guessed {
     }
 }
 
-/// One guess, counted as a failure until it is forgiven.
+/// One guess, counted as a failure until it is settled. Dropped, because its caller hung up, it
+/// stays one: otherwise hanging up would be a way to guess.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Guess(Vec<u8>);
+pub struct Guess {
+    key: Vec<u8>,
+    /// It was the so-many-th.
+    failures: i32,
+    failures_max: i32,
+}
 
 impl Guess {
     /// Counts a guess.
@@ -72,7 +78,8 @@ impl Guess {
         guessed: &Guessed,
         lockout: Lockout,
     ) -> Result<Self, AccountError> {
-        let counted = sqlx::query_scalar!(
+        let failures_max = i32::try_from(lockout.failures_max).unwrap_or(i32::MAX);
+        let counted = sqlx::query!(
             r#"insert into personal.login_failure as old (guessed, failures, locked_until)
             values (personal.guess_key($5, $6), 1,
                 case when $1 <= 1 then now() + make_interval(secs => $2) end)
@@ -83,8 +90,8 @@ impl Guess {
                     from (select case when old.failed_at < now() - make_interval(secs => $4)
                         then 1 else old.failures + 1 end as n) as counted)
             where old.locked_until is null or old.locked_until <= now()
-            returning guessed"#,
-            i32::try_from(lockout.failures_max).unwrap_or(i32::MAX),
+            returning guessed, failures"#,
+            failures_max,
             lockout.first.as_secs_f64(),
             lockout.longest.as_secs_f64(),
             lockout.forget.as_secs_f64(),
@@ -93,8 +100,8 @@ impl Guess {
         )
         .fetch_optional(db)
         .await?;
-        if let Some(key) = counted {
-            return Ok(Self(key));
+        if let Some(counted) = counted {
+            return Ok(Self { key: counted.guessed, failures: counted.failures, failures_max });
         }
         metrics::counter!("sortie_account_guesses_locked_total").increment(1);
         let left_s = sqlx::query_scalar!(
@@ -110,14 +117,48 @@ impl Guess {
         Err(AccountError::Locked(wait))
     }
 
-    /// It was right: everything before it is forgiven.
+    /// What came of it: a right guess is forgiven, with all before it, and a wrong one stays. One
+    /// that could not be looked at, because too much is going on or something is away, never was.
     ///
     /// # Errors
-    /// The database is away.
-    pub async fn forgive(self, db: &PgPool) -> Result<(), AccountError> {
-        sqlx::query!("delete from personal.login_failure where guessed = $1", self.0)
+    /// That of the outcome, or the database is away.
+    pub async fn settle<T>(
+        self,
+        db: &PgPool,
+        outcome: Result<T, AccountError>,
+    ) -> Result<T, AccountError> {
+        use AccountError as E;
+        match &outcome {
+            Ok(_) => self.forgive(db).await?,
+            Err(E::WrongLogin | E::WrongPassword | E::WrongCode) => {}
+            Err(_) => {
+                if let Err(error) = self.take_back(db).await {
+                    tracing::warn!(%error, "a guess that nobody looked at stays counted");
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn forgive(self, db: &PgPool) -> sqlx::Result<()> {
+        sqlx::query!("delete from personal.login_failure where guessed = $1", self.key)
             .execute(db)
             .await?;
+        Ok(())
+    }
+
+    /// With it goes the lock that it brought: if it was the last one, or too few are left.
+    async fn take_back(self, db: &PgPool) -> sqlx::Result<()> {
+        sqlx::query!(
+            "update personal.login_failure set failures = greatest(failures - 1, 0),
+                locked_until = case when failures > $3 and failures <> $2 then locked_until end
+            where guessed = $1",
+            self.key,
+            self.failures,
+            self.failures_max,
+        )
+        .execute(db)
+        .await?;
         Ok(())
     }
 }
@@ -177,8 +218,29 @@ mod tests {
     async fn a_right_guess_forgives_those_before(db: PgPool) {
         for _ in 0..10 {
             drop(guess(&db, "ada").await.unwrap());
-            guess(&db, "ada").await.unwrap().forgive(&db).await.unwrap();
+            guess(&db, "ada").await.unwrap().settle(&db, Ok(())).await.unwrap();
         }
+    }
+
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn a_guess_that_nobody_could_look_at_never_was(db: PgPool) {
+        let busy = async |guess: Guess| {
+            let outcome = guess.settle::<()>(&db, Err(AccountError::Busy)).await;
+            assert!(matches!(outcome, Err(AccountError::Busy)));
+        };
+        drop(guess(&db, "ada").await.unwrap());
+        for _ in 0..5 {
+            // The last of three, each time: it takes its lock with it.
+            let (second, third) = (guess(&db, "ada").await.unwrap(), guess(&db, "ada").await);
+            assert_eq!(locked_s(guess(&db, "ada").await), 30);
+            busy(third.unwrap()).await;
+            busy(second).await;
+        }
+        let wrong = guess(&db, "ada").await.unwrap();
+        let outcome = wrong.settle::<()>(&db, Err(AccountError::WrongLogin)).await;
+        assert!(matches!(outcome, Err(AccountError::WrongLogin)));
+        drop(guess(&db, "ada").await.unwrap());
+        assert_eq!(locked_s(guess(&db, "ada").await), 30, "wrong ones stay");
     }
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

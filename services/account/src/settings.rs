@@ -55,10 +55,10 @@ pub struct Lockout {
     pub forget: Duration,
 }
 
-/// Calls by one address; `None`: no limit.
+/// Calls by one address, but where it says by player; `None`: no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Logins, and other calls that cost a hash.
+    /// Logins, and other calls that cost a hash: those of somebody who is logged in by player.
     pub logins: Option<Rate>,
     /// New accounts, guests too.
     pub sign_ups: Option<Rate>,

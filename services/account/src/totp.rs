@@ -71,7 +71,7 @@ struct TotpRemove {
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.wrong_password", body = ErrorBody),
         (status = 409, description = "account.guest, account.totp_enrolled", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
 async fn begin(
@@ -151,7 +151,7 @@ async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(
         (status = 403, description = "account.wrong_password, account.wrong_code",
             body = ErrorBody),
         (status = 409, description = "account.guest, account.totp_missing", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
 async fn remove(
@@ -210,8 +210,7 @@ pub async fn use_code(
 ) -> Result<(), AccountError> {
     let (db, lockout) = (&accounts.plane.db, accounts.settings.lockout);
     let guess = Guess::count(db, &Guessed::code_of(player_id), lockout).await?;
-    check_code(db, player_id, secret, code).await?;
-    guess.forgive(db).await
+    guess.settle(db, check_code(db, player_id, secret, code).await).await
 }
 
 async fn check_code(

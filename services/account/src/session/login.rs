@@ -75,11 +75,8 @@ async fn checked(
     accounts.limit_address("login", settings.limits.logins, client).await?;
     let login = body.login.trim();
     let guess = Guess::count(db, &Guessed::login(login), settings.lockout).await?;
-    let found = find(db, login).await?;
-    let phc = found.as_ref().map(|found| found.password_phc.clone());
-    let is_right = accounts.hasher.verify(body.password.clone(), phc).await?;
-    let Some(found) = found.filter(|_| is_right) else { return Err(AccountError::WrongLogin) };
-    guess.forgive(db).await?;
+    let outcome = look_at(accounts, login, &body.password).await;
+    let found = guess.settle(db, outcome).await?;
     if let Some(secret) = &found.totp_secret {
         let code = body.totp_code.as_deref().ok_or(AccountError::TotpRequired)?;
         totp::use_code(accounts, found.player_id, secret, code).await?;
@@ -98,6 +95,14 @@ async fn checked(
     accounts.tell_ended(player.player_id, &surplus, "too_many").await;
     let player = me::load(db, player.player_id).await?;
     Ok(LoggedIn { player, tokens })
+}
+
+/// Whose login it is, if the password is right.
+async fn look_at(accounts: &Accounts, login: &str, password: &str) -> Result<Found, AccountError> {
+    let found = find(&accounts.plane.db, login).await?;
+    let phc = found.as_ref().map(|found| found.password_phc.clone());
+    let is_right = accounts.hasher.verify(password.to_owned(), phc).await?;
+    found.filter(|_| is_right).ok_or(AccountError::WrongLogin)
 }
 
 /// A credential as it was when the password was checked.
