@@ -93,7 +93,7 @@ async fn next_tokens(
     player: Locked,
     session_id: Uuid,
 ) -> Result<Tokens, AccountError> {
-    let (refresh_token, digest) = token::new();
+    let (refresh_token, digest) = token::new_refresh(session_id);
     sqlx::query!(
         "insert into personal.refresh_token (token_hash, session_id, generation)
         select $1, $2, coalesce(max(generation), 0) + 1
