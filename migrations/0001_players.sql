@@ -57,7 +57,7 @@ create table personal.login_session (
     agent text not null default '' constraint login_session_agent_length
         check (char_length(agent) <= 200),
     revoked_at timestamptz,
-    -- logout, logout_everywhere, password_change, reuse, ban, erasure, staff
+    -- logout, logout_everywhere, password_change, totp, reuse, ban, erasure, staff
     revoked_why text
 );
 create index login_session_by_player on personal.login_session (player_id) where revoked_at is null;

@@ -22,6 +22,7 @@ use crate::error::AccountError;
 use crate::guess::{Guess, Guessed};
 use crate::me;
 use crate::password::ask_again;
+use crate::session::{lock_player, revoke_all};
 use crate::state::Accounts;
 
 const CODE_BYTES_MAX: usize = 10;
@@ -109,7 +110,8 @@ async fn begun(
 
 /// Confirm an authenticator
 ///
-/// With a first code; from then on, logins need one.
+/// With a first code; from then on, logins need one. All other logins of the caller end, for they
+/// were opened without.
 #[utoipa::path(post, path = "/v1/totp/confirm", tag = "account", request_body = TotpConfirm,
     security(("bearer" = [])), responses(
         (status = 204),
@@ -124,22 +126,32 @@ async fn confirm(
     caller: Caller,
     Json(body): Json<TotpConfirm>,
 ) -> ApiResult<StatusCode> {
-    confirmed(&accounts, caller.player_id, &body.code).await?;
+    confirmed(&accounts, caller, &body.code).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(), AccountError> {
-    let db = &accounts.plane.db;
+async fn confirmed(accounts: &Accounts, caller: Caller, code: &str) -> Result<(), AccountError> {
+    let (db, player_id) = (&accounts.plane.db, caller.player_id);
     let secret = secret_of(db, player_id, false).await?;
     use_code(accounts, player_id, &secret, code).await?;
-    sqlx::query!(
-        "update personal.credential set totp_confirmed_at = now()
-        where player_id = $1 and totp_secret = $2",
+    let mut tx = db.begin().await?;
+    // A login that is being opened without a code comes before this and ends here, or comes after
+    // it and is refused.
+    lock_player(&mut tx, player_id).await?;
+    let confirmed = sqlx::query!(
+        "update personal.credential set totp_confirmed_at = clock_timestamp()
+        where player_id = $1 and totp_secret = $2 and totp_confirmed_at is null",
         player_id,
         secret,
     )
-    .execute(db)
+    .execute(&mut *tx)
     .await?;
+    if confirmed.rows_affected() == 0 {
+        return Err(AccountError::TotpMissing);
+    }
+    let ended = revoke_all(&mut tx, player_id, Some(caller.session_id), "totp").await?;
+    tx.commit().await?;
+    accounts.tell_ended(player_id, &ended, "totp").await;
     Ok(())
 }
 

@@ -157,14 +157,18 @@ async fn renew_hash(
     Ok(found)
 }
 
-/// Whether the password that was right has not been changed meanwhile: a change ends all logins,
-/// and this one would come after it.
+/// Whether password and authenticator are still those that were looked at: a change of either ends
+/// all logins, and this one would come after it.
 async fn is_still(tx: &mut sqlx::PgConnection, found: &Found) -> Result<bool, AccountError> {
-    let phc = sqlx::query_scalar!(
-        "select password_phc from personal.credential where player_id = $1",
+    let now = sqlx::query!(
+        "select password_phc,
+            case when totp_confirmed_at is not null then totp_secret end as totp_secret
+        from personal.credential where player_id = $1",
         found.player_id
     )
     .fetch_optional(tx)
     .await?;
-    Ok(phc.as_ref() == Some(&found.password_phc))
+    Ok(now.is_some_and(|now| {
+        now.password_phc == found.password_phc && now.totp_secret == found.totp_secret
+    }))
 }
