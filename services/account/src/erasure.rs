@@ -94,28 +94,49 @@ pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountE
     Ok(())
 }
 
-/// Out of party, queue and room: nobody waits for somebody who is not there.
+/// Out of party, queue and room, as if the player had left: others go on without.
+///
+/// Parties are locked before matches, those before tickets, and rooms last, as matchmaking does it.
 async fn leave_everything(tx: &mut PgConnection, player_id: Uuid) -> Result<(), AccountError> {
+    sqlx::query!(
+        "select from party where party_id in
+            (select party_id from party_member where player_id = $1) for update",
+        player_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query_scalar!("select withdraw_player($1, 'a player has left')", player_id)
+        .fetch_one(&mut *tx)
+        .await?;
     for query in [
-        sqlx::query!("delete from party where leader = $1", player_id),
         sqlx::query!("delete from party_member where player_id = $1", player_id),
         sqlx::query!(
-            "update ticket set state = 'cancelled', why = 'a player has left'
-            where state in ('waiting', 'proposed')
-                and ticket_id in (select ticket_id from ticket_open where player_id = $1)",
+            "update party set leader = next.player_id from (
+                select distinct on (party_id) party_id, player_id from party_member
+                order by party_id, joined_at, player_id) as next
+            where leader = $1 and party.party_id = next.party_id",
             player_id
         ),
+        sqlx::query!("delete from party where leader = $1", player_id),
         sqlx::query!(
-            "delete from ticket_open where ticket_id in
-                (select ticket_id from ticket_open where player_id = $1)",
+            "select from room where owner = $1 or room_id in
+                (select room_id from room_player where player_id = $1)
+            order by room_id for update",
             player_id
         ),
         sqlx::query!("delete from room_player where player_id = $1", player_id),
+        sqlx::query!("update room set name = $2 where owner = $1", player_id, BLANK),
         sqlx::query!(
-            "update room set state = 'closed', closed_at = coalesce(closed_at, now()), name = $2
-            where owner = $1",
-            player_id,
-            BLANK,
+            "update room set owner = next.player_id from (
+                select distinct on (room_id) room_id, player_id from room_player
+                order by room_id, joined_at, player_id) as next
+            where owner = $1 and room.room_id = next.room_id",
+            player_id
+        ),
+        sqlx::query!(
+            "update room set state = 'closed', closed_at = now()
+            where owner = $1 and state <> 'closed'",
+            player_id
         ),
         sqlx::query!("delete from player_role where player_id = $1", player_id),
     ] {
@@ -166,6 +187,12 @@ async fn blank_texts(tx: &mut PgConnection, player_id: Uuid) -> Result<(), Accou
         sqlx::query!(
             "update report set text = $2 where reporter = $1 or accused = $1",
             player_id,
+            BLANK,
+        ),
+        sqlx::query!(
+            "update server_order set body = jsonb_set(body, '{reason}', to_jsonb($2::text))
+            where kind = 'kick' and body->>'player_id' = $1::text",
+            player_id.to_string(),
             BLANK,
         ),
         sqlx::query!(
