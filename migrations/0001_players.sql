@@ -24,6 +24,11 @@ create table player (
     -- Set by erasure; the row stays, because battles refer to it.
     erased_at timestamptz
 );
+-- Who was erased lately, for nodes that did not hear of it.
+create index player_by_erasure on player (erased_at) where erased_at is not null;
+
+-- Guests who cannot come back are looked for by age.
+create index player_guest on player (created_at) where is_guest and erased_at is null;
 
 create table personal.identity (
     player_id uuid primary key references player,
@@ -61,6 +66,9 @@ create table personal.login_session (
     revoked_why text
 );
 create index login_session_by_player on personal.login_session (player_id) where revoked_at is null;
+-- What ended lately, for nodes that did not hear of it.
+create index login_session_by_end on personal.login_session (revoked_at)
+    where revoked_at is not null;
 
 -- The family of refresh tokens of one login: each is used once and replaced by the next.
 create table personal.refresh_token (
@@ -116,7 +124,7 @@ insert into role (role, permissions, is_template) values
     ('moderator', '{users.read,users.notes,bans.read,bans.write,chat.moderate,reports.read,
         reports.write,battles.read,battles.watch}', true),
     ('operator', '{battles.read,battles.write,battles.watch,servers.read,servers.write,flags.read,
-        flags.write,users.read}', true),
+        flags.write,seasons.read,seasons.write,users.read}', true),
     ('finance', '{users.read,audit.read}', true),
     ('administrator', '{*}', true);
 
