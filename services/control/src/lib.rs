@@ -6,8 +6,9 @@
 //! and writes what staff did to the [`audit`] log in the transaction that does it. [`http`] is
 //! the listener that all routers are served by.
 //!
-//! What is deliberately absent: any service's tables, routes or rules. No service imports another
-//! service; they meet in Postgres, over gRPC, or over the bus.
+//! What is deliberately absent: any service's routes or rules, and its tables, but for how long
+//! their rows stay ([`retention`]). No service imports another service; they meet in Postgres, over
+//! gRPC, or over the bus.
 
 pub mod access;
 pub mod audit;
