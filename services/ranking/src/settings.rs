@@ -11,9 +11,6 @@ pub struct Settings {
     pub rules: Rules,
     /// Days without a ranked battle before the uncertainty begins to grow. 14.
     pub idle_grace_days: u32,
-    /// Whether the result of a battle that was given up as lost is still stored when its own
-    /// server brings it under its newest epoch. False: it changes nothing any more.
-    pub takes_lost: bool,
     /// Days until the place of a recording may be forgotten. 30.
     pub replay_kept_days: u32,
     /// How often leaderboards on the bus follow Postgres. 5 s.
@@ -27,7 +24,6 @@ impl Default for Settings {
         Self {
             rules: Rules::default(),
             idle_grace_days: 14,
-            takes_lost: false,
             replay_kept_days: 30,
             boards_period: Duration::from_secs(5),
             decay_period: Duration::from_secs(60),
