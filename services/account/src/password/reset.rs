@@ -51,7 +51,8 @@ struct Reset {
         (status = 202),
         (status = 422, description = "account.email_shape", body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),
-        (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
+        (status = 503, description = "account.mail_off, account.busy, store.unavailable",
+            body = ErrorBody),
     ))]
 async fn ask(
     State(accounts): State<Accounts>,
@@ -60,6 +61,9 @@ async fn ask(
 ) -> ApiResult<StatusCode> {
     let limit = accounts.settings.limits.mails;
     accounts.limit_address("mail", limit, &client).await?;
+    if accounts.settings.mailer.is_none() {
+        return Err(AccountError::MailOff.into());
+    }
     names::check_email(&body.email)?;
     // Of known addresses and others alike.
     if limit.is_some() {
