@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sortie_account::mail::LogMailer;
 use sortie_control::cluster::{PrivateCluster, closed_to_others};
 use sortie_control::http::HttpOptions;
 use sortie_control::internal::SharedSecret;
@@ -27,6 +28,7 @@ use crate::demo::child::{BattleServer, BattleServerOptions, Told};
 use crate::demo::report::UpReport;
 use crate::demo::tally::Tally;
 use crate::exit::{Failure, OrFail, Result};
+use crate::plane::first;
 use crate::plane::keys::KeyFiles;
 use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig};
 use crate::plane::services::{Role, Settings};
@@ -141,6 +143,7 @@ impl Up {
         settings.matchmaking.queues = queues(args);
         // One person on one machine; `serve` asks staff for a second factor.
         settings.admin.require_totp = false;
+        settings.account.mailer = Some(Arc::new(LogMailer));
         let config = NodeConfig {
             roles: Role::ALL.to_vec(),
             listen: listen(args.port),
@@ -180,14 +183,14 @@ impl Up {
     /// Tells where everything is.
     async fn show(&self, url: &str, json: bool) -> anyhow::Result<()> {
         // Made anew at each start until somebody has used it: only the newest is good.
-        let first = sortie_admin::first_admin_link(&self.plane.db).await?;
+        let token = first::token(&self.plane.db).await;
         let Addresses { rest, chat, admin, grpc, fleet, ops } = self.node.addresses;
         let battle: Vec<&str> = self.servers.iter().map(|server| &*server.address).collect();
         if json {
             let line = json!({
                 "event": "ready", "rest": rest, "chat": chat, "admin": admin, "grpc": grpc,
                 "fleet": fleet, "ops": ops, "battle": battle, "database_url": url,
-                "first_admin_token": first,
+                "first_admin_token": token,
             });
             println!("{line}");
             return Ok(());
@@ -197,12 +200,8 @@ impl Up {
         }
         println!("battle      udp://{}", battle.join(", udp://"));
         println!("database    psql '{url}'");
-        if let (Some(token), Some(admin)) = (first, admin) {
-            println!("first administrator, once: log in, then");
-            println!(
-                "  curl -X POST http://{admin}/v1/admin/first -H \"authorization: Bearer $TOKEN\" \
-                 -H 'content-type: application/json' -d '{{\"token\": \"{token}\"}}'"
-            );
+        if let (Some(token), Some(admin)) = (token, admin) {
+            println!("{}", first::lines(&token, admin));
         }
         Ok(())
     }
