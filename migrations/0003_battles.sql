@@ -76,6 +76,10 @@ create table battle_player (
     -- Where it came from: match, backfill, room
     came_by text not null default 'match',
     joined_at timestamptz,
+    -- Gave up the seat, or left for good: others may have it. Null while it is the player's.
+    gone_at timestamptz,
+    -- The last departure that the battle's server told of, so that the same one counts once.
+    gone_tick integer,
     -- Everything below is reported with the result.
     left_at_tick integer,
     points integer not null default 0,

@@ -44,7 +44,8 @@ pub struct Queue {
     pub team_min: u32,
     /// Most players of a team. A match of two such teams is made at once.
     pub team_max: u32,
-    /// Seats on the battle server; at least two full teams.
+    /// Slots on the battle server; at least two full teams. Nobody else gets the slot of a player
+    /// who left: what is beyond two full teams is for those who come in their place.
     pub players_max: u32,
     /// Seconds after which the battle ends; `None`: when the round is over.
     #[serde(default)]
@@ -173,7 +174,7 @@ impl Queue {
             is_ranked,
             team_min,
             team_max,
-            players_max: team_max * 2,
+            players_max: team_max * 3,
             duration_s: Some(1_200),
             team_difference_max: 1,
             ready_check_s: None,

@@ -128,7 +128,11 @@ impl Server {
             overload_step: self.ladder.step() as u8,
         };
         let players = self.connected() as u32;
-        let standing = Standing::of(&self.battle, self.header.battle_id, players, load);
+        let standing = Standing::of(&self.battle, self.header.battle_id, players, load).with_gone(
+            &self.battle,
+            &self.roster.tally,
+            |key| self.slots.contains_key(&key),
+        );
         // When somebody looks at this moment, the next tick tries again.
         if desk.show(standing) {
             self.orders.show_at = tick + u32::from(self.battle.config().tick_hz);
