@@ -230,7 +230,7 @@ impl Redis {
 
     pub async fn bus(&self) -> Bus {
         let url = format!("redis+unix://{}/redis.sock", self.folder.path().display());
-        redis::connect(&url).await.unwrap()
+        redis::connect(&url, redis::PREFIX).await.unwrap()
     }
 
     async fn wait_until_there(&self) {

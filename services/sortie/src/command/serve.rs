@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_account::mail::Mailer;
 use sortie_control::access::AccessKeys;
+use sortie_control::bus::redis::{PREFIX, check_prefix};
 use sortie_control::http::HttpOptions;
 use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
@@ -23,7 +24,7 @@ use crate::exit::{Failure, OrFail, Result};
 use crate::plane::first;
 use crate::plane::keys::{KeyFiles, Keys};
 use crate::plane::mail::{self, MailOptions};
-use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig};
+use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
 use crate::units::Span;
 use crate::{queues, runtime, signals};
@@ -55,6 +56,12 @@ pub struct ServeArgs {
     /// Redis, for more than one node: redis://host:6379
     #[arg(long, value_name = "URL", env = "SORTIE_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
+    /// What keys and channels in Redis begin with: another for each deployment that shares one
+    #[arg(long, value_name = "NAME", default_value = PREFIX, env = "SORTIE_REDIS_PREFIX")]
+    pub redis_prefix: String,
+    /// How long messages of chat are kept; reported ones stay
+    #[arg(long, value_name = "DURATION", default_value = "2160h", env = "SORTIE_CHAT_KEPT")]
+    pub chat_kept: Span,
     /// How long the log of battles is kept
     #[arg(long, value_name = "DURATION", default_value = "2160h", env = "SORTIE_BATTLE_LOG_KEPT")]
     pub battle_log_kept: Span,
@@ -153,6 +160,14 @@ pub struct ServeArgs {
     pub dev: bool,
 }
 
+impl ServeArgs {
+    /// The Redis to use, if there is one.
+    pub fn redis(&self) -> Option<RedisAt<'_>> {
+        let url = self.redis_url.as_deref()?;
+        Some(RedisAt { url, prefix: &self.redis_prefix })
+    }
+}
+
 /// Spectators' pictures are kept for so long.
 const SPECTATOR_DELAY_MAX: Duration = Duration::from_secs(60);
 
@@ -196,7 +211,9 @@ pub fn check(args: &ServeArgs) -> Result<Checked> {
     let files = key_files(args).or_fail(Failure::Start)?;
     let keys = files.read().or_fail(Failure::Start)?;
     SharedSecret::new(&keys.fleet_secret).or_fail(Failure::Start)?;
+    check_prefix(&args.redis_prefix).or_fail(Failure::Usage)?;
     let mut settings = Settings::new(&keys, &args.data_dir);
+    settings.chat.kept = args.chat_kept.0;
     settings.chat.origins.clone_from(&args.chat_origin);
     settings.fleet.battle_log_keep = args.battle_log_kept.0;
     settings.fleet.spectator_delay = args.spectator_delay.0;
@@ -265,8 +282,7 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
     let flag = signals::stop_flag().or_fail(Failure::Start)?;
     runtime::server().or_fail(Failure::Start)?.block_on(async {
         let (url, access) = checked.outside();
-        let redis = args.redis_url.as_deref();
-        let plane = node::plane(url, args.database_connections, redis, access).await;
+        let plane = node::plane(url, args.database_connections, args.redis(), access).await;
         let plane = plane.or_fail(Failure::Start)?;
         refuse_foreign_schema(&plane).await?;
         let config = NodeConfig {

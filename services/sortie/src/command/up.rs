@@ -11,6 +11,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_account::mail::LogMailer;
+use sortie_control::bus::redis::PREFIX;
 use sortie_control::cluster::{PrivateCluster, closed_to_others};
 use sortie_control::http::HttpOptions;
 use sortie_control::internal::SharedSecret;
@@ -30,7 +31,7 @@ use crate::demo::tally::Tally;
 use crate::exit::{Failure, OrFail, Result};
 use crate::plane::first;
 use crate::plane::keys::KeyFiles;
-use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig};
+use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
 use crate::units::Span;
 use crate::{progress, runtime, signals};
@@ -68,6 +69,9 @@ pub struct UpArgs {
     /// Redis, for more nodes beside this one
     #[arg(long, value_name = "URL", env = "SORTIE_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
+    /// What keys and channels in Redis begin with: another for each deployment that shares one
+    #[arg(long, value_name = "NAME", default_value = PREFIX, env = "SORTIE_REDIS_PREFIX")]
+    pub redis_prefix: String,
     /// Database, journals, replays, keys [default: sortie-data, or /var/lib/sortie for root
     /// where Postgres's user cannot enter that]
     #[arg(long, value_name = "DIR", env = "SORTIE_DATA_DIR")]
@@ -136,7 +140,9 @@ impl Up {
         let files = KeyFiles::in_dir(&data_dir);
         files.make_missing()?;
         let keys = files.read()?;
-        let plane = node::plane(&url, 32, args.redis_url.as_deref(), keys.access.clone()).await?;
+        let prefix = &args.redis_prefix;
+        let redis = args.redis_url.as_deref().map(|url| RedisAt { url, prefix });
+        let plane = node::plane(&url, 32, redis, keys.access.clone()).await?;
         store::migrate(&plane.db).await?;
         let started = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&plane.db).await?;
         let mut settings = Settings::new(&keys, &data_dir);

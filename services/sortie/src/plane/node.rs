@@ -328,20 +328,29 @@ async fn listen_for_revocations(plane: Plane, mut stop: Stop) {
     }
 }
 
+/// Where a deployment's Redis is, and what tells its keys from those of other deployments.
+#[derive(Clone, Copy, Debug)]
+pub struct RedisAt<'a> {
+    /// As `redis://host:6379`.
+    pub url: &'a str,
+    /// What its keys and channels begin with.
+    pub prefix: &'a str,
+}
+
 /// The pool and the bus of a node.
 ///
 /// # Errors
-/// A URL cannot be read.
+/// A URL or the prefix cannot be.
 pub async fn plane(
     database_url: &str,
     connections_max: u32,
-    redis_url: Option<&str>,
+    redis: Option<RedisAt<'_>>,
     access: sortie_control::access::AccessKeys,
 ) -> anyhow::Result<Plane> {
     let db = sortie_control::store::pool(database_url, connections_max)?;
-    let bus = match redis_url {
-        Some(url) => {
-            sortie_control::bus::redis::connect(url).await.context("the Redis URL is unusable")?
+    let bus = match redis {
+        Some(RedisAt { url, prefix }) => {
+            sortie_control::bus::redis::connect(url, prefix).await.context("Redis is unusable")?
         }
         None => sortie_control::bus::Bus::local(),
     };
