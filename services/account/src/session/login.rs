@@ -6,12 +6,13 @@ use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{LoggedIn, lock_player, open};
+use super::{Locked, LoggedIn, lock_player, open};
 use crate::error::AccountError;
 use crate::guess::{Guess, Guessed};
 use crate::state::{Accounts, Client, has_control_characters};
@@ -40,6 +41,9 @@ struct Login {
 /// Wrong guesses lock the name or address that was typed for a while: 30 seconds after five of
 /// them, and twice as long for each one more, up to 15 minutes. Wrong codes lock the codes of the
 /// account likewise, wherever they are asked for.
+///
+/// Who is banned is told the ban and its reason, and gets an `appeal_token`: good for an hour, for
+/// `POST /v1/bans/{ban_id}/appeal` alone.
 #[utoipa::path(post, path = "/v1/sessions", tag = "account", request_body = Login, responses(
     (status = 201, body = LoggedIn),
     (status = 401, description = "account.wrong_login, account.totp_required", body = ErrorBody),
@@ -90,11 +94,24 @@ async fn checked(
     if !is_still(&mut tx, &found).await? {
         return Err(AccountError::WrongLogin);
     }
-    let (tokens, surplus) = open(&mut tx, accounts, player, client).await?;
+    let opened = open(&mut tx, accounts, player, client).await;
+    let (tokens, surplus) = opened.map_err(|error| with_appeal(accounts, player, error))?;
     tx.commit().await?;
     accounts.tell_ended(player.player_id, &surplus, "too_many").await;
     let player = me::load(db, player.player_id).await?;
     Ok(LoggedIn { player, tokens })
+}
+
+/// Whoever has shown the password of a banned account may say something against the ban.
+fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> AccountError {
+    match error {
+        AccountError::Banned { ban_id, appeal_token: _, reason, expires_at } => {
+            let (access, now) = (&accounts.plane.access, OffsetDateTime::now_utc());
+            let appeal_token = Some(access.issue_appeal(player.player_id, ban_id, now));
+            AccountError::Banned { ban_id, appeal_token, reason, expires_at }
+        }
+        error => error,
+    }
 }
 
 /// Whose login it is, if the password is right.
