@@ -267,7 +267,7 @@ impl Up {
                 _ = look.tick() => {}
                 () = runtime::is_set(Arc::clone(flag)) => break,
             }
-            if self.node.lost_work() || self.servers.iter_mut().any(BattleServer::has_ended) {
+            if self.node.lost_work() || self.servers.iter_mut().any(BattleServer::has_failed) {
                 tracing::error!("a part of this installation has ended by itself");
                 break;
             }
