@@ -95,6 +95,8 @@ pub struct Pace {
     pub ticket_keep: Duration,
     /// A room that was not started for so long is closed.
     pub room_life: Duration,
+    /// Seconds after which the battle of a room ends, most: a server must not be held for good.
+    pub room_duration_s: u32,
     /// How long a join ticket is good. The wire allows 30 s.
     pub join_life: Duration,
     /// Waiting tickets of a queue that are looked at in a pass, oldest first.
@@ -127,6 +129,7 @@ impl Default for Pace {
             ticket_life: Duration::from_secs(30),
             ticket_keep: Duration::from_secs(7 * 86_400),
             room_life: Duration::from_secs(2 * 3_600),
+            room_duration_s: 3_600,
             join_life: Duration::from_secs(20),
             tickets_max: 20_000,
             matches_max: 256,
@@ -258,6 +261,9 @@ impl Settings {
         }
         if self.pace.join_life > Duration::from_secs(30) {
             return Err("join tickets live 30 s at most".to_owned());
+        }
+        if !(5..=86_400).contains(&self.pace.room_duration_s) {
+            return Err("battles of rooms last 5 to 86400 s".to_owned());
         }
         Ok(())
     }
