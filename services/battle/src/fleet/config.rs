@@ -57,6 +57,8 @@ pub struct FleetConfig {
     pub replays_max: Option<usize>,
     /// Bytes of replays that are kept; `None`: any number.
     pub replay_bytes_max: Option<u64>,
+    /// A battle that nobody is connected to for so long ends; `None`: it goes on.
+    pub empty_after: Option<Duration>,
     /// At the end, so long is tried to hand over what waits in the spool.
     pub farewell: Duration,
 }
@@ -86,6 +88,7 @@ impl FleetConfig {
             spool: SpoolQuota::default(),
             replays_max: None,
             replay_bytes_max: None,
+            empty_after: Some(Duration::from_secs(300)),
             farewell: Duration::from_secs(5),
         })
     }

@@ -229,7 +229,7 @@ impl Host {
             None => {
                 let desk = std::mem::replace(&mut self.desk, Box::new(desk::new().1));
                 server.start_clock(Instant::now());
-                server.sit_at(desk);
+                server.sit_at(desk, self.config.empty_after);
                 server.play(stop)
             }
         };

@@ -206,6 +206,33 @@ fn who_is_kicked_is_out_within_a_second_and_stays_out() {
 }
 
 #[test]
+fn a_battle_that_nobody_is_in_ends_and_one_with_players_goes_on() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let empty_after = Duration::from_millis(1_500);
+    let config = FleetConfig { empty_after: Some(empty_after), ..fleet_config(&plane.url()) };
+    let server = Running::start(config, base(dir.path()));
+    let door = door(&server.registered());
+    let (nobody, left) = (Uuid::from_u128(0xa7), Uuid::from_u128(0xa8));
+    plane.open(nobody, 0);
+    let result = plane.result(nobody);
+    assert_eq!((&*result.ended_by, result.players.len()), ("stopped", 0));
+    // Players keep the next one: for longer than an empty one lasts.
+    plane.open(left, 0);
+    plane.running(left);
+    let mut players = join(&door, left, &[1, 2]);
+    let stayed_until = Instant::now() + 2 * empty_after;
+    run_alone(&mut players, "them to have stayed", |_| Instant::now() >= stayed_until);
+    assert!(players.iter().all(Player::is_playing));
+    drop(players);
+    let result = plane.result(left);
+    assert_eq!((&*result.ended_by, result.players.len()), ("stopped", 2));
+    let path = dir.path().join("replays").join(result.replay.unwrap().place);
+    let verified = replay::verify(&path, 1, &mut |_, _| {}).unwrap();
+    assert_eq!((verified.state_hash, verified.ticks), (result.state_hash, result.last_tick));
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_control_plane_that_is_away_costs_the_battle_nothing() {
     let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));

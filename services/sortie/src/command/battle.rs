@@ -136,6 +136,10 @@ pub struct BattleArgs {
     #[arg(long, value_name = "MIB", default_value_t = 64, env = "SORTIE_SPOOL_MIB")]
     #[arg(help_heading = "Fleet")]
     pub spool_mib: u64,
+    /// End a battle that nobody is connected to for this long; 0: let it go on
+    #[arg(long, value_name = "DURATION", default_value = "5m", env = "SORTIE_EMPTY_AFTER")]
+    #[arg(help_heading = "Fleet")]
+    pub empty_after: Span,
     /// Replays that are kept, newest first [default: all]
     #[arg(long, value_name = "COUNT", env = "SORTIE_REPLAYS_MAX", help_heading = "Fleet")]
     pub replays_max: Option<usize>,
@@ -242,6 +246,7 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     fleet.public_address.clone_from(&args.public_address);
     fleet.spool.results_max = args.spool_results;
     fleet.spool.bytes_max = args.spool_mib << 20;
+    fleet.empty_after = (!args.empty_after.0.is_zero()).then_some(args.empty_after.0);
     fleet.replays_max = args.replays_max;
     fleet.replay_bytes_max = args.replays_mib.map(|mib| mib << 20);
     Ok(Some(fleet))
