@@ -125,7 +125,6 @@ impl Host {
                 line: line.clone(),
                 registration: known,
                 farewell,
-                refused_once: None,
             };
             let link = Link {
                 facts,

@@ -277,6 +277,50 @@ fn a_server_that_is_not_known_any_more_registers_again() {
 }
 
 #[test]
+fn a_result_that_is_refused_for_its_epoch_waits_for_the_next_registration() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    // As when the answer to a registration was lost: the epoch is over, and the server has not
+    // heard of the next one yet.
+    plane.told().refuses = Some("ranking.old_epoch: the server has registered anew");
+    let (first, second) = (Uuid::from_u128(0xd5), Uuid::from_u128(0xd6));
+    // The second result makes the first one be tried again, under the same epoch.
+    plane.open(first, 1);
+    plane.open(second, 1);
+    plane.wait("a second refusal", |told| {
+        let first = first.to_string();
+        let tries = told.reports.iter().filter(|report| report.battle_id == first).count();
+        (tries >= 2).then_some(())
+    });
+    {
+        let mut told = plane.told();
+        told.refuses = None;
+        told.forgets_servers = true;
+    }
+    for battle in [first, second] {
+        assert_eq!(plane.result(battle).epoch, 2);
+    }
+    assert_eq!(std::fs::read_dir(dir.path().join("spool/refused")).unwrap().count(), 0);
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_ticket_for_another_server_opens_nothing() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door = door(&server.registered());
+    let battle = Uuid::from_u128(0xd9);
+    plane.open(battle, 0);
+    plane.running(battle);
+    let elsewhere = plane::ticket_for("test-2", battle, 1, 1);
+    let mut players = vec![Player::new(&door, elsewhere)];
+    all_closed(&mut players, CloseCode::TicketWrongBattle);
+    join(&door, battle, &[1]);
+    server.stop().unwrap();
+}
+
+#[test]
 fn sigterm_ends_the_battle_and_reports_it_or_leaves_it_for_the_next_start() {
     let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
@@ -306,7 +350,7 @@ fn sigterm_ends_the_battle_and_reports_it_or_leaves_it_for_the_next_start() {
 #[test]
 fn what_cannot_be_opened_is_refused_and_what_is_refused_is_kept() {
     let (dir, plane) = (tempdir().unwrap(), Plane::start());
-    plane.told().refuses = true;
+    plane.told().refuses = Some("ranking.unknown_battle: the battle is not known");
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
     server.registered();
     let (bad, good) = (Uuid::from_u128(0xf1), Uuid::from_u128(0xf2));

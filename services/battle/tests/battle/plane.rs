@@ -41,8 +41,8 @@ pub struct Told {
     pub reports: Vec<ReportRequest>,
     /// By battle.
     pub stored: BTreeMap<String, ReportRequest>,
-    /// Refuses every result.
-    pub refuses: bool,
+    /// Refuses every result, for this reason.
+    pub refuses: Option<&'static str>,
     /// Tells servers to register again.
     pub forgets_servers: bool,
     /// Battles to be forgotten at the next registration.
@@ -307,17 +307,21 @@ impl Results for Shared {
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
         let result = request.into_inner();
-        let outcome = self.with(|told| {
+        let (outcome, why) = self.with(|told| {
             told.reports.push(result.clone());
             let epoch = told.registers.len() as u64;
-            if told.refuses || result.epoch != epoch {
-                return "refused";
+            if let Some(why) = told.refuses {
+                return ("refused", why);
+            }
+            if result.epoch != epoch {
+                return ("refused", "ranking.old_epoch: it has registered anew");
             }
             match told.stored.insert(result.battle_id.clone(), result) {
-                Some(_) => "known",
-                None => "stored",
+                Some(_) => ("known", ""),
+                None => ("stored", ""),
             }
         });
-        Ok(Response::new(ReportResponse { outcome: outcome.to_owned(), why: "so".to_owned() }))
+        let (outcome, why) = (outcome.to_owned(), why.to_owned());
+        Ok(Response::new(ReportResponse { outcome, why }))
     }
 }
