@@ -38,6 +38,8 @@ pub struct Settings {
     pub spectator_delay: Duration,
     /// Most battles that are watched at a time over this node. Default 1,000.
     pub watches_max: usize,
+    /// Most of these that are one player's. Default 4.
+    pub watches_per_player: usize,
 }
 
 impl Default for Settings {
@@ -60,6 +62,7 @@ impl Default for Settings {
             watch_every: Duration::from_secs(1),
             spectator_delay: Duration::from_secs(10),
             watches_max: 1_000,
+            watches_per_player: 4,
         }
     }
 }
