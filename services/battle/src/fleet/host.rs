@@ -46,6 +46,8 @@ pub fn run(
     if let Some(failpoints) = Failpoints::from_environment()? {
         base.journal.failpoints = failpoints;
     }
+    // Known without the control plane, which battles that are taken up do not wait for.
+    base.audience.clone_from(&config.name);
     let store = Store::open(&base.data_dir)?;
     let folders = Folders::open(&store).context("cannot make the folder of battles")?;
     let failpoints = base.journal.failpoints.clone();

@@ -184,6 +184,8 @@ impl Standing {
             tick_p99_us: self.load.tick_p99_us.min(u32::MAX.into()) as u32,
             tick_overruns: self.load.tick_overruns,
             overload_step: self.load.overload_step.into(),
+            regions: self.regions.len() as u32,
+            region_players_max: self.regions.iter().map(|row| row.players).max().unwrap_or(0),
         }
     }
 }

@@ -193,6 +193,9 @@ fn who_is_kicked_is_out_within_a_second_and_stays_out() {
     assert_eq!(players[0].closed_by(), Some(CloseCode::Kicked.number()));
     assert!(players[1].is_playing());
     plane.done(order);
+    let gone =
+        plane.wait("the departure", |told| told.heartbeat.battles.first()?.gone.first().cloned());
+    assert!(gone.player_id == id(1) && gone.tick > 0, "{gone:?}");
     // A ticket from before the kick is no way back.
     players[0] = Player::new(&door, spare);
     run_alone(&mut players, "the way back to be shut", |players| players[0].closed_by().is_some());

@@ -189,6 +189,11 @@ impl Plane {
 
 /// A join ticket as the control plane issues it.
 pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
+    ticket_for("test-1", battle, ticket_id, player)
+}
+
+/// A join ticket for the server of this name.
+pub fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let ticket = Ticket {
         ticket_id,
@@ -198,7 +203,7 @@ pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
         class: 0,
         expires_at_ms: now.as_millis() as u64 + 20_000,
         name: format!("player {player}"),
-        audience: String::new(),
+        audience: server.to_owned(),
     };
     TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
 }
