@@ -377,3 +377,29 @@ fn what_cannot_be_opened_is_refused_and_what_is_refused_is_kept() {
     }
     server.stop().unwrap();
 }
+
+#[test]
+fn over_tls_only_a_control_plane_with_the_right_certificate_is_believed() {
+    let (dir, (plane, certificate)) = (tempdir().unwrap(), Plane::start_with_tls());
+    let (_other, foreign) = Plane::start_with_tls();
+    let mut config = fleet_config(&plane.url());
+    for roots in [None, Some("no certificate".to_owned())] {
+        config.roots = roots;
+        let server = Running::start(config.clone(), base(dir.path()));
+        assert!(server.join().is_err(), "without roots nobody can be believed");
+    }
+    config.roots = Some(foreign);
+    let server = Running::start(config.clone(), base(dir.path()));
+    let refused = server.registered.recv_timeout(Duration::from_secs(1));
+    assert!(refused.is_err() && plane.told().registers.is_empty());
+    server.stop().unwrap();
+    config.roots = Some(certificate);
+    let server = Running::start(config, base(dir.path()));
+    server.registered();
+    let battle = Uuid::from_u128(0x71);
+    plane.open(battle, 0);
+    plane.running(battle);
+    plane.end(battle);
+    assert_eq!(plane.result(battle).ended_by, "operator");
+    server.stop().unwrap();
+}

@@ -21,6 +21,7 @@ use tokio::runtime::Runtime;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -66,18 +67,34 @@ pub struct Plane {
     shared: Shared,
     addr: SocketAddr,
     runtime: Option<Runtime>,
+    /// Certificate and key; without them it speaks plainly.
+    identity: Option<Identity>,
 }
 
 impl Plane {
     pub fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// One that speaks TLS; and its certificate, PEM.
+    pub fn start_with_tls() -> (Self, String) {
+        let names = vec!["127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let certificate = made.cert.pem();
+        let identity = Identity::from_pem(&certificate, made.signing_key.serialize_pem());
+        (Self::with(Some(identity)), certificate)
+    }
+
+    fn with(identity: Option<Identity>) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut plane = Self { shared: Shared::default(), addr: any, runtime: None };
+        let mut plane = Self { shared: Shared::default(), addr: any, runtime: None, identity };
         plane.come_back();
         plane
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        let scheme = if self.identity.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
     }
 
     /// All connections break, and nobody listens.
@@ -103,7 +120,12 @@ impl Plane {
             }
         };
         self.addr = listener.local_addr().unwrap();
-        let serve = tonic::transport::Server::builder()
+        let mut server = tonic::transport::Server::builder();
+        if let Some(identity) = &self.identity {
+            let tls = ServerTlsConfig::new().identity(identity.clone());
+            server = server.tls_config(tls).unwrap();
+        }
+        let serve = server
             .add_service(FleetServer::with_interceptor(self.shared.clone(), check))
             .add_service(ResultsServer::with_interceptor(self.shared.clone(), check))
             .serve_with_incoming(TcpIncoming::from(listener));

@@ -112,9 +112,13 @@ pub struct BattleArgs {
     #[arg(long, env = "SORTIE_DEV_TICKETS", help_heading = "Admission")]
     pub dev_tickets: bool,
 
-    /// Run battles as this control plane orders them; its internal address, http://HOST:PORT
+    /// Run battles as this control plane orders them; its internal address, http://HOST:PORT or
+    /// https://HOST:PORT
     #[arg(long, value_name = "URL", env = "SORTIE_CONTROL_PLANE", help_heading = "Fleet")]
     pub control_plane: Option<String>,
+    /// PEM certificates that the control plane's is checked against; needed with https
+    #[arg(long, value_name = "FILE", env = "SORTIE_CONTROL_PLANE_ROOTS", help_heading = "Fleet")]
+    pub control_plane_roots: Option<PathBuf>,
     /// The secret that the control plane and its battle servers share, 16 characters or more
     #[arg(long, value_name = "SECRET", env = "SORTIE_FLEET_SECRET", help_heading = "Fleet")]
     #[arg(hide_env_values = true)]
@@ -238,6 +242,21 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     let name =
         args.name.as_deref().context("--control-plane needs a --name").or_fail(Failure::Usage)?;
     let mut fleet = FleetConfig::new(control_plane, secret, name).or_fail(Failure::Usage)?;
+    match (&args.control_plane_roots, control_plane.starts_with("https://")) {
+        (Some(file), true) => {
+            let roots = std::fs::read_to_string(file);
+            let roots = roots.with_context(|| format!("cannot read {}", file.display()));
+            fleet.roots = Some(roots.or_fail(Failure::Start)?);
+        }
+        (None, false) => {}
+        (given, _) => {
+            let cause = match given {
+                Some(_) => anyhow!("--control-plane-roots is for https"),
+                None => anyhow!("https needs --control-plane-roots FILE, the roots to trust"),
+            };
+            return Err(Failure::Usage.because(cause));
+        }
+    }
     if args.public_address.is_none() && args.listen.ip().is_unspecified() {
         let cause =
             anyhow!("--listen {} is no address for clients: give --public-address", args.listen);
