@@ -113,8 +113,8 @@ async fn a_minute_without_postgres_costs_no_tick_and_no_result() {
     let battle = fights[0].battle_id.clone();
     all_answer(&caller, &ready, &calls(&battle, 0)).await;
 
-    let frozen = freeze(&data.join("postgres"));
     let mut cluster = Some(cluster);
+    let mut frozen = freeze(&data.join("postgres"));
     let began = Instant::now();
     let mut before = Vec::new();
     for fight in &fights {
@@ -128,7 +128,7 @@ async fn a_minute_without_postgres_costs_no_tick_and_no_result() {
         if began.elapsed() > HANGS
             && let Some(cluster) = cluster.take()
         {
-            signal(&frozen, Signal::KILL);
+            frozen.kill();
             tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
         }
         let caller = caller.from(format!("10.2.0.{round}"));
@@ -157,8 +157,7 @@ async fn a_minute_without_postgres_costs_no_tick_and_no_result() {
         async || (Api::at(&ready["ops"]).get("/readyz").await.status == 200).then_some(());
     eventually("the node is ready again", is_ready).await;
     all_answer(&caller, &ready, &calls(&battle, 0)).await;
-    let is_said = async |socket: &mut Socket| socket.say("after").await["type"] == "ok";
-    assert!(is_said(&mut socket).await, "the same socket goes on");
+    assert_eq!(socket.say("after").await["type"], "ok", "the same socket goes on");
     let db = PgPool::connect(&url).await.unwrap();
     for fight in &mut fights {
         has_its_result(&db, fight).await;
@@ -166,6 +165,11 @@ async fn a_minute_without_postgres_costs_no_tick_and_no_result() {
     for process in fights.iter().map(|fight| &fight.server).chain([&node]) {
         assert_eq!(process.errors(), Vec::<String>::new(), "an outage is no error");
     }
+    let gone: i64 = sqlx::query_scalar("select count(*) from battle_server where epoch <> 1")
+        .fetch_one(&db)
+        .await
+        .unwrap();
+    assert_eq!(gone, 0, "no server was called gone for what it could not help");
     db.close().await;
 }
 
@@ -345,28 +349,44 @@ async fn list_battles(caller: &Api, ready: &Value) -> tonic::Code {
     answer.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
 }
 
+/// A Postgres that stands still: its processes.
+struct Frozen(Vec<Pid>);
+
+impl Frozen {
+    /// As when its machine dies.
+    fn kill(&mut self) {
+        for pid in self.0.drain(..) {
+            // Those of a test that failed are gone, some of them.
+            drop(kill_process(pid, Signal::KILL));
+        }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// Stops all processes of a Postgres where they are: it takes connections and answers nobody.
-fn freeze(folder: &Path) -> Vec<Pid> {
+fn freeze(folder: &Path) -> Frozen {
     let file = fs::read_to_string(folder.join("postmaster.pid")).unwrap();
     let server = file.lines().next().unwrap().trim();
     let pid = |number: &str| Pid::from_raw(number.parse().ok()?);
-    let mut all = vec![pid(server).unwrap()];
+    let mut all = Frozen(vec![pid(server).unwrap()]);
     // Once it stands still it makes no more.
-    signal(&all, Signal::STOP);
+    kill_process(all.0[0], Signal::STOP).unwrap();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Ok(status) = fs::read_to_string(entry.path().join("stat")) else { continue };
         // NUMBER (NAME) STATE PARENT …
         let parent = status.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
         if parent == Some(server) {
-            all.extend(entry.file_name().to_str().and_then(pid));
+            all.0.extend(entry.file_name().to_str().and_then(pid));
         }
     }
-    signal(&all, Signal::STOP);
-    all
-}
-
-fn signal(all: &[Pid], signal: Signal) {
-    for pid in all {
-        kill_process(*pid, signal).unwrap();
+    for pid in &all.0[1..] {
+        // Some come and go.
+        drop(kill_process(*pid, Signal::STOP));
     }
+    all
 }
