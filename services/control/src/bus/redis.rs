@@ -2,9 +2,9 @@
 //!
 //! Nothing here waits long for Redis: a command has [`COMMAND_TIMEOUT`], and while there is no
 //! connection calls fail (or, for the limiter, fall back to this node's own buckets) at once. The
-//! clients connect again by themselves. Keys and channels begin with the deployment's prefix, so that
-//! several may share a Redis. Times of buckets and presence are those of Redis, so that clocks of
-//! nodes do not matter.
+//! clients connect again by themselves. Keys and channels begin with the deployment's prefix, so
+//! that several may share a Redis. Times of buckets and presence are those of Redis, so that clocks
+//! of nodes do not matter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
