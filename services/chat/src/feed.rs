@@ -221,3 +221,21 @@ pub(crate) fn by_topic(deeds: Vec<(Uuid, Told)>) -> Vec<ForOthers> {
     }
     parcels
 }
+
+#[cfg(test)]
+mod tests {
+    use sortie_control::chat;
+
+    use super::*;
+
+    #[test]
+    fn what_staff_tell_is_read_as_what_nodes_tell() {
+        let (node, message_id) = (Uuid::now_v7(), Uuid::now_v7());
+        let deed = chat::Deed::<()>::Deleted { message_id };
+        let told = chat::Told { place: ("party", node.to_string()), deed };
+        let parcel = serde_json::to_value(chat::Parcel { node, deeds: vec![told] }).unwrap();
+        let read: Parcel = serde_json::from_value(parcel).unwrap();
+        let told = Told { place: Place::Party(node), deed: Deed::Deleted { message_id } };
+        assert_eq!(read, Parcel { node, deeds: vec![told] });
+    }
+}
