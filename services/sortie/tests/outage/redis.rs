@@ -133,7 +133,7 @@ async fn without_redis_nodes_go_on_by_themselves_and_find_it_again(db: PgPool) {
     assert_eq!(board().await, order, "from Postgres");
     let log_in = json!({ "login": "Bob", "password": "a long password of Bob" });
     let login = api.post("/v1/sessions", log_in).await;
-    assert_eq!(login.status, 200, "{login:?}");
+    assert_eq!(login.status, 201, "{login:?}");
     let ticket = ann.post("/v1/matchmaking/tickets", json!({ "queue": "conquest" })).await;
     assert_eq!(ticket.status, 201, "{ticket:?}");
     let path = format!("/v1/matchmaking/tickets/{}", ticket.body["ticket_id"].as_str().unwrap());
