@@ -24,6 +24,11 @@ create table player (
     -- Set by erasure; the row stays, because battles refer to it.
     erased_at timestamptz
 );
+-- Who was erased lately, for nodes that did not hear of it.
+create index player_by_erasure on player (erased_at) where erased_at is not null;
+
+-- Guests who cannot come back are looked for by age.
+create index player_guest on player (created_at) where is_guest and erased_at is null;
 
 create table personal.identity (
     player_id uuid primary key references player,
@@ -57,10 +62,13 @@ create table personal.login_session (
     agent text not null default '' constraint login_session_agent_length
         check (char_length(agent) <= 200),
     revoked_at timestamptz,
-    -- logout, logout_everywhere, password_change, reuse, ban, erasure, staff
+    -- logout, logout_everywhere, password_change, totp, reuse, ban, erasure, staff
     revoked_why text
 );
 create index login_session_by_player on personal.login_session (player_id) where revoked_at is null;
+-- What ended lately, for nodes that did not hear of it.
+create index login_session_by_end on personal.login_session (revoked_at)
+    where revoked_at is not null;
 
 -- The family of refresh tokens of one login: each is used once and replaced by the next.
 create table personal.refresh_token (
@@ -86,9 +94,15 @@ create table personal.reset_token (
 );
 create index reset_token_by_player on personal.reset_token (player_id);
 
--- Guesses of passwords and codes, by what was guessed at: SHA-256 of a login name or address
--- (known or not, so that the lock tells nothing) or of a player's id. A guess is counted before it
--- is looked at, so that many at once are counted, too; a right one removes the row.
+-- What is guessed at: SHA-256 of a login name or address (known or not, so that a lock tells
+-- nothing), or of a player's id. The same letters count as the same as in `name_key` and
+-- `email_key`: whoever computed it elsewhere would have a count for each spelling.
+create function personal.guess_key(kind text, whom text) returns bytea language sql immutable as $$
+    select sha256(convert_to(kind || '/' || lower(whom), 'UTF8'))
+$$;
+
+-- Guesses of passwords and codes, by `guess_key`. A guess is counted before it is looked at, so
+-- that many at once are counted, too; a right one removes the row.
 create table personal.login_failure (
     guessed bytea primary key constraint login_failure_digest check (octet_length(guessed) = 32),
     failures integer not null,
@@ -110,7 +124,7 @@ insert into role (role, permissions, is_template) values
     ('moderator', '{users.read,users.notes,bans.read,bans.write,chat.moderate,reports.read,
         reports.write,battles.read,battles.watch}', true),
     ('operator', '{battles.read,battles.write,battles.watch,servers.read,servers.write,flags.read,
-        flags.write,users.read}', true),
+        flags.write,seasons.read,seasons.write,users.read}', true),
     ('finance', '{users.read,audit.read}', true),
     ('administrator', '{*}', true);
 

@@ -69,16 +69,55 @@ create trigger audit_keep before update or delete on audit
 create trigger audit_keep_all before truncate on audit
     for each statement execute function audit_keep();
 
--- The first row that does not fit the chain; null when all do.
-create function audit_first_broken() returns bigint language sql stable as $$
-    with chained as (
-        select seq, hash, previous_hash, audit_digest(audit) as digest,
-            lag(hash, 1, sha256('sortie audit'::bytea)) over (order by seq) as expected,
-            lag(seq, 1, 0::bigint) over (order by seq) as previous_seq
-        from audit
+-- Whether the next rows after one fit the chain: the last one looked at (null: there is none), and
+-- the first that does not fit. So many at a time, because a statement has its time.
+create function audit_verify(seq_from bigint, rows_max integer, out last bigint, out broken bigint)
+language sql stable as $$
+    with part as (
+        select seq, hash, previous_hash, audit_digest(audit) as digest from audit
+        where seq > seq_from order by seq limit rows_max
+    ), chained as (
+        select seq, hash, previous_hash, digest,
+            lag(hash) over (order by seq) as hash_before,
+            lag(seq, 1, seq_from) over (order by seq) as seq_before
+        from part
     )
-    select min(seq) from chained
-    where hash <> digest or previous_hash <> expected or seq <> previous_seq + 1
+    select max(seq), min(seq) filter (where hash <> digest or seq <> seq_before + 1
+        or previous_hash is distinct from coalesce(hash_before,
+            case seq_from when 0 then sha256('sortie audit'::bytea)
+                else (select hash from audit where seq = seq_from) end))
+    from chained
+$$;
+
+-- The end of the chain moves with each row, and in no other way.
+create function audit_head_keep() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' and new.seq = old.seq + 1 then
+        return new;
+    end if;
+    raise exception 'the end of the audit log only moves on'
+        using errcode = 'insufficient_privilege';
+end
+$$;
+create trigger audit_head_keep before insert or update or delete on audit_head
+    for each row execute function audit_head_keep();
+create trigger audit_head_keep_all before truncate on audit_head
+    for each statement execute function audit_head_keep();
+
+-- The first row that is missing at the end of the chain, or that stands there and is not its end;
+-- null when the last row is what audit_head says.
+create function audit_end_broken() returns bigint language sql stable as $$
+    with ends as (
+        select coalesce(head.seq, -1) as head_seq, coalesce(head.hash, '') as head_hash,
+            coalesce(newest.seq, 0) as newest_seq,
+            coalesce(newest.hash, sha256('sortie audit'::bytea)) as newest_hash
+        from (values (true)) as one (is_one)
+        left join audit_head head on true
+        left join (select seq, hash from audit order by seq desc limit 1) newest on true
+    )
+    select case when head_seq <> newest_seq then greatest(least(head_seq, newest_seq), 0) + 1
+        when head_hash <> newest_hash then newest_seq end
+    from ends
 $$;
 
 -- What other systems must learn, written in the transaction that makes it true.

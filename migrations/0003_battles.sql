@@ -76,6 +76,10 @@ create table battle_player (
     -- Where it came from: match, backfill, room
     came_by text not null default 'match',
     joined_at timestamptz,
+    -- Gave up the seat, or left for good: others may have it. Null while it is the player's.
+    gone_at timestamptz,
+    -- The last departure that the battle's server told of, so that the same one counts once.
+    gone_tick integer,
     -- Everything below is reported with the result.
     left_at_tick integer,
     points integer not null default 0,
@@ -138,7 +142,8 @@ create table battle_log (
 ) partition by range (at);
 create table battle_log_rest partition of battle_log default;
 
--- Makes the partition of a month, if it is not there.
+-- Makes the partition of a month, if it is not there. Events of a month that nobody prepared lie
+-- in the default partition, and stay there.
 create function battle_log_partition(month date) returns void language plpgsql as $$
 declare
     first date := date_trunc('month', month)::date;
@@ -146,6 +151,8 @@ declare
 begin
     execute format('create table if not exists %I partition of battle_log for values from (%L) to (%L)',
         name, first, (first + interval '1 month')::date);
+exception when check_violation then
+    null;
 end
 $$;
 -- Drops the partitions of months that ended before this; says how many.
@@ -168,41 +175,6 @@ end
 $$;
 select battle_log_partition(current_date);
 select battle_log_partition((current_date + interval '1 month')::date);
-
--- Makes the partitions of this month and the next, drops what is older than `kept_months` before
--- this one, and says how many partitions that were.
-create function battle_log_keep(kept_months integer) returns integer language plpgsql as $$
-declare
-    oldest date := date_trunc('month', current_date) - make_interval(months => kept_months);
-    month date;
-    old text;
-    dropped integer := 0;
-begin
-    -- Nodes do this one after the other.
-    perform pg_advisory_xact_lock(hashtext('battle_log_keep'));
-    foreach month in array array[current_date, (current_date + interval '1 month')::date] loop
-        if to_regclass('battle_log_' || to_char(month, 'YYYY_MM')) is null then
-            begin
-                perform battle_log_partition(month);
-            exception when check_violation then
-                -- Nobody was here in time: this month's events stay in the default partition.
-                null;
-            end;
-        end if;
-    end loop;
-    for old in
-        select child.relname from pg_inherits join pg_class child on child.oid = inhrelid
-        where inhparent = 'battle_log'::regclass
-            and child.relname ~ '^battle_log_[0-9]{4}_[0-9]{2}$'
-            and child.relname::text < 'battle_log_' || to_char(oldest, 'YYYY_MM')
-    loop
-        execute format('drop table %I', old);
-        dropped := dropped + 1;
-    end loop;
-    delete from battle_log_rest where at < oldest;
-    return dropped;
-end
-$$;
 
 create table replay (
     battle_id uuid primary key references battle,

@@ -80,6 +80,62 @@ create table match_answer (
     primary key (match_id, player_id)
 );
 
+-- Takes tickets out of the queues. Matches that were asking for one of them fail, and the others
+-- in these wait on with the age that they had. For whoever cancels, leaves, is banned or erased.
+create function withdraw_tickets(
+    which uuid[], reason text, out withdrawn integer, out failed integer
+) language plpgsql as $$
+declare
+    asking uuid[];
+    ended uuid[];
+begin
+    -- Matches are locked before tickets, by everybody. A ticket that got into another match in
+    -- between is let go again, and that match is locked first.
+    for attempt in 1..20 loop
+        select coalesce(array_agg(match_id), '{}') into asking from (
+            select m.match_id from match_proposal m
+            where m.state = 'asking' and m.match_id in (
+                select t.match_id from ticket t
+                where t.ticket_id = any(which) and t.state = 'proposed')
+            order by m.match_id for update
+        ) as locked;
+        begin
+            perform from ticket t where t.ticket_id = any(which) order by t.ticket_id for update;
+            exit when attempt = 20 or not exists (
+                select from ticket t join match_proposal m using (match_id)
+                where t.ticket_id = any(which) and t.state = 'proposed' and m.state = 'asking'
+                    and m.match_id <> all(asking));
+            raise exception 'a ticket is in another match by now' using errcode = 'SO001';
+        exception when sqlstate 'SO001' then
+            null;
+        end;
+    end loop;
+    with changed as (
+        update ticket t set state = 'cancelled', why = reason
+        where t.ticket_id = any(which) and t.state in ('waiting', 'proposed')
+        returning t.ticket_id
+    )
+    select coalesce(array_agg(ticket_id), '{}') into ended from changed;
+    delete from ticket_open o where o.ticket_id = any(ended);
+    update match_proposal m set state = 'failed' where m.match_id = any(asking);
+    with back as (
+        update ticket t set state = 'waiting', match_id = null,
+            why = 'another player was not ready; you keep your place'
+        where t.match_id = any(asking) and t.state = 'proposed'
+        returning t.ticket_id
+    )
+    update ticket_player p set team = null from back where p.ticket_id = back.ticket_id;
+    withdrawn := cardinality(ended);
+    failed := cardinality(asking);
+end
+$$;
+
+-- The same with whatever a player waits with, alone or in a party.
+create function withdraw_player(player uuid, reason text) returns integer language sql as $$
+    select withdrawn from withdraw_tickets(
+        array(select ticket_id from ticket_open where player_id = player), reason)
+$$;
+
 -- A battle that a queue made: it may be filled up, and says how even it was meant to be.
 create table queue_battle (
     battle_id uuid primary key references battle,

@@ -65,8 +65,13 @@ create table report (
     -- Null for reports that are not of a message, and nulls are never equal.
     constraint report_once unique (reporter, message_id)
 );
+-- Of a battle, each player once.
+create unique index report_once_a_battle on report (reporter, accused, battle_id)
+    where message_id is null and battle_id is not null;
 create index report_open on report (created_at) where state = 'open';
 create index report_by_accused on report (accused, created_at desc);
+-- Messages that were reported are kept.
+create index report_by_message on report (message_id) where message_id is not null;
 
 -- The filter is data: a word, and what happens to a message that has it.
 create table chat_word (

@@ -8,66 +8,116 @@ use axum::Router;
 use axum::http::Method;
 use serde_json::{Value, json};
 use sortie_account::Settings;
-use sortie_account::hasher::{Cost, Pool};
+use sortie_account::hasher::{Cost, Hasher, Pool};
 use sortie_account::settings::Limits;
 use sortie_control::plane::Plane;
+use sortie_control::who::Caller;
 use sortie_control::{service, testing};
-use sqlx::PgPool;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use crate::figure::{Figure, quantile_ms};
+use crate::figure::{Figures, quantile_ms};
+use crate::stage::Stage;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Logs players in as fast as it goes, from as many tasks as there are processors.
-pub async fn run(db: &PgPool, quick: bool) -> anyhow::Result<Vec<Figure>> {
+/// Logs players in as fast as it goes: with the product's pool, and with one for all processors.
+pub async fn logins(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let (players, logins) = if quick { (2, 8) } else { (16, 400) };
-    let cost = Cost::default();
-    let settings = Settings {
-        cost,
-        pool: Pool { running_max: processors, waiting_max: 64 },
-        limits: Limits::NONE,
-        sessions_max: 10_000,
-        ..Settings::default()
-    };
-    let plane = Plane::local(db.clone());
-    let (_stopper, stop) = service::stop();
-    // Jobs are not run: cleaning up is not what is measured.
-    let service = sortie_account::service(&plane, settings, &stop);
-    let routes = Routes(Arc::new(service.routes.into()));
-    for at in 0..players {
-        let body = json!({ "name": name(at), "email": format!("{at}@example.org"),
-            "password": PASSWORD });
-        ensure!(routes.post("/v1/accounts", body).await.0 == 201, "sign-up {at}");
+    let players = stage.size(16, 2);
+    let Cost { memory_kib, passes, lanes } = Cost::default();
+    let cost = format!("argon2id {} MiB t={passes} p={lanes}", memory_kib >> 10);
+    let every = Pool { running_max: processors, waiting_max: 64 };
+    let mut pools = vec![("every processor".to_owned(), every)];
+    if Pool::default().running_max != processors {
+        pools.insert(0, ("the default".to_owned(), Pool::default()));
     }
+    for repeat in 0..stage.repeats {
+        for (which, pool) in &pools {
+            let running = pool.running_max;
+            let logins = stage.size(100 * running, 4);
+            stage.say(format_args!("{logins} logins, {running} hashes at once, run {repeat}"));
+            let routes = routes(stage, *pool)?;
+            let which = format!("{which}, {running} hashes at once");
+            let sessions = Run { routes, players, logins, cost: &cost, which: &which };
+            sessions.measure(figures).await?;
+        }
+        let alone = alone(stage.size(20, 2)).await?;
+        figures.add(format!("a hash alone, {cost}"), "ms", alone, "the right password is right");
+    }
+    Ok(())
+}
 
-    let started = Instant::now();
-    let login = |at: usize| json!({ "login": name(at % players), "password": PASSWORD });
-    let (mut times, bodies) = all(&routes, "/v1/sessions", 201, processors, logins, login).await?;
-    let what = format!(
-        "logins, argon2id {} MiB t={} p={}",
-        cost.memory_kib >> 10,
-        cost.passes,
-        cost.lanes
-    );
-    let mut figures = vec![
-        rate(&what, logins, started.elapsed(), format!("{processors} processors, all 201")),
-        Figure::new("login p99", quantile_ms(&mut times, 0.99), "ms", "while at the rate above"),
-    ];
+/// The routes of accounts with this pool; cleaning up is not what is measured.
+fn routes(stage: &Stage, pool: Pool) -> anyhow::Result<Routes> {
+    let settings =
+        Settings { pool, limits: Limits::NONE, sessions_max: 10_000, ..Settings::default() };
+    let plane = Plane::local(stage.db.clone());
+    let (_stopper, stop) = service::stop();
+    Ok(Routes(Arc::new(sortie_account::service(&plane, settings, &stop).routes.into())))
+}
 
-    let tokens: Vec<String> = bodies
-        .iter()
-        .filter_map(|body| body["tokens"]["refresh_token"].as_str().map(str::to_owned))
-        .collect();
-    let started = Instant::now();
-    let refresh = |at: usize| json!({ "refresh_token": tokens[at] });
-    all(&routes, "/v1/sessions/refresh", 200, 4 * processors, tokens.len(), refresh).await?;
-    let guard = format!("{} of {} exchanged once", tokens.len(), logins);
-    figures.push(rate("refreshes", tokens.len(), started.elapsed(), guard));
+/// Median milliseconds of one verification while nothing else runs here.
+async fn alone(count: usize) -> anyhow::Result<f64> {
+    let hasher = Hasher::new(Cost::default(), Pool { running_max: 1, waiting_max: 1 });
+    let phc = hasher.hash(PASSWORD.to_owned()).await?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = Instant::now();
+        ensure!(hasher.verify(PASSWORD.to_owned(), Some(phc.clone())).await?, "a right password");
+        times.push(began.elapsed());
+    }
+    Ok(quantile_ms(&mut times, 0.5))
+}
 
-    figures.push(verifications(&plane, if quick { 100 } else { 20_000 })?);
-    Ok(figures)
+struct Run<'a> {
+    routes: Routes,
+    players: usize,
+    logins: usize,
+    cost: &'a str,
+    which: &'a str,
+}
+
+impl Run<'_> {
+    async fn measure(&self, figures: &mut Figures) -> anyhow::Result<()> {
+        let Self { routes, players, logins, cost, which } = self;
+        // The first run makes the players, the others find them.
+        for at in 0..*players {
+            let (name, email) = (name(at), format!("{at}@example.org"));
+            let body = json!({ "name": name, "email": email, "password": PASSWORD });
+            let status = routes.post("/v1/accounts", body).await.0;
+            ensure!(status == 201 || status == 409, "sign-up of {at}: {status}");
+        }
+        let started = Instant::now();
+        let login = |at: usize| json!({ "login": name(at % players), "password": PASSWORD });
+        let (mut times, bodies) = all(routes, "/v1/sessions", 201, 4, *logins, login).await?;
+        let took = started.elapsed();
+        let wrong = json!({ "login": name(0), "password": "wrong horse battery" });
+        ensure!(routes.post("/v1/sessions", wrong).await.0 == 401, "a wrong password is let in");
+        let guard = format!("{logins} of {logins} answered 201, a wrong password 401");
+        let p99 = quantile_ms(&mut times, 0.99);
+        figures.add(format!("logins, {cost}, {which}"), "1/s", per_s(*logins, took), &*guard);
+        figures.add(format!("a login, four at a time, p99, {which}"), "ms", p99, guard);
+
+        let tokens: Vec<String> = bodies
+            .iter()
+            .filter_map(|body| body["tokens"]["refresh_token"].as_str().map(str::to_owned))
+            .collect();
+        ensure!(tokens.len() == *logins, "{} refresh tokens of {logins} logins", tokens.len());
+        let started = Instant::now();
+        let refresh = |at: usize| json!({ "refresh_token": tokens[at] });
+        all(routes, "/v1/sessions/refresh", 200, 8, tokens.len(), refresh).await?;
+        let took = started.elapsed();
+        // The same token again may be a lost answer; one that was never given is theft.
+        let forged: String = tokens[0].chars().rev().collect();
+        let forged = json!({ "refresh_token": forged });
+        ensure!(routes.post("/v1/sessions/refresh", forged).await.0 == 401, "a forged token");
+        if which.starts_with("every") {
+            let guard = format!("{} exchanged once, a forged one 401", tokens.len());
+            figures.add("refresh tokens exchanged", "1/s", per_s(tokens.len(), took), guard);
+        }
+        Ok(())
+    }
 }
 
 fn name(at: usize) -> String {
@@ -118,17 +168,44 @@ async fn all(
     Ok((times, answers))
 }
 
-fn verifications(plane: &Plane, count: usize) -> anyhow::Result<Figure> {
-    let now = OffsetDateTime::now_utc();
-    let (player, session) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
-    let token = plane.access.issue(player, session, false, now);
-    let started = Instant::now();
-    for _ in 0..count {
-        ensure!(plane.access.verify(&token, now)?.sub == player, "another player");
+/// Verifies access tokens as every call does: signature, times, and whether the login has ended.
+pub async fn tokens(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+    let plane = Plane::local(stage.db.clone());
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let count = stage.size(10_000, 100);
+    for _ in 0..stage.repeats {
+        for threads in [1, processors] {
+            let started = Instant::now();
+            let checks = || verify(&plane, count);
+            std::thread::scope(|scope| {
+                let others: Vec<_> = (0..threads).map(|_| scope.spawn(checks)).collect();
+                let join = |other: std::thread::ScopedJoinHandle<'_, _>| {
+                    other.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))
+                };
+                others.into_iter().try_for_each(join)
+            })?;
+            let what = format!("access tokens verified, Ed25519, {threads} threads");
+            let guard = "each gives its player; with a changed byte it is refused";
+            figures.add(what, "1/s", per_s(count * threads, started.elapsed()), guard);
+        }
     }
-    Ok(rate("access tokens verified", count, started.elapsed(), "one thread, all good".to_owned()))
+    Ok(())
 }
 
-fn rate(what: &str, count: usize, took: Duration, guard: String) -> Figure {
-    Figure::new(what, count as f64 / took.as_secs_f64(), "1/s", guard)
+fn verify(plane: &Plane, count: usize) -> anyhow::Result<()> {
+    let (player, session) = (Uuid::now_v7(), Uuid::now_v7());
+    let token = plane.access.issue(player, session, false, OffsetDateTime::now_utc());
+    for _ in 0..count {
+        let caller = Caller::of_token(plane, &token).ok();
+        ensure!(caller.is_some_and(|caller| caller.player_id == player), "another player");
+    }
+    let middle = token.len() / 2;
+    let other = if token.as_bytes()[middle] == b'A' { "B" } else { "A" };
+    let forged = format!("{}{other}{}", &token[..middle], &token[middle + 1..]);
+    ensure!(Caller::of_token(plane, &forged).is_err(), "a forged token is taken");
+    Ok(())
+}
+
+fn per_s(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
 }

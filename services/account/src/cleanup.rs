@@ -50,7 +50,8 @@ pub async fn round(db: &PgPool) -> sqlx::Result<u64> {
             limit $1 for update skip locked)",
         ROWS_MAX
     );
-    // A used token is kept so that a copy of it is noticed; after two days it is just unknown.
+    // A copy of a used token is noticed without its row, too, for it names its login; the row says
+    // whether it may be tried once more.
     let refresh_tokens = sqlx::query!(
         "delete from personal.refresh_token where token_hash in (
             select token_hash from personal.refresh_token

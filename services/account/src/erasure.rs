@@ -17,7 +17,6 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::AccountError;
-use crate::guess::{key_of_login, key_of_player};
 use crate::password::ask_again;
 use crate::session::{lock_player, revoke_all};
 use crate::state::Accounts;
@@ -48,7 +47,7 @@ struct Erase {
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.wrong_password", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, account.pictures_unavailable, \
             store.unavailable", body = ErrorBody),
     ))]
@@ -72,16 +71,12 @@ async fn erase(
 /// # Errors
 /// [`AccountError::UnknownPlayer`] also when it was erased before, or something is away.
 pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
-    let player = me::load(&accounts.plane.db, player_id).await?;
-    let mut guessed = vec![key_of_player(player_id), key_of_login(&player.name)];
-    guessed.extend(player.email.as_deref().map(key_of_login));
-
     let mut tx = accounts.plane.db.begin().await?;
     lock_player(&mut tx, player_id).await?;
     let ended = revoke_all(&mut tx, player_id, None, "erasure").await?;
     picture::forget(&mut tx, accounts.settings.pictures.as_ref(), player_id).await?;
     leave_everything(&mut tx, player_id).await?;
-    empty_personal(&mut tx, player_id, &guessed).await?;
+    empty_personal(&mut tx, player_id).await?;
     blank_texts(&mut tx, player_id).await?;
     sqlx::query!(
         "update player set name = $2, about = '', erased_at = now() where player_id = $1",
@@ -99,28 +94,49 @@ pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountE
     Ok(())
 }
 
-/// Out of party, queue and room: nobody waits for somebody who is not there.
+/// Out of party, queue and room, as if the player had left: others go on without.
+///
+/// Parties are locked before matches, those before tickets, and rooms last, as matchmaking does it.
 async fn leave_everything(tx: &mut PgConnection, player_id: Uuid) -> Result<(), AccountError> {
+    sqlx::query!(
+        "select from party where party_id in
+            (select party_id from party_member where player_id = $1) for update",
+        player_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query_scalar!("select withdraw_player($1, 'a player has left')", player_id)
+        .fetch_one(&mut *tx)
+        .await?;
     for query in [
-        sqlx::query!("delete from party where leader = $1", player_id),
         sqlx::query!("delete from party_member where player_id = $1", player_id),
         sqlx::query!(
-            "update ticket set state = 'cancelled', why = 'a player has left'
-            where state in ('waiting', 'proposed')
-                and ticket_id in (select ticket_id from ticket_open where player_id = $1)",
+            "update party set leader = next.player_id from (
+                select distinct on (party_id) party_id, player_id from party_member
+                order by party_id, joined_at, player_id) as next
+            where leader = $1 and party.party_id = next.party_id",
             player_id
         ),
+        sqlx::query!("delete from party where leader = $1", player_id),
         sqlx::query!(
-            "delete from ticket_open where ticket_id in
-                (select ticket_id from ticket_open where player_id = $1)",
+            "select from room where owner = $1 or room_id in
+                (select room_id from room_player where player_id = $1)
+            order by room_id for update",
             player_id
         ),
         sqlx::query!("delete from room_player where player_id = $1", player_id),
+        sqlx::query!("update room set name = $2 where owner = $1", player_id, BLANK),
         sqlx::query!(
-            "update room set state = 'closed', closed_at = coalesce(closed_at, now()), name = $2
-            where owner = $1",
-            player_id,
-            BLANK,
+            "update room set owner = next.player_id from (
+                select distinct on (room_id) room_id, player_id from room_player
+                order by room_id, joined_at, player_id) as next
+            where owner = $1 and room.room_id = next.room_id",
+            player_id
+        ),
+        sqlx::query!(
+            "update room set state = 'closed', closed_at = now()
+            where owner = $1 and state <> 'closed'",
+            player_id
         ),
         sqlx::query!("delete from player_role where player_id = $1", player_id),
     ] {
@@ -129,12 +145,18 @@ async fn leave_everything(tx: &mut PgConnection, player_id: Uuid) -> Result<(), 
     Ok(())
 }
 
-async fn empty_personal(
-    tx: &mut PgConnection,
-    player_id: Uuid,
-    guessed: &[Vec<u8>],
-) -> Result<(), AccountError> {
+async fn empty_personal(tx: &mut PgConnection, player_id: Uuid) -> Result<(), AccountError> {
     for query in [
+        // While its name and address are known.
+        sqlx::query!(
+            "delete from personal.login_failure where guessed in (
+                select personal.guess_key('login', name) from player where player_id = $1
+                union all select personal.guess_key('login', email)
+                    from personal.identity where player_id = $1
+                union all select personal.guess_key(kind, $1::text)
+                    from unnest(array['player', 'code']) as kind)",
+            player_id
+        ),
         // Their refresh tokens go with them.
         sqlx::query!("delete from personal.login_session where player_id = $1", player_id),
         sqlx::query!("delete from personal.reset_token where player_id = $1", player_id),
@@ -145,7 +167,6 @@ async fn empty_personal(
             "update personal.first_admin_link set used_by = null where used_by = $1",
             player_id
         ),
-        sqlx::query!("delete from personal.login_failure where guessed = any($1)", guessed),
         // Answers that are kept for retries may have the account in them.
         sqlx::query!("delete from idempotency_key where player_id = $1", player_id),
     ] {
@@ -166,6 +187,12 @@ async fn blank_texts(tx: &mut PgConnection, player_id: Uuid) -> Result<(), Accou
         sqlx::query!(
             "update report set text = $2 where reporter = $1 or accused = $1",
             player_id,
+            BLANK,
+        ),
+        sqlx::query!(
+            "update server_order set body = jsonb_set(body, '{reason}', to_jsonb($2::text))
+            where kind = 'kick' and body->>'player_id' = $1::text",
+            player_id.to_string(),
             BLANK,
         ),
         sqlx::query!(

@@ -7,6 +7,7 @@ use serde_json::json;
 use sortie_control::error::{ApiError, broken_constraint};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 /// Why an account's call was not done.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum AccountError {
     /// Over 500 characters, or control characters in it.
     #[error("the text about a player has at most 500 characters and no control characters")]
     AboutShape,
+    /// Staff have closed it.
+    #[error("no new accounts are made at the moment")]
+    SignUpClosed,
     /// Not 8 to 256 characters.
     #[error("a password has 8 to 256 characters")]
     PasswordLength,
@@ -55,6 +59,10 @@ pub enum AccountError {
     /// May not log in.
     #[error("this account is banned")]
     Banned {
+        /// Names it.
+        ban_id: Uuid,
+        /// Good for an appeal against it; `None` where nobody has shown a password.
+        appeal_token: Option<String>,
         /// As its issuer wrote it.
         reason: String,
         /// `None`: for good.
@@ -78,6 +86,9 @@ pub enum AccountError {
     /// It was exchanged before: somebody has a copy. The login has ended.
     #[error("the refresh token was used before; the login was ended, log in again")]
     RefreshReused,
+    /// The operator gave no mail server.
+    #[error("this service sends no mails; ask its staff")]
+    MailOff,
     /// Unknown, used, or too old.
     #[error("the reset token is invalid or too old; ask for another mail")]
     ResetInvalid,
@@ -133,6 +144,7 @@ impl From<AccountError> for ApiError {
             E::EmailTaken => Self::conflict("account.email_taken", text),
             E::EmailShape => Self::invalid("account.email_shape", text),
             E::AboutShape => Self::invalid("account.about_shape", text),
+            E::SignUpClosed => Self::forbidden("account.sign_up_closed", text),
             E::PasswordLength => Self::invalid("account.password_length", text),
             E::PasswordCommon => Self::invalid("account.password_common", text),
             E::WrongLogin => Self::unauthenticated("account.wrong_login", text),
@@ -143,10 +155,14 @@ impl From<AccountError> for ApiError {
             E::Locked(wait) => Self::new(StatusCode::TOO_MANY_REQUESTS, "account.locked", text)
                 .with_retry_after(wait),
             E::TooMany(wait) => Self::too_many(wait),
-            E::Banned { reason, expires_at } => {
+            E::Banned { ban_id, appeal_token, reason, expires_at } => {
                 let expires_at = expires_at.and_then(|at| at.format(&Rfc3339).ok());
-                Self::forbidden("account.banned", text)
-                    .with_details(json!({ "reason": reason, "expires_at": expires_at }))
+                Self::forbidden("account.banned", text).with_details(json!({
+                    "ban_id": ban_id,
+                    "reason": reason,
+                    "expires_at": expires_at,
+                    "appeal_token": appeal_token,
+                }))
             }
             E::Busy => Self::unavailable("account.busy", text),
             E::UnknownPlayer => Self::not_found("account.unknown_player", text),
@@ -154,6 +170,7 @@ impl From<AccountError> for ApiError {
             E::RefreshInvalid => Self::unauthenticated("account.refresh_invalid", text),
             E::SessionEnded => Self::unauthenticated("account.session_ended", text),
             E::RefreshReused => Self::unauthenticated("account.refresh_reused", text),
+            E::MailOff => Self::unavailable("account.mail_off", text),
             E::ResetInvalid => Self::invalid("account.reset_invalid", text),
             E::NotGuest => Self::conflict("account.not_guest", text),
             E::Guest => Self::conflict("account.guest", text),

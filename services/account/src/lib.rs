@@ -13,6 +13,7 @@ pub mod erasure;
 pub mod error;
 pub mod export;
 pub mod guess;
+pub mod guests;
 pub mod hasher;
 pub mod image;
 pub mod mail;
@@ -39,7 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use crate::settings::Settings;
 use crate::state::Accounts;
 
-/// The routes of accounts, and two jobs: mails, and cleaning up.
+/// The routes of accounts, and their jobs: mails, cleaning up, guests who are gone.
 pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let settings = Arc::new(settings);
     let (mails, tasks) = mpsc::channel(password::mails::WAITING_MAX);
@@ -49,9 +50,14 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let stopping = stop.clone();
     let mails = async move { password::mails::run(db, &settings, tasks, stopping).await };
     let cleanup = cleanup::run(plane.db.clone(), accounts.settings.cleanup_every, stop.clone());
+    let guests = guests::run(accounts.clone(), stop.clone());
     Service {
         routes: router().with_state(accounts),
-        jobs: vec![Job::new("account mails", mails), Job::new("account cleanup", cleanup)],
+        jobs: vec![
+            Job::new("account mails", mails),
+            Job::new("account cleanup", cleanup),
+            Job::new("account guests", guests),
+        ],
     }
 }
 

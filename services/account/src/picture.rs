@@ -31,6 +31,12 @@ pub fn router() -> OpenApiRouter<Accounts> {
         .routes(routes!(show))
 }
 
+/// As it lies on a disk; only for the OpenAPI document.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "bodies are read as they come")]
+struct File(Vec<u8>);
+
 /// A picture that was stored.
 #[derive(Serialize, ToSchema)]
 struct Stored {
@@ -43,7 +49,7 @@ struct Stored {
 /// PNG or JPEG, at most 256 KiB, 16 to 1024 pixels wide and high. Texts in it, such as the place
 /// where it was taken, are removed.
 #[utoipa::path(put, path = "/v1/me/picture", tag = "account", security(("bearer" = [])),
-    request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"))), responses(
+    request_body(content((File = "image/png"), (File = "image/jpeg"))), responses(
         (status = 200, body = Stored),
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
@@ -59,9 +65,7 @@ async fn put(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> ApiResult<Json<Stored>> {
-    let body = body.map_err(|rejection| {
-        ApiError::new(rejection.status(), "request.too_large", rejection.body_text())
-    })?;
+    let body = body.map_err(ApiError::from)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), &body).await?;
     Ok(Json(Stored { picture: hex(&picture) }))
@@ -164,7 +168,7 @@ async fn remove_unused(
 #[utoipa::path(get, path = "/v1/players/{player_id}/picture", tag = "account",
     params(("player_id" = Uuid, Path, description = "The player")), responses(
         (status = 200, description = "The picture",
-            content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"))),
+            content((File = "image/png"), (File = "image/jpeg"))),
         (status = 304, description = "As `If-None-Match` says"),
         (status = 404, description = "account.no_picture", body = ErrorBody),
         (status = 503, description = "account.pictures_unavailable", body = ErrorBody),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sortie_control::bus::Rate;
 
 use crate::hasher::{Cost, Pool};
-use crate::mail::{LogMailer, Mailer};
+use crate::mail::Mailer;
 use crate::pictures::{DiskPictures, Pictures};
 
 /// Limits, lives and the two things outside of the database.
@@ -30,8 +30,9 @@ pub struct Settings {
     pub reset_life: Duration,
     /// What links in mails begin with; the token follows.
     pub reset_link: String,
-    /// Who brings mails.
-    pub mailer: Arc<dyn Mailer>,
+    /// Who brings mails; `None`: nobody, and routes that need them say so. Nothing else is the
+    /// default: what stands in a mail opens accounts.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// Where pictures lie.
     pub pictures: Arc<dyn Pictures>,
     /// The name that authenticators show.
@@ -55,10 +56,10 @@ pub struct Lockout {
     pub forget: Duration,
 }
 
-/// Calls by one address; `None`: no limit.
+/// Calls by one address, but where it says by player; `None`: no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Logins, and other calls that cost a hash.
+    /// Logins, and other calls that cost a hash: those of somebody who is logged in by player.
     pub logins: Option<Rate>,
     /// New accounts, guests too.
     pub sign_ups: Option<Rate>,
@@ -132,7 +133,7 @@ impl Default for Settings {
             sessions_max: 20,
             reset_life: Duration::from_secs(30 * 60),
             reset_link: "sortie://reset/".to_owned(),
-            mailer: Arc::new(LogMailer),
+            mailer: None,
             pictures: Arc::new(DiskPictures::new("pictures")),
             issuer: "Sortie".to_owned(),
             export_rows_max: 20_000,

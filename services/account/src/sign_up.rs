@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::flag::Flag;
 use sortie_control::json::Json;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
@@ -47,6 +48,7 @@ impl SignUp {
 /// Sign up
 #[utoipa::path(post, path = "/v1/accounts", tag = "account", request_body = SignUp, responses(
     (status = 201, body = LoggedIn),
+    (status = 403, description = "account.sign_up_closed", body = ErrorBody),
     (status = 409, description = "account.name_taken, account.email_taken", body = ErrorBody),
     (status = 422, description = "account.name_shape, account.email_shape, account.password_*",
         body = ErrorBody),
@@ -70,6 +72,7 @@ async fn signed_up(
 ) -> Result<LoggedIn, AccountError> {
     accounts.limit_address("sign-up", accounts.settings.limits.sign_ups, client).await?;
     body.check()?;
+    require_open(accounts).await?;
     let phc = accounts.hasher.hash(body.password).await?;
     let player_id = Uuid::now_v7();
     let mut tx = accounts.plane.db.begin().await?;
@@ -82,6 +85,15 @@ async fn signed_up(
     tx.commit().await?;
     let player = me::load(&accounts.plane.db, player_id).await?;
     Ok(LoggedIn { player, tokens })
+}
+
+/// Staff may close sign-up for a while.
+async fn require_open(accounts: &Accounts) -> Result<(), AccountError> {
+    if Flag::SignUpOpen.is_on(&accounts.plane.db).await? {
+        Ok(())
+    } else {
+        Err(AccountError::SignUpClosed)
+    }
 }
 
 async fn add_credential(
@@ -113,6 +125,7 @@ async fn add_credential(
 /// account is lost.
 #[utoipa::path(post, path = "/v1/accounts/guest", tag = "account", responses(
     (status = 201, body = LoggedIn),
+    (status = 403, description = "account.sign_up_closed", body = ErrorBody),
     (status = 429, description = "request.rate_limited", body = ErrorBody),
     (status = 503, description = "store.unavailable", body = ErrorBody),
 ))]
@@ -127,6 +140,7 @@ async fn be_guest(
 
 async fn new_guest(accounts: &Accounts, client: &Client) -> Result<LoggedIn, AccountError> {
     accounts.limit_address("sign-up", accounts.settings.limits.sign_ups, client).await?;
+    require_open(accounts).await?;
     let player_id = Uuid::now_v7();
     let mut tx = accounts.plane.db.begin().await?;
     // 62 to the 12th names: nobody meets another guest's.

@@ -19,9 +19,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::AccountError;
-use crate::guess::{Guess, key_of_player};
+use crate::guess::{Guess, Guessed};
 use crate::me;
 use crate::password::ask_again;
+use crate::session::{lock_player, revoke_all};
 use crate::state::Accounts;
 
 const CODE_BYTES_MAX: usize = 10;
@@ -71,7 +72,7 @@ struct TotpRemove {
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.wrong_password", body = ErrorBody),
         (status = 409, description = "account.guest, account.totp_enrolled", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
 async fn begin(
@@ -109,7 +110,8 @@ async fn begun(
 
 /// Confirm an authenticator
 ///
-/// With a first code; from then on, logins need one.
+/// With a first code; from then on, logins need one. All other logins of the caller end, for they
+/// were opened without.
 #[utoipa::path(post, path = "/v1/totp/confirm", tag = "account", request_body = TotpConfirm,
     security(("bearer" = [])), responses(
         (status = 204),
@@ -124,24 +126,33 @@ async fn confirm(
     caller: Caller,
     Json(body): Json<TotpConfirm>,
 ) -> ApiResult<StatusCode> {
-    confirmed(&accounts, caller.player_id, &body.code).await?;
+    confirmed(&accounts, caller, &body.code).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(), AccountError> {
-    let db = &accounts.plane.db;
-    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+async fn confirmed(accounts: &Accounts, caller: Caller, code: &str) -> Result<(), AccountError> {
+    let (db, player_id) = (&accounts.plane.db, caller.player_id);
     let secret = secret_of(db, player_id, false).await?;
-    use_code(db, player_id, &secret, code).await?;
-    sqlx::query!(
-        "update personal.credential set totp_confirmed_at = now()
-        where player_id = $1 and totp_secret = $2",
+    use_code(accounts, player_id, &secret, code).await?;
+    let mut tx = db.begin().await?;
+    // A login that is being opened without a code comes before this and ends here, or comes after
+    // it and is refused.
+    lock_player(&mut tx, player_id).await?;
+    let confirmed = sqlx::query!(
+        "update personal.credential set totp_confirmed_at = clock_timestamp()
+        where player_id = $1 and totp_secret = $2 and totp_confirmed_at is null",
         player_id,
         secret,
     )
-    .execute(db)
+    .execute(&mut *tx)
     .await?;
-    guess.forgive(db).await
+    if confirmed.rows_affected() == 0 {
+        return Err(AccountError::TotpMissing);
+    }
+    let ended = revoke_all(&mut tx, player_id, Some(caller.session_id), "totp").await?;
+    tx.commit().await?;
+    accounts.tell_ended(player_id, &ended, "totp").await;
+    Ok(())
 }
 
 /// Do without an authenticator
@@ -152,7 +163,7 @@ async fn confirmed(accounts: &Accounts, player_id: Uuid, code: &str) -> Result<(
         (status = 403, description = "account.wrong_password, account.wrong_code",
             body = ErrorBody),
         (status = 409, description = "account.guest, account.totp_missing", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
 async fn remove(
@@ -171,9 +182,8 @@ async fn removed(
 ) -> Result<(), AccountError> {
     let db = &accounts.plane.db;
     ask_again(accounts, player_id, body.password).await?;
-    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
     let secret = secret_of(db, player_id, true).await?;
-    use_code(db, player_id, &secret, &body.code).await?;
+    use_code(accounts, player_id, &secret, &body.code).await?;
     sqlx::query!(
         "update personal.credential
         set totp_secret = null, totp_confirmed_at = null, totp_step = null
@@ -183,7 +193,7 @@ async fn removed(
     )
     .execute(db)
     .await?;
-    guess.forgive(db).await
+    Ok(())
 }
 
 async fn secret_of(db: &PgPool, player_id: Uuid, confirmed: bool) -> Result<String, AccountError> {
@@ -199,11 +209,23 @@ async fn secret_of(db: &PgPool, player_id: Uuid, confirmed: bool) -> Result<Stri
     .ok_or(AccountError::TotpMissing)
 }
 
-/// Uses a code up: it, and those before it, are worth nothing any more.
+/// Uses a code up: it, and those before it, are worth nothing any more. Wrong ones are counted,
+/// under a count that nothing but a right one forgives.
 ///
 /// # Errors
-/// [`AccountError::WrongCode`], or the database is away.
+/// [`AccountError::WrongCode`], [`AccountError::Locked`], or the database is away.
 pub async fn use_code(
+    accounts: &Accounts,
+    player_id: Uuid,
+    secret: &str,
+    code: &str,
+) -> Result<(), AccountError> {
+    let (db, lockout) = (&accounts.plane.db, accounts.settings.lockout);
+    let guess = Guess::count(db, &Guessed::code_of(player_id), lockout).await?;
+    guess.settle(db, check_code(db, player_id, secret, code).await).await
+}
+
+async fn check_code(
     db: &PgPool,
     player_id: Uuid,
     secret: &str,

@@ -1,4 +1,5 @@
-//! `/v1/me/bans`: a player's own bans, and what the player says against them.
+//! `/v1/me/bans`: a player's own bans, and what the player says against them; and
+//! `/v1/bans/{ban_id}/appeal` for those whose ban lets them say it nowhere else.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -29,6 +30,8 @@ pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
         .routes(routes!(list))
         .routes(routes!(appeal))
         .layer(keep)
+        // Without a login there is nobody whose idempotency keys could be kept.
+        .routes(routes!(appeal_without_login))
         .with_state(plane.clone())
 }
 
@@ -107,10 +110,59 @@ async fn appeal(
     Path(ban_id): Path<Uuid>,
     Json(appeal): Json<Appeal>,
 ) -> ApiResult<StatusCode> {
-    let bucket = format!("admin/appeal/{}", caller.player_id);
-    plane.bus.limiter.take(&bucket, APPEALS).await.map_err(ApiError::too_many)?;
+    limit(&plane, caller.player_id).await?;
     write(&plane, caller.player_id, ban_id, &appeal.text).await?;
     Ok(DONE)
+}
+
+/// An appeal of somebody who may not log in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AppealWithToken {
+    /// The `appeal_token` of the login that was refused with `account.banned`.
+    #[schema(max_length = 1024)]
+    appeal_token: String,
+    /// Why the ban is wrong; 1 to 2000 characters.
+    #[schema(min_length = 1, max_length = 2000)]
+    text: String,
+}
+
+/// Appeal against a ban that keeps you from logging in, once
+///
+/// `POST /v1/sessions` with the right password answers `account.banned` with an `appeal_token`.
+#[utoipa::path(post, path = "/v1/bans/{ban_id}/appeal", tag = "account",
+    params(("ban_id" = Uuid, Path, description = "The ban")), request_body = AppealWithToken,
+    responses((status = 204, description = "It waits for a decision"),
+        (status = 400, description = "The body cannot be read", body = ErrorBody),
+        (status = 401, description = "`ban.appeal_token`: not one, or too old; log in to get \
+            another", body = ErrorBody),
+        (status = 404, description = "`ban.unknown`", body = ErrorBody),
+        (status = 409, description = "`ban.over`, `ban.appeal_decided`", body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody),
+        (status = 429, description = "Too many appeals", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody)))]
+async fn appeal_without_login(
+    State(plane): State<Plane>,
+    Path(ban_id): Path<Uuid>,
+    Json(appeal): Json<AppealWithToken>,
+) -> ApiResult<StatusCode> {
+    let now = OffsetDateTime::now_utc();
+    let known = plane.access.verify_appeal(&appeal.appeal_token, now);
+    let (player, of_token) = known.map_err(|_| {
+        let message = "the appeal token is invalid or too old; log in to get another";
+        ApiError::unauthenticated("ban.appeal_token", message)
+    })?;
+    limit(&plane, player).await?;
+    if of_token != ban_id {
+        return Err(AdminError::UnknownBan.into());
+    }
+    write(&plane, player, ban_id, &appeal.text).await?;
+    Ok(DONE)
+}
+
+async fn limit(plane: &Plane, player: Uuid) -> ApiResult<()> {
+    let bucket = format!("admin/appeal/{player}");
+    plane.bus.limiter.take(&bucket, APPEALS).await.map_err(ApiError::too_many)
 }
 
 async fn write(plane: &Plane, player: Uuid, ban_id: Uuid, text: &str) -> Result<(), AdminError> {

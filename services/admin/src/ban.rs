@@ -131,7 +131,7 @@ async fn insert(
         kicked = effect::kick(&mut tx, new.player_id, "banned").await?;
     }
     let ban = ban_view::one(&mut tx, ban_id).await?;
-    let after = json!({ "ban": ban, "logins_ended": ended.len(),
+    let after = json!({ "ban": ban.for_audit(), "logins_ended": ended.len(),
         "tickets_cancelled": cancelled, "kicked_from": kicked });
     acting.record(&mut tx, format!("player:{}", new.player_id), None, Some(after)).await?;
     tx.commit().await?;
@@ -159,12 +159,13 @@ async fn refuse_unknown_battle(
     found.map(drop).ok_or(AdminError::UnknownBattle)
 }
 
-/// Lift a ban
+/// Lift a ban: not your own, nor one of a player who may do what you may not
 #[utoipa::path(post, path = "/v1/admin/bans/{ban_id}/lift", tag = "admin",
     params(("ban_id" = Uuid, Path, description = "The ban")),
     responses((status = 204, description = "It is lifted"),
-        (status = 404, description = "`ban.unknown`", body = ErrorBody),
-        (status = 409, description = "`ban.over`", body = ErrorBody)))]
+        (status = 403, description = "`auth.forbidden`, `admin.outranked`", body = ErrorBody),
+        (status = 404, description = "`ban.unknown`, `user.unknown`", body = ErrorBody),
+        (status = 409, description = "`ban.over`, `admin.oneself`", body = ErrorBody)))]
 async fn lift(
     State(office): State<Office>,
     acting: Acting,
@@ -176,7 +177,7 @@ async fn lift(
 
 async fn lift_now(office: &Office, acting: &Acting, ban_id: Uuid) -> Result<(), AdminError> {
     let mut tx = office.db().begin().await?;
-    let before = hold(&mut tx, ban_id).await?;
+    let before = hold(&mut tx, acting, ban_id).await?;
     if !before.is_in_force {
         return Err(AdminError::BanOver);
     }
@@ -199,17 +200,20 @@ async fn write_lift(db: &mut PgConnection, acting: &Acting, ban_id: Uuid) -> sql
 /// What becomes of an appeal.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppealDecision)]
 struct Decision {
     /// Accepted: the ban is lifted.
     is_accepted: bool,
 }
 
-/// Decide an appeal
+/// Decide an appeal: not your own, nor one of a player who may do what you may not
 #[utoipa::path(post, path = "/v1/admin/bans/{ban_id}/appeal", tag = "admin",
     params(("ban_id" = Uuid, Path, description = "The ban")), request_body = Decision,
     responses((status = 204, description = "It is decided"),
-        (status = 404, description = "`ban.unknown`", body = ErrorBody),
-        (status = 409, description = "`ban.no_appeal`, `ban.appeal_decided`", body = ErrorBody)))]
+        (status = 403, description = "`auth.forbidden`, `admin.outranked`", body = ErrorBody),
+        (status = 404, description = "`ban.unknown`, `user.unknown`", body = ErrorBody),
+        (status = 409, description = "`ban.no_appeal`, `ban.appeal_decided`, `admin.oneself`",
+            body = ErrorBody)))]
 async fn decide(
     State(office): State<Office>,
     acting: Acting,
@@ -227,7 +231,7 @@ async fn decide_now(
     is_accepted: bool,
 ) -> Result<(), AdminError> {
     let mut tx = office.db().begin().await?;
-    let before = hold(&mut tx, ban_id).await?;
+    let before = hold(&mut tx, acting, ban_id).await?;
     match before.appeal.as_str() {
         "open" => {}
         "none" => return Err(AdminError::NoAppeal),
@@ -243,7 +247,19 @@ async fn decide_now(
     finish(tx, acting, before).await
 }
 
-async fn hold(db: &mut PgConnection, ban_id: Uuid) -> Result<BanView, AdminError> {
+/// Holds a ban that the actor may change: scopes but `login` leave the banned able to log in, and
+/// staff could free themselves.
+async fn hold(db: &mut PgConnection, acting: &Acting, ban_id: Uuid) -> Result<BanView, AdminError> {
+    let player = sqlx::query_scalar!("select player_id from ban where ban_id = $1", ban_id)
+        .fetch_optional(&mut *db)
+        .await?
+        .ok_or(AdminError::UnknownBan)?;
+    if player == acting.player_id {
+        return Err(AdminError::Oneself);
+    }
+    // The player before the ban, in the order in which erasure locks them.
+    let target = rank::hold(&mut *db, player).await?;
+    rank::refuse_outranked(&acting.permissions, &target)?;
     sqlx::query!("select ban_id from ban where ban_id = $1 for no key update", ban_id)
         .fetch_optional(&mut *db)
         .await?
@@ -258,6 +274,6 @@ async fn finish(
 ) -> Result<(), AdminError> {
     let after = ban_view::one(&mut tx, before.ban_id).await?;
     let target = format!("player:{}", after.player_id);
-    acting.record(&mut tx, target, Some(json!(before)), Some(json!(after))).await?;
+    acting.record(&mut tx, target, Some(before.for_audit()), Some(after.for_audit())).await?;
     Ok(tx.commit().await?)
 }

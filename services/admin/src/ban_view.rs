@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
@@ -45,6 +47,16 @@ pub(crate) struct BanView {
     pub(crate) battle_id: Option<Uuid>,
     /// Neither lifted nor expired.
     pub(crate) is_in_force: bool,
+}
+
+impl BanView {
+    /// As the audit log keeps it: what somebody wrote about the player is found by the ban's id,
+    /// for as long as it may be known.
+    pub(crate) fn for_audit(&self) -> Value {
+        let mut row = json!(self);
+        row["reason"] = digest(&self.reason);
+        row
+    }
 }
 
 /// Which bans.

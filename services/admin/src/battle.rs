@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
-use sortie_control::page::{Page, PageQuery};
+use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::permission::needs;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -33,6 +34,7 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 
 /// A battle.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StaffBattle)]
 struct Battle {
     battle_id: Uuid,
     mode: String,
@@ -75,9 +77,7 @@ async fn list(
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Battle>>> {
     let (limit, before) = (page.limit()?, page.after::<(i64, Uuid)>()?);
-    let at = |(micros, _): (i64, Uuid)| {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok()
-    };
+    let before_at = before.map(|(micros, _)| time_of_micros(micros)).transpose()?;
     let rows = sqlx::query_as!(
         Battle,
         "select battle_id, mode, map, is_ranked, state, server_id, players_max, asked_at,
@@ -88,7 +88,7 @@ async fn list(
          order by asked_at desc, battle_id desc limit $5",
         filter.state,
         filter.server_id,
-        before.and_then(at),
+        before_at,
         before.map(|(_, id)| id),
         limit + 1
     )
@@ -100,6 +100,7 @@ async fn list(
 
 /// A battle with its players.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StaffBattleDetail)]
 struct BattleDetail {
     battle: Battle,
     players: Vec<Fighter>,
@@ -204,7 +205,7 @@ async fn order_end(
             .await?;
         }
     }
-    let (before, after) = (json!({ "state": live.state }), json!({ "reason": reason }));
+    let (before, after) = (json!({ "state": live.state }), json!({ "reason": digest(reason) }));
     acting.record(&mut tx, format!("battle:{battle_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)
 }
@@ -233,6 +234,7 @@ async fn hold(db: &mut PgConnection, battle_id: Uuid) -> Result<Live, AdminError
 /// Something to be said.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Announcement)]
 struct Message {
     /// 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
@@ -270,7 +272,7 @@ async fn order_message(
     };
     let body = json!({ "battle_id": battle_id, "text": text });
     write_order(&mut tx, server_id, "message", body).await?;
-    let after = json!({ "text": text });
+    let after = json!({ "text": digest(text) });
     acting.record(&mut tx, format!("battle:{battle_id}"), None, Some(after)).await?;
     Ok(tx.commit().await?)
 }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sortie_control::chat::{self, Deed, Parcel, Told};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
@@ -50,6 +51,7 @@ struct Reported {
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatMessage)]
 struct Message {
     message_id: Uuid,
     author: Uuid,
@@ -166,15 +168,13 @@ async fn delete_now(
     Ok(Place { channel_id: row.channel_id, kind: row.kind, about: row.about })
 }
 
-/// Tells the nodes of chat, in their words; whoever misses it reads Postgres.
+/// Tells the nodes of chat; whoever misses it reads Postgres.
 async fn tell_deleted(plane: &Plane, place: &Place, message_id: Uuid) {
-    let topic = match place.kind.as_str() {
-        "whisper" => "chat/whispers".to_owned(),
-        _ => format!("chat/{}", place.channel_id),
-    };
-    let deed = json!({ "place": [place.kind, place.about],
-        "deed": { "deleted": { "message_id": message_id } } });
-    let parcel = json!({ "node": Uuid::now_v7(), "deeds": [deed] });
+    let topic = chat::topic((place.kind != "whisper").then_some(place.channel_id));
+    // Nobody's words are in it, and no node of chat is the sender.
+    let deed = Deed::<()>::Deleted { message_id };
+    let deeds = vec![Told { place: (&place.kind, &place.about), deed }];
+    let parcel = json!(Parcel { node: Uuid::now_v7(), deeds });
     if let Err(error) = plane.bus.topics.publish(&topic, Bytes::from(parcel.to_string())).await {
         tracing::warn!(%error, "sockets of chat were not told of a deleted message");
     }

@@ -24,7 +24,7 @@ use sortie_control::idempotency;
 use sortie_control::permission::{Needs, Permissions};
 use sortie_control::plane::Plane;
 use sortie_control::request;
-use sortie_control::who::{Action, Caller, Staff};
+use sortie_control::who::{Action, Caller, Staff, Target};
 use sqlx::{PgConnection, PgPool};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
@@ -40,8 +40,8 @@ pub const X_PERMISSION: &str = "x-permission";
 /// The extension that names what the audit log calls a route.
 pub const X_ACTION: &str = "x-action";
 
-/// Characters of a path or query that go to the audit log.
-const TARGET_CHARS_MAX: usize = 200;
+/// Characters of a parameter that go to the audit log.
+const PARAMETER_CHARS_MAX: usize = 60;
 
 /// Calls of nobody in particular that are written down; more are only counted.
 const STRANGERS: Rate = Rate { burst: 50, per_s: 5.0 };
@@ -94,13 +94,14 @@ impl Desk {
         route: UtoipaMethodRouter<Office>,
     ) -> Self {
         let (schemas, mut paths, handlers) = route;
+        let path: Arc<str> = paths.paths.keys().next().map_or("", String::as_str).into();
         for item in paths.paths.values_mut() {
             for operation in operations(item) {
                 mark(operation, P::PERMISSION.name(), action);
             }
         }
         let keep = middleware::from_fn_with_state(self.office.plane.clone(), idempotency::keep);
-        let guard = Guard { office: self.office.clone(), action };
+        let guard = Guard { office: self.office.clone(), action, path };
         let guard = middleware::from_fn_with_state(guard, pass::<P>);
         let handlers = handlers.route_layer(keep).route_layer(guard);
         self.routes = self.routes.routes((schemas, paths, handlers));
@@ -189,6 +190,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Acting {
 struct Guard {
     office: Office,
     action: &'static str,
+    /// The route's, with its parameters in braces.
+    path: Arc<str>,
 }
 
 async fn pass<P: Needs>(State(guard): State<Guard>, request: Request, next: Next) -> Response {
@@ -207,13 +210,14 @@ impl Guard {
     async fn pass<P: Needs>(&self, request: Request, next: Next) -> ApiResult<Response> {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Action(self.action));
+        parts.extensions.insert(Target(target_of(&self.path, &parts)));
         if let Err(error) = Caller::from_request_parts(&mut parts, &self.office).await {
             self.note_stranger(&parts, error.code()).await?;
             return Err(error);
         }
         let staff: Staff<P> = Staff::from_request_parts(&mut parts, &self.office).await?;
         let actor = staff.caller.player_id;
-        self.require_totp(actor, &parts).await?;
+        self.require_totp(&staff.caller, &parts).await?;
         let is_recorded = Arc::new(AtomicBool::new(false));
         let acting = Acting {
             player_id: actor,
@@ -222,7 +226,7 @@ impl Guard {
             is_recorded: Arc::clone(&is_recorded),
         };
         parts.extensions.insert(acting);
-        let (method, target) = (parts.method.clone(), target_of(&parts));
+        let (method, target) = (parts.method.clone(), target_of(&self.path, &parts));
         let response = next.run(Request::from_parts(parts, body)).await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
@@ -241,14 +245,19 @@ impl Guard {
         Ok(response)
     }
 
-    async fn require_totp(&self, actor: Uuid, parts: &Parts) -> ApiResult<()> {
+    /// The login has to be one with a code: one that was opened before the authenticator was
+    /// confirmed is held by whoever knew the password.
+    async fn require_totp(&self, caller: &Caller, parts: &Parts) -> ApiResult<()> {
         if !self.office.settings.require_totp {
             return Ok(());
         }
         let is_confirmed = sqlx::query_scalar!(
-            r#"select exists (select from personal.credential
-               where player_id = $1 and totp_confirmed_at is not null) as "is_confirmed!""#,
-            actor
+            r#"select exists (
+                   select from personal.credential c join personal.login_session s using (player_id)
+                   where player_id = $1 and session_id = $2 and s.created_at > c.totp_confirmed_at
+               ) as "is_confirmed!""#,
+            caller.player_id,
+            caller.session_id
         )
         .fetch_one(self.office.db())
         .await?;
@@ -257,7 +266,8 @@ impl Guard {
         }
         let code = "admin.totp_required";
         let after = json!({ "code": code });
-        self.note(Some(actor), Outcome::Refused, target_of(parts), after).await?;
+        let actor = Some(caller.player_id);
+        self.note(actor, Outcome::Refused, target_of(&self.path, parts), after).await?;
         let message = "staff need a second factor: set up TOTP for your account, and log in again";
         Err(ApiError::forbidden(code, message))
     }
@@ -267,7 +277,7 @@ impl Guard {
         metrics::counter!("sortie_admin_strangers_total").increment(1);
         if self.office.plane.bus.limiter.take("admin/strangers", STRANGERS).await.is_ok() {
             let after = json!({ "code": code });
-            self.note(None, Outcome::Refused, target_of(parts), after).await?;
+            self.note(None, Outcome::Refused, target_of(&self.path, parts), after).await?;
         }
         Ok(())
     }
@@ -285,10 +295,23 @@ impl Guard {
     }
 }
 
-/// Path and query, as long as they are reasonable.
-fn target_of(parts: &Parts) -> String {
-    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    target.chars().take(TARGET_CHARS_MAX).collect()
+/// The path of a call, without what could name somebody: queries are searched by e-mail address,
+/// and where an id belongs, anything may have been typed.
+fn target_of(route: &str, parts: &Parts) -> String {
+    let parts: Vec<&str> = parts.uri.path().split('/').collect();
+    let targets = route.split('/').zip(parts).map(|(name, part)| match name {
+        _ if !name.starts_with('{') => name,
+        _ if !name.ends_with("_id}") && is_name(part) => part,
+        _ if part.parse::<Uuid>().is_ok() => part,
+        _ => name,
+    });
+    targets.collect::<Vec<_>>().join("/")
+}
+
+/// Of a role, a flag or a word of the filter.
+fn is_name(part: &str) -> bool {
+    part.len() <= PARAMETER_CHARS_MAX
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
 }
 
 /// What handlers answer when there is nothing to say.

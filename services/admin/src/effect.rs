@@ -39,47 +39,10 @@ pub(crate) async fn kick(db: &mut PgConnection, player_id: Uuid, why: &str) -> s
 
 /// Takes a player's tickets out of the queues; others of a match that was asking wait on. Gives
 /// how many tickets.
-///
-/// Matches are locked before tickets, as matchmaking does it.
 pub(crate) async fn cancel_tickets(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<u64> {
-    let matches = sqlx::query_scalar!(
-        r#"select m.match_id from match_proposal m where state = 'asking' and match_id in (
-               select t.match_id from ticket_open o join ticket t using (ticket_id)
-               where o.player_id = $1 and t.state = 'proposed')
-           order by m.match_id for update"#,
-        player_id
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    let cancelled = sqlx::query_scalar!(
-        "update ticket set state = 'cancelled', why = 'a player of the ticket was banned'
-         where state in ('waiting', 'proposed')
-             and ticket_id in (select ticket_id from ticket_open where player_id = $1)
-         returning ticket_id",
-        player_id
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    sqlx::query!("delete from ticket_open where ticket_id = any($1)", &cancelled[..])
-        .execute(&mut *db)
-        .await?;
-    sqlx::query!(
-        "with failed as (
-             update match_proposal set state = 'failed' where match_id = any($1)
-         ), back as (
-             update ticket set state = 'waiting', match_id = null,
-                 why = 'another player was not ready; you keep your place'
-             where match_id = any($1) and state = 'proposed' and not ticket_id = any($2)
-             returning ticket_id
-         )
-         update ticket_player set team = null from back
-         where ticket_player.ticket_id = back.ticket_id",
-        &matches[..],
-        &cancelled[..]
-    )
-    .execute(db)
-    .await?;
-    Ok(cancelled.len() as u64)
+    let why = "a player of the ticket was banned";
+    let cancelled = sqlx::query_scalar!("select withdraw_player($1, $2)", player_id, why);
+    Ok(cancelled.fetch_one(db).await?.unwrap_or_default().unsigned_abs().into())
 }
 
 /// Tells all nodes that logins have ended: each by its id, and all that began before now.

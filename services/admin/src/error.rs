@@ -12,6 +12,9 @@ pub enum AdminError {
     /// Somebody else has it.
     #[error("this name is taken")]
     NameTaken,
+    /// Nothing to take away.
+    #[error("this player has no authenticator")]
+    NoTotp,
     /// No such role.
     #[error("there is no such role")]
     UnknownRole,
@@ -84,6 +87,15 @@ pub enum AdminError {
     /// No such flag.
     #[error("there is no such flag")]
     UnknownFlag,
+    /// The accused had no seat in the battle.
+    #[error("this player was not in the battle")]
+    NotTogether,
+    /// Once a battle.
+    #[error("you have reported this player in this battle already")]
+    ReportedAlready,
+    /// Nobody reports themselves.
+    #[error("you cannot report yourself")]
+    ReportOneself,
     /// A value is out of bounds.
     #[error("{0}")]
     BadValue(&'static str),
@@ -103,7 +115,8 @@ impl From<sqlx::Error> for AdminError {
             Some("ban_player_id_fkey" | "player_role_player_id_fkey") => Self::UnknownPlayer,
             Some("player_role_role_fkey") => Self::RoleInUse,
             Some("role_shape") => Self::BadValue("a role is named by 2 to 40 of a-z and _"),
-            Some("flag_shape") => Self::BadValue("a flag is named by 2 to 60 of a-z, 0-9, _ and ."),
+            Some("report_once_a_battle") => Self::ReportedAlready,
+            Some("report_other") => Self::ReportOneself,
             Some("chat_word_shape") => Self::BadValue("words are in lower case"),
             Some("staff_note_length") => Self::BadValue("text has 1 to 2000 characters"),
             _ => Self::Database(error),
@@ -118,6 +131,7 @@ impl From<AdminError> for ApiError {
         match error {
             E::UnknownPlayer => Self::not_found("user.unknown", message),
             E::NameTaken => Self::conflict("user.name_taken", message),
+            E::NoTotp => Self::conflict("user.no_totp", message),
             E::UnknownRole => Self::not_found("role.unknown", message),
             E::RoleIsTemplate => Self::conflict("role.template", message),
             E::RoleInUse => Self::conflict("role.in_use", message),
@@ -142,6 +156,9 @@ impl From<AdminError> for ApiError {
             E::UnknownReport => Self::not_found("report.unknown", message),
             E::ReportDecided(_) => Self::conflict("report.decided", message),
             E::UnknownFlag => Self::not_found("flag.unknown", message),
+            E::NotTogether => Self::conflict("report.not_in_battle", message),
+            E::ReportedAlready => Self::conflict("report.already", message),
+            E::ReportOneself => Self::conflict("report.oneself", message),
             E::BadValue(_) => Self::invalid("request.fields", message),
             E::Database(error) => error.into(),
         }

@@ -1,10 +1,12 @@
-//! `/v1/admin/flags`: configuration that changes while everything runs.
+//! `/v1/admin/flags`: switches that change while everything runs. Which there are says
+//! [`sortie_control::flag`].
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
 use time::OffsetDateTime;
@@ -15,10 +17,6 @@ use uuid::Uuid;
 use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
 
-const VALUE_BYTES_MAX: usize = 4_096;
-const ABOUT_CHARS_MAX: usize = 200;
-const FLAGS_MAX: i64 = 1_000;
-
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::FlagsRead>("flags.list", routes!(list))
         .serve::<needs::FlagsWrite>("flags.set", routes!(set))
@@ -27,13 +25,17 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 
 /// A flag.
 #[derive(Debug, Serialize, ToSchema)]
-struct Flag {
-    flag: String,
-    /// Any JSON.
-    value: Value,
-    about: String,
-    #[serde(with = "time::serde::rfc3339")]
-    changed_at: OffsetDateTime,
+struct FlagView {
+    flag: &'static str,
+    /// What holds now.
+    value: bool,
+    /// What holds while nobody has set it.
+    default: bool,
+    /// What it does.
+    about: &'static str,
+    /// Null: nobody has set it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    changed_at: Option<OffsetDateTime>,
     changed_by: Option<Uuid>,
 }
 
@@ -41,32 +43,42 @@ struct Flag {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewFlag {
-    /// Any JSON of at most 4096 bytes.
-    value: Value,
-    /// What it is for, at most 200 characters; absent: as before.
-    #[serde(default)]
-    #[schema(max_length = 200)]
-    about: Option<String>,
+    value: bool,
 }
 
-/// List the flags
+/// List the flags: all that there are
 #[utoipa::path(get, path = "/v1/admin/flags", tag = "admin",
-    responses((status = 200, description = "All flags", body = Vec<Flag>),
+    responses((status = 200, description = "All flags", body = Vec<FlagView>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
-async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<Flag>>> {
-    let flags = sqlx::query_as!(
-        Flag,
-        "select flag, value, about, changed_at, changed_by from flag order by flag limit $1",
-        FLAGS_MAX
-    );
-    Ok(Json(flags.fetch_all(office.db()).await?))
+async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<FlagView>>> {
+    let names: Vec<String> = Flag::ALL.iter().map(|flag| flag.name().to_owned()).collect();
+    let rows = sqlx::query!(
+        "select flag, value, changed_at, changed_by from flag where flag = any($1)",
+        &names[..]
+    )
+    .fetch_all(office.db())
+    .await?;
+    let view = |flag: &Flag| {
+        let row = rows.iter().find(|row| row.flag == flag.name());
+        let value = row.and_then(|row| row.value.as_bool());
+        FlagView {
+            flag: flag.name(),
+            value: value.unwrap_or(flag.default_value()),
+            default: flag.default_value(),
+            about: flag.about(),
+            changed_at: row.map(|row| row.changed_at),
+            changed_by: row.and_then(|row| row.changed_by),
+        }
+    };
+    Ok(Json(Flag::ALL.iter().map(view).collect()))
 }
 
-/// Set a flag
+/// Set a flag, for all nodes and at once
 #[utoipa::path(put, path = "/v1/admin/flags/{flag}", tag = "admin",
-    params(("flag" = String, Path, description = "Its name", pattern = "^[a-z0-9_.]{2,60}$")),
+    params(("flag" = String, Path, description = "`sign_up_open` or `matchmaking_open`")),
     request_body = NewFlag,
     responses((status = 204, description = "It is so now"),
+        (status = 404, description = "`flag.unknown`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn set(
     State(office): State<Office>,
@@ -74,7 +86,7 @@ async fn set(
     Path(flag): Path<String>,
     Json(new): Json<NewFlag>,
 ) -> ApiResult<StatusCode> {
-    write(&office, &acting, &flag, &new).await?;
+    write(&office, &acting, &flag, new.value).await?;
     Ok(DONE)
 }
 
@@ -82,39 +94,35 @@ async fn write(
     office: &Office,
     acting: &Acting,
     flag: &str,
-    new: &NewFlag,
+    value: bool,
 ) -> Result<(), AdminError> {
-    if new.value.to_string().len() > VALUE_BYTES_MAX {
-        return Err(AdminError::BadValue("value has at most 4096 bytes"));
-    }
-    if new.about.as_ref().is_some_and(|about| about.chars().count() > ABOUT_CHARS_MAX) {
-        return Err(AdminError::BadValue("about has at most 200 characters"));
-    }
+    let flag = Flag::named(flag).ok_or(AdminError::UnknownFlag)?;
     let mut tx = office.db().begin().await?;
-    let before = sqlx::query_scalar!("select value from flag where flag = $1 for update", flag)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let before =
+        sqlx::query_scalar!("select value from flag where flag = $1 for update", flag.name())
+            .fetch_optional(&mut *tx)
+            .await?;
     sqlx::query!(
-        "insert into flag (flag, value, about, changed_by) values ($1, $2, coalesce($3, ''), $4)
-         on conflict (flag) do update set value = excluded.value,
-             about = coalesce($3, flag.about), changed_at = now(), changed_by = $4",
-        flag,
-        new.value,
-        new.about,
+        "insert into flag (flag, value, about, changed_by) values ($1, $2, $3, $4)
+         on conflict (flag) do update
+         set value = excluded.value, about = excluded.about, changed_at = now(), changed_by = $4",
+        flag.name(),
+        Value::Bool(value),
+        flag.about(),
         acting.player_id
     )
     .execute(&mut *tx)
     .await?;
     let before = before.map(|value| json!({ "value": value }));
-    let after = json!({ "value": new.value });
-    acting.record(&mut tx, format!("flag:{flag}"), before, Some(after)).await?;
+    let after = json!({ "value": value });
+    acting.record(&mut tx, format!("flag:{}", flag.name()), before, Some(after)).await?;
     Ok(tx.commit().await?)
 }
 
-/// Remove a flag
+/// Remove what was set: the default holds again
 #[utoipa::path(delete, path = "/v1/admin/flags/{flag}", tag = "admin",
     params(("flag" = String, Path, description = "Its name")),
-    responses((status = 204, description = "It is gone"),
+    responses((status = 204, description = "The default holds"),
         (status = 404, description = "`flag.unknown`", body = ErrorBody)))]
 async fn remove(
     State(office): State<Office>,

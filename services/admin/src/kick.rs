@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
@@ -78,7 +79,8 @@ async fn order(
     if battles == 0 {
         return Err(AdminError::NotInBattle);
     }
-    let after = json!({ "reason": kick.reason, "battle_id": kick.battle_id, "battles": battles });
+    let after = json!({ "reason": digest(&kick.reason), "battle_id": kick.battle_id,
+        "battles": battles });
     acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
     tx.commit().await?;
     Ok(battles)

@@ -23,18 +23,22 @@ mod first;
 mod flag;
 mod kick;
 mod note;
+mod player_report;
 mod rank;
 mod report;
 mod role;
 mod role_grant;
+mod season;
 mod server;
 mod user;
 mod user_view;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sortie_control::idempotency;
 use sortie_control::plane::Plane;
+use sortie_control::season::Seasons;
 use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -48,11 +52,13 @@ use desk::{Desk, Office};
 pub struct Settings {
     /// Whether staff need a confirmed TOTP. Default true; false is for development only.
     pub require_totp: bool,
+    /// Who opens seasons; without it nobody can.
+    pub seasons: Option<Arc<dyn Seasons>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { require_totp: true }
+        Self { require_totp: true, seasons: None }
     }
 }
 
@@ -76,14 +82,16 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let desk = chat::routes(desk);
     let desk = report::routes(desk);
     let desk = flag::routes(desk);
+    let desk = season::routes(desk);
     let desk = audit::routes(desk);
     let routes = desk.close().merge(first::routes(office));
     Service { routes, jobs: vec![forget_keys(plane, stop)] }
 }
 
-/// The routes for players about their own bans; serve them where players are.
+/// The routes for players: their own bans, and reports of others. Serve them where players are.
 pub fn public_service(plane: &Plane, stop: &Stop) -> Service {
-    let routes: OpenApiRouter = appeal::routes(plane);
+    let routes = OpenApiRouter::new();
+    let routes = routes.merge(appeal::routes(plane)).merge(player_report::routes(plane));
     Service { routes, jobs: vec![forget_keys(plane, stop)] }
 }
 

@@ -111,6 +111,7 @@ async fn view(
 /// What is made of a report.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReportDecision)]
 struct Decision {
     /// True: the player was bad; false: dismissed.
     is_upheld: bool,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
@@ -25,6 +26,7 @@ pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::UsersRead>("users.search", routes!(search))
         .serve::<needs::UsersWrite>("users.rename", routes!(rename))
         .serve::<needs::UsersWrite>("users.logout", routes!(log_out))
+        .serve::<needs::UsersWrite>("users.remove_totp", routes!(remove_totp))
 }
 
 /// What to look for.
@@ -129,7 +131,8 @@ async fn set_name(
     sqlx::query!("update player set name = $2 where player_id = $1", player_id, name)
         .execute(&mut *tx)
         .await?;
-    let (before, after) = (json!({ "name": target.name }), json!({ "name": name }));
+    let before = json!({ "name": digest(&target.name) });
+    let after = json!({ "name": digest(name) });
     acting.record(&mut tx, format!("player:{player_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)
 }
@@ -162,4 +165,51 @@ async fn end_logins(
     acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
     tx.commit().await?;
     Ok(ended)
+}
+
+/// Take a lost authenticator from a player
+///
+/// Its logins need no code until another one is confirmed. Make sure who asks for it.
+#[utoipa::path(delete, path = "/v1/admin/users/{player_id}/totp", tag = "admin",
+    params(("player_id" = Uuid, Path, description = "The player")),
+    responses((status = 204, description = "It is taken"),
+        (status = 404, description = "`user.unknown`", body = ErrorBody),
+        (status = 409, description = "`user.no_totp`, `admin.oneself`", body = ErrorBody)))]
+async fn remove_totp(
+    State(office): State<Office>,
+    acting: Acting,
+    Path(player_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    totp_removed(&office, &acting, player_id).await?;
+    Ok(DONE)
+}
+
+async fn totp_removed(office: &Office, acting: &Acting, player_id: Uuid) -> Result<(), AdminError> {
+    if acting.player_id == player_id {
+        // With one's own code, on one's own account: a stolen login must not do it here.
+        return Err(AdminError::Oneself);
+    }
+    let mut tx = office.db().begin().await?;
+    let target = rank::hold(&mut tx, player_id).await?;
+    rank::refuse_outranked(&acting.permissions, &target)?;
+    let removed = sqlx::query!(
+        "update personal.credential
+         set totp_secret = null, totp_confirmed_at = null, totp_step = null
+         where player_id = $1 and totp_confirmed_at is not null",
+        player_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    if removed.rows_affected() == 0 {
+        return Err(AdminError::NoTotp);
+    }
+    sqlx::query!(
+        "delete from personal.login_failure where guessed = personal.guess_key('code', $1)",
+        player_id.to_string()
+    )
+    .execute(&mut *tx)
+    .await?;
+    let (before, after) = (json!({ "has_totp": true }), json!({ "has_totp": false }));
+    acting.record(&mut tx, format!("player:{player_id}"), Some(before), Some(after)).await?;
+    Ok(tx.commit().await?)
 }

@@ -58,6 +58,7 @@ struct Rank {
 
 /// A login.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoginSession)]
 struct Login {
     session_id: Uuid,
     #[serde(with = "time::serde::rfc3339")]

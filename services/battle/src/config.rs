@@ -47,7 +47,7 @@ pub struct BattleServerConfig {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Who lets players in.
     pub tickets: TicketAuthority,
-    /// The name that tickets may be bound to.
+    /// The name that tickets may be bound to; in a fleet the server's, and all are bound to it.
     pub audience: String,
     /// How long a soldier waits for its player after the connection is lost.
     pub grace: Duration,

@@ -1,6 +1,7 @@
 //! Channels: how clients name them, and what a name means.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -158,6 +159,20 @@ impl Place {
             other => other.about(),
         };
         ChannelName { kind: self.kind(), about }
+    }
+}
+
+/// As the database keeps it: kind, and what it is about.
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (self.kind().name(), self.about()).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (kind, about) = <(String, String)>::deserialize(from)?;
+        Self::kept(&kind, &about).ok_or_else(|| D::Error::custom("no place of chat"))
     }
 }
 

@@ -114,11 +114,11 @@ impl ChatError {
 impl From<sqlx::Error> for ChatError {
     /// Constraints must have been turned into errors before.
     fn from(error: sqlx::Error) -> Self {
-        let api = ApiError::from(error);
-        if api.status() == StatusCode::SERVICE_UNAVAILABLE {
-            Self::Unavailable
-        } else {
-            Self::Internal
+        match ApiError::from(error).status() {
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            // What was asked for cannot even be looked up.
+            StatusCode::UNPROCESSABLE_ENTITY => Self::Malformed,
+            _ => Self::Internal,
         }
     }
 }

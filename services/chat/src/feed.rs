@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 use sortie_control::bus::{Heard, Subscription};
 use sortie_control::service::Stop;
 use time::OffsetDateTime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::channel::{ChannelName, Kind, Place};
@@ -22,69 +21,37 @@ use crate::wire::Event;
 /// How long until something that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long a node that ends tries to tell others what they lack.
+const LAST_TRY: Duration = Duration::from_secs(2);
+
 /// Topics whose readers may lack something, at most; more are forgotten until their next gap.
 const BEHIND_MAX: usize = 10_000;
 
 /// Something done in a channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Told {
-    #[serde(with = "kept")]
-    pub(crate) place: Place,
-    pub(crate) deed: Deed,
-}
+pub(crate) type Told = sortie_control::chat::Told<Place, Line>;
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Deed {
-    Said(Line),
-    Edited(Line),
-    Deleted { message_id: Uuid },
-}
+pub(crate) type Deed = sortie_control::chat::Deed<Line>;
 
-impl Deed {
-    pub(crate) fn author(&self) -> Option<Uuid> {
-        match self {
-            Self::Said(line) | Self::Edited(line) => Some(line.author),
-            Self::Deleted { .. } => None,
-        }
+/// What nodes send each other.
+type Parcel = sortie_control::chat::Parcel<Place, Line>;
+
+/// Whose words they are; who muted this one does not read them.
+pub(crate) fn author_of(deed: &Deed) -> Option<Uuid> {
+    match deed {
+        Deed::Said(line) | Deed::Edited(line) => Some(line.author),
+        Deed::Deleted { .. } => None,
     }
 }
 
-impl Told {
-    /// As one reader sees it.
-    pub(crate) fn event(&self, reader: Uuid) -> Event {
-        let channel = self.place.name_for(reader);
-        match &self.deed {
-            Deed::Said(line) => Event::Message { message: line.shown(channel) },
-            Deed::Edited(line) => Event::Edited { message: line.shown(channel) },
-            Deed::Deleted { message_id } => Event::Deleted { channel, message_id: *message_id },
-        }
+/// As one reader sees it.
+pub(crate) fn event_for(told: &Told, reader: Uuid) -> Event {
+    let channel = told.place.name_for(reader);
+    match &told.deed {
+        Deed::Said(line) => Event::Message { message: line.shown(channel) },
+        Deed::Edited(line) => Event::Edited { message: line.shown(channel) },
+        Deed::Deleted { message_id } => Event::Deleted { channel, message_id: *message_id },
     }
-}
-
-mod kept {
-    //! A place as the database keeps it.
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    use super::Place;
-
-    pub(super) fn serialize<S: Serializer>(place: &Place, to: S) -> Result<S::Ok, S::Error> {
-        (place.kind().name(), place.about()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
-        let (kind, about) = <(String, String)>::deserialize(from)?;
-        Place::kept(&kind, &about).ok_or_else(|| D::Error::custom("no place of chat"))
-    }
-}
-
-/// What nodes send each other. Without deeds: something could not be told, read Postgres.
-#[derive(Debug, Serialize, Deserialize)]
-struct Parcel {
-    node: Uuid,
-    deeds: Vec<Told>,
 }
 
 /// Deeds for one topic, to be told to the other nodes.
@@ -94,29 +61,45 @@ pub(crate) struct ForOthers {
     pub(crate) deeds: Vec<Told>,
 }
 
-/// Tells the other nodes, in order; what they could not be told, they are told to read.
+/// Tells the other nodes, in order; what they could not be told, they are told to read. Ends once
+/// everything that was said is `written`, and told as far as the bus is there: what is stored in
+/// the last moments of a node is heard on the others, too.
 pub(crate) async fn publish_all(
     hub: Arc<Hub>,
     mut told: mpsc::Receiver<Vec<ForOthers>>,
-    mut stop: Stop,
+    mut written: oneshot::Receiver<()>,
 ) {
     let mut last_try = tokio::time::Instant::now();
+    let mut is_last = false;
     loop {
         let parcels = tokio::select! {
             parcels = told.recv() => parcels,
             () = tokio::time::sleep_until(last_try + AGAIN) => Some(Vec::new()),
-            () = stop.asked() => return,
+            _ = &mut written, if !is_last => {
+                is_last = true;
+                // What is in it already still comes out.
+                told.close();
+                continue;
+            }
         };
-        let Some(mut parcels) = parcels else { return };
+        let Some(mut parcels) = parcels else { break };
         if last_try.elapsed() >= AGAIN {
             last_try = tokio::time::Instant::now();
-            let behind = hub.take_behind();
-            parcels.extend(behind.into_iter().map(|topic| ForOthers { topic, deeds: Vec::new() }));
+            parcels.extend(behind(&hub));
         }
         // Each is sent before any is waited for, and one channel is in one parcel.
         let failed = join_all(parcels.into_iter().map(|parcel| publish(&hub, parcel))).await;
         hub.note_behind(failed.into_iter().flatten(), BEHIND_MAX);
     }
+    let last = join_all(behind(&hub).map(|parcel| publish(&hub, parcel)));
+    if tokio::time::timeout(LAST_TRY, last).await.is_err() {
+        tracing::warn!("other nodes were not told to read what this one could not tell");
+    }
+}
+
+/// For topics whose readers may lack something: they are to read Postgres.
+fn behind(hub: &Hub) -> impl Iterator<Item = ForOthers> + use<> {
+    hub.take_behind().into_iter().map(|topic| ForOthers { topic, deeds: Vec::new() })
 }
 
 /// The topic, when nobody could be told.
@@ -237,4 +220,22 @@ pub(crate) fn by_topic(deeds: Vec<(Uuid, Told)>) -> Vec<ForOthers> {
         parcels[at].deeds.push(told);
     }
     parcels
+}
+
+#[cfg(test)]
+mod tests {
+    use sortie_control::chat;
+
+    use super::*;
+
+    #[test]
+    fn what_staff_tell_is_read_as_what_nodes_tell() {
+        let (node, message_id) = (Uuid::now_v7(), Uuid::now_v7());
+        let deed = chat::Deed::<()>::Deleted { message_id };
+        let told = chat::Told { place: ("party", node.to_string()), deed };
+        let parcel = serde_json::to_value(chat::Parcel { node, deeds: vec![told] }).unwrap();
+        let read: Parcel = serde_json::from_value(parcel).unwrap();
+        let told = Told { place: Place::Party(node), deed: Deed::Deleted { message_id } };
+        assert_eq!(read, Parcel { node, deeds: vec![told] });
+    }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use sortie_control::chat;
+use sortie_control::http::counts_as;
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use time::OffsetDateTime;
@@ -16,7 +18,7 @@ use crate::close::{self, Closing};
 use crate::error::ChatError;
 use crate::feed::{self, ForOthers, Told};
 use crate::member::{Line, Member, Outgoing, json, lock};
-use crate::room::{OVERLAP, Room, topic_of};
+use crate::room::{OVERLAP, Room};
 use crate::settings::Settings;
 use crate::store;
 use crate::wire::Event;
@@ -119,6 +121,7 @@ impl Hub {
 
     /// Room for one more socket.
     pub(crate) fn count(self: &Arc<Self>, address: IpAddr) -> Result<Counted, ChatError> {
+        let address = counts_as(address);
         let mut sockets = lock(&self.sockets);
         let here = sockets.by_address.get(&address).copied().unwrap_or(0);
         let settings = &self.settings;
@@ -287,5 +290,31 @@ impl Hub {
 
 /// The topic of a channel.
 pub(crate) fn topic(channel: Uuid, place: Place) -> String {
-    topic_of(if matches!(place, Place::Whisper(..)) { None } else { Some(channel) })
+    chat::topic(if matches!(place, Place::Whisper(..)) { None } else { Some(channel) })
+}
+
+#[cfg(test)]
+mod tests {
+    use sortie_control::service::stop;
+    use sqlx::PgPool;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_network_counts_as_one_address_and_ipv4_addresses_apart() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (_stopper, stop) = stop();
+        // Nothing is asked of it.
+        let db = PgPool::connect_lazy("postgres://nowhere/none").unwrap();
+        let settings = Settings { per_address_max: 1, ..Settings::default() };
+        let (hub, _to_store, _to_tell) = Hub::new(Plane::local(db), settings, stop);
+        let held = hub.count(ip("2001:db8::1"));
+        assert!(held.is_ok() && hub.count(ip("2001:db8::2:2")).is_err());
+        assert!(hub.count(ip("2001:db8:0:1::1")).is_ok(), "another network");
+        let mapped = hub.count(ip("::ffff:198.51.100.7"));
+        assert!(mapped.is_ok() && hub.count(ip("198.51.100.7")).is_err());
+        assert!(hub.count(ip("::ffff:198.51.100.8")).is_ok());
+        drop(held);
+        assert!(hub.count(ip("2001:db8::2:2")).is_ok(), "its place is free again");
+    }
 }

@@ -19,6 +19,7 @@ mod hub;
 mod jobs;
 mod member;
 mod request;
+mod retention;
 mod room;
 mod settings;
 mod socket;
@@ -28,10 +29,12 @@ mod words;
 mod writer;
 
 pub use error::ChatError;
+pub use retention::forget_old;
 pub use settings::{Rates, Settings};
 
 use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
+use tokio::sync::oneshot;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The chat of one node.
@@ -40,12 +43,20 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let routes = OpenApiRouter::new()
         .merge(socket::router(hub.clone()))
         .merge(history::router(plane.clone(), hub.settings.rates.history));
+    let (written, all_written) = oneshot::channel();
+    let write = writer::run(hub.clone(), said, stop.clone());
+    let write = async move {
+        write.await;
+        // Whoever waits for it hears that nothing more is written, also after a panic.
+        drop::<oneshot::Sender<()>>(written);
+    };
     let jobs = vec![
-        Job::new("chat_writer", writer::run(hub.clone(), said, stop.clone())),
-        Job::new("chat_publisher", feed::publish_all(hub.clone(), told, stop.clone())),
+        Job::new("chat_writer", write),
+        Job::new("chat_publisher", feed::publish_all(hub.clone(), told, all_written)),
         Job::new("chat_whispers", feed::hear_whispers(hub.clone(), stop.clone())),
         Job::new("chat_revocations", jobs::hear_revocations(hub.clone(), stop.clone())),
         Job::new("chat_presence", jobs::renew_presence(hub.clone(), stop.clone())),
+        Job::new("chat_retention", retention::run(hub.clone(), stop.clone())),
         Job::new("chat_refresh", jobs::refresh(hub, stop.clone())),
     ];
     Service { routes, jobs }

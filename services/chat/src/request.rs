@@ -215,14 +215,19 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     }
     if moderates {
         let mut entry = Entry::done(member.player, "chat.edit", format!("message:{message_id}"));
-        entry.before = Some(serde_json::json!({ "author": line.author, "text": before }));
-        entry.after = Some(serde_json::json!({ "text": line.text }));
+        entry.before = Some(about(line.author, &before));
+        entry.after = Some(about(line.author, &line.text));
         audit::append(&mut transaction, &entry).await?;
     }
     transaction.commit().await?;
     let message = line.shown(place.name_for(member.player));
     hub.tell_all(vec![(channel, Told { place, deed: Deed::Edited(line) })]);
     Ok(Done { message: Some(message), ..Done::default() })
+}
+
+/// A message in the audit log: never its text, which its author may have erased.
+fn about(author: Uuid, text: &str) -> serde_json::Value {
+    serde_json::json!({ "author": author, "text": audit::digest(text) })
 }
 
 async fn delete(hub: &Arc<Hub>, member: &Member, message_id: Uuid) -> Outcome {
@@ -241,7 +246,7 @@ async fn delete(hub: &Arc<Hub>, member: &Member, message_id: Uuid) -> Outcome {
     }
     if moderates {
         let mut entry = Entry::done(member.player, "chat.delete", format!("message:{message_id}"));
-        entry.before = Some(serde_json::json!({ "author": line.author, "text": line.text }));
+        entry.before = Some(about(line.author, &line.text));
         audit::append(&mut transaction, &entry).await?;
     }
     transaction.commit().await?;

@@ -9,13 +9,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use sortie_control::chat;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::channel::Place;
-use crate::feed::{Deed, Told};
+use crate::feed::{Deed, Told, author_of, event_for};
 use crate::member::{Line, Member, Outgoing, json, lock};
 use crate::wire::Event;
 
@@ -79,7 +80,7 @@ impl Room {
 
     /// The topic on which nodes tell each other of it.
     pub(crate) fn topic(&self) -> String {
-        topic_of(self.place.map(|_| self.channel_id))
+        chat::topic(self.place.map(|_| self.channel_id))
     }
 
     pub(crate) fn slow_mode_s(&self) -> u32 {
@@ -115,14 +116,14 @@ impl Room {
             }
             seen.heard_until = seen.heard_until.max(line.said_at.min(OffsetDateTime::now_utc()));
         }
-        let author = told.deed.author();
+        let author = author_of(&told.deed);
         if let Place::Whisper(low, high) = told.place {
             for reader in [low, high] {
                 let lines = players(reader);
                 if lines.is_empty() {
                     continue;
                 }
-                let text = json(&told.event(reader));
+                let text = json(&event_for(told, reader));
                 count(lines.len());
                 for line in lines {
                     line.push(Outgoing { text: text.clone(), author });
@@ -130,7 +131,7 @@ impl Room {
             }
             return;
         }
-        let text = json(&told.event(Uuid::nil()));
+        let text = json(&event_for(told, Uuid::nil()));
         let members = lock(&self.members);
         count(members.len());
         for member in members.values() {
@@ -149,12 +150,4 @@ impl Room {
 
 fn count(deliveries: usize) {
     metrics::counter!("sortie_chat_deliveries_total").increment(deliveries as u64);
-}
-
-/// The topic of a channel; `None`: of all whispers.
-pub(crate) fn topic_of(channel: Option<Uuid>) -> String {
-    match channel {
-        Some(channel) => format!("chat/{channel}"),
-        None => "chat/whispers".to_owned(),
-    }
 }

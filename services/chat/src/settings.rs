@@ -38,6 +38,8 @@ pub struct Settings {
     pub presence_every: Duration,
     /// How often words, slow modes, bans and memberships are read again.
     pub refresh_every: Duration,
+    /// How long messages are kept. Those that were reported stay, for whoever looks at bans later.
+    pub kept: Duration,
     /// How often a player may do what.
     pub rates: Rates,
 }
@@ -81,6 +83,7 @@ impl Default for Settings {
             presence_ttl: Duration::from_secs(45),
             presence_every: Duration::from_secs(15),
             refresh_every: Duration::from_secs(5),
+            kept: Duration::from_secs(90 * 86_400),
             rates: Rates::default(),
         }
     }

@@ -382,7 +382,8 @@ pub(crate) struct Fallen {
     pub(crate) is_out: bool,
 }
 
-/// Which of some logins have ended, or belong to players who are banned.
+/// Which of some logins have ended, or belong to players who are banned. Of an erased player, no
+/// login is left.
 pub(crate) async fn fallen(
     db: &PgPool,
     players: &[Uuid],
@@ -392,8 +393,9 @@ pub(crate) async fn fallen(
         Fallen,
         r#"with here as (
                select player_id, session_id,
-                   exists(select from personal.login_session l
-                       where l.session_id = a.session_id and revoked_at is not null)
+                   not exists(select from personal.login_session l
+                       where l.session_id = a.session_id and revoked_at is null
+                           and expires_at > now())
                    or exists(select from ban b where b.player_id = a.player_id
                        and scope = 'login' and lifted_at is null
                        and (expires_at is null or expires_at > now())) as is_out,

@@ -20,6 +20,12 @@ pub const LIFE: Duration = Duration::minutes(5);
 /// `{"alg":"EdDSA","typ":"JWT"}`
 const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
 const AUDIENCE: &str = "sortie";
+
+/// How long a token of [`AccessKeys::issue_appeal`] is good for: time to write.
+pub const APPEAL_LIFE: Duration = Duration::hours(1);
+
+/// Of tokens that are good for an appeal, and for nothing else.
+const APPEAL_AUDIENCE: &str = "sortie-appeal";
 const BYTES_MAX: usize = 1024;
 const LEEWAY_S: i64 = 5;
 
@@ -30,7 +36,7 @@ pub struct Claims {
     pub sub: Uuid,
     /// The login session; ends with it.
     pub sid: Uuid,
-    /// Always `sortie`.
+    /// `sortie`; nothing else gives access.
     pub aud: String,
     /// Seconds since 1970.
     pub iat: i64,
@@ -77,11 +83,20 @@ impl AccessKeys {
 
     /// A token for a player's login session, from `now` on.
     pub fn issue(&self, player: Uuid, session: Uuid, guest: bool, now: OffsetDateTime) -> String {
-        let iat = now.unix_timestamp();
-        let exp = (now + LIFE).unix_timestamp();
-        let claims =
-            Claims { sub: player, sid: session, aud: AUDIENCE.to_owned(), iat, exp, guest };
-        let body = serde_json::to_vec(&claims).expect("claims always serialise");
+        let (iat, exp) = (now.unix_timestamp(), (now + LIFE).unix_timestamp());
+        let aud = AUDIENCE.to_owned();
+        self.sign(&Claims { sub: player, sid: session, aud, iat, exp, guest })
+    }
+
+    /// A token with which a player who may not log in can appeal against that ban, from `now` on.
+    pub fn issue_appeal(&self, player: Uuid, ban: Uuid, now: OffsetDateTime) -> String {
+        let (iat, exp) = (now.unix_timestamp(), (now + APPEAL_LIFE).unix_timestamp());
+        let aud = APPEAL_AUDIENCE.to_owned();
+        self.sign(&Claims { sub: player, sid: ban, aud, iat, exp, guest: false })
+    }
+
+    fn sign(&self, claims: &Claims) -> String {
+        let body = serde_json::to_vec(claims).expect("claims always serialise");
         let signed = format!("{HEADER}.{}", BASE64.encode(body));
         let signature = BASE64.encode(self.0.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
@@ -92,9 +107,31 @@ impl AccessKeys {
     /// # Errors
     /// Which of the two it is not.
     pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Claims, AccessError> {
+        self.verify_for(AUDIENCE, token, now)
+    }
+
+    /// The player and the ban of a token of [`Self::issue_appeal`], if it is one and still good.
+    ///
+    /// # Errors
+    /// Which of the two it is not.
+    pub fn verify_appeal(
+        &self,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<(Uuid, Uuid), AccessError> {
+        let claims = self.verify_for(APPEAL_AUDIENCE, token, now)?;
+        Ok((claims.sub, claims.sid))
+    }
+
+    fn verify_for(
+        &self,
+        audience: &str,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<Claims, AccessError> {
         let claims = self.authentic(token).ok_or(AccessError::Invalid)?;
         let now_s = now.unix_timestamp();
-        if claims.aud != AUDIENCE || claims.iat > now_s + LEEWAY_S {
+        if claims.aud != audience || claims.iat > now_s + LEEWAY_S {
             return Err(AccessError::Invalid);
         }
         if claims.exp + LEEWAY_S < now_s { Err(AccessError::Expired) } else { Ok(claims) }
@@ -143,6 +180,19 @@ mod tests {
         assert_eq!(late, Err(AccessError::Expired));
         let early = keys.verify(&token, now() - Duration::minutes(1));
         assert_eq!(early, Err(AccessError::Invalid));
+    }
+
+    #[test]
+    fn a_token_for_an_appeal_is_no_access_token_and_the_other_way_round() {
+        let keys = AccessKeys::generate();
+        let (player, ban) = (Uuid::from_u128(1), Uuid::from_u128(3));
+        let appeal = keys.issue_appeal(player, ban, now());
+        assert_eq!(keys.verify_appeal(&appeal, now() + APPEAL_LIFE), Ok((player, ban)));
+        let late = keys.verify_appeal(&appeal, now() + APPEAL_LIFE + Duration::seconds(6));
+        assert_eq!(late, Err(AccessError::Expired));
+        assert_eq!(keys.verify(&appeal, now()), Err(AccessError::Invalid));
+        let access = keys.issue(player, Uuid::from_u128(2), false, now());
+        assert_eq!(keys.verify_appeal(&access, now()), Err(AccessError::Invalid));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The chain is the database's (`migrations/0002_operations.sql`): whoever inserts cannot choose
 //! the hash, and a row is neither changed nor removed. An act and its row are one transaction.
 
-use serde_json::Value;
-use sqlx::PgConnection;
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::request;
@@ -55,6 +55,15 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// What an entry keeps of a text that somebody wrote or may be named in: enough to tell two apart,
+/// and to see whether a text that somebody brings is this one. An append-only log must not keep
+/// the text itself, because erasure could not take it away.
+pub fn digest(text: &str) -> Value {
+    let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let short: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    json!({ "chars": text.chars().count(), "sha256": short })
+}
+
 /// Appends an entry; in a transaction, it stands or falls with it.
 ///
 /// # Errors
@@ -76,37 +85,100 @@ pub async fn append(db: &mut PgConnection, entry: &Entry<'_>) -> sqlx::Result<()
     Ok(())
 }
 
-/// The first row that does not fit the chain; `None` when all do.
+/// Rows that a statement verifies: a second or so.
+const RANGE: i32 = 20_000;
+
+/// The first row that does not fit the chain, or is missing at its end; `None` when all is well.
+/// It is looked for in ranges: a log of years takes longer than a statement may.
 ///
 /// # Errors
 /// The database is away.
-pub async fn first_broken(db: &mut PgConnection) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!("select audit_first_broken()").fetch_one(db).await
+pub async fn first_broken(db: &PgPool) -> sqlx::Result<Option<i64>> {
+    first_broken_in(db, RANGE).await
+}
+
+async fn first_broken_in(db: &PgPool, range: i32) -> sqlx::Result<Option<i64>> {
+    let mut after = 0;
+    loop {
+        let verified = sqlx::query!("select last, broken from audit_verify($1, $2)", after, range)
+            .fetch_one(db)
+            .await?;
+        match verified.last {
+            Some(last) if verified.broken.is_none() => after = last,
+            Some(_) => return Ok(verified.broken),
+            // Whoever removes the newest rows leaves a chain that fits, with another end.
+            None => return sqlx::query_scalar!("select audit_end_broken()").fetch_one(db).await,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::PgPool;
-
     use super::*;
+
+    /// The same whatever the ranges: a row at the edge of one has its neighbour in another.
+    async fn first_broken(db: &PgPool) -> Option<i64> {
+        let found = super::first_broken(db).await.unwrap();
+        for range in 1..=7 {
+            assert_eq!(first_broken_in(db, range).await.unwrap(), found, "ranges of {range}");
+        }
+        found
+    }
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn a_tampered_row_is_named(db: PgPool) {
-        let mut db = db.acquire().await.unwrap();
-        for action in ["bans.create", "bans.lift", "flags.set"] {
+        let mut own = db.acquire().await.unwrap();
+        assert_eq!(first_broken(&db).await, None);
+        for action in ["bans.create", "bans.lift", "flags.set", "flags.set", "bans.lift"] {
             let entry = Entry::done(Uuid::from_u128(1), action, "player:2".to_owned());
-            append(&mut db, &entry).await.unwrap();
+            append(&mut own, &entry).await.unwrap();
         }
-        assert_eq!(first_broken(&mut db).await.unwrap(), None);
-        let change = "update audit set target = 'player:3' where seq = 2";
-        let refused = sqlx::query(change).execute(&mut *db).await.unwrap_err();
+        assert_eq!(first_broken(&db).await, None);
+        let change = "update audit set target = 'player:3' where seq = 3";
+        let refused = sqlx::query(change).execute(&mut *own).await.unwrap_err();
         assert!(refused.to_string().contains("never changed"), "{refused}");
         // Whoever owns the database can switch the trigger off; the chain tells.
         for statement in ["alter table audit disable trigger audit_keep", change] {
-            sqlx::query(statement).execute(&mut *db).await.unwrap();
+            sqlx::query(statement).execute(&mut *own).await.unwrap();
         }
-        assert_eq!(first_broken(&mut db).await.unwrap(), Some(2));
-        sqlx::query("delete from audit where seq = 2").execute(&mut *db).await.unwrap();
-        assert_eq!(first_broken(&mut db).await.unwrap(), Some(3));
+        assert_eq!(first_broken(&db).await, Some(3));
+        for (remove, broken) in [
+            ("delete from audit where seq = 3", 4),
+            ("delete from audit where seq <= 3", 4),
+            ("delete from audit where seq <= 4", 5),
+        ] {
+            sqlx::query(remove).execute(&mut *own).await.unwrap();
+            assert_eq!(first_broken(&db).await, Some(broken), "{remove}");
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::store::MIGRATOR")]
+    async fn rows_that_are_missing_at_the_end_are_missed(db: PgPool) {
+        let mut own = db.acquire().await.unwrap();
+        for nth in 0..5 {
+            let entry = Entry::done(Uuid::from_u128(1), "flags.set", format!("flag:{nth}"));
+            append(&mut own, &entry).await.unwrap();
+        }
+        for change in [
+            "update audit_head set seq = 3",
+            "update audit_head set hash = ''",
+            "delete from audit_head",
+            "truncate audit_head",
+        ] {
+            let refused = sqlx::query(change).execute(&mut *own).await.unwrap_err();
+            assert!(refused.to_string().contains("only moves on"), "{change}: {refused}");
+        }
+        assert_eq!(first_broken(&db).await, None);
+        for (change, broken) in [
+            ("alter table audit disable trigger audit_keep", None),
+            ("delete from audit where seq > 3", Some(4)),
+            ("delete from audit", Some(1)),
+            // Without the end, nothing is known of it.
+            ("alter table audit_head disable trigger audit_head_keep", Some(1)),
+            ("delete from audit_head", Some(1)),
+        ] {
+            sqlx::query(change).execute(&mut *own).await.unwrap();
+            assert_eq!(first_broken(&db).await, broken, "{change}");
+        }
     }
 }

@@ -121,7 +121,8 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
 }
 
 impl From<sqlx::Error> for ApiError {
-    /// Away is 503, anything else 500: constraints must have been turned into errors before.
+    /// Away is 503, a value that no column could hold is 422, anything else 500: constraints must
+    /// have been turned into errors before.
     fn from(error: sqlx::Error) -> Self {
         // Classes 57 and 08, closed for now, or too busy: locked for too long, a deadlock, a
         // failed serialization, too many connections.
@@ -138,6 +139,15 @@ impl From<sqlx::Error> for ApiError {
         if is_away {
             tracing::warn!(%error, request_id = %request::id(), "the database is away");
             return Self::unavailable("store.unavailable", "the database is away; try again soon");
+        }
+        // A NUL in a text or in JSON, a time or a number out of range: what we compute has none of
+        // them, so that it came with the call.
+        let is_input = |code: &str| matches!(code, "22021" | "22P05" | "22008" | "22003");
+        let code = error.as_database_error().and_then(|error| error.code());
+        if code.as_deref().is_some_and(is_input) {
+            tracing::info!(%error, request_id = %request::id(), "a value cannot be stored");
+            let message = "a text has a NUL in it, or a time or number is out of range";
+            return Self::invalid("request.fields", message);
         }
         Self::internal(&error)
     }
@@ -203,5 +213,31 @@ impl From<ApiError> for tonic::Status {
         let value = tonic::metadata::MetadataValue::from_static(error.code);
         status.metadata_mut().insert("error-code", value);
         status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sqlx::PgPool;
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[sqlx::test(migrations = false)]
+    async fn what_no_column_can_hold_is_the_callers_mistake(db: PgPool) {
+        let ask = |query: &'static str| sqlx::query(query);
+        let early = datetime!(-9999-01-01 0:00 UTC);
+        for query in [
+            ask("select $1::text").bind("a\0b"),
+            ask("select $1::jsonb").bind(json!({ "a": "\0" })),
+            ask("select $1::timestamptz").bind(early),
+            ask("select 2147483647 + $1::integer").bind(1),
+        ] {
+            let error = ApiError::from(query.execute(&db).await.unwrap_err());
+            assert_eq!((error.status().as_u16(), error.code()), (422, "request.fields"));
+        }
+        let ours = ApiError::from(ask("select from nothing").execute(&db).await.unwrap_err());
+        assert_eq!(ours.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

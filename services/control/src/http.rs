@@ -1,30 +1,35 @@
 //! The listener of REST and WebSockets.
 //!
 //! axum's own `serve` has no timer, so that a client that sends its headers a byte a minute holds
-//! a connection for good; here headers have ten seconds, connections are counted, in all and by
-//! address, bodies are bounded, and every call has a token bucket by its client's address.
+//! a connection for good; here headers have ten seconds and whole bodies thirty, connections are
+//! counted, in all and by address, bodies are bounded, a client that does not read is left, and
+//! every call has a token bucket by its client's address.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
+use axum::{BoxError, Extension, Router};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Sleep;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::bus::{Bus, Rate};
 use crate::error::ApiError;
+use crate::gate::{self, Gate, Guarded};
 use crate::request;
 
 /// Limits of a listener.
@@ -36,7 +41,7 @@ pub struct HttpOptions {
     pub per_address_max: usize,
     /// Time for the headers of a request.
     pub header_timeout: Duration,
-    /// Time between two parts of a body.
+    /// Time for a whole body, from when the route begins to read it.
     pub body_timeout: Duration,
     /// Bytes of a body; routes that take more say so.
     pub body_bytes_max: usize,
@@ -51,10 +56,10 @@ pub struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
-            connections_max: 4_096,
-            per_address_max: 256,
+            connections_max: gate::CONNECTIONS_MAX,
+            per_address_max: gate::PER_ADDRESS_MAX,
             header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
             body_bytes_max: 64 << 10,
             calls: Some(Rate { burst: 200, per_s: 50.0 }),
             trusted_proxies: Vec::new(),
@@ -92,7 +97,7 @@ fn with_limits(router: Router, shared: Shared) -> Router {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "request.method", message)
         })
         .layer(DefaultBodyLimit::max(shared.options.body_bytes_max))
-        .layer(RequestBodyTimeoutLayer::new(shared.options.body_timeout))
+        .layer(middleware::map_request_with_state(shared.options.body_timeout, time_body))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a handler panicked");
             let message = "something went wrong on our side";
@@ -128,25 +133,31 @@ struct Peer(IpAddr);
 
 /// The last address that no trusted proxy stands for: what is left of it may be invented.
 fn client_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
-    let mut address = peer;
+    let mut address = peer.to_canonical();
     for hop in forwarded.rsplit(',') {
-        if !trusted.contains(&address) {
+        if !trusted.iter().any(|trusted| trusted.to_canonical() == address) {
             break;
         }
-        let Ok(hop) = hop.trim().parse() else { break };
-        address = hop;
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+        address = hop.to_canonical();
     }
     address
 }
 
-/// Who owns one IPv6 address owns its /64.
+/// The address that a client counts as: who owns one IPv6 address owns its /64. An IPv4 address
+/// is the same however a socket writes it.
+pub fn counts_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
+/// The name of what a client counts as.
 pub fn network(address: IpAddr) -> String {
-    match address {
+    match counts_as(address) {
         IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
+        IpAddr::V6(address) => format!("{address}/64"),
     }
 }
 
@@ -158,8 +169,11 @@ pub async fn serve(
     options: HttpOptions,
     stop: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(options.connections_max));
-    let by_address: Arc<Mutex<HashMap<IpAddr, usize>>> = Arc::default();
+    let gate = Gate::new(
+        options.connections_max,
+        options.per_address_max,
+        options.trusted_proxies.clone(),
+    );
     let grace = options.grace;
     let shared = Shared { options: Arc::new(options), bus };
     let router = with_limits(router, shared.clone());
@@ -167,34 +181,13 @@ pub async fn serve(
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
+        let (stream, peer) = tokio::select! {
+            accepted = gate.next(&listener) => accepted,
             () = &mut stop => break,
-        };
-        let Ok(place) = place else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file handles, mostly: waiting is all that helps.
-                tracing::debug!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
         };
         while connections.try_join_next().is_some() {}
-        let Some(counted) = Counted::new(&by_address, peer.ip(), &shared.options) else {
-            continue; // Closing at once costs us least.
-        };
-        let connection =
-            serve_one(stream, peer, router.clone(), Arc::clone(&shared.options), closed.clone());
-        connections.spawn(async move {
-            connection.await;
-            drop((place, counted));
-        });
+        let options = Arc::clone(&shared.options);
+        connections.spawn(serve_one(stream, peer, router.clone(), options, closed.clone()));
     }
     drop(listener);
     // Receivers are held by the connections; without any, nobody needs to know.
@@ -204,13 +197,12 @@ pub async fn serve(
 }
 
 async fn serve_one(
-    stream: TcpStream,
+    stream: Guarded,
     peer: SocketAddr,
     router: Router,
     options: Arc<HttpOptions>,
     mut closed: tokio::sync::watch::Receiver<bool>,
 ) {
-    drop(stream.set_nodelay(true));
     let service = TowerToHyperService::new(router.layer(Extension(Peer(peer.ip()))));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -234,39 +226,54 @@ async fn told(closed: &mut tokio::sync::watch::Receiver<bool>) {
     drop(closed.wait_for(|closed| *closed).await);
 }
 
-/// A connection in its address's count.
-struct Counted {
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    address: IpAddr,
+/// Gives the body of a request a time.
+async fn time_body(State(time): State<Duration>, request: Request) -> Request {
+    request.map(|body| {
+        if body.is_end_stream() {
+            return body;
+        }
+        Body::new(TimedBody { body, time, timer: None })
+    })
 }
 
-impl Counted {
-    /// `None`: the address has too many.
-    fn new(
-        counts: &Arc<Mutex<HashMap<IpAddr, usize>>>,
-        address: IpAddr,
-        options: &HttpOptions,
-    ) -> Option<Self> {
-        let mut all = counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(address).or_default();
-        if *count >= options.per_address_max && !options.trusted_proxies.contains(&address) {
-            return None;
+/// A body did not come in its time: 408.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body of the request did not come in time")]
+pub struct BodyTooSlow;
+
+/// A body that fails when it takes too long as a whole: with a time from part to part, a body
+/// could come a byte at a time for days.
+struct TimedBody {
+    body: Body,
+    time: Duration,
+    /// Runs from when the body is asked for.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl HttpBody for TimedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let time = this.time;
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        if timer.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(BodyTooSlow.into())));
         }
-        *count += 1;
-        drop(all);
-        Some(Self { counts: Arc::clone(counts), address })
+        let frame = Pin::new(&mut this.body).poll_frame(context);
+        frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
     }
-}
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = all.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                all.remove(&self.address);
-            }
-        }
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -287,11 +294,22 @@ mod tests {
         assert_eq!(client_address(proxy, "1.1.1.1, 198.51.100.7, 10.0.0.2", &trusted), client);
         assert_eq!(client_address(proxy, "1.1.1.1, rubbish", &trusted), proxy);
         assert_eq!(client_address(proxy, "", &trusted), proxy);
+        // A listener of both families sees IPv4 peers as IPv6 addresses.
+        let mapped = ip("::ffff:10.0.0.1");
+        assert_eq!(client_address(mapped, "::ffff:198.51.100.7", &trusted), client);
+        assert_eq!(client_address(proxy, "198.51.100.7", &[mapped]), client);
     }
 
     #[test]
     fn ipv6_addresses_count_by_network() {
         assert_eq!(network(ip("2001:db8::1")), network(ip("2001:db8::2")));
         assert_ne!(network(ip("2001:db8:0:1::1")), network(ip("2001:db8::2")));
+        assert_eq!(network(ip("2001:db8:0:1::1")), "2001:db8:0:1::/64");
+    }
+
+    #[test]
+    fn an_ipv4_address_is_itself_however_it_is_written() {
+        assert_eq!(network(ip("::ffff:198.51.100.7")), "198.51.100.7");
+        assert_ne!(network(ip("::ffff:198.51.100.7")), network(ip("::ffff:198.51.100.8")));
     }
 }

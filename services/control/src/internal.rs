@@ -1,16 +1,19 @@
 //! The gRPC listeners: limits, and the secret that battle servers share with the control plane.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use ring::digest;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::{Interceptor, Routes};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
+
+use crate::gate::{self, Gate};
 
 /// Largest message that a service reads; set it on every service with
 /// `max_decoding_message_size`.
@@ -20,6 +23,12 @@ pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 const STREAMS_MAX: u32 = 64;
+
+/// HTTP/2 begins with so many bytes; until then nobody else looks after the connection.
+const PREFACE_BYTES: usize = 24;
+
+/// Time for them.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets calls pass that carry `authorization: Bearer SECRET`.
 #[derive(Clone)]
@@ -65,26 +74,64 @@ impl Interceptor for SharedSecret {
     }
 }
 
-/// Serves `routes` until `stop` resolves; open streams are given a second then.
+/// Serves `routes` until `stop` resolves; what is open then may take as long as a call may. Not
+/// longer: streams of health and reflection end only when their clients want it.
+///
+/// Connections are counted as those of HTTP are. One that says nothing at first is closed, and so
+/// is one that does not answer pings later. Proxies that are trusted may connect any number of
+/// times.
 ///
 /// # Errors
 /// The listener fails.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
+    trusted_proxies: Vec<IpAddr>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
+    let (sender, accepted) = mpsc::channel(1);
+    let accepting = async move {
+        let gate = Gate::new(gate::CONNECTIONS_MAX, gate::PER_ADDRESS_MAX, trusted_proxies);
+        loop {
+            let (stream, _) = tokio::select! {
+                next = gate.next(&listener) => next,
+                () = sender.closed() => break,
+            };
+            let stream = stream.with_greeting(PREFACE_BYTES, PREFACE_TIMEOUT);
+            if sender.send(Ok::<_, std::convert::Infallible>(stream)).await.is_err() {
+                break;
+            }
+        }
+        drop(listener);
+        // What is open has its time.
+        std::future::pending().await
+    };
+    let (stopped, is_stopped) = oneshot::channel::<()>();
+    let stop = async move {
+        stop.await;
+        drop(stopped);
+    };
+    let overdue = async {
+        // An error: it was dropped, which is what tells.
+        drop(is_stopped.await);
+        tokio::time::sleep(CALL_TIMEOUT).await;
+    };
+    let serving = Server::builder()
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(STREAMS_MAX)
         .concurrency_limit_per_connection(STREAMS_MAX as usize)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop)
-        .await
-        .context("the gRPC listener failed")
+        .serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop);
+    tokio::select! {
+        served = serving => served.context("the gRPC listener failed"),
+        () = accepting => Ok(()),
+        () = overdue => {
+            tracing::info!("streams that were still open are left");
+            Ok(())
+        }
+    }
 }
 
 /// Binds a listener; port 0 takes a free one.

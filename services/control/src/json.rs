@@ -1,12 +1,15 @@
 //! Extractors that refuse bad input with our errors instead of axum's plain texts.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use std::error::Error as StdError;
+
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::error::ApiError;
+use crate::http::BodyTooSlow;
 
 /// A JSON body, in and out.
 #[derive(Clone, Copy, Debug, Default, FromRequest)]
@@ -31,6 +34,9 @@ pub struct Query<T>(pub T);
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
+        if is_too_slow(&rejection) {
+            return too_slow();
+        }
         let (status, text) = (rejection.status(), rejection.body_text());
         let code = match status {
             StatusCode::PAYLOAD_TOO_LARGE => "request.too_large",
@@ -40,6 +46,37 @@ impl From<JsonRejection> for ApiError {
         };
         Self::new(status, code, text)
     }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        if is_too_slow(&rejection) {
+            return too_slow();
+        }
+        let status = rejection.status();
+        let code = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => "request.too_large",
+            _ => "request.body",
+        };
+        Self::new(status, code, rejection.body_text())
+    }
+}
+
+fn too_slow() -> ApiError {
+    let message = "the body did not come in time";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "request.too_slow", message)
+}
+
+/// Whether a body could not be read because its time was over.
+fn is_too_slow(rejection: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(rejection);
+    while let Some(error) = cause {
+        if error.is::<BodyTooSlow>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl From<PathRejection> for ApiError {

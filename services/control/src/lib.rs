@@ -6,23 +6,30 @@
 //! and writes what staff did to the [`audit`] log in the transaction that does it. [`http`] is
 //! the listener that all routers are served by.
 //!
-//! What is deliberately absent: any service's tables, routes or rules. No service imports another
-//! service; they meet in Postgres, over gRPC, or over the bus.
+//! What is deliberately absent: any service's routes or rules, and its tables, but for how long
+//! their rows stay ([`retention`]). No service imports another service; they meet in Postgres, over
+//! gRPC, or over the bus.
 
 pub mod access;
 pub mod audit;
 pub mod bus;
+pub mod chat;
 pub mod cluster;
 pub mod error;
+pub mod flag;
+mod gate;
 pub mod http;
 pub mod idempotency;
 pub mod internal;
 pub mod json;
+pub mod outbox;
 pub mod page;
 pub mod permission;
 pub mod plane;
 pub mod request;
+pub mod retention;
 pub mod revoked;
+pub mod season;
 pub mod service;
 pub mod store;
 pub mod testing;

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
@@ -12,6 +13,22 @@ use crate::error::ApiError;
 pub const LIMIT_MAX: u32 = 100;
 const LIMIT_DEFAULT: u32 = 50;
 const CURSOR_BYTES_MAX: usize = 256;
+
+/// The time that a cursor holds as microseconds since 1970. A forged one may lie where neither we
+/// nor the database have a time.
+///
+/// # Errors
+/// Before 1970, or after the year 9999.
+pub fn time_of_micros(micros: i64) -> Result<OffsetDateTime, ApiError> {
+    Some(micros)
+        .filter(|micros| *micros >= 0)
+        .and_then(|us| OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1_000).ok())
+        .ok_or_else(foreign)
+}
+
+fn foreign() -> ApiError {
+    ApiError::invalid("request.cursor", "the cursor is none of ours")
+}
 
 /// What a caller asks for: `?limit=…&cursor=…`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -54,12 +71,11 @@ impl PageQuery {
         let Some(cursor) = self.cursor.as_deref().filter(|cursor| !cursor.is_empty()) else {
             return Ok(None);
         };
-        let invalid = || ApiError::invalid("request.cursor", "the cursor is none of ours");
         if cursor.len() > CURSOR_BYTES_MAX {
-            return Err(invalid());
+            return Err(foreign());
         }
-        let bytes = BASE64.decode(cursor).map_err(|_| invalid())?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|_| invalid())
+        let bytes = BASE64.decode(cursor).map_err(|_| foreign())?;
+        serde_json::from_slice(&bytes).map(Some).map_err(|_| foreign())
     }
 }
 
@@ -97,5 +113,14 @@ mod tests {
         assert!(of(None, "!!").after::<i32>().is_err());
         assert!(of(None, &"A".repeat(10_000)).after::<i32>().is_err());
         assert!(of(None, "").after::<i32>().unwrap().is_none());
+    }
+
+    #[test]
+    fn times_in_cursors_are_times_of_ours() {
+        assert_eq!(time_of_micros(0).unwrap(), OffsetDateTime::UNIX_EPOCH);
+        assert!(time_of_micros(253_402_300_799_000_000).is_ok(), "the end of 9999");
+        for micros in [-1, i64::MIN, i64::MAX, 253_402_300_800_000_000] {
+            assert_eq!(time_of_micros(micros).unwrap_err().code(), "request.cursor", "{micros}");
+        }
     }
 }

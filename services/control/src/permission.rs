@@ -70,6 +70,10 @@ permissions! {
     FlagsRead = "flags.read",
     /// Set configuration flags.
     FlagsWrite = "flags.write",
+    /// See seasons as staff do.
+    SeasonsRead = "seasons.read",
+    /// Open the next season.
+    SeasonsWrite = "seasons.write",
     /// Search the audit log.
     AuditRead = "audit.read",
 }

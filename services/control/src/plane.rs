@@ -21,9 +21,10 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Of its parts; nothing is revoked yet.
+    /// Of its parts; nothing is heard to be revoked yet.
     pub fn new(db: PgPool, bus: Bus, access: AccessKeys) -> Self {
-        Self { db, bus, access, revoked: Revoked::default() }
+        let revoked = Revoked::of(db.clone());
+        Self { db, bus, access, revoked }
     }
 
     /// One process with keys of its own: for tests and tools.

@@ -2,7 +2,8 @@
 //!
 //! An access token is checked without the database, so every node has to hear of the end. It is
 //! told over the bus, and remembered for as long as such a token can live. The truth stands in
-//! Postgres, where refreshing is refused; without the bus, a token lives its five minutes.
+//! Postgres, where refreshing is refused, and where a node reads what it did not hear: before it
+//! listened, or in a gap of the bus. Without both, a token lives its five minutes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::access;
@@ -17,6 +21,12 @@ use crate::bus::{Bus, BusError, Heard};
 
 /// The topic on which ends are told.
 pub const TOPIC: &str = "revocations";
+
+/// How long until reading that failed is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// An end is worth remembering while a token from before it may live, by any node's clock.
+const REMEMBERED: Duration = Duration::from_secs(access::LIFE.whole_seconds().unsigned_abs() + 10);
 
 /// Something of a player ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +43,11 @@ pub struct Revocation {
 
 /// What this node has heard.
 #[derive(Clone, Debug, Default)]
-pub struct Revoked(Arc<Mutex<HashMap<Uuid, Until>>>);
+pub struct Revoked {
+    ends: Arc<Mutex<HashMap<Uuid, Until>>>,
+    /// The truth; without it, what is not heard is not known.
+    db: Option<PgPool>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Until {
@@ -43,43 +57,84 @@ struct Until {
 }
 
 impl Revoked {
+    /// Reads here what it does not hear.
+    pub fn of(db: PgPool) -> Self {
+        Self { db: Some(db), ..Self::default() }
+    }
+
     /// Remembers an end of a login.
     pub fn note(&self, revocation: &Revocation, now_s: i64) {
         if revocation.scope != "login" {
             return;
         }
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         ends.retain(|_, until| until.forget_at > now);
-        let life = Duration::from_secs(access::LIFE.whole_seconds().unsigned_abs() + 10);
         // A login that ended stays ended; a player may log in again in the same second.
         let issued_before_s = if revocation.session_id.is_some() { i64::MAX } else { now_s };
-        let until = Until { issued_before_s, forget_at: now + life };
+        let until = Until { issued_before_s, forget_at: now + REMEMBERED };
         ends.insert(revocation.session_id.unwrap_or(revocation.player_id), until);
     }
 
     /// Whether a token was revoked.
     pub fn covers(&self, claims: &access::Claims) -> bool {
-        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         [claims.sid, claims.sub]
             .iter()
             .any(|id| ends.get(id).is_some_and(|until| claims.iat < until.issued_before_s))
     }
 
-    /// Hears what other nodes tell, until the bus ends. Run it as a task of its own.
+    /// Hears what other nodes tell, until the bus ends, and reads what it did not hear. Run it as a
+    /// task of its own.
     ///
     /// # Errors
     /// The bus is away at the start.
     pub async fn listen(self, bus: Bus) -> Result<(), BusError> {
         let mut heard = bus.topics.subscribe(TOPIC).await?;
-        while let Some(heard) = heard.next().await {
-            let Heard::Message(body) = heard else { continue };
+        // Until now, nobody listened.
+        let mut is_behind = true;
+        loop {
+            if is_behind {
+                is_behind = self.read_ends().await.is_err();
+            }
+            let time = if is_behind { AGAIN } else { Duration::MAX };
+            let body = match timeout(time, heard.next()).await {
+                Ok(Some(Heard::Message(body))) => body,
+                Ok(Some(Heard::Gap)) => {
+                    is_behind = true;
+                    continue;
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => continue,
+            };
             match serde_json::from_slice(&body) {
                 Ok(revocation) => {
-                    self.note(&revocation, time::OffsetDateTime::now_utc().unix_timestamp());
+                    self.note(&revocation, OffsetDateTime::now_utc().unix_timestamp());
                 }
                 Err(error) => tracing::warn!(%error, "a revocation cannot be read"),
             }
+        }
+    }
+
+    /// Notes the ends that a token could still not know of.
+    async fn read_ends(&self) -> sqlx::Result<()> {
+        let Some(db) = &self.db else { return Ok(()) };
+        // An erased player's logins are gone; that all of them have ended its own row says.
+        let ends = sqlx::query!(
+            r#"select player_id as "player_id!", session_id from personal.login_session
+            where revoked_at > now() - make_interval(secs => $1)
+            union all select player_id, null from player
+            where erased_at > now() - make_interval(secs => $1)"#,
+            REMEMBERED.as_secs_f64()
+        )
+        .fetch_all(db)
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "ends of logins cannot be read yet"))?;
+        let now_s = OffsetDateTime::now_utc().unix_timestamp();
+        for end in ends {
+            let (scope, why) = ("login".to_owned(), String::new());
+            let (player_id, session_id) = (end.player_id, end.session_id);
+            self.note(&Revocation { player_id, session_id, scope, why }, now_s);
         }
         Ok(())
     }
@@ -117,5 +172,48 @@ mod tests {
         revoked.note(&end(None), 1_000);
         assert!(revoked.covers(&claims(8, 999)), "logged in before");
         assert!(!revoked.covers(&claims(9, 1_000)), "logged in again");
+    }
+
+    /// A login of a player that has ended.
+    async fn ended(db: &PgPool, player_id: Uuid) -> Uuid {
+        let session_id = Uuid::now_v7();
+        let end = "insert into personal.login_session
+            (session_id, player_id, expires_at, revoked_at) values ($1, $2, now(), now())";
+        sqlx::query(end).bind(session_id).bind(player_id).execute(db).await.unwrap();
+        session_id
+    }
+
+    async fn comes_to_cover(revoked: &Revoked, claims: &access::Claims) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !revoked.covers(claims) {
+            assert!(Instant::now() < deadline, "the end is not known");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::store::MIGRATOR")]
+    async fn what_is_not_heard_is_read(db: PgPool) {
+        let player = crate::testing::player(&db, "Ada").await;
+        let now_s = OffsetDateTime::now_utc().unix_timestamp();
+        let of = |sub: Uuid, sid: Uuid| access::Claims { sub, sid, ..claims(0, now_s - 60) };
+        let (revoked, bus) = (Revoked::of(db.clone()), Bus::local());
+        let early = ended(&db, player).await;
+        let listening = tokio::spawn(revoked.clone().listen(bus.clone()));
+        comes_to_cover(&revoked, &of(player, early)).await;
+
+        let other = crate::testing::player(&db, "Bob").await;
+        let (late, lives) = (ended(&db, player).await, Uuid::now_v7());
+        let erase = "update player set erased_at = now() where player_id = $1";
+        sqlx::query(erase).bind(other).execute(&db).await.unwrap();
+        // More at once than the bus keeps for a listener.
+        let (scope, why) = ("chat".to_owned(), "banned".to_owned());
+        let chat = Revocation { player_id: player, session_id: None, scope, why };
+        for _ in 0..5_000 {
+            tell(&bus, &chat).await.unwrap();
+        }
+        comes_to_cover(&revoked, &of(player, late)).await;
+        comes_to_cover(&revoked, &of(other, Uuid::now_v7())).await;
+        assert!(!revoked.covers(&of(player, lives)));
+        listening.abort();
     }
 }

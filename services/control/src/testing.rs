@@ -40,9 +40,22 @@ pub async fn grant(db: &PgPool, player_id: Uuid, role: &str) {
         .expect("a known role");
 }
 
-/// A fresh access token of a player.
+/// A fresh access token of a player. Of its login there is no row: who reads that wants [`login`].
 pub fn token(plane: &Plane, player_id: Uuid) -> String {
     plane.access.issue(player_id, Uuid::now_v7(), false, OffsetDateTime::now_utc())
+}
+
+/// A fresh access token of a new login of a player.
+///
+/// # Panics
+/// The database refuses.
+pub async fn login(plane: &Plane, player_id: Uuid) -> String {
+    let session_id = Uuid::now_v7();
+    let login = "insert into personal.login_session (session_id, player_id, expires_at)
+        values ($1, $2, now() + interval '30 days')";
+    let login = sqlx::query(login).bind(session_id).bind(player_id);
+    login.execute(&plane.db).await.expect("a new login");
+    plane.access.issue(player_id, session_id, false, OffsetDateTime::now_utc())
 }
 
 /// Calls a router without a network; gives status and JSON body (`Null` without one).

@@ -76,6 +76,11 @@ where
     }
 }
 
+/// What a refused call was aimed at, for the audit log: an extension of the request, made by
+/// whoever knows which parts of a path may name somebody. Without it, nothing is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target(pub String);
+
 /// What the audit log calls a route, like `bans.create`: an extension of the request. Without it,
 /// refused calls are called by method and path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +123,7 @@ where
             actor: Some(caller.player_id),
             action: &action,
             outcome: Outcome::Refused,
-            target: parts.uri.path().chars().take(200).collect(),
+            target: parts.extensions.get::<Target>().map_or(String::new(), |to| to.0.clone()),
             before: None,
             after: None,
         };

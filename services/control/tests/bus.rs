@@ -33,7 +33,11 @@ impl Redis {
     }
 
     async fn bus(&self) -> Bus {
-        redis::connect(&self.url()).await.unwrap()
+        self.bus_of(redis::PREFIX).await
+    }
+
+    async fn bus_of(&self, prefix: &str) -> Bus {
+        redis::connect(&self.url(), prefix).await.unwrap()
     }
 
     async fn wait_until_there(&self) {
@@ -117,6 +121,29 @@ async fn redis_does_what_a_bus_does_within_a_node_and_between_nodes() {
     suite(&bus, &bus).await;
     let other = Redis::start().await;
     suite(&other.bus().await, &other.bus().await).await;
+}
+
+#[tokio::test]
+async fn deployments_that_share_a_redis_do_not_meet() {
+    let redis = Redis::start().await;
+    let (blue, green) = (redis.bus_of("blue").await, redis.bus_of("green").await);
+    suite(&blue, &blue).await;
+    suite(&green, &green).await;
+    let mut news = green.topics.subscribe("meet").await.unwrap();
+    blue.topics.publish("meet", Bytes::from_static(b"blue")).await.unwrap();
+    green.topics.publish("meet", Bytes::from_static(b"green")).await.unwrap();
+    assert_eq!(message(&mut news).await, Bytes::from_static(b"green"));
+    let once = Rate::per(1, Duration::from_secs(3_600));
+    for bus in [&blue, &green] {
+        bus.limiter.take("meet", once).await.unwrap();
+    }
+    blue.boards.put("meet", &[(id(1), 1)]).await.unwrap();
+    assert_eq!(green.boards.size("meet").await.unwrap(), 0);
+    blue.presence.confirm("meet", id(1), SOON).await.unwrap();
+    assert_eq!(green.presence.list("meet", 9).await.unwrap(), (vec![], 0));
+    for prefix in ["", "a b", "a:b", &"x".repeat(65)] {
+        assert!(redis::connect(&redis.url(), prefix).await.is_err(), "{prefix:?}");
+    }
 }
 
 /// What `here` does, `there` sees.
@@ -299,5 +326,5 @@ async fn a_node_starts_without_redis_and_finds_it_later() {
 
 #[tokio::test]
 async fn a_url_that_cannot_be_read_is_refused() {
-    assert!(redis::connect("postgres://localhost").await.is_err());
+    assert!(redis::connect("postgres://localhost", redis::PREFIX).await.is_err());
 }

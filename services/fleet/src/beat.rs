@@ -22,8 +22,19 @@ pub(crate) struct Beat {
     pub(crate) is_draining: bool,
     /// By battle, without positions.
     pub(crate) statuses: Vec<(Uuid, Value)>,
+    /// Who left which battle for good, and when.
+    pub(crate) gone: Vec<Departed>,
     /// Battles that the server cannot open, and why.
     pub(crate) refused: Vec<(Uuid, String)>,
+}
+
+/// A player who left a battle for good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departed {
+    pub(crate) battle_id: Uuid,
+    pub(crate) player_id: Uuid,
+    /// When, in the battle's time.
+    pub(crate) tick: i32,
 }
 
 /// Load as `battle_server.load` has it.
@@ -33,6 +44,8 @@ pub(crate) fn load_json(load: rpc::Load) -> Value {
         "tick_p99_us": load.tick_p99_us,
         "tick_overruns": load.tick_overruns,
         "overload_step": load.overload_step,
+        "regions": load.regions,
+        "region_players_max": load.region_players_max,
     })
 }
 
@@ -45,6 +58,8 @@ pub(crate) fn load_of(value: &Value) -> rpc::Load {
         tick_p99_us: small("tick_p99_us"),
         tick_overruns: number("tick_overruns"),
         overload_step: small("overload_step"),
+        regions: small("regions"),
+        region_players_max: small("region_players_max"),
     }
 }
 
@@ -70,6 +85,7 @@ pub(crate) async fn store(
         .await?;
     }
     let own = store_statuses(&mut tx, beat).await?;
+    store_departures(&mut tx, beat, &own).await?;
     end_strangers(&mut tx, beat, &own).await?;
     for (battle_id, why) in &beat.refused {
         let why = format!("a server cannot open it: {why}");
@@ -131,6 +147,32 @@ async fn store_statuses(db: &mut PgConnection, beat: &Beat) -> sqlx::Result<Hash
     .fetch_all(db)
     .await?;
     Ok(own.into_iter().collect())
+}
+
+/// Seats of players who left for good may be given away. A departure counts once: whoever has
+/// taken the seat again since is not thrown out of it by being told of the same one.
+async fn store_departures(
+    db: &mut PgConnection,
+    beat: &Beat,
+    own: &HashSet<Uuid>,
+) -> sqlx::Result<()> {
+    let gone = beat.gone.iter().filter(|departed| own.contains(&departed.battle_id));
+    let gone: Vec<Departed> = gone.copied().collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update battle_player p set gone_at = coalesce(gone_at, now()), gone_tick = t.tick
+         from unnest($1::uuid[], $2::uuid[], $3::int4[]) as t (battle_id, player_id, tick)
+         where p.battle_id = t.battle_id and p.player_id = t.player_id
+             and t.tick > coalesce(p.gone_tick, -1)",
+        &gone.iter().map(|departed| departed.battle_id).collect::<Vec<_>>(),
+        &gone.iter().map(|departed| departed.player_id).collect::<Vec<_>>(),
+        &gone.iter().map(|departed| departed.tick).collect::<Vec<_>>(),
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// A server that runs what is not its own is told to end it. A finished battle may be shown a

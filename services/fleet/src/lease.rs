@@ -1,6 +1,6 @@
 //! The job `leases`: servers whose lease ran out are gone, and what becomes of their battles.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sortie_control::service::Stop;
 use sqlx::PgPool;
@@ -12,22 +12,35 @@ use crate::settings::Settings;
 /// Cleans up until the stop is asked for.
 pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
     // While nobody of us was there, or the database was away, no server could renew its lease:
-    // each gets the time for one heartbeat before it is called gone.
+    // each gets a lease's time for its next heartbeat before it is called gone.
     let mut pause = settings.lease;
     let mut is_cut_off = false;
     while stop.wait(pause).await {
         pause = settings.cleanup_every;
-        if let Err(error) = clean_up(&db, &settings).await {
+        // Looked for before every look at the leases, so that one never follows an outage at once.
+        let mut looked = answers(&db, settings.lease / 2).await;
+        if looked.is_ok() {
+            if std::mem::take(&mut is_cut_off) {
+                tracing::info!("leases are looked after again, as soon as they can be renewed");
+                pause = settings.lease;
+                continue;
+            }
+            looked = clean_up(&db, &settings).await;
+        }
+        if let Err(error) = looked {
             if !is_cut_off {
                 tracing::warn!(%error, "leases are not looked after");
             }
             is_cut_off = true;
-            continue;
-        }
-        if std::mem::take(&mut is_cut_off) {
-            tracing::info!("leases are looked after again");
         }
     }
+}
+
+/// Whether the database answers. One that takes long to was as good as away meanwhile.
+async fn answers(db: &PgPool, in_time: Duration) -> sqlx::Result<()> {
+    let asked_at = Instant::now();
+    sqlx::query("select 1").execute(db).await?;
+    if asked_at.elapsed() < in_time { Ok(()) } else { Err(sqlx::Error::PoolTimedOut) }
 }
 
 /// One look at all servers.

@@ -99,4 +99,19 @@ mod tests {
         assert_eq!(months(&db).await, before);
         assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 0);
     }
+
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn a_month_that_nobody_prepared_stops_nothing(db: PgPool) {
+        let unprepared = "do $$ begin
+            execute 'drop table battle_log_' || to_char(current_date, 'YYYY_MM');
+            insert into battle_log (battle_id, tick, place, kind, body, at)
+            values (gen_random_uuid(), 1, 0, 'kill', '{}', now()),
+                (gen_random_uuid(), 1, 0, 'kill', '{}', now() - interval '3 years');
+            perform battle_log_partition('2020-01-15'); end $$";
+        sqlx::query(unprepared).execute(&db).await.unwrap();
+        assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 1);
+        let left = sqlx::query_scalar("select at > now() - interval '1 day' from battle_log");
+        let left: Vec<bool> = left.fetch_all(&db).await.unwrap();
+        assert_eq!(left, [true], "this month's event is kept, the old one is not");
+    }
 }

@@ -4,6 +4,10 @@
 //! battle has one server, however many nodes place at once. A plan is made from what was read;
 //! each pair of it is then checked in a transaction that has locked battle and server, so that a
 //! plan that was overtaken costs a look and nothing else. Nobody waits for a lock.
+//!
+//! Battles that queues made come before those that players arranged, older ones before newer. One
+//! that no server is large enough for is not planned for, so that it is in nobody's way, and one
+//! that waits for too long is cancelled.
 
 use sortie_control::service::Stop;
 use sqlx::PgPool;
@@ -14,6 +18,9 @@ use crate::settings::Settings;
 
 /// Most battles that one look plans for.
 const BATCH: i64 = 64;
+
+/// Most battles that one look tells or gives up.
+const ROUND_MAX: i64 = 1_000;
 
 /// Places battles until the stop is asked for.
 pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
@@ -53,19 +60,23 @@ struct Room {
 
 /// One look; says how many battles were placed.
 pub(crate) async fn place_all(db: &PgPool, settings: &Settings) -> sqlx::Result<u64> {
-    let asked = asked(db).await?;
-    metrics::gauge!("sortie_battles_asked").set(asked.len() as f64);
-    if asked.is_empty() {
+    let waiting =
+        sqlx::query_scalar!(r#"select count(*) as "waiting!" from battle where state = 'asked'"#)
+            .fetch_one(db)
+            .await?;
+    metrics::gauge!("sortie_battles_asked").set(waiting as f64);
+    if waiting == 0 {
         return Ok(0);
     }
-    let (pairs, unplaced) = plan(&asked, rooms(db).await?);
+    let pairs = plan(&asked(db).await?, rooms(db).await?);
     let mut placed = 0;
     for (battle_id, server_id) in pairs {
         placed += u64::from(place(db, battle_id, server_id).await?);
     }
     metrics::counter!("sortie_battles_placed_total").increment(placed);
-    if !unplaced.is_empty() {
-        say_why(db, &unplaced, settings).await?;
+    if (placed as i64) < waiting {
+        say_why(db, settings).await?;
+        give_up(db, settings).await?;
     }
     Ok(placed)
 }
@@ -74,7 +85,11 @@ async fn asked(db: &PgPool) -> sqlx::Result<Vec<Asked>> {
     sqlx::query_as!(
         Asked,
         r#"select battle_id, players_max, (status->>'not_on')::uuid as not_on
-           from battle where state = 'asked' order by asked_at limit $1"#,
+           from battle b where state = 'asked' and exists (
+               select from battle_server s where s.state = 'ready' and s.lease_until > now()
+                   and s.players_max >= b.players_max)
+           order by exists (select from queue_battle q where q.battle_id = b.battle_id) desc,
+               asked_at limit $1"#,
         BATCH
     )
     .fetch_all(db)
@@ -98,8 +113,8 @@ async fn rooms(db: &PgPool) -> sqlx::Result<Vec<Room>> {
 
 /// The oldest battle first; each to the server that is least full, and not to the one that gave
 /// it back unless there is no other.
-fn plan(asked: &[Asked], mut rooms: Vec<Room>) -> (Vec<(Uuid, Uuid)>, Vec<Uuid>) {
-    let (mut pairs, mut unplaced) = (Vec::new(), Vec::new());
+fn plan(asked: &[Asked], mut rooms: Vec<Room>) -> Vec<(Uuid, Uuid)> {
+    let mut pairs = Vec::new();
     for battle in asked {
         let fits = |room: &&mut Room| {
             room.battles < room.battles_max && room.players_max >= battle.players_max
@@ -112,15 +127,12 @@ fn plan(asked: &[Asked], mut rooms: Vec<Room>) -> (Vec<(Uuid, Uuid)>, Vec<Uuid>)
                 .then(a.players.cmp(&b.players))
                 .then(a.server_id.cmp(&b.server_id))
         });
-        match room {
-            Some(room) => {
-                room.battles += 1;
-                pairs.push((battle.battle_id, room.server_id));
-            }
-            None => unplaced.push(battle.battle_id),
+        if let Some(room) = room {
+            room.battles += 1;
+            pairs.push((battle.battle_id, room.server_id));
         }
     }
-    (pairs, unplaced)
+    pairs
 }
 
 /// Gives a battle to a server, if it still may; false: somebody else was faster.
@@ -167,25 +179,55 @@ async fn place(db: &PgPool, battle_id: Uuid, server_id: Uuid) -> sqlx::Result<bo
     Ok(true)
 }
 
-/// Battles that wait too long stay asked, and say what for.
-async fn say_why(db: &PgPool, unplaced: &[Uuid], settings: &Settings) -> sqlx::Result<()> {
+/// Battles that wait for a while stay asked, and say what for.
+async fn say_why(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
     sqlx::query!(
-        "update battle b set status = b.status || jsonb_build_object('waiting', w.why)
-         from (select case
-             when not exists (select from battle_server
-                 where state = 'ready' and lease_until > now()) then $3::text
-             else $4::text end as why) as w
-         where b.battle_id in (select battle_id from battle where battle_id = any($1)
-             and state = 'asked' and asked_at < now() - make_interval(secs => $2)
-             for update skip locked)
-             and b.status->>'waiting' is distinct from w.why",
-        unplaced,
+        "update battle b set status = b.status || jsonb_build_object('waiting', news.why)
+         from (
+             select a.battle_id, told.why from battle a cross join lateral (
+                 select case when ready.most is null then $2::text
+                     when ready.most < a.players_max then $3::text else $4::text end as why
+                 from (select max(players_max) as most from battle_server
+                     where state = 'ready' and lease_until > now()) as ready
+             ) as told
+             where a.state = 'asked' and a.asked_at < now() - make_interval(secs => $1)
+                 and a.status->>'waiting' is distinct from told.why
+             order by a.asked_at limit $5 for update of a skip locked
+         ) as news
+         where b.battle_id = news.battle_id",
         settings.waiting_after.as_secs_f64(),
         "no battle server is there",
-        "no battle server has room for it"
+        "no battle server takes so many players",
+        "no battle server has room for it",
+        ROUND_MAX
     )
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Battles that nobody took in time are cancelled: their players have long gone elsewhere, and
+/// hear why when they ask.
+async fn give_up(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
+    let given_up = sqlx::query!(
+        "update battle set state = 'cancelled', ended_at = now(),
+             status = status || jsonb_build_object('waiting',
+                 'it was given up: ' || coalesce(status->>'waiting', $3::text))
+         where battle_id in (
+             select battle_id from battle
+             where state = 'asked' and asked_at < now() - make_interval(secs => $1)
+             order by asked_at limit $2 for update skip locked)",
+        settings.give_up_after.as_secs_f64(),
+        ROUND_MAX,
+        "no battle server took it"
+    )
+    .execute(db)
+    .await?
+    .rows_affected();
+    if given_up > 0 {
+        metrics::counter!("sortie_battles_given_up_total").increment(given_up);
+        tracing::warn!(given_up, "battles are given up: no battle server took them in time");
+    }
     Ok(())
 }
 
@@ -204,8 +246,10 @@ mod tests {
     }
 
     fn pairs(asked: &[Asked], rooms: Vec<Room>) -> Vec<(u128, u128)> {
-        let (pairs, _) = plan(asked, rooms);
-        pairs.into_iter().map(|(battle, server)| (battle.as_u128(), server.as_u128())).collect()
+        plan(asked, rooms)
+            .into_iter()
+            .map(|(battle, server)| (battle.as_u128(), server.as_u128()))
+            .collect()
     }
 
     #[test]

@@ -9,13 +9,27 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder;
 
+/// What a listener says of itself over `grpc.health.v1`.
+#[derive(Clone, Debug)]
+pub struct RpcHealth(HealthReporter);
+
+impl RpcHealth {
+    /// Says not serving, of each service and of the whole. Whoever watches hears it, and looks for
+    /// another node.
+    pub async fn drain(&self) {
+        let whole = String::new();
+        for name in std::iter::once(whole).chain(service_names()) {
+            self.0.set_service_status(name, ServingStatus::NotServing).await;
+        }
+    }
+}
+
 /// Adds health and reflection (v1, and v1alpha for older tools) for all services of the product.
-/// Health says serving for each of them and for the whole (the empty name); the reporter changes
-/// that, as when the process drains.
+/// Health says serving for each of them and for the whole (the empty name), until it drains.
 ///
 /// # Panics
 /// The descriptors that came with the program cannot be read.
-pub fn health_and_reflection(routes: &mut RoutesBuilder) -> HealthReporter {
+pub fn health_and_reflection(routes: &mut RoutesBuilder) -> RpcHealth {
     let reporter = HealthReporter::new();
     for name in service_names() {
         // Nobody else has the reporter yet: there is nothing to wait for.
@@ -31,7 +45,7 @@ pub fn health_and_reflection(routes: &mut RoutesBuilder) -> HealthReporter {
     let readable = "the descriptors that came with the program";
     routes.add_service(reflection().build_v1().expect(readable));
     routes.add_service(reflection().build_v1alpha().expect(readable));
-    reporter
+    RpcHealth(reporter)
 }
 
 /// Full names of all services that the product has a description of.

@@ -114,13 +114,16 @@ pub(crate) async fn register(
     .fetch_one(&mut *tx)
     .await?;
     let (server_id, epoch) = (row.server_id, row.epoch);
-    // What it lists is its own, unless it is over or was given to another since.
+    // What it lists is its own, unless it is over or was given to another since. A battle that
+    // was given up as lost is not over: its server still has it, and its players may be in it.
     let adopted = sqlx::query_scalar!(
         "update battle set server_id = $1, server_epoch = $2, told_at = now(),
              allocated_at = coalesce(allocated_at, now()),
-             state = case when state = 'asked' then 'allocated' else state end
-         where battle_id = any($3)
-             and ((server_id = $1 and state in ('allocated', 'running')) or state = 'asked')
+             state = case state when 'asked' then 'allocated' when 'lost' then 'running'
+                 else state end,
+             ended_at = null
+         where battle_id = any($3) and (state = 'asked'
+             or (server_id = $1 and state in ('allocated', 'running', 'lost')))
          returning battle_id",
         server_id,
         epoch,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::beat::{self, Beat};
+use crate::beat::{self, Beat, Departed};
 use crate::error::{FleetError, uuid};
 use crate::orders::{self, ORDERS_MAX};
 use crate::settings::Settings;
@@ -153,9 +153,17 @@ impl Link {
             return Err(FleetError::invalid("battles: at most 64; refused: at most 16"));
         }
         let mut statuses = Vec::with_capacity(beat.battles.len());
+        let mut gone = Vec::new();
         for mut told in std::mem::take(&mut beat.battles) {
             status::bound(&mut told);
-            statuses.push((uuid("battle_id", &told.battle_id)?, told));
+            let battle_id = uuid("battle_id", &told.battle_id)?;
+            // The seats' owners know; spectators need not be told.
+            for departure in std::mem::take(&mut told.gone) {
+                let player_id = uuid("player_id", &departure.player_id)?;
+                let tick = i32::try_from(departure.tick).unwrap_or(i32::MAX);
+                gone.push(Departed { battle_id, player_id, tick });
+            }
+            statuses.push((battle_id, told));
         }
         // Rows are locked in the same order by everybody; the last of two is the newest.
         statuses.sort_by_key(|(battle_id, _)| *battle_id);
@@ -164,7 +172,7 @@ impl Link {
         statuses.reverse();
         let refused = refusals(&beat)?;
         if self.is_news(&beat, &statuses, &refused) {
-            self.store(&beat, &statuses, refused).await?;
+            self.store(&beat, &statuses, gone, refused).await?;
         }
         for (battle_id, told) in statuses {
             if self.own.contains(&battle_id) {
@@ -197,6 +205,7 @@ impl Link {
         &mut self,
         beat: &rpc::Heartbeat,
         statuses: &[(Uuid, rpc::BattleStatus)],
+        gone: Vec<Departed>,
         refused: Vec<(Uuid, String)>,
     ) -> Result<(), FleetError> {
         let stored = |(battle_id, told): &(Uuid, rpc::BattleStatus)| {
@@ -210,6 +219,7 @@ impl Link {
             load: beat::load_json(beat.load.unwrap_or_default()),
             is_draining: beat.is_draining,
             statuses: statuses.iter().map(stored).collect(),
+            gone,
             refused,
         };
         let outcome = beat::store(&self.shared.db, &row, &self.shared.settings).await;

@@ -18,6 +18,8 @@ pub struct Settings {
     pub placement_every: Duration,
     /// A battle that waits this long says in its status what for. Default 5 s.
     pub waiting_after: Duration,
+    /// A battle that waits this long for a server is cancelled. Default 5 min.
+    pub give_up_after: Duration,
     /// How often servers without a lease are looked for. Default 2 s.
     pub cleanup_every: Duration,
     /// A battle that its server has not begun after this long is given to another. Default 30 s.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub spectator_delay: Duration,
     /// Most battles that are watched at a time over this node. Default 1,000.
     pub watches_max: usize,
+    /// Most of these that are one player's. Default 4.
+    pub watches_per_player: usize,
 }
 
 impl Default for Settings {
@@ -48,6 +52,7 @@ impl Default for Settings {
             order_poll: Duration::from_secs(1),
             placement_every: Duration::from_millis(200),
             waiting_after: Duration::from_secs(5),
+            give_up_after: Duration::from_secs(300),
             cleanup_every: Duration::from_secs(2),
             open_timeout: Duration::from_secs(30),
             tries_max: 3,
@@ -57,6 +62,7 @@ impl Default for Settings {
             watch_every: Duration::from_secs(1),
             spectator_delay: Duration::from_secs(10),
             watches_max: 1_000,
+            watches_per_player: 4,
         }
     }
 }

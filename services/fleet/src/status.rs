@@ -9,6 +9,7 @@ const SCORES_MAX: usize = 8;
 const POINTS_MAX: usize = 64;
 const REGIONS_MAX: usize = 1_024;
 const POSITIONS_MAX: usize = 4_096;
+const GONE_MAX: usize = 1_024;
 const NAME_CHARS_MAX: usize = 64;
 
 /// The topic of the bus on which a battle's statuses are told, as protobuf.
@@ -98,6 +99,7 @@ impl Status {
             regions: self.regions.into_iter().map(Into::into).collect(),
             positions: Vec::new(),
             is_over: self.is_over,
+            gone: Vec::new(),
         }
     }
 }
@@ -108,6 +110,7 @@ pub(crate) fn bound(status: &mut rpc::BattleStatus) {
     status.points.truncate(POINTS_MAX);
     status.regions.truncate(REGIONS_MAX);
     status.positions.truncate(POSITIONS_MAX);
+    status.gone.truncate(GONE_MAX);
     for point in &mut status.points {
         if let Some((end, _)) = point.name.char_indices().nth(NAME_CHARS_MAX) {
             point.name.truncate(end);
@@ -186,6 +189,7 @@ mod tests {
             regions: vec![rpc::Region { max_x_m: 64.0, load: 9, ..Default::default() }],
             positions: vec![position],
             is_over: true,
+            gone: Vec::new(),
         };
         bound(&mut told);
         let stored = serde_json::to_value(Status::from(&told)).unwrap();

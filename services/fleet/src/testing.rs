@@ -49,8 +49,10 @@ pub struct Listeners {
     pub public: SocketAddr,
     /// The fleet's secret.
     pub secret: String,
-    /// An access token of a player without roles.
+    /// An access token of a player.
     pub token: String,
+    /// The same, of a login that has ended.
+    pub ended: String,
 }
 
 /// Paths of all methods in [`DESCRIPTORS`].
@@ -70,8 +72,9 @@ pub fn methods() -> Vec<String> {
     methods
 }
 
-/// Calls every method with no credential, a wrong secret, a player's token and the secret; gives
-/// a line for everything that is not as [`EXPECTED`] says, and how many calls were made.
+/// Calls every method with no credential, a wrong secret, a player's token, one of a login that
+/// has ended, and the secret; gives a line for everything that is not as [`EXPECTED`] says, and
+/// how many calls were made.
 ///
 /// # Panics
 /// A listener cannot be reached.
@@ -87,6 +90,7 @@ pub async fn authorisation_faults(at: &Listeners) -> (Vec<String>, usize) {
             ("no credential", None, false),
             ("a wrong secret", Some("a secret that is none of ours"), false),
             ("a player's token", Some(at.token.as_str()), *who == For::Player),
+            ("a token of a login that has ended", Some(at.ended.as_str()), false),
             ("the secret", Some(at.secret.as_str()), *who == For::Secret),
         ];
         for (name, credential, passes) in credentials {

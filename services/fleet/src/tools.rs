@@ -133,7 +133,7 @@ async fn note(
     target: String,
     reason: &str,
 ) -> sqlx::Result<()> {
-    let after = (!reason.is_empty()).then(|| json!({ "reason": reason }));
+    let after = (!reason.is_empty()).then(|| json!({ "reason": audit::digest(reason) }));
     let outcome = Outcome::Done;
     let entry = Entry { actor: None, action, outcome, target, before: None, after };
     audit::append(db, &entry).await

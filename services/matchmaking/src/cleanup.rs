@@ -98,7 +98,16 @@ async fn close_rooms(
     )
     .fetch_all(&mut *db)
     .await?;
-    sqlx::query!("delete from room_player where room_id = any($1)", &closed).execute(db).await?;
+    if !closed.is_empty() {
+        tracing::debug!(rooms = closed.len(), "rooms are closed");
+    }
+    // Nobody sits in a closed room, whoever closed it: its players could enter no other.
+    sqlx::query!(
+        "delete from room_player using room
+         where room_player.room_id = room.room_id and room.state = 'closed'"
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -31,6 +31,9 @@ pub enum MatchmakingError {
     /// The leader has to cancel the ticket first.
     #[error("the party waits for a battle; cancel its ticket first")]
     PartyWaits,
+    /// Staff have closed them.
+    #[error("the queues take nobody at the moment")]
+    Closed,
     /// No such queue.
     #[error("there is no such queue")]
     UnknownQueue,
@@ -48,6 +51,17 @@ pub enum MatchmakingError {
     /// Someone of the party sits in a room.
     #[error("a member of the party is in a room")]
     InRoom(Uuid),
+    /// Someone of the party has a seat in a battle that is not over.
+    #[error("a member of the party is in a battle; join it again, or leave it first")]
+    InBattle {
+        /// Who.
+        player_id: Uuid,
+        /// Which battle.
+        battle_id: Uuid,
+    },
+    /// Left, and others have all seats of the team by now.
+    #[error("your seat was given to another player")]
+    SeatTaken,
     /// Someone is banned.
     #[error("a player is banned from matchmaking")]
     Banned(Ban),
@@ -78,6 +92,9 @@ pub enum MatchmakingError {
     /// Finished, lost or cancelled.
     #[error("the battle is over: {0}")]
     BattleOver(String),
+    /// It never ran; why, if that is known.
+    #[error("the battle was cancelled")]
+    BattleCancelled(Option<String>),
     /// No such room, or closed.
     #[error("there is no such room")]
     UnknownRoom,
@@ -93,6 +110,17 @@ pub enum MatchmakingError {
     /// A battle needs two.
     #[error("a battle needs at least two players")]
     TooFew,
+    /// The battle of another room goes on, with one of the players.
+    #[error("the battle of another room is not over yet")]
+    InRoomBattle {
+        /// Who.
+        player_id: Uuid,
+        /// Which.
+        battle_id: Uuid,
+    },
+    /// Longer than the installation lets rooms last, or too short.
+    #[error("duration_s is 5 to {0}")]
+    RoomDuration(u32),
     /// A request's value is out of bounds.
     #[error("{0}")]
     BadValue(&'static str),
@@ -144,6 +172,7 @@ impl From<MatchmakingError> for ApiError {
             E::NotLeader => Self::forbidden("party.not_leader", message),
             E::NotMember => Self::not_found("party.not_member", message),
             E::PartyWaits => Self::conflict("party.waiting", message),
+            E::Closed => Self::conflict("matchmaking.closed", message),
             E::UnknownQueue => Self::not_found("matchmaking.unknown_queue", message),
             E::PartyTooLarge(most) => Self::invalid("matchmaking.party_too_large", message)
                 .with_details(json!({ "most": most })),
@@ -153,6 +182,11 @@ impl From<MatchmakingError> for ApiError {
             }
             E::InRoom(player_id) => Self::conflict("matchmaking.in_room", message)
                 .with_details(json!({ "player_id": player_id })),
+            E::InBattle { player_id, battle_id } => {
+                Self::conflict("matchmaking.in_battle", message)
+                    .with_details(json!({ "player_id": player_id, "battle_id": battle_id }))
+            }
+            E::SeatTaken => Self::new(StatusCode::GONE, "battle.seat_taken", message),
             E::Banned(ban) => {
                 let expires_at = ban.expires_at.and_then(|at| at.format(&Rfc3339).ok());
                 let details = json!({ "player_id": ban.player_id, "scope": ban.scope,
@@ -170,13 +204,17 @@ impl From<MatchmakingError> for ApiError {
             E::ServerAway => Self::unavailable("battle.server_away", message),
             E::BattleOver(state) => Self::new(StatusCode::GONE, over_code(&state), message)
                 .with_details(json!({ "state": state })),
+            E::BattleCancelled(why) => Self::new(StatusCode::GONE, over_code("cancelled"), message)
+                .with_details(json!({ "state": "cancelled", "why": why })),
             E::UnknownRoom => Self::not_found("room.unknown", message),
             E::NotOwner => Self::forbidden("room.not_owner", message),
             E::RoomNotOpen(state) => {
                 Self::conflict("room.not_open", message).with_details(json!({ "state": state }))
             }
             E::TooFew => Self::conflict("room.too_few", message),
-            E::BadValue(_) => Self::invalid("request.fields", message),
+            E::InRoomBattle { player_id, battle_id } => Self::conflict("room.in_battle", message)
+                .with_details(json!({ "player_id": player_id, "battle_id": battle_id })),
+            E::BadValue(_) | E::RoomDuration(_) => Self::invalid("request.fields", message),
             E::SitsInRoom => Self::conflict("room.in_another", message),
             E::NoCode => Self::unavailable("party.no_code", message),
             E::Database(error) => error.into(),

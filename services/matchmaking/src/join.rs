@@ -1,6 +1,7 @@
 //! `POST /v1/battles/{battle_id}/join`: a join ticket for the battle server.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
@@ -15,13 +16,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::ban;
 use crate::error::MatchmakingError;
 use crate::settings::Settings;
 use crate::state::Matchmaking;
+use crate::{ban, seat};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
-    OpenApiRouter::new().routes(routes!(join))
+    OpenApiRouter::new().routes(routes!(join)).routes(routes!(leave))
 }
 
 /// What a client needs to enter a battle.
@@ -51,9 +52,11 @@ struct Admission {
         (status = 403, description = "`battle.not_a_player` or `matchmaking.banned`",
             body = ErrorBody),
         (status = 404, description = "`battle.unknown`", body = ErrorBody),
-        (status = 409, description = "`battle.not_running`: not yet", body = ErrorBody),
-        (status = 410, description = "`battle.finished`, `battle.lost` or `battle.cancelled`",
-            body = ErrorBody),
+        (status = 409, description = "`battle.not_running`: not yet. Or you had left for good, \
+            and wait for another battle or are in it: `matchmaking.waiting`, \
+            `matchmaking.in_battle`", body = ErrorBody),
+        (status = 410, description = "`battle.finished`, `battle.lost`, `battle.cancelled`, or \
+            `battle.seat_taken`: you had left for good", body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
         (status = 503, description = "`battle.server_away`, or the database is away",
             body = ErrorBody),
@@ -65,21 +68,49 @@ async fn join(
 ) -> ApiResult<Json<Admission>> {
     state.limit("join", caller.player_id, 30).await?;
     let now = state.settings.now();
-    let seat = seat(&state, battle_id, caller.player_id, now).await?;
+    let seat = find(&state, battle_id, caller.player_id, now).await?;
     let admission = admit(&state.settings, battle_id, caller.player_id, seat, now)?;
     metrics::counter!("sortie_matchmaking_join_tickets_total").increment(1);
     Ok(Json(admission))
+}
+
+/// Give up your seat in a battle that is not over
+///
+/// Somebody else may have it, and you may queue again. If you are in the battle, you leave it now.
+#[utoipa::path(post, path = "/v1/battles/{battle_id}/leave", tag = "matchmaking",
+    security(("bearer" = [])), params(("battle_id" = Uuid, Path, description = "The battle")),
+    responses(
+        (status = 204, description = "The seat is not yours any more"),
+        (status = 400, description = "Not an id", body = ErrorBody),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 403, description = "`battle.not_a_player`", body = ErrorBody),
+        (status = 404, description = "`battle.unknown`", body = ErrorBody),
+        (status = 410, description = "`battle.finished`, `battle.lost` or `battle.cancelled`",
+            body = ErrorBody),
+        (status = 429, description = "Too many calls", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody),
+    ))]
+async fn leave(
+    State(state): State<Matchmaking>,
+    caller: Caller,
+    Path(battle_id): Path<Uuid>,
+) -> ApiResult<StatusCode> {
+    state.limit("join", caller.player_id, 30).await?;
+    seat::give_up(&state, battle_id, caller.player_id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Where a player sits.
 struct Seat {
     name: String,
     team: i16,
+    /// The server's name: its tickets are good at no other.
+    server: String,
     address: String,
     fingerprint: Vec<u8>,
 }
 
-async fn seat(
+async fn find(
     state: &Matchmaking,
     battle_id: Uuid,
     player_id: Uuid,
@@ -87,7 +118,8 @@ async fn seat(
 ) -> Result<Seat, MatchmakingError> {
     let mut db = state.db().acquire().await?;
     let row = sqlx::query!(
-        r#"select b.state, own.team as "team?", player.name as "name?",
+        r#"select b.state, own.team as "team?", own.gone_at, player.name as "name?",
+            b.status->>'waiting' as why, s.name as "server?",
             s.address as "address?", s.fingerprint as "fingerprint?", s.state as "server_state?"
          from battle b
          left join battle_player own on own.battle_id = b.battle_id and own.player_id = $2
@@ -107,13 +139,22 @@ async fn seat(
     match row.state.as_str() {
         "running" => {}
         "asked" | "allocated" => return Err(MatchmakingError::NotRunning),
+        "cancelled" => return Err(MatchmakingError::BattleCancelled(row.why)),
         _ => return Err(MatchmakingError::BattleOver(row.state)),
     }
-    let (Some(address), Some(fingerprint)) = (row.address, row.fingerprint) else {
+    let (Some(server), Some(address), Some(fingerprint)) =
+        (row.server, row.address, row.fingerprint)
+    else {
         return Err(MatchmakingError::NotRunning);
     };
     if row.server_state.as_deref() == Some("gone") {
         return Err(MatchmakingError::ServerAway);
+    }
+    if row.gone_at.is_some() {
+        // It has a connection of its own: nobody waits for one while holding another.
+        drop(db);
+        seat::take_back(state, battle_id, player_id).await?;
+        db = state.db().acquire().await?;
     }
     sqlx::query!(
         "update battle_player set joined_at = $3
@@ -124,7 +165,7 @@ async fn seat(
     )
     .execute(&mut *db)
     .await?;
-    Ok(Seat { name, team, address, fingerprint })
+    Ok(Seat { name, team, server, address, fingerprint })
 }
 
 fn admit(
@@ -143,7 +184,7 @@ fn admit(
         class: 0,
         expires_at_ms: u64::try_from(expires_at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0),
         name: short_name(&seat.name),
-        audience: String::new(),
+        audience: seat.server,
     };
     let signed =
         settings.ticket_signer.sign(&ticket).map_err(|error| ApiError::internal(&error))?;

@@ -23,6 +23,7 @@ mod proposal;
 mod queue;
 mod rating;
 mod room;
+mod seat;
 mod settings;
 mod state;
 mod ticket;

@@ -180,20 +180,6 @@ pub(crate) async fn load(
     }))
 }
 
-/// Locks a match; false when it does not ask any more.
-pub(crate) async fn lock_asking(
-    db: &mut PgConnection,
-    match_id: Uuid,
-) -> Result<bool, MatchmakingError> {
-    let state = sqlx::query_scalar!(
-        "select state from match_proposal where match_id = $1 for update",
-        match_id
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(state.is_some_and(|state| state == "asking"))
-}
-
 /// Ends a locked match: the tickets in `failed` end, the others wait on.
 pub(crate) async fn fail(
     db: &mut PgConnection,

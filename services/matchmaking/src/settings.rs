@@ -44,7 +44,8 @@ pub struct Queue {
     pub team_min: u32,
     /// Most players of a team. A match of two such teams is made at once.
     pub team_max: u32,
-    /// Seats on the battle server; at least two full teams.
+    /// Slots on the battle server; at least two full teams. Nobody else gets the slot of a player
+    /// who left: what is beyond two full teams is for those who come in their place.
     pub players_max: u32,
     /// Seconds after which the battle ends; `None`: when the round is over.
     #[serde(default)]
@@ -94,6 +95,8 @@ pub struct Pace {
     pub ticket_keep: Duration,
     /// A room that was not started for so long is closed.
     pub room_life: Duration,
+    /// Seconds after which the battle of a room ends, most: a server must not be held for good.
+    pub room_duration_s: u32,
     /// How long a join ticket is good. The wire allows 30 s.
     pub join_life: Duration,
     /// Waiting tickets of a queue that are looked at in a pass, oldest first.
@@ -126,6 +129,7 @@ impl Default for Pace {
             ticket_life: Duration::from_secs(30),
             ticket_keep: Duration::from_secs(7 * 86_400),
             room_life: Duration::from_secs(2 * 3_600),
+            room_duration_s: 3_600,
             join_life: Duration::from_secs(20),
             tickets_max: 20_000,
             matches_max: 256,
@@ -173,7 +177,7 @@ impl Queue {
             is_ranked,
             team_min,
             team_max,
-            players_max: team_max * 2,
+            players_max: team_max * 3,
             duration_s: Some(1_200),
             team_difference_max: 1,
             ready_check_s: None,
@@ -257,6 +261,9 @@ impl Settings {
         }
         if self.pace.join_life > Duration::from_secs(30) {
             return Err("join tickets live 30 s at most".to_owned());
+        }
+        if !(5..=86_400).contains(&self.pace.room_duration_s) {
+            return Err("battles of rooms last 5 to 86400 s".to_owned());
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
+use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::error::MatchmakingError;
 use crate::settings::{Queue, Settings};
 use crate::state::Matchmaking;
-use crate::{ban, party, proposal, rating};
+use crate::{ban, party, proposal, rating, seat};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
@@ -81,8 +82,10 @@ pub(crate) struct Ticket {
         (status = 403, description = "`party.not_leader`, or `matchmaking.banned` with player, \
             scope and end", body = ErrorBody),
         (status = 404, description = "`matchmaking.unknown_queue`", body = ErrorBody),
-        (status = 409, description = "`matchmaking.waiting` with player and ticket, or \
-            `matchmaking.in_room`", body = ErrorBody),
+        (status = 409, description = "`matchmaking.closed`, `matchmaking.in_room`, \
+            `matchmaking.waiting` with player and ticket, or `matchmaking.in_battle` with player \
+            and battle",
+            body = ErrorBody),
         (status = 422, description = "`matchmaking.party_too_large`, or the body cannot be",
             body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
@@ -108,6 +111,9 @@ async fn insert(
     caller: Uuid,
 ) -> Result<Uuid, MatchmakingError> {
     let now = state.settings.now();
+    if !Flag::MatchmakingOpen.is_on(state.db()).await? {
+        return Err(MatchmakingError::Closed);
+    }
     let mut tx = state.db().begin().await?;
     let (party_id, players) = match party::lock(&mut tx, caller).await {
         Ok((_, leader)) if leader != caller => return Err(MatchmakingError::NotLeader),
@@ -154,6 +160,8 @@ async fn insert(
     .execute(&mut *tx)
     .await?;
     open(&mut tx, ticket_id, &ids).await?;
+    // After the place to wait in is taken: a match that is made at this moment is seen here.
+    seat::refuse_in_battle(&mut tx, &ids).await?;
     tx.commit().await?;
     Ok(ticket_id)
 }
@@ -268,37 +276,29 @@ pub(crate) async fn cancel_of_party(
     )
     .fetch_all(&mut *db)
     .await?;
-    for ticket_id in open {
-        withdraw(&mut *db, ticket_id, why).await?;
-    }
+    withdraw(db, &open, why).await?;
     Ok(())
 }
 
-/// Cancels an open ticket; a match that was asking for it fails.
-///
-/// Proposals are locked before tickets, here as everywhere.
+/// Cancels open tickets; matches that were asking for them fail. Gives how many were open.
 async fn withdraw(
     db: &mut PgConnection,
-    ticket_id: Uuid,
+    tickets: &[Uuid],
     why: &str,
-) -> Result<(), MatchmakingError> {
-    let found = sqlx::query!("select state, match_id from ticket where ticket_id = $1", ticket_id)
-        .fetch_optional(&mut *db)
-        .await?
-        .ok_or(MatchmakingError::UnknownTicket)?;
-    if let (Some(match_id), "proposed") = (found.match_id, found.state.as_str())
-        && proposal::lock_asking(&mut *db, match_id).await?
-    {
-        proposal::fail(&mut *db, match_id, &[ticket_id], why).await?;
-        return Ok(());
-    }
-    if end(&mut *db, &[ticket_id], "cancelled", why).await?.is_empty() {
-        let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
-            .fetch_one(db)
-            .await?;
-        return Err(MatchmakingError::TicketOver(state));
-    }
-    Ok(())
+) -> Result<u64, MatchmakingError> {
+    let done = sqlx::query!(
+        r#"select withdrawn as "withdrawn!", failed as "failed!" from withdraw_tickets($1, $2)"#,
+        tickets,
+        why
+    )
+    .fetch_one(db)
+    .await?;
+    let (withdrawn, failed) =
+        (u64::from(done.withdrawn.unsigned_abs()), u64::from(done.failed.unsigned_abs()));
+    metrics::counter!("sortie_matchmaking_tickets_total", "event" => "cancelled")
+        .increment(withdrawn);
+    metrics::counter!("sortie_matchmaking_proposals_total", "event" => "failed").increment(failed);
+    Ok(withdrawn)
 }
 
 /// How your ticket stands; asking keeps it alive
@@ -432,7 +432,13 @@ async fn cancel(
     if !is_own {
         return Err(MatchmakingError::UnknownTicket.into());
     }
-    withdraw(&mut tx, ticket_id, "cancelled by a player of the ticket").await?;
+    let why = "cancelled by a player of the ticket";
+    if withdraw(&mut tx, &[ticket_id], why).await? == 0 {
+        let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
+            .fetch_one(&mut *tx)
+            .await?;
+        return Err(MatchmakingError::TicketOver(state).into());
+    }
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

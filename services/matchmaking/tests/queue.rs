@@ -32,7 +32,7 @@ async fn two_players_wait_are_matched_and_get_into_their_battle(db: PgPool) {
     let early = node.refused(ada, "POST", &join, None).await;
     assert_eq!(early, (409, "battle.not_running".to_owned()));
 
-    node.run_battle(&battle_id).await;
+    let server_id = node.run_battle(&battle_id).await;
     let admission = node.ok(ada, "POST", &join, None).await;
     assert_eq!(admission["address"], "127.0.0.1:4433");
     assert_eq!(admission["fingerprint"], "ab".repeat(32));
@@ -40,7 +40,11 @@ async fn two_players_wait_are_matched_and_get_into_their_battle(db: PgPool) {
     let battle: Uuid = battle_id.parse().unwrap();
     let key = node.settings.ticket_signer.public_key();
     let now_ms = (node.settings.clock.now().unix_timestamp_nanos() / 1_000_000) as u64;
-    let opened = TicketVerifier::new(key, battle.as_u128(), "any").verify(&signed, now_ms).unwrap();
+    let verify =
+        |server: &str| TicketVerifier::new(key, battle.as_u128(), server).verify(&signed, now_ms);
+    verify("another").unwrap_err();
+    let server = format!("server-{}", server_id.simple());
+    let opened = verify(&server).unwrap();
     assert_eq!((opened.player_key, opened.name.as_str()), (ada.as_u128(), "Ada"));
     assert_eq!(json!(opened.team), ticket["team"]);
     let mine = node.ok(ada, "GET", "/v1/matchmaking/mine", None).await;
@@ -108,6 +112,7 @@ async fn nobody_comes_in_without_a_login(db: PgPool) {
         ("DELETE", format!("/v1/matchmaking/tickets/{id}")),
         ("POST", format!("/v1/matchmaking/proposals/{id}/answer")),
         ("POST", format!("/v1/battles/{id}/join")),
+        ("POST", format!("/v1/battles/{id}/leave")),
         ("GET", "/v1/rooms".to_owned()),
         ("POST", "/v1/rooms".to_owned()),
         ("POST", "/v1/rooms/join".to_owned()),

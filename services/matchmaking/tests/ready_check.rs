@@ -118,3 +118,49 @@ async fn two_who_accept_at_once_make_one_battle(db: PgPool) {
     assert_eq!(node.count("select count(*) from battle").await, 1);
     assert_eq!(node.count("select count(*) from battle_player").await, 2);
 }
+
+/// Waits until somebody waits for a lock in this database.
+async fn until_somebody_waits(db: &PgPool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .fetch_one(db)
+        .await
+        .unwrap();
+        if waiting > 0 {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "nobody waits for a lock");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_ticket_that_is_cancelled_while_a_match_takes_it_takes_the_match_with_it(db: PgPool) {
+    let node = Node::new(&db, vec![asking()]);
+    let [ada, bob] = node.players(["Ada", "Bob"]).await;
+    let (first, second) = (node.wait_in(ada, "duel").await, node.wait_in(bob, "duel").await);
+    // A matcher that has taken both tickets, and is not done yet.
+    let mut matcher = db.begin().await.unwrap();
+    sqlx::raw_sql(
+        "insert into match_proposal (match_id, queue, answer_by, win_chance)
+             values ('00000000-0000-7000-8000-000000000009', 'duel', now() + interval '1 h', 0.5);
+         update ticket set state = 'proposed', match_id = '00000000-0000-7000-8000-000000000009'",
+    )
+    .execute(&mut *matcher)
+    .await
+    .unwrap();
+    let path = format!("/v1/matchmaking/tickets/{first}");
+    let cancelling = node.ok(ada, "DELETE", &path, None);
+    let finishing = async {
+        until_somebody_waits(&db).await;
+        matcher.commit().await.unwrap();
+    };
+    tokio::join!(cancelling, finishing);
+    assert_eq!(node.ticket(ada, &first).await["state"], "cancelled");
+    assert_eq!(node.ticket(bob, &second).await["state"], "waiting", "nobody is asked in vain");
+    let asking = "select count(*) from match_proposal where state = 'asking'";
+    assert_eq!(node.count(asking).await, 0);
+}

@@ -112,6 +112,7 @@ async fn what_cannot_be_is_refused(db: PgPool) {
         ("players_max", json!(2049)),
         ("players_max", json!(-1)),
         ("duration_s", json!(4)),
+        ("duration_s", json!(3_601)),
     ] {
         // Each with a player of its own: the number of tries is limited, too.
         let name = format!("{field} {}", value.to_string().len());
@@ -153,6 +154,51 @@ async fn what_cannot_be_is_refused(db: PgPool) {
         let banned = node.refused(sue, "POST", path, body).await;
         assert_eq!(banned, (403, "matchmaking.banned".to_owned()), "{path}");
     }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn two_players_hold_one_room_battle_however_they_go_about_it(db: PgPool) {
+    let node = Node::new(&db, vec![queue("duel")]);
+    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
+    let (room, code) = open(&node, ada, true).await;
+    node.ok(bob, "POST", "/v1/rooms/join", code).await;
+    let started = node.ok(ada, "POST", &format!("/v1/rooms/{room}/start"), None).await;
+    let battle_id = started["battle_id"].as_str().unwrap().to_owned();
+    // The room does not matter: the battle goes on without it.
+    node.ok(ada, "DELETE", &format!("/v1/rooms/{room}"), None).await;
+    for player in [ada, bob] {
+        let second = node.refused(player, "POST", "/v1/rooms", Some(about(true))).await;
+        assert_eq!(second, (409, "room.in_battle".to_owned()));
+    }
+    let (room, code) = open(&node, eve, true).await;
+    let seated = node.refused(bob, "POST", "/v1/rooms/join", code.clone()).await;
+    assert_eq!(seated, (409, "room.in_battle".to_owned()));
+    // Who has left for good may play elsewhere, and make no battles.
+    sqlx::query("update battle_player set gone_at = now()").execute(&db).await.unwrap();
+    node.ok(bob, "POST", "/v1/rooms/join", code.clone()).await;
+    let second = node.refused(ada, "POST", "/v1/rooms", Some(about(true))).await;
+    assert_eq!(second, (409, "room.in_battle".to_owned()));
+    node.ok(eve, "POST", "/v1/rooms/leave", None).await;
+    node.ok(joe, "POST", "/v1/rooms/join", code).await;
+    let start = format!("/v1/rooms/{room}/start");
+    let inherited = node.refused(bob, "POST", &start, None).await;
+    assert_eq!(inherited, (409, "room.in_battle".to_owned()));
+    node.set_battle(&battle_id, "cancelled").await;
+    node.ok(bob, "POST", &start, None).await;
+    assert_eq!(node.count("select count(*) from battle").await, 2);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_room_battle_without_a_duration_lasts_as_long_as_rooms_may(db: PgPool) {
+    let node = Node::new(&db, vec![queue("duel")]);
+    let [ada, bob] = node.players(["Ada", "Bob"]).await;
+    let mut body = about(true);
+    body.as_object_mut().unwrap().remove("duration_s");
+    let room = node.ok(ada, "POST", "/v1/rooms", Some(body)).await;
+    node.ok(bob, "POST", "/v1/rooms/join", Some(json!({ "code": room["code"] }))).await;
+    let start = format!("/v1/rooms/{}/start", room["room_id"].as_str().unwrap());
+    node.ok(ada, "POST", &start, None).await;
+    assert_eq!(node.count("select duration_s::bigint from battle").await, 3_600);
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

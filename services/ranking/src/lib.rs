@@ -12,7 +12,6 @@ mod board;
 mod decay;
 pub mod eligibility;
 mod http;
-mod log;
 pub mod rating;
 pub mod report;
 pub mod season;
@@ -22,12 +21,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
+use sortie_control::{outbox, retention};
 
 pub use board::{GLOBAL, MODES};
 pub use decay::decay;
-pub use log::keep_log;
 pub use report::add_rpc;
-pub use season::{Season, open_season};
+pub use season::{Season, open_season, seasons};
 pub use settings::Settings;
 
 /// Routes and jobs of ranking.
@@ -41,9 +40,11 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         .with_state(boards.clone());
     let period = settings.boards_period;
     let jobs = vec![
+        outbox::relay(plane, stop),
+        retention::job(plane, stop),
+        Job::new("leaderboard-events", board::events::job(boards.clone(), stop.clone())),
         Job::new("leaderboards", board::job(boards, period, stop.clone())),
-        Job::new("rating-decay", decay::job(plane.db.clone(), settings.clone(), stop.clone())),
-        Job::new("battle-log", log::job(plane.db.clone(), settings, stop.clone())),
+        Job::new("rating-decay", decay::job(plane.db.clone(), settings, stop.clone())),
     ];
     Service { routes, jobs }
 }

@@ -1,11 +1,15 @@
 //! Seasons: one is open at a time, and each begins with what was known, halfway forgotten.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use sqlx::{Connection, PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use sortie_control::error::{ApiError, broken_constraint};
 use sortie_control::plane::Plane;
+use sortie_control::season::{Opened, Opening, Seasons};
 
 use crate::board::Board;
 use crate::rating::Skill;
@@ -76,11 +80,37 @@ pub async fn open_season(plane: &Plane, name: &str) -> Result<Season, SeasonErro
     let mut db = plane.db.acquire().await?;
     let (old, season) = open_in(&mut db, name).await?;
     drop(db);
-    for board in Board::of_season(old) {
-        // Nobody asks for it any more; without the bus it only takes room.
+    forget_boards(plane, old).await;
+    Ok(season)
+}
+
+/// Opens seasons for whoever lets staff ask for it.
+pub fn seasons(plane: &Plane) -> Arc<dyn Seasons> {
+    Arc::new(Opener(plane.clone()))
+}
+
+#[derive(Debug)]
+struct Opener(Plane);
+
+impl Seasons for Opener {
+    fn open<'a>(&'a self, db: &'a mut PgConnection, name: &'a str) -> Opening<'a> {
+        Box::pin(async move {
+            let (closed, season) = open_in(db, name).await?;
+            let Season { season_id, name, starts_at, .. } = season;
+            Ok(Opened { season_id, name, starts_at, closed })
+        })
+    }
+
+    fn opened<'a>(&'a self, opened: &'a Opened) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(forget_boards(&self.0, opened.closed))
+    }
+}
+
+/// Nobody asks for them any more; without the bus they only take room.
+async fn forget_boards(plane: &Plane, closed: i32) {
+    for board in Board::of_season(closed) {
         drop(plane.bus.boards.clear(&board.name()).await);
     }
-    Ok(season)
 }
 
 /// As [`open_season`], in a caller's transaction, so that an audit row stands or falls with it.

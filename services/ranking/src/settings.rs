@@ -11,19 +11,12 @@ pub struct Settings {
     pub rules: Rules,
     /// Days without a ranked battle before the uncertainty begins to grow. 14.
     pub idle_grace_days: u32,
-    /// Whether the result of a battle that was given up as lost is still stored when its own
-    /// server brings it under its newest epoch. False: it changes nothing any more.
-    pub takes_lost: bool,
     /// Days until the place of a recording may be forgotten. 30.
     pub replay_kept_days: u32,
-    /// Months of battle events that are kept beside the running one; 1 to 120. 3.
-    pub log_kept_months: u32,
     /// How often leaderboards on the bus follow Postgres. 5 s.
     pub boards_period: Duration,
     /// How often idle ratings are looked for. 1 min.
     pub decay_period: Duration,
-    /// How often old battle events are dropped and partitions made for new ones. 1 h.
-    pub log_period: Duration,
 }
 
 impl Default for Settings {
@@ -31,12 +24,9 @@ impl Default for Settings {
         Self {
             rules: Rules::default(),
             idle_grace_days: 14,
-            takes_lost: false,
             replay_kept_days: 30,
-            log_kept_months: 3,
             boards_period: Duration::from_secs(5),
             decay_period: Duration::from_secs(60),
-            log_period: Duration::from_secs(3_600),
         }
     }
 }

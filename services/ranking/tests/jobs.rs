@@ -1,10 +1,10 @@
-//! What happens by itself: idleness, and old events of battles.
+//! What happens by itself: idleness.
 
 mod common;
 
 use common::World;
+use sortie_ranking::decay;
 use sortie_ranking::rating::Skill;
-use sortie_ranking::{decay, keep_log};
 use sqlx::PgPool;
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -60,46 +60,4 @@ async fn a_battle_after_idleness_begins_with_what_is_left(db: PgPool) {
         where a.change_id < b.change_id and b.rating_before = a.rating_after
         and b.uncertainty_before > 3";
     assert_eq!(world.count(wider).await, 4);
-}
-
-#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
-async fn old_months_of_events_are_dropped_and_new_ones_made(db: PgPool) {
-    let world = World::new(db).await;
-    for months in [9, 4, 3] {
-        sqlx::query(
-            "select battle_log_partition((current_date - make_interval(months => $1))::date)",
-        )
-        .bind(months)
-        .execute(&world.db)
-        .await
-        .unwrap();
-        sqlx::query(
-            "insert into battle_log (battle_id, tick, place, kind, body, at)
-            values (gen_random_uuid(), 1, 1, 'kill', '{}', now() - make_interval(months => $1))",
-        )
-        .bind(months)
-        .execute(&world.db)
-        .await
-        .unwrap();
-    }
-    // Far older than any partition.
-    sqlx::query(
-        "insert into battle_log (battle_id, tick, place, kind, body, at)
-        values (gen_random_uuid(), 1, 1, 'kill', '{}', now() - interval '3 years')",
-    )
-    .execute(&world.db)
-    .await
-    .unwrap();
-    assert_eq!(keep_log(&world.db, 3).await.unwrap(), 2);
-    assert_eq!(world.count("select count(*) from battle_log").await, 1);
-    assert_eq!(keep_log(&world.db, 3).await.unwrap(), 0);
-    // A month that nobody prepared: events lie in the default partition and do no harm.
-    let next = "drop table battle_log_2099_01";
-    drop(sqlx::query(next).execute(&world.db).await);
-    let this = "do $$ begin execute 'drop table battle_log_' || to_char(current_date, 'YYYY_MM');
-        insert into battle_log (battle_id, tick, place, kind, body, at)
-        values (gen_random_uuid(), 1, 1, 'kill', '{}', now()); end $$";
-    sqlx::query(this).execute(&world.db).await.unwrap();
-    assert_eq!(keep_log(&world.db, 3).await.unwrap(), 0);
-    assert_eq!(world.count("select count(*) from battle_log_rest").await, 1);
 }

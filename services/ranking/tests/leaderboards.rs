@@ -107,6 +107,30 @@ fn id(row: &Value) -> Uuid {
     row["player_id"].as_str().unwrap().parse().unwrap()
 }
 
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_result_is_on_the_board_as_soon_as_the_outbox_tells_of_it(db: PgPool) {
+    let site = Site::new(db).await;
+    let (stopper, asked) = stop();
+    // Two nodes hear of it; neither follows Postgres in this test.
+    for _ in 0..2 {
+        let jobs = service(&site.plane, Settings::default(), &asked).jobs;
+        for job in jobs.into_iter().filter(|job| job.name != "leaderboards") {
+            tokio::spawn(job.work);
+        }
+    }
+    let players = site.world.players(6).await;
+    let battle = site.world.battle().await;
+    site.world.store(site.world.report(battle, &players)).await;
+    site.filled("conquest").await;
+    site.filled("global").await;
+    let started = Instant::now();
+    while site.world.count("select count(*) from inbox where source = 'leaderboards'").await != 1 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the event is not remembered");
+        tokio::task::yield_now().await;
+    }
+    stopper.stop();
+}
+
 const BOARDS: [&str; 4] = ["conquest", "deathmatch", "walk", "global"];
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -95,19 +95,38 @@ async fn strangers_other_servers_and_old_epochs_are_refused(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
-async fn a_battle_that_was_given_up_stays_so_unless_it_is_asked_for(db: PgPool) {
+async fn a_result_that_comes_after_its_battle_was_lost_is_stored_and_rated(db: PgPool) {
     let mut world = World::new(db).await;
     let players = world.players(8).await;
     let battle = world.battle().await;
-    for state in ["lost", "cancelled"] {
-        sqlx::query("update battle set state = $1").bind(state).execute(&world.db).await.unwrap();
-        let outcome = world.store(world.report(battle, &players)).await;
-        assert_eq!(outcome, Outcome::Known { state: state.to_owned() });
-    }
-    assert_eq!(world.count(EVERYTHING).await, 0);
-    sqlx::query("update battle set state = 'lost'").execute(&world.db).await.unwrap();
-    world.settings.takes_lost = true;
+    sqlx::query("update battle set state = 'lost', ended_at = now()")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    let lost = world.report(battle, &players);
+    // The server is back under its next epoch; only that one counts.
+    sqlx::query("update battle_server set epoch = 2").execute(&world.db).await.unwrap();
+    assert_eq!(world.store(lost).await, Outcome::Refused(Refusal::OldEpoch));
+    world.epoch = 2;
     assert_eq!(ranked(&world.store(world.report(battle, &players)).await), 8);
+    let reasons = "select count(*) from rating_change where is_ranked and reason = 'ranked'";
+    assert_eq!(world.count(reasons).await, 8);
+    let finished = "select count(*) from battle where state = 'finished' and winner = 0
+        and ended_at = started_at + interval '2 minutes'";
+    assert_eq!(world.count(finished).await, 1);
+    let again = world.store(world.report(battle, &players)).await;
+    assert_eq!(again, Outcome::Known { state: "finished".to_owned() });
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_battle_that_was_cancelled_stays_so(db: PgPool) {
+    let world = World::new(db).await;
+    let players = world.players(8).await;
+    let battle = world.battle().await;
+    sqlx::query("update battle set state = 'cancelled'").execute(&world.db).await.unwrap();
+    let outcome = world.store(world.report(battle, &players)).await;
+    assert_eq!(outcome, Outcome::Known { state: "cancelled".to_owned() });
+    assert_eq!(world.count(EVERYTHING).await, 0);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -26,7 +26,7 @@ async fn client(plane: &Plane) -> ResultsClient<Channel> {
     // The listener lives as long as the test.
     std::mem::forget(stopper);
     tokio::spawn(async move {
-        internal::serve(listener, routes.routes(), async move { stop.asked().await })
+        internal::serve(listener, routes.routes(), Vec::new(), async move { stop.asked().await })
             .await
             .unwrap();
     });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 /// How often the flag that signals set is looked at.
@@ -14,8 +15,14 @@ pub fn small() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// A thread for each core, for servers.
+/// A thread for each core, for servers; and as many open files as the system grants.
 pub fn server() -> std::io::Result<Runtime> {
+    // Each connection is one, and 1,024, the usual limit at first, are fewer than listeners take:
+    // then there would be none left for the database.
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     Builder::new_multi_thread().enable_all().build()
 }
 

@@ -139,6 +139,9 @@ async fn a_node_starts_on_a_migrated_database_only_and_drains_in_order(db: PgPoo
     wait_for("ready", || get(&ready["ops"], "/readyz").is_some_and(|(status, _)| status == 200));
     let (status, document) = get(&ready["rest"], "/v1/openapi.json").unwrap();
     assert!(status == 200 && document.contains("/v1/accounts"), "{status}");
+    // Players appeal where players are: the route is there, and asks for a login.
+    let (status, answer) = get(&ready["rest"], "/v1/me/bans").unwrap();
+    assert!(status == 401 && answer.contains("auth.missing"), "{answer}");
     let pid = rustix::process::Pid::from_child(&node.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     wait_for("not ready", || {

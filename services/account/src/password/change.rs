@@ -41,7 +41,7 @@ struct PasswordChange {
         (status = 403, description = "account.wrong_password", body = ErrorBody),
         (status = 409, description = "account.guest", body = ErrorBody),
         (status = 422, description = "account.password_*", body = ErrorBody),
-        (status = 429, description = "account.locked", body = ErrorBody),
+        (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
 async fn change(

@@ -62,12 +62,13 @@ enum TaskError {
 
 /// Whether there was anybody to write to.
 async fn perform(db: &PgPool, settings: &Settings, task: Task) -> Result<bool, TaskError> {
+    let Some(mailer) = &settings.mailer else { return Ok(false) };
     let mail = match task {
         Task::ResetAsked { email } => reset_mail(db, settings, &email).await?,
         Task::PasswordChanged { player_id } => changed_mail(db, player_id).await?,
     };
     let Some(mail) = mail else { return Ok(false) };
-    settings.mailer.send(mail).await?;
+    mailer.send(mail).await?;
     Ok(true)
 }
 

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::error::AccountError;
-use crate::guess::{Guess, key_of_player};
+use crate::guess::{Guess, Guessed};
 use crate::state::Accounts;
 
 /// The routes of passwords.
@@ -20,25 +20,32 @@ pub fn router() -> OpenApiRouter<Accounts> {
 /// Asks somebody who is logged in for the password again. Gives its hash.
 ///
 /// # Errors
-/// [`AccountError::WrongPassword`], [`AccountError::Guest`], [`AccountError::Locked`], or
-/// something is away.
+/// [`AccountError::WrongPassword`], [`AccountError::Guest`], [`AccountError::Locked`],
+/// [`AccountError::TooMany`], or something is away.
 pub async fn ask_again(
     accounts: &Accounts,
     player_id: Uuid,
     password: String,
 ) -> Result<String, AccountError> {
-    let db = &accounts.plane.db;
-    let guess = Guess::count(db, key_of_player(player_id), accounts.settings.lockout).await?;
+    let (db, settings) = (&accounts.plane.db, &accounts.settings);
+    // Right passwords cost a hash, too.
+    accounts.limit("ask-again", settings.limits.logins, &player_id.to_string()).await?;
+    let guess = Guess::count(db, &Guessed::password_of(player_id), settings.lockout).await?;
+    guess.settle(db, look_at(accounts, player_id, password).await).await
+}
+
+async fn look_at(
+    accounts: &Accounts,
+    player_id: Uuid,
+    password: String,
+) -> Result<String, AccountError> {
     let phc = sqlx::query_scalar!(
         "select password_phc from personal.credential where player_id = $1",
         player_id
     )
-    .fetch_optional(db)
+    .fetch_optional(&accounts.plane.db)
     .await?
     .ok_or(AccountError::Guest)?;
-    if !accounts.hasher.verify(password, Some(phc.clone())).await? {
-        return Err(AccountError::WrongPassword);
-    }
-    guess.forgive(db).await?;
-    Ok(phc)
+    let is_right = accounts.hasher.verify(password, Some(phc.clone())).await?;
+    if is_right { Ok(phc) } else { Err(AccountError::WrongPassword) }
 }

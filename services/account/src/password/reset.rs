@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::mails::Task;
 use super::policy;
 use crate::error::AccountError;
-use crate::guess::key_of_login;
+use crate::guess::Guessed;
 use crate::names;
 use crate::pictures::hex;
 use crate::session::{lock_player, revoke_all};
@@ -51,7 +51,8 @@ struct Reset {
         (status = 202),
         (status = 422, description = "account.email_shape", body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),
-        (status = 503, description = "account.busy", body = ErrorBody),
+        (status = 503, description = "account.mail_off, account.busy, store.unavailable",
+            body = ErrorBody),
     ))]
 async fn ask(
     State(accounts): State<Accounts>,
@@ -60,9 +61,15 @@ async fn ask(
 ) -> ApiResult<StatusCode> {
     let limit = accounts.settings.limits.mails;
     accounts.limit_address("mail", limit, &client).await?;
+    if accounts.settings.mailer.is_none() {
+        return Err(AccountError::MailOff.into());
+    }
     names::check_email(&body.email)?;
     // Of known addresses and others alike.
-    accounts.limit("mail-to", limit, &hex(&key_of_login(&body.email))).await?;
+    if limit.is_some() {
+        let key = Guessed::login(&body.email).key(&accounts.plane.db).await?;
+        accounts.limit("mail-to", limit, &hex(&key)).await?;
+    }
     let asked = accounts.mails.try_send(Task::ResetAsked { email: body.email });
     asked.map_err(|_| AccountError::Busy)?;
     Ok(StatusCode::ACCEPTED)
@@ -118,10 +125,14 @@ async fn done(accounts: &Accounts, client: &Client, body: Reset) -> Result<(), A
         return Err(AccountError::ResetInvalid);
     }
     set_password(&mut tx, owner.player_id, &phc).await?;
-    let guessed = [key_of_login(&owner.name), key_of_login(&owner.email)];
-    sqlx::query!("delete from personal.login_failure where guessed = any($1)", &guessed[..])
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "delete from personal.login_failure where guessed in
+            (personal.guess_key('login', $1), personal.guess_key('login', $2))",
+        owner.name,
+        owner.email,
+    )
+    .execute(&mut *tx)
+    .await?;
     let ended = revoke_all(&mut tx, owner.player_id, None, "password_reset").await?;
     tx.commit().await?;
     accounts.tell_ended(owner.player_id, &ended, "password_reset").await;

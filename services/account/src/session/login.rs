@@ -6,14 +6,15 @@ use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{LoggedIn, lock_player, open};
+use super::{Locked, LoggedIn, lock_player, open};
 use crate::error::AccountError;
-use crate::guess::{Guess, key_of_login};
+use crate::guess::{Guess, Guessed};
 use crate::state::{Accounts, Client, has_control_characters};
 use crate::{me, totp};
 
@@ -38,7 +39,11 @@ struct Login {
 /// Log in
 ///
 /// Wrong guesses lock the name or address that was typed for a while: 30 seconds after five of
-/// them, and twice as long for each one more, up to 15 minutes.
+/// them, and twice as long for each one more, up to 15 minutes. Wrong codes lock the codes of the
+/// account likewise, wherever they are asked for.
+///
+/// Who is banned is told the ban and its reason, and gets an `appeal_token`: good for an hour, for
+/// `POST /v1/bans/{ban_id}/appeal` alone.
 #[utoipa::path(post, path = "/v1/sessions", tag = "account", request_body = Login, responses(
     (status = 201, body = LoggedIn),
     (status = 401, description = "account.wrong_login, account.totp_required", body = ErrorBody),
@@ -73,17 +78,13 @@ async fn checked(
     let (db, settings) = (&accounts.plane.db, &accounts.settings);
     accounts.limit_address("login", settings.limits.logins, client).await?;
     let login = body.login.trim();
-    let guess = Guess::count(db, key_of_login(login), settings.lockout).await?;
-    let found = find(db, login).await?;
-    let phc = found.as_ref().map(|found| found.password_phc.clone());
-    let is_right = accounts.hasher.verify(body.password.clone(), phc).await?;
-    let Some(found) = found.filter(|_| is_right) else { return Err(AccountError::WrongLogin) };
+    let guess = Guess::count(db, &Guessed::login(login), settings.lockout).await?;
+    let outcome = look_at(accounts, login, &body.password).await;
+    let found = guess.settle(db, outcome).await?;
     if let Some(secret) = &found.totp_secret {
-        // The guess stays counted: who knows the password must not reset the count of codes.
         let code = body.totp_code.as_deref().ok_or(AccountError::TotpRequired)?;
-        totp::use_code(db, found.player_id, secret, code).await?;
+        totp::use_code(accounts, found.player_id, secret, code).await?;
     }
-    guess.forgive(db).await?;
     let found = renew_hash(accounts, found, body.password).await?;
     let mut tx = db.begin().await?;
     let player = match lock_player(&mut tx, found.player_id).await {
@@ -93,11 +94,32 @@ async fn checked(
     if !is_still(&mut tx, &found).await? {
         return Err(AccountError::WrongLogin);
     }
-    let (tokens, surplus) = open(&mut tx, accounts, player, client).await?;
+    let opened = open(&mut tx, accounts, player, client).await;
+    let (tokens, surplus) = opened.map_err(|error| with_appeal(accounts, player, error))?;
     tx.commit().await?;
     accounts.tell_ended(player.player_id, &surplus, "too_many").await;
     let player = me::load(db, player.player_id).await?;
     Ok(LoggedIn { player, tokens })
+}
+
+/// Whoever has shown the password of a banned account may say something against the ban.
+fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> AccountError {
+    match error {
+        AccountError::Banned { ban_id, appeal_token: _, reason, expires_at } => {
+            let (access, now) = (&accounts.plane.access, OffsetDateTime::now_utc());
+            let appeal_token = Some(access.issue_appeal(player.player_id, ban_id, now));
+            AccountError::Banned { ban_id, appeal_token, reason, expires_at }
+        }
+        error => error,
+    }
+}
+
+/// Whose login it is, if the password is right.
+async fn look_at(accounts: &Accounts, login: &str, password: &str) -> Result<Found, AccountError> {
+    let found = find(&accounts.plane.db, login).await?;
+    let phc = found.as_ref().map(|found| found.password_phc.clone());
+    let is_right = accounts.hasher.verify(password.to_owned(), phc).await?;
+    found.filter(|_| is_right).ok_or(AccountError::WrongLogin)
 }
 
 /// A credential as it was when the password was checked.
@@ -152,14 +174,18 @@ async fn renew_hash(
     Ok(found)
 }
 
-/// Whether the password that was right has not been changed meanwhile: a change ends all logins,
-/// and this one would come after it.
+/// Whether password and authenticator are still those that were looked at: a change of either ends
+/// all logins, and this one would come after it.
 async fn is_still(tx: &mut sqlx::PgConnection, found: &Found) -> Result<bool, AccountError> {
-    let phc = sqlx::query_scalar!(
-        "select password_phc from personal.credential where player_id = $1",
+    let now = sqlx::query!(
+        "select password_phc,
+            case when totp_confirmed_at is not null then totp_secret end as totp_secret
+        from personal.credential where player_id = $1",
         found.player_id
     )
     .fetch_optional(tx)
     .await?;
-    Ok(phc.as_ref() == Some(&found.password_phc))
+    Ok(now.is_some_and(|now| {
+        now.password_phc == found.password_phc && now.totp_secret == found.totp_secret
+    }))
 }

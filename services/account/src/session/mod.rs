@@ -93,7 +93,7 @@ async fn next_tokens(
     player: Locked,
     session_id: Uuid,
 ) -> Result<Tokens, AccountError> {
-    let (refresh_token, digest) = token::new();
+    let (refresh_token, digest) = token::new_refresh(session_id);
     sqlx::query!(
         "insert into personal.refresh_token (token_hash, session_id, generation)
         select $1, $2, coalesce(max(generation), 0) + 1
@@ -139,7 +139,7 @@ pub async fn lock_player(tx: &mut PgConnection, player_id: Uuid) -> Result<Locke
 /// Refuses a player who is banned from logging in.
 async fn refuse_banned(tx: &mut PgConnection, player_id: Uuid) -> Result<(), AccountError> {
     let ban = sqlx::query!(
-        "select reason, expires_at from ban where player_id = $1 and scope = 'login'
+        "select ban_id, reason, expires_at from ban where player_id = $1 and scope = 'login'
             and lifted_at is null and (expires_at is null or expires_at > now())
         order by expires_at desc nulls first limit 1",
         player_id
@@ -148,7 +148,12 @@ async fn refuse_banned(tx: &mut PgConnection, player_id: Uuid) -> Result<(), Acc
     .await?;
     match ban {
         None => Ok(()),
-        Some(ban) => Err(AccountError::Banned { reason: ban.reason, expires_at: ban.expires_at }),
+        Some(ban) => Err(AccountError::Banned {
+            ban_id: ban.ban_id,
+            appeal_token: None,
+            reason: ban.reason,
+            expires_at: ban.expires_at,
+        }),
     }
 }
 

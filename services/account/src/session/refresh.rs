@@ -4,6 +4,10 @@
 //! thief: the login ends for both. One exception, because answers get lost: within ten seconds,
 //! and while nothing that came after it was used, a token may be exchanged a second time; what it
 //! brought the first time is then worth nothing, and using that counts as theft, too.
+//!
+//! Used tokens are forgotten after two days, but each names its login: one of a living login that
+//! is unknown was used before that, and is theft as well. Whoever could invent one, because it
+//! knows the id of the login, could end it anyway: only its owner and staff are told the id.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -18,7 +22,7 @@ use uuid::Uuid;
 use super::{Locked, Tokens, next_tokens, refuse_banned};
 use crate::error::AccountError;
 use crate::state::{Accounts, Client};
-use crate::token::digest_if_sane;
+use crate::token::refresh_if_sane;
 
 /// Seconds in which a lost answer may be asked for again.
 const RETRY_S: f64 = 10.0;
@@ -70,9 +74,10 @@ async fn exchanged(
 ) -> Result<Tokens, AccountError> {
     let limit = accounts.settings.limits.refreshes;
     accounts.limit_address("refresh", limit, client).await?;
-    let digest = digest_if_sane(refresh_token).ok_or(AccountError::RefreshInvalid)?;
+    let token = refresh_if_sane(refresh_token);
+    let (session_id, digest) = token.ok_or(AccountError::RefreshInvalid)?;
     let mut tx = accounts.plane.db.begin().await?;
-    let session = lock_session(&mut tx, &digest).await?;
+    let session = lock_session(&mut tx, session_id).await?;
     refuse_banned(&mut tx, session.player_id).await?;
     match use_token(&mut tx, &digest, session.session_id).await? {
         Use::First => {}
@@ -111,15 +116,14 @@ struct Session {
 }
 
 /// The login of a token; its family is looked at by one call at a time.
-async fn lock_session(tx: &mut PgConnection, digest: &[u8]) -> Result<Session, AccountError> {
+async fn lock_session(tx: &mut PgConnection, session_id: Uuid) -> Result<Session, AccountError> {
     let session = sqlx::query_as!(
         Session,
         r#"select session_id, player_id, is_guest,
             revoked_at is not null or expires_at <= now() as "is_over!"
         from personal.login_session join player using (player_id)
-        where session_id = (select session_id from personal.refresh_token where token_hash = $1)
-        for update of login_session"#,
-        digest
+        where session_id = $1 for update of login_session"#,
+        session_id
     )
     .fetch_optional(tx)
     .await?
@@ -147,14 +151,14 @@ async fn use_token(
                 select from personal.refresh_token as later
                 where later.session_id = $2 and later.generation > token.generation
                     and later.used_at is not null), false) as "may_retry!"
-        from personal.refresh_token as token where token_hash = $1"#,
+        from personal.refresh_token as token where token_hash = $1 and session_id = $2"#,
         digest,
         session_id,
         RETRY_S,
     )
     .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(AccountError::RefreshInvalid)?;
+    .await?;
+    let Some(token) = token else { return Ok(Use::Reuse) };
     let usage = match (token.is_new, token.may_retry) {
         (true, _) => Use::First,
         (false, true) => Use::Retry,

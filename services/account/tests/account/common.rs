@@ -89,7 +89,7 @@ impl Api {
         let pictures = tempfile::tempdir().unwrap();
         let mailbox = Mailbox::default();
         let settings = Settings {
-            mailer: Arc::new(mailbox.clone()),
+            mailer: Some(Arc::new(mailbox.clone())),
             pictures: Arc::new(DiskPictures::new(pictures.path())),
             ..settings
         };

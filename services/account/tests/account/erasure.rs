@@ -183,6 +183,43 @@ async fn after_erasure_no_canary_is_left(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn friends_of_an_erased_player_keep_party_and_room_and_wait_for_nobody(db: PgPool) {
+    let api = Api::new(db);
+    let (ada, bob) = (api.guest().await, api.guest().await);
+    let joined = sqlx::raw_sql(sqlx::AssertSqlSafe(
+        "insert into party (party_id, leader, code) values ('ADA', 'ADA', 'ABCDEF');
+         insert into party_member (player_id, party_id) values ('ADA', 'ADA'), ('BOB', 'ADA');
+         insert into room (room_id, code, owner, name, mode, map, players_max)
+             values ('ADA', 'ABCDEF', 'ADA', 'ours', 'walk', 'ridge', 8);
+         insert into room_player (player_id, room_id) values ('ADA', 'ADA'), ('BOB', 'ADA');
+         insert into match_proposal (match_id, queue, answer_by, win_chance)
+             values ('ADA', 'duel', now() + interval '1 h', 0.5);
+         insert into ticket (ticket_id, party_id, queue, state, expires_at, rating, deviation, size,
+                 match_id)
+             values ('ADA', 'ADA', 'duel', 'proposed', now() + interval '1 h', 25, 8, 2, 'ADA'),
+                 ('BOB', null, 'duel', 'proposed', now() + interval '1 h', 25, 8, 1, 'ADA');
+         insert into ticket_open (player_id, ticket_id) values ('ADA', 'ADA'), ('BOB', 'ADA')"
+            .replace("ADA", &ada.player_id.to_string())
+            .replace("BOB", &bob.player_id.to_string()),
+    ));
+    joined.execute(&api.db).await.unwrap();
+    is_done(erase(&api, &ada, json!({})).await);
+    for (query, expected) in [
+        ("select count(*) from party where leader = $1", 1),
+        ("select count(*) from party_member where player_id = $1", 1),
+        ("select count(*) from room where owner = $1 and state = 'open' and name = '[erased]'", 1),
+        ("select count(*) from room_player where player_id = $1", 1),
+        ("select count(*) from ticket_open where $1 is not null", 0),
+        ("select count(*) from ticket where ticket_id = $1 and state = 'waiting'", 1),
+        ("select count(*) from match_proposal where state = 'failed' and $1 is not null", 1),
+    ] {
+        let count: i64 =
+            sqlx::query_scalar(query).bind(bob.player_id).fetch_one(&api.db).await.unwrap();
+        assert_eq!(count, expected, "{query}");
+    }
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_guest_needs_no_password(db: PgPool) {
     let api = Api::new(db);
     let guest = api.guest().await;

@@ -127,6 +127,14 @@ async fn the_banned_are_told_why_and_for_how_long(db: PgPool) {
         assert_eq!(expires_at, "2999-01-01T00:00:00Z");
         is_refused(answer, 403, "account.banned");
     }
+    // Only who knows the password gets what an appeal takes.
+    let details = api.log_in("Ada", PASSWORD).await.1["error"]["details"].clone();
+    let now = time::OffsetDateTime::now_utc();
+    let token = text(&details["appeal_token"]);
+    let (player, ban) = api.plane.access.verify_appeal(&token, now).unwrap();
+    assert_eq!((player, ban.to_string()), (ada.player_id, text(&details["ban_id"])));
+    let of_refresh = api.refresh(&ada.refresh).await.1["error"]["details"].clone();
+    assert!(of_refresh["appeal_token"].is_null());
     api.execute("update ban set lifted_at = now() where player_id = $1", ada.player_id).await;
     is_done(api.refresh(&ada.refresh).await);
     is_done(api.log_in("Ada", PASSWORD).await);

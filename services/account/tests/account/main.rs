@@ -3,6 +3,7 @@
 mod common;
 mod erasure;
 mod export;
+mod guests;
 mod login;
 mod me;
 mod network;

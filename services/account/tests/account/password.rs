@@ -2,7 +2,10 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use sortie_account::settings::{Lockout, Settings};
+use sortie_account::hasher::Pool;
+use sortie_account::settings::{Limits, Lockout, Settings};
+use sortie_control::bus::Rate;
+use sortie_control::testing;
 use sqlx::PgPool;
 
 use crate::common::{Api, Login, PASSWORD, is_done, is_refused, settings};
@@ -63,6 +66,43 @@ async fn who_holds_a_token_cannot_guess_the_password(db: PgPool) {
     is_refused(change(&api, &ada, PASSWORD, OTHER).await, 429, "account.locked");
     // The owner is not out for it.
     is_done(api.log_in("Ada", PASSWORD).await);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn what_nobody_could_look_at_is_no_wrong_guess(db: PgPool) {
+    let api = Api::with(db.clone(), Settings { lockout: Lockout::default(), ..settings() });
+    let ada = api.member("Ada").await;
+    let pool = Pool { running_max: 0, waiting_max: 0 };
+    let busy = Api::with(db, Settings { pool, lockout: Lockout::default(), ..settings() });
+    let token = testing::token(&busy.plane, ada.player_id);
+    let there = Login { access: token, ..ada.clone() };
+    for _ in 0..10 {
+        is_refused(busy.log_in("Ada", PASSWORD).await, 503, "account.busy");
+        is_refused(change(&busy, &there, PASSWORD, OTHER).await, 503, "account.busy");
+    }
+    is_done(api.log_in("Ada", PASSWORD).await);
+    is_done(change(&api, &ada, PASSWORD, OTHER).await);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn right_passwords_are_asked_for_so_often_only(db: PgPool) {
+    let limits = Limits { logins: Some(Rate { burst: 3, per_s: 0.001 }), ..Limits::NONE };
+    let api = Api::with(db, Settings { limits, ..settings() });
+    let (ada, bob) = (api.member("Ada").await, api.member("Bob").await);
+    let begin = async |login: &Login| {
+        let body = json!({ "password": PASSWORD });
+        api.call(Method::POST, "/v1/totp", Some(&login.access), body).await
+    };
+    is_done(change(&api, &ada, PASSWORD, OTHER).await);
+    is_done(change(&api, &ada, OTHER, PASSWORD).await);
+    is_done(begin(&ada).await);
+    let body = json!({ "password": PASSWORD, "code": "123456" });
+    let removed = api.call(Method::DELETE, "/v1/totp", Some(&ada.access), body.clone()).await;
+    let erased = api.call(Method::DELETE, "/v1/me", Some(&ada.access), body).await;
+    for answer in [begin(&ada).await, change(&api, &ada, PASSWORD, OTHER).await, removed, erased] {
+        is_refused(answer, 429, "request.rate_limited");
+    }
+    is_done(begin(&bob).await);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

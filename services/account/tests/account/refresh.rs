@@ -35,7 +35,8 @@ async fn each_token_brings_the_next(db: PgPool) {
         is_done(api.me(&text(&tokens["access_token"])).await);
         refresh = text(&tokens["refresh_token"]);
     }
-    for rubbish in ["", "x", &"x".repeat(43), &"x".repeat(50_000), "\u{0}"] {
+    let strange = sortie_account::token::new_refresh(Uuid::now_v7()).0;
+    for rubbish in ["", "x", &"x".repeat(64), &"x".repeat(50_000), "\u{0}", &strange] {
         is_refused(api.refresh(rubbish).await, 401, "account.refresh_invalid");
     }
 }
@@ -80,6 +81,19 @@ async fn after_ten_seconds_or_a_second_time_it_is_theft(db: PgPool) {
         is_refused(api.refresh(&login.refresh).await, 401, "account.refresh_reused");
         is_refused(api.refresh(&login.refresh).await, 401, "account.session_ended");
     }
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn theft_is_noticed_when_the_token_is_long_forgotten(db: PgPool) {
+    let api = Api::new(db);
+    let (ada, bob) = (api.member("Ada").await, api.member("Bob").await);
+    let newest = next(&api, &next(&api, &ada.refresh).await).await;
+    age(&api, ada.player_id, 3.0 * 86_400.0).await;
+    assert_eq!(sortie_account::cleanup::round(&api.db).await.unwrap(), 2, "both used ones");
+    is_refused(api.refresh(&ada.refresh).await, 401, "account.refresh_reused");
+    is_refused(api.refresh(&newest).await, 401, "account.session_ended");
+    is_refused(api.me(&ada.access).await, 401, "auth.revoked");
+    is_done(api.refresh(&bob.refresh).await);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

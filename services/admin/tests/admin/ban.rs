@@ -190,6 +190,47 @@ async fn a_player_appeals_once_and_an_accepted_appeal_lifts(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn who_may_not_log_in_appeals_with_the_token_of_the_refused_login(db: PgPool) {
+    let world = World::new(db.clone());
+    let (_, token) = world.staff("Moderator", "moderator").await;
+    let (player, access) = world.player("Innocent").await;
+    let ban_of = async |scope| {
+        let (_, made) = world.post("/v1/admin/bans", &token, ban(player, scope)).await;
+        made["ban_id"].as_str().unwrap().parse::<Uuid>().unwrap()
+    };
+    let (login, chat) = (ban_of("login").await, ban_of("chat").await);
+    let now = time::OffsetDateTime::now_utc();
+    let keys = &world.plane.access;
+    let good = keys.issue_appeal(player, login, now);
+    let appeal = async |ban: Uuid, token: &str| {
+        let (public, path) = (&world.public, format!("/v1/bans/{ban}/appeal"));
+        let body = Some(json!({ "appeal_token": token, "text": "it was my brother" }));
+        let (status, body) = testing::call(public, Method::POST, &path, None, body).await;
+        (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = |status, code: &str| (status, code.to_owned());
+    let old = keys.issue_appeal(player, login, now - time::Duration::hours(2));
+    for token in ["", access.as_str(), old.as_str()] {
+        assert_eq!(appeal(login, token).await, refused(401, "ban.appeal_token"));
+    }
+    assert_eq!(appeal(chat, &good).await, refused(404, "ban.unknown"));
+    let stranger = keys.issue_appeal(Uuid::from_u128(9), login, now);
+    assert_eq!(appeal(login, &stranger).await, refused(404, "ban.unknown"));
+    assert_eq!(appeal(login, &good).await, refused(204, ""));
+    assert_eq!(appeal(login, &good).await, refused(409, "ban.appeal_decided"));
+    // It opens nothing else.
+    let bans = testing::call(&world.public, Method::GET, "/v1/me/bans", Some(&good), None).await;
+    assert_eq!(bans.0, StatusCode::UNAUTHORIZED);
+    let open = "/v1/admin/bans?appealed=true";
+    assert_eq!(world.get(open, &token).await.1["items"].as_array().unwrap().len(), 1);
+    let mut last = refused(0, "");
+    for _ in 0..10 {
+        last = appeal(login, &good).await;
+    }
+    assert_eq!(last, refused(429, "request.rate_limited"));
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn parallel_bans_all_stand_and_the_chain_holds(db: PgPool) {
     let world = std::sync::Arc::new(World::new(db.clone()));
     let (_, token) = world.staff("Administrator", "administrator").await;

@@ -3,6 +3,9 @@
 mod ban;
 mod documents;
 mod first;
+mod input;
 mod matrix;
+mod reports;
 mod roles;
+mod standing;
 mod world;

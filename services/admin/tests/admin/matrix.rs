@@ -142,15 +142,14 @@ async fn staff_need_a_second_factor(db: PgPool) {
         (StatusCode::FORBIDDEN, &json!("admin.totp_required"))
     );
     assert_eq!(world.audited("refused").await, 1);
-    sqlx::query(
-        "insert into personal.credential (player_id, password_phc, totp_secret, totp_confirmed_at)
-         values ($1, 'x', 'x', now())",
-    )
-    .bind(player)
-    .execute(&db)
-    .await
-    .unwrap();
-    assert_eq!(world.get("/v1/admin/roles", &token).await.0, StatusCode::OK);
+    let old = world.login(player, -60.0).await;
+    world.enrol(player).await;
+    let new = world.login(player, 60.0).await;
+    // Whoever opened the old one had the password only.
+    for (token, status) in [(token, 403), (old, 403), (new, 200)] {
+        assert_eq!(world.get("/v1/admin/roles", &token).await.0.as_u16(), status);
+    }
+    assert_eq!(world.audited("refused").await, 3);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::world::World;
 
@@ -68,4 +69,37 @@ async fn nobody_bans_those_who_may_do_more(db: PgPool) {
         (StatusCode::FORBIDDEN, &json!("admin.outranked"))
     );
     assert_eq!(world.post("/v1/admin/bans", &all, ban).await.0, StatusCode::CONFLICT);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_lost_authenticator_is_taken_by_who_ranks_as_high_and_not_by_its_owner(db: PgPool) {
+    let world = World::new(db.clone());
+    let (boss, all) = world.staff("Administrator", "administrator").await;
+    let (_, moderator) = world.staff("Moderator", "moderator").await;
+    let (player, _) = world.player("Player").await;
+    let role = "insert into role (role, permissions) values ('desk', '{users.write}')";
+    sqlx::query(role).execute(&db).await.unwrap();
+    let (desk, desk_token) = world.staff("Desk", "desk").await;
+    for enrolled in [boss, player, desk] {
+        world.enrol(enrolled).await;
+    }
+    let take = async |token: &str, player| {
+        let path = format!("/v1/admin/users/{player}/totp");
+        let (status, body) = world.call(Method::DELETE, &path, token, None).await;
+        (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = |status, code: &str| (status, code.to_owned());
+    assert_eq!(take(&moderator, player).await, refused(403, "auth.forbidden"));
+    assert_eq!(take(&desk_token, boss).await, refused(403, "admin.outranked"));
+    assert_eq!(take(&desk_token, desk).await, refused(409, "admin.oneself"));
+    assert_eq!(take(&desk_token, player).await, refused(204, ""));
+    assert_eq!(take(&desk_token, player).await, refused(409, "user.no_totp"));
+    assert_eq!(take(&all, desk).await, refused(204, ""));
+    let left = "select player_id from personal.credential where totp_secret is not null";
+    let left: Vec<Uuid> = sqlx::query_scalar(left).fetch_all(&db).await.unwrap();
+    assert_eq!(left, [boss]);
+    let done = "select actor, target from audit
+        where action = 'users.remove_totp' and outcome = 'done' order by seq";
+    let done: Vec<(Uuid, String)> = sqlx::query_as(done).fetch_all(&db).await.unwrap();
+    assert_eq!(done, [(desk, format!("player:{player}")), (boss, format!("player:{desk}"))]);
 }

@@ -8,6 +8,7 @@ use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
 use sortie_control::testing;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ pub struct World {
 
 impl World {
     pub fn new(db: PgPool) -> Self {
-        Self::with(db, Settings { require_totp: false })
+        Self::with(db, Settings { require_totp: false, ..Settings::default() })
     }
 
     pub fn with(db: PgPool, settings: Settings) -> Self {
@@ -41,6 +42,35 @@ impl World {
         let staff = self.player(name).await;
         testing::grant(&self.plane.db, staff.0, role).await;
         staff
+    }
+
+    /// A token of a login of this player that was opened so many seconds from now.
+    pub async fn login(&self, player_id: Uuid, seconds: f64) -> String {
+        let session_id = Uuid::now_v7();
+        sqlx::query(
+            "insert into personal.login_session (session_id, player_id, created_at, expires_at)
+             values ($1, $2, now() + make_interval(secs => $3), now() + interval '1 day')",
+        )
+        .bind(session_id)
+        .bind(player_id)
+        .bind(seconds)
+        .execute(&self.plane.db)
+        .await
+        .unwrap();
+        self.plane.access.issue(player_id, session_id, false, OffsetDateTime::now_utc())
+    }
+
+    /// Gives a player an authenticator.
+    pub async fn enrol(&self, player_id: Uuid) {
+        sqlx::query(
+            "insert into personal.credential
+                 (player_id, password_phc, totp_secret, totp_confirmed_at)
+             values ($1, 'x', 'x', now())",
+        )
+        .bind(player_id)
+        .execute(&self.plane.db)
+        .await
+        .unwrap();
     }
 
     pub async fn call(

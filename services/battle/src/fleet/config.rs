@@ -42,8 +42,10 @@ impl fmt::Debug for Secret {
 /// Everything that being one of a fleet takes.
 #[derive(Clone, Debug)]
 pub struct FleetConfig {
-    /// Where the control plane's internal gRPC is: `http://HOST:PORT`.
+    /// Where the control plane's internal gRPC is: `http://HOST:PORT`, or `https://HOST:PORT`.
     pub control_plane: String,
+    /// PEM certificates that the control plane's own is checked against; needed with `https`.
+    pub roots: Option<String>,
     /// What opens it.
     pub secret: Secret,
     /// The server's name: lower-case letters, digits, `.`, `_`, `-`, up to 63; stable over
@@ -57,6 +59,8 @@ pub struct FleetConfig {
     pub replays_max: Option<usize>,
     /// Bytes of replays that are kept; `None`: any number.
     pub replay_bytes_max: Option<u64>,
+    /// A battle that nobody is connected to for so long ends; `None`: it goes on.
+    pub empty_after: Option<Duration>,
     /// At the end, so long is tried to hand over what waits in the spool.
     pub farewell: Duration,
 }
@@ -67,8 +71,13 @@ impl FleetConfig {
     /// # Errors
     /// The address or the name cannot be one.
     pub fn new(control_plane: &str, secret: Secret, name: &str) -> anyhow::Result<Self> {
-        let is_plain = control_plane.starts_with("http://");
-        ensure!(is_plain, "the control plane's address is written http://HOST:PORT");
+        let is_address = ["http://", "https://"]
+            .iter()
+            .any(|scheme| control_plane.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        ensure!(
+            is_address,
+            "the control plane's address is written http://HOST:PORT or https://HOST:PORT"
+        );
         let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let mut bytes = name.bytes();
         let is_name = bytes.next().is_some_and(known)
@@ -80,12 +89,14 @@ impl FleetConfig {
         );
         Ok(Self {
             control_plane: control_plane.to_owned(),
+            roots: None,
             secret,
             name: name.to_owned(),
             public_address: None,
             spool: SpoolQuota::default(),
             replays_max: None,
             replay_bytes_max: None,
+            empty_after: Some(Duration::from_secs(300)),
             farewell: Duration::from_secs(5),
         })
     }
@@ -139,6 +150,9 @@ mod tests {
         for name in ["", "-a", "A", "a b", &long] {
             assert!(new("http://127.0.0.1:1", name).is_err(), "{name}");
         }
-        assert!(new("127.0.0.1:1", "a").is_err());
+        assert!(new("https://plane.example:1", "a").is_ok());
+        for url in ["127.0.0.1:1", "https://", "ftp://127.0.0.1:1"] {
+            assert!(new(url, "a").is_err(), "{url}");
+        }
     }
 }

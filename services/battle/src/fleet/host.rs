@@ -46,6 +46,8 @@ pub fn run(
     if let Some(failpoints) = Failpoints::from_environment()? {
         base.journal.failpoints = failpoints;
     }
+    // Known without the control plane, which battles that are taken up do not wait for.
+    base.audience.clone_from(&config.name);
     let store = Store::open(&base.data_dir)?;
     let folders = Folders::open(&store).context("cannot make the folder of battles")?;
     let failpoints = base.journal.failpoints.clone();
@@ -125,7 +127,6 @@ impl Host {
                 line: line.clone(),
                 registration: known,
                 farewell,
-                refused_once: None,
             };
             let link = Link {
                 facts,
@@ -229,7 +230,7 @@ impl Host {
             None => {
                 let desk = std::mem::replace(&mut self.desk, Box::new(desk::new().1));
                 server.start_clock(Instant::now());
-                server.sit_at(desk);
+                server.sit_at(desk, self.config.empty_after);
                 server.play(stop)
             }
         };

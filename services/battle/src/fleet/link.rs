@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sortie_rpc::fleet::v1::fleet_client::FleetClient;
 use sortie_rpc::fleet::v1::order::What;
 use sortie_rpc::fleet::v1::{
@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
@@ -59,8 +59,15 @@ impl Interceptor for Bearer {
 impl Line {
     /// A line to where `config` says; needs a runtime around it.
     pub(super) fn new(config: &FleetConfig) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(config.control_plane.clone())
-            .with_context(|| format!("'{}' is no address", config.control_plane))?
+        let mut endpoint = Endpoint::from_shared(config.control_plane.clone())
+            .with_context(|| format!("'{}' is no address", config.control_plane))?;
+        if config.control_plane.starts_with("https://") {
+            let roots = config.roots.as_ref().context("https needs the roots to trust")?;
+            ensure!(roots.contains("BEGIN CERTIFICATE"), "the roots to trust are no PEM");
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+            endpoint = endpoint.tls_config(tls).context("the roots cannot be used")?;
+        }
+        let endpoint = endpoint
             .connect_timeout(ANSWER_WITHIN)
             .http2_keep_alive_interval(ANSWER_WITHIN)
             .keep_alive_timeout(ANSWER_WITHIN)

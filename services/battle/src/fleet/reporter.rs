@@ -1,4 +1,8 @@
 //! Hands over results, oldest battle first, until each has a receipt.
+//!
+//! A result is given up only when it can never be stored: it is malformed, or of a battle that the
+//! control plane does not know or gave to another server. A refusal of the server itself, its
+//! epoch, or for a reason that is not known here, passes with the next registration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +32,10 @@ pub(super) struct Reporter {
     pub registration: watch::Receiver<Option<Registration>>,
     /// When set: end as soon as nothing waits, or at this time.
     pub farewell: watch::Receiver<Option<Instant>>,
-    /// The result that was refused last, and under which epoch.
-    pub refused_once: Option<(Waiting, u64)>,
 }
+
+/// Codes of refusals that are for good.
+const FINAL: [&str; 3] = ["ranking.malformed", "ranking.unknown_battle", "ranking.other_server"];
 
 /// What came of one result.
 enum Outcome {
@@ -38,8 +43,21 @@ enum Outcome {
     Done,
     /// The control plane is away: nothing else will get through either.
     Away,
+    /// The server's registration does not hold: nothing gets through before the next one.
+    Stale,
     /// It failed by itself; others may do better.
     Failed,
+}
+
+/// What came of all results.
+#[derive(PartialEq, Eq)]
+enum Pass {
+    /// Nothing waits any more.
+    All,
+    /// Worth another try soon.
+    Again,
+    /// Worth another try once the server has registered again.
+    Stale,
 }
 
 impl Reporter {
@@ -47,23 +65,25 @@ impl Reporter {
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new();
         loop {
-            let is_all = match self.pass().await {
-                Ok(is_all) => is_all,
+            let pass = match self.pass().await {
+                Ok(pass) => pass,
                 Err(error) if error.chain().any(|cause| cause.is::<Frozen>()) => return,
                 Err(error) => {
                     tracing::error!(error = format!("{error:#}"), "the spool cannot be read");
-                    false
+                    Pass::Again
                 }
             };
             let farewell = *self.farewell.borrow();
+            let is_all = pass == Pass::All;
             if farewell.is_some_and(|deadline| is_all || Instant::now() >= deadline) {
                 return;
             }
-            let wait = if is_all {
-                backoff.reset();
-                LOOK_EVERY
-            } else {
-                backoff.wait()
+            let wait = match pass {
+                Pass::Again => backoff.wait(),
+                Pass::All | Pass::Stale => {
+                    backoff.reset();
+                    LOOK_EVERY
+                }
             };
             let mut wake_at = Instant::now() + wait;
             if let Some(deadline) = farewell {
@@ -78,19 +98,20 @@ impl Reporter {
         }
     }
 
-    /// Tries everything that waits, once; whether nothing waits any more.
-    async fn pass(&mut self) -> anyhow::Result<bool> {
-        let mut is_all = true;
+    /// Tries everything that waits, once.
+    async fn pass(&mut self) -> anyhow::Result<Pass> {
+        let mut outcome = Pass::All;
         for waiting in self.spool.list().context("cannot list it")? {
             match self.report(&waiting).await? {
                 Outcome::Done => {}
-                Outcome::Away => return Ok(false),
-                Outcome::Failed => is_all = false,
+                Outcome::Away => return Ok(Pass::Again),
+                Outcome::Stale => return Ok(Pass::Stale),
+                Outcome::Failed => outcome = Pass::Again,
             }
         }
         // So that the metric is right.
         self.spool.list()?;
-        Ok(is_all)
+        Ok(outcome)
     }
 
     async fn report(&mut self, waiting: &Waiting) -> anyhow::Result<Outcome> {
@@ -105,8 +126,8 @@ impl Reporter {
             Err(_) => return Ok(Outcome::Away),
             Ok(Err(status)) => match status.code() {
                 Code::InvalidArgument => {
-                    let outcome = "refused".to_owned();
-                    ReportResponse { outcome, why: status.message().to_owned() }
+                    let why = format!("ranking.malformed: {}", status.message());
+                    ReportResponse { outcome: "refused".to_owned(), why }
                 }
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
                     tracing::debug!(%status, "a battle result cannot be reported now");
@@ -124,14 +145,13 @@ impl Reporter {
                 tracing::info!(outcome = answer.outcome, "a battle result has its receipt");
                 self.spool.remove(waiting)?;
             }
+            "refused" if is_final(&answer.why) => self.spool.refuse(waiting, &answer.why)?,
             "refused" => {
-                // While the server registers anew, a report may pass under the epoch before.
-                let attempt = (waiting.clone(), registration.epoch);
-                if self.refused_once.as_ref() != Some(&attempt) {
-                    self.refused_once = Some(attempt);
-                    return Ok(Outcome::Failed);
-                }
-                self.spool.refuse(waiting, &answer.why)?;
+                tracing::warn!(
+                    why = answer.why,
+                    "a battle result waits until the server has registered again"
+                );
+                return Ok(Outcome::Stale);
             }
             other => {
                 tracing::warn!(outcome = other, "a battle result got no answer that is known");
@@ -139,5 +159,27 @@ impl Reporter {
             }
         }
         Ok(Outcome::Done)
+    }
+}
+
+/// A refusal begins with its code.
+fn is_final(why: &str) -> bool {
+    let code = why.split(':').next().unwrap_or_default();
+    FINAL.contains(&code.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_never_be_stored_is_given_up() {
+        for code in FINAL {
+            assert!(is_final(&format!("{code}: in words")));
+        }
+        for why in ["ranking.old_epoch: x", "ranking.unknown_epoch", "ranking.unknown_server: y"] {
+            assert!(!is_final(why), "{why}");
+        }
+        assert!(!is_final("") && !is_final("something new: malformed"));
     }
 }

@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use crate::journal::{Deed, PlayerTally, Roster, What};
 
-/// Control planes take messages of 256 KiB; this leaves room for who reports and when.
-const RESULT_BYTES_MAX: usize = 240 << 10;
+/// The spool keeps results of 4 MiB and the control plane takes 32; this leaves room for who
+/// reports and when. A battle of 2,000 players with all its deeds has less than 1 MiB.
+const RESULT_BYTES_MAX: usize = 3 << 20;
 
 /// What the result is made of.
 pub(super) struct Facts<'a> {
@@ -184,4 +185,68 @@ fn event_of(deed: &Deed, battle: &Battle) -> LogEvent {
         What::RoundEnded { winner } => ("round_ended", json!({ "winner": winner })),
     };
     LogEvent { tick: deed.tick, kind: kind.to_owned(), body: body.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sortie_field::{Field, Map};
+    use sortie_sim::BattleSetup;
+    use sortie_sim::command::{Action, Command};
+    use sortie_sim::config::SimConfig;
+    use sortie_sim::id::{Class, PlayerKey, WeaponId};
+
+    use super::*;
+    use crate::journal::{DEEDS_MAX, KILLS_MAX};
+
+    /// The result of a battle of `players` who all killed somebody with every weapon.
+    fn large(players: u16) -> (usize, ReportRequest) {
+        let config = SimConfig { players_max: players, ..SimConfig::default() };
+        let weapons = config.weapons.len();
+        let field = Arc::new(Field::new(Map::plain(512.0)));
+        let mut battle = Battle::new(BattleSetup { config, field, seed: 1, threads: 1 });
+        let join = |slot: u16| Command {
+            player: PlayerSlot(slot),
+            action: Action::Join {
+                key: PlayerKey(u128::MAX - u128::from(slot)),
+                team: None,
+                class: Class::default(),
+            },
+        };
+        let joins: Vec<Command> = (0..players).map(join).collect();
+        let mut roster = Roster::default();
+        roster.note_tick(battle.step(&joins));
+        let kills = |weapon| (weapon as u8, 1_000);
+        for row in &mut roster.tally.players {
+            row.weapon_kills = (0..weapons).map(kills).collect();
+        }
+        // As many kills, and as much else, as is kept at all.
+        let kill = |at: usize| What::Downed {
+            victim: PlayerSlot(at as u16 % players),
+            killer: Some(PlayerSlot((at + 1) as u16 % players)),
+            weapon: Some(WeaponId((at % weapons) as u8)),
+        };
+        let killed = |at| Deed { tick: 100_000, what: kill(at) };
+        roster.tally.deeds.truncate(DEEDS_MAX - KILLS_MAX);
+        roster.tally.deeds.extend((0..KILLS_MAX).map(killed));
+        roster.tally.deeds_left_out = 0;
+        let (battle, roster) = (&battle, &roster);
+        let facts = Facts { battle_id: 7, battle, roster, ended_by: "duration", replay: None };
+        (weapons, result_of(&facts))
+    }
+
+    #[test]
+    fn results_of_large_battles_are_whole() {
+        for players in [1_000, 2_000] {
+            let (weapons, result) = large(players);
+            let bytes = result.encoded_len();
+            println!("{players} players: {bytes} bytes");
+            assert!(bytes < RESULT_BYTES_MAX, "{players} players: {bytes} bytes");
+            assert_eq!(result.players.len(), usize::from(players));
+            assert!(result.players.iter().all(|player| player.weapons.len() == weapons));
+            assert_eq!(result.events.len(), DEEDS_MAX);
+            assert!(result.events.iter().all(|event| event.kind != "left_out"));
+        }
+    }
 }

@@ -173,7 +173,7 @@ impl Spool {
     /// # Errors
     /// Of the disk.
     pub fn refuse(&self, waiting: &Waiting, why: &str) -> io::Result<()> {
-        tracing::warn!(
+        tracing::error!(
             file = waiting.name,
             why,
             "the control plane refuses a battle result; it is kept in spool/refused"

@@ -1,9 +1,18 @@
 //! How a battle stands: plain rows that the tick fills, and what they are on the wire.
 
-use sortie_rpc::fleet::v1::{BattleStatus, Load, Point, Position, Region};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use sortie_rpc::fleet::v1::{BattleStatus, Departure, Load, Point, Position, Region};
 use sortie_sim::Battle;
+use sortie_sim::id::PlayerKey;
 use sortie_sim::view::{RoundState, Status};
 use uuid::Uuid;
+
+use crate::journal::Tally;
+
+/// Departures that are told, the newest.
+const GONE_MAX: usize = 1_024;
 
 /// How a battle stands after a tick.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +28,8 @@ pub(crate) struct Standing {
     pub points: Vec<PointStanding>,
     pub regions: Vec<RegionStanding>,
     pub positions: Vec<PositionStanding>,
+    /// Who left for good, and in which tick; newest first.
+    pub gone: Vec<(u128, u32)>,
     pub is_over: bool,
     pub load: LoadStanding,
 }
@@ -102,9 +113,31 @@ impl Standing {
             points: points.collect(),
             regions,
             positions,
+            gone: Vec::new(),
             is_over: matches!(view.round, RoundState::Ended { .. }),
             load,
         }
+    }
+
+    /// Adds who left for good, by the battle's tally. Whoever came again has another soldier,
+    /// `is_here`, and is not gone.
+    pub(crate) fn with_gone(
+        mut self,
+        battle: &Battle,
+        tally: &Tally,
+        is_here: impl Fn(PlayerKey) -> bool,
+    ) -> Self {
+        let rows = battle.view().soldiers.iter().zip(&tally.players);
+        let left = rows.filter_map(|(row, tally)| Some((row.key, tally.left?)));
+        let mut last = BTreeMap::new();
+        for (key, tick) in left.filter(|(key, _)| !is_here(*key)) {
+            // Later slots were taken later.
+            last.insert(key.0, tick);
+        }
+        self.gone = last.into_iter().collect();
+        self.gone.sort_unstable_by_key(|(player, tick)| (Reverse(*tick), *player));
+        self.gone.truncate(GONE_MAX);
+        self
     }
 
     /// The battle as the control plane reads it.
@@ -126,6 +159,10 @@ impl Standing {
             y_m: position.place_m[1],
             is_alive: position.is_alive,
         };
+        let departure = |(player, tick): &(u128, u32)| Departure {
+            player_id: Uuid::from_u128(*player).to_string(),
+            tick: *tick,
+        };
         BattleStatus {
             battle_id: Uuid::from_u128(self.battle_id).to_string(),
             tick: self.tick,
@@ -136,6 +173,7 @@ impl Standing {
             regions: self.regions.iter().map(region).collect(),
             positions: self.positions.iter().map(position).collect(),
             is_over: self.is_over,
+            gone: self.gone.iter().map(departure).collect(),
         }
     }
 
@@ -146,6 +184,8 @@ impl Standing {
             tick_p99_us: self.load.tick_p99_us.min(u32::MAX.into()) as u32,
             tick_overruns: self.load.tick_overruns,
             overload_step: self.load.overload_step.into(),
+            regions: self.regions.len() as u32,
+            region_players_max: self.regions.iter().map(|row| row.players).max().unwrap_or(0),
         }
     }
 }

@@ -23,8 +23,12 @@ const ORDERS_PER_TICK_MAX: usize = 32;
 pub(super) struct Orders {
     /// Where they come from; `None` without a control plane.
     pub desk: Option<Box<Desk>>,
-    /// The end that was ordered.
+    /// The end that was ordered, or that is due because nobody is there.
     pub ending: Option<Ending>,
+    /// A battle without anybody ends after this long; `None`: not for that.
+    empty_after: Option<Duration>,
+    /// Since when nobody is connected.
+    empty_since: Option<Instant>,
     /// Who was kicked, and until when a ticket from before could still be good, milliseconds
     /// since 1970.
     kicked: BTreeMap<PlayerKey, u64>,
@@ -42,9 +46,10 @@ impl Orders {
 }
 
 impl Server {
-    /// From now on orders come from this desk.
-    pub(crate) fn sit_at(&mut self, desk: Box<Desk>) {
+    /// From now on orders come from this desk, and a battle that is empty for `empty_after` ends.
+    pub(crate) fn sit_at(&mut self, desk: Box<Desk>, empty_after: Option<Duration>) {
         self.orders.desk = Some(desk);
+        self.orders.empty_after = empty_after;
         self.show_standing(Duration::ZERO);
         if let Some(desk) = &self.orders.desk {
             desk.tell_news();
@@ -62,6 +67,22 @@ impl Server {
         let durable = if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 };
         desk.note_durable(durable.min(u32::MAX - 1));
         self.orders.desk = Some(desk);
+        self.end_if_empty(now);
+    }
+
+    /// Others wait for the server: who asked for a battle and does not come, or leaves it, must
+    /// not hold it. Ends as by order, so that neither journal nor replay know the difference.
+    fn end_if_empty(&mut self, now: Instant) {
+        let Some(empty_after) = self.orders.empty_after else { return };
+        if self.connected() > 0 {
+            self.orders.empty_since = None;
+            return;
+        }
+        let since = *self.orders.empty_since.get_or_insert(now);
+        if self.orders.ending.is_none() && now.saturating_duration_since(since) >= empty_after {
+            tracing::info!(?empty_after, "nobody is in the battle; it ends");
+            self.orders.ending = Some(Ending::Stopped);
+        }
     }
 
     /// Gives the tick that must be durable for the order to be carried out for good.
@@ -128,7 +149,11 @@ impl Server {
             overload_step: self.ladder.step() as u8,
         };
         let players = self.connected() as u32;
-        let standing = Standing::of(&self.battle, self.header.battle_id, players, load);
+        let standing = Standing::of(&self.battle, self.header.battle_id, players, load).with_gone(
+            &self.battle,
+            &self.roster.tally,
+            |key| self.slots.contains_key(&key),
+        );
         // When somebody looks at this moment, the next tick tries again.
         if desk.show(standing) {
             self.orders.show_at = tick + u32::from(self.battle.config().tick_hz);

@@ -193,6 +193,9 @@ fn who_is_kicked_is_out_within_a_second_and_stays_out() {
     assert_eq!(players[0].closed_by(), Some(CloseCode::Kicked.number()));
     assert!(players[1].is_playing());
     plane.done(order);
+    let gone =
+        plane.wait("the departure", |told| told.heartbeat.battles.first()?.gone.first().cloned());
+    assert!(gone.player_id == id(1) && gone.tick > 0, "{gone:?}");
     // A ticket from before the kick is no way back.
     players[0] = Player::new(&door, spare);
     run_alone(&mut players, "the way back to be shut", |players| players[0].closed_by().is_some());
@@ -202,6 +205,33 @@ fn who_is_kicked_is_out_within_a_second_and_stays_out() {
     assert_eq!(result.players.len(), 2, "who left keeps the row");
     let row = result.players.iter().find(|row| row.player_id == id(1)).unwrap();
     assert!(row.left_tick.is_some_and(|left| left > row.joined_tick));
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_battle_that_nobody_is_in_ends_and_one_with_players_goes_on() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let empty_after = Duration::from_millis(1_500);
+    let config = FleetConfig { empty_after: Some(empty_after), ..fleet_config(&plane.url()) };
+    let server = Running::start(config, base(dir.path()));
+    let door = door(&server.registered());
+    let (nobody, left) = (Uuid::from_u128(0xa7), Uuid::from_u128(0xa8));
+    plane.open(nobody, 0);
+    let result = plane.result(nobody);
+    assert_eq!((&*result.ended_by, result.players.len()), ("stopped", 0));
+    // Players keep the next one: for longer than an empty one lasts.
+    plane.open(left, 0);
+    plane.running(left);
+    let mut players = join(&door, left, &[1, 2]);
+    let stayed_until = Instant::now() + 2 * empty_after;
+    run_alone(&mut players, "them to have stayed", |_| Instant::now() >= stayed_until);
+    assert!(players.iter().all(Player::is_playing));
+    drop(players);
+    let result = plane.result(left);
+    assert_eq!((&*result.ended_by, result.players.len()), ("stopped", 2));
+    let path = dir.path().join("replays").join(result.replay.unwrap().place);
+    let verified = replay::verify(&path, 1, &mut |_, _| {}).unwrap();
+    assert_eq!((verified.state_hash, verified.ticks), (result.state_hash, result.last_tick));
     server.stop().unwrap();
 }
 
@@ -250,6 +280,50 @@ fn a_server_that_is_not_known_any_more_registers_again() {
 }
 
 #[test]
+fn a_result_that_is_refused_for_its_epoch_waits_for_the_next_registration() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    // As when the answer to a registration was lost: the epoch is over, and the server has not
+    // heard of the next one yet.
+    plane.told().refuses = Some("ranking.old_epoch: the server has registered anew");
+    let (first, second) = (Uuid::from_u128(0xd5), Uuid::from_u128(0xd6));
+    // The second result makes the first one be tried again, under the same epoch.
+    plane.open(first, 1);
+    plane.open(second, 1);
+    plane.wait("a second refusal", |told| {
+        let first = first.to_string();
+        let tries = told.reports.iter().filter(|report| report.battle_id == first).count();
+        (tries >= 2).then_some(())
+    });
+    {
+        let mut told = plane.told();
+        told.refuses = None;
+        told.forgets_servers = true;
+    }
+    for battle in [first, second] {
+        assert_eq!(plane.result(battle).epoch, 2);
+    }
+    assert_eq!(std::fs::read_dir(dir.path().join("spool/refused")).unwrap().count(), 0);
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_ticket_for_another_server_opens_nothing() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door = door(&server.registered());
+    let battle = Uuid::from_u128(0xd9);
+    plane.open(battle, 0);
+    plane.running(battle);
+    let elsewhere = plane::ticket_for("test-2", battle, 1, 1);
+    let mut players = vec![Player::new(&door, elsewhere)];
+    all_closed(&mut players, CloseCode::TicketWrongBattle);
+    join(&door, battle, &[1]);
+    server.stop().unwrap();
+}
+
+#[test]
 fn sigterm_ends_the_battle_and_reports_it_or_leaves_it_for_the_next_start() {
     let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
@@ -279,7 +353,7 @@ fn sigterm_ends_the_battle_and_reports_it_or_leaves_it_for_the_next_start() {
 #[test]
 fn what_cannot_be_opened_is_refused_and_what_is_refused_is_kept() {
     let (dir, plane) = (tempdir().unwrap(), Plane::start());
-    plane.told().refuses = true;
+    plane.told().refuses = Some("ranking.unknown_battle: the battle is not known");
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
     server.registered();
     let (bad, good) = (Uuid::from_u128(0xf1), Uuid::from_u128(0xf2));
@@ -301,5 +375,31 @@ fn what_cannot_be_opened_is_refused_and_what_is_refused_is_kept() {
         assert!(Instant::now() < deadline, "nothing was set aside");
         std::thread::yield_now();
     }
+    server.stop().unwrap();
+}
+
+#[test]
+fn over_tls_only_a_control_plane_with_the_right_certificate_is_believed() {
+    let (dir, (plane, certificate)) = (tempdir().unwrap(), Plane::start_with_tls());
+    let (_other, foreign) = Plane::start_with_tls();
+    let mut config = fleet_config(&plane.url());
+    for roots in [None, Some("no certificate".to_owned())] {
+        config.roots = roots;
+        let server = Running::start(config.clone(), base(dir.path()));
+        assert!(server.join().is_err(), "without roots nobody can be believed");
+    }
+    config.roots = Some(foreign);
+    let server = Running::start(config.clone(), base(dir.path()));
+    let refused = server.registered.recv_timeout(Duration::from_secs(1));
+    assert!(refused.is_err() && plane.told().registers.is_empty());
+    server.stop().unwrap();
+    config.roots = Some(certificate);
+    let server = Running::start(config, base(dir.path()));
+    server.registered();
+    let battle = Uuid::from_u128(0x71);
+    plane.open(battle, 0);
+    plane.running(battle);
+    plane.end(battle);
+    assert_eq!(plane.result(battle).ended_by, "operator");
     server.stop().unwrap();
 }

@@ -21,6 +21,7 @@ use tokio::runtime::Runtime;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -41,8 +42,8 @@ pub struct Told {
     pub reports: Vec<ReportRequest>,
     /// By battle.
     pub stored: BTreeMap<String, ReportRequest>,
-    /// Refuses every result.
-    pub refuses: bool,
+    /// Refuses every result, for this reason.
+    pub refuses: Option<&'static str>,
     /// Tells servers to register again.
     pub forgets_servers: bool,
     /// Battles to be forgotten at the next registration.
@@ -66,18 +67,34 @@ pub struct Plane {
     shared: Shared,
     addr: SocketAddr,
     runtime: Option<Runtime>,
+    /// Certificate and key; without them it speaks plainly.
+    identity: Option<Identity>,
 }
 
 impl Plane {
     pub fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// One that speaks TLS; and its certificate, PEM.
+    pub fn start_with_tls() -> (Self, String) {
+        let names = vec!["127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let certificate = made.cert.pem();
+        let identity = Identity::from_pem(&certificate, made.signing_key.serialize_pem());
+        (Self::with(Some(identity)), certificate)
+    }
+
+    fn with(identity: Option<Identity>) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut plane = Self { shared: Shared::default(), addr: any, runtime: None };
+        let mut plane = Self { shared: Shared::default(), addr: any, runtime: None, identity };
         plane.come_back();
         plane
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        let scheme = if self.identity.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
     }
 
     /// All connections break, and nobody listens.
@@ -103,7 +120,12 @@ impl Plane {
             }
         };
         self.addr = listener.local_addr().unwrap();
-        let serve = tonic::transport::Server::builder()
+        let mut server = tonic::transport::Server::builder();
+        if let Some(identity) = &self.identity {
+            let tls = ServerTlsConfig::new().identity(identity.clone());
+            server = server.tls_config(tls).unwrap();
+        }
+        let serve = server
             .add_service(FleetServer::with_interceptor(self.shared.clone(), check))
             .add_service(ResultsServer::with_interceptor(self.shared.clone(), check))
             .serve_with_incoming(TcpIncoming::from(listener));
@@ -189,6 +211,11 @@ impl Plane {
 
 /// A join ticket as the control plane issues it.
 pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
+    ticket_for("test-1", battle, ticket_id, player)
+}
+
+/// A join ticket for the server of this name.
+pub fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let ticket = Ticket {
         ticket_id,
@@ -198,7 +225,7 @@ pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
         class: 0,
         expires_at_ms: now.as_millis() as u64 + 20_000,
         name: format!("player {player}"),
-        audience: String::new(),
+        audience: server.to_owned(),
     };
     TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
 }
@@ -307,17 +334,21 @@ impl Results for Shared {
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
         let result = request.into_inner();
-        let outcome = self.with(|told| {
+        let (outcome, why) = self.with(|told| {
             told.reports.push(result.clone());
             let epoch = told.registers.len() as u64;
-            if told.refuses || result.epoch != epoch {
-                return "refused";
+            if let Some(why) = told.refuses {
+                return ("refused", why);
+            }
+            if result.epoch != epoch {
+                return ("refused", "ranking.old_epoch: it has registered anew");
             }
             match told.stored.insert(result.battle_id.clone(), result) {
-                Some(_) => "known",
-                None => "stored",
+                Some(_) => ("known", ""),
+                None => ("stored", ""),
             }
         });
-        Ok(Response::new(ReportResponse { outcome: outcome.to_owned(), why: "so".to_owned() }))
+        let (outcome, why) = (outcome.to_owned(), why.to_owned());
+        Ok(Response::new(ReportResponse { outcome, why }))
     }
 }

@@ -22,7 +22,7 @@ async fn a_token_comes_with_the_upgrade_or_in_the_first_frame_in_time(db: PgPool
     let quick = Settings { hello_timeout: Duration::from_millis(300), ..settings() };
     let node = Node::start(&Plane::local(db.clone()), quick).await;
     let player = testing::player(&db, "ann").await;
-    let token = testing::token(&node.plane, player);
+    let token = testing::login(&node.plane, player).await;
     let mut ann = node.connect(&[]).await.unwrap();
     let hello = ann.ok(json!({ "type": "hello", "token": token })).await;
     assert_eq!(hello["player"], json!({ "player_id": player, "name": "ann" }));
@@ -194,12 +194,27 @@ async fn bans_keep_out_and_are_found_without_the_bus(db: PgPool) {
     let refused = node.try_client(ann.player).await;
     assert!(matches!(refused, Err(Error::Http(answer)) if answer.status() == 403));
     let mut later = node.connect(&[]).await.unwrap();
-    let token = testing::token(&node.plane, ann.player);
+    let token = testing::login(&node.plane, ann.player).await;
     let hello = json!({ "type": "hello", "token": token });
     assert_eq!(later.refused(hello).await, "chat.banned");
     assert_eq!(later.closed().await, 4003);
     sqlx::query("update ban set lifted_at = now()").execute(&db).await.unwrap();
     eventually("the ban is lifted", async || node.try_client(ann.player).await.is_ok()).await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn sockets_of_logins_that_are_gone_are_found_without_the_bus(db: PgPool) {
+    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    for (name, end) in [
+        ("ann", "delete from personal.login_session where player_id = $1"),
+        ("bob", "update personal.login_session set revoked_at = now() where player_id = $1"),
+        ("cat", "update personal.login_session set expires_at = now() where player_id = $1"),
+    ] {
+        let mut client = node.player(name).await;
+        client.ok(json!({ "type": "ping" })).await;
+        sqlx::query(end).bind(client.player).execute(&db).await.unwrap();
+        assert_eq!(client.closed().await, 4001, "{name}");
+    }
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

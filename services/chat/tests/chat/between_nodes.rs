@@ -6,7 +6,7 @@ use sortie_control::bus::Bus;
 use sortie_control::plane::Plane;
 use sqlx::PgPool;
 
-use crate::harness::{Node, Redis, global, settings};
+use crate::harness::{Node, Redis, eventually, global, settings};
 
 async fn two_nodes(db: &PgPool, redis: &Redis) -> (Node, Node) {
     let keys = AccessKeys::generate();
@@ -81,6 +81,31 @@ async fn all_is_heard(first: &Node, second: &Node) {
     ann.say(&global(), "bob does not hear this").await;
     ann.hear().await;
     bob.assert_quiet().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn what_a_node_stores_in_its_last_moments_is_heard_on_the_others(db: PgPool) {
+    let keys = AccessKeys::generate();
+    let plane = Plane::new(db.clone(), Bus::local(), keys);
+    let first = Node::start(&plane, settings()).await;
+    let second = Node::start(&plane, settings()).await;
+    let (mut ann, mut bob) = (first.player("ann").await, second.player("bob").await);
+    for client in [&mut ann, &mut bob] {
+        client.join(&global()).await;
+    }
+    // Nothing can be stored while this is held.
+    let mut held = db.begin().await.unwrap();
+    sqlx::query("lock table chat_message in share mode").execute(&mut *held).await.unwrap();
+    ann.start(json!({ "type": "say", "channel": global(), "text": "last words" })).await;
+    let waits = "select count(*) from pg_locks where not granted
+        and relation = 'chat_message'::regclass";
+    let is_waiting =
+        async || sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut *held).await.unwrap() > 0;
+    eventually("the message waits to be stored", is_waiting).await;
+    first.stop();
+    assert_eq!(ann.closed().await, 1001, "the stop has come through");
+    held.commit().await.unwrap();
+    assert_eq!(bob.hear().await, "last words");
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -80,7 +80,7 @@ impl Node {
     }
 
     pub async fn try_client(&self, player: Uuid) -> tungstenite::Result<Client> {
-        let token = testing::token(&self.plane, player);
+        let token = testing::login(&self.plane, player).await;
         let mut client = self.connect(&[("authorization", &format!("Bearer {token}"))]).await?;
         client.player = player;
         Ok(client)
@@ -230,7 +230,7 @@ impl Redis {
 
     pub async fn bus(&self) -> Bus {
         let url = format!("redis+unix://{}/redis.sock", self.folder.path().display());
-        redis::connect(&url).await.unwrap()
+        redis::connect(&url, redis::PREFIX).await.unwrap()
     }
 
     async fn wait_until_there(&self) {

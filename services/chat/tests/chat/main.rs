@@ -6,3 +6,4 @@ mod document;
 mod faults;
 mod harness;
 mod moderation;
+mod retention;

@@ -43,6 +43,16 @@ async fn authors_change_their_messages_and_moderators_any_with_an_audit_row(db: 
     let acts: Vec<String> =
         sqlx::query_scalar("select action from audit").fetch_all(&db).await.unwrap();
     assert_eq!(acts, ["chat.delete"], "only what was done to others");
+    // The log is never changed: a text in it could not be erased with its author.
+    let message_id = ann.say(&global(), "canary of ann").await["message_id"].clone();
+    let edit = json!({ "type": "edit", "message_id": message_id, "text": "canary of staff" });
+    staff.ok(edit).await;
+    staff.ok(json!({ "type": "delete", "message_id": message_id })).await;
+    let rows: Vec<String> =
+        sqlx::query_scalar("select audit::text from audit").fetch_all(&db).await.unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| !row.contains("canary")), "{rows:?}");
+    assert!(rows[1].contains("chars") && rows[1].contains(&ann.player.to_string()), "{rows:?}");
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -2,8 +2,9 @@
 //!
 //! Nothing here waits long for Redis: a command has [`COMMAND_TIMEOUT`], and while there is no
 //! connection calls fail (or, for the limiter, fall back to this node's own buckets) at once. The
-//! clients connect again by themselves. Keys and channels begin with `sortie:`. Times of buckets
-//! and presence are those of Redis, so that clocks of nodes do not matter.
+//! clients connect again by themselves. Keys and channels begin with the deployment's prefix, so
+//! that several may share a Redis. Times of buckets and presence are those of Redis, so that clocks
+//! of nodes do not matter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,9 @@ use uuid::Uuid;
 use super::local::LocalLimiter;
 use super::redis_topics::RedisTopics;
 use super::{Boards, Bus, BusError, Limiter, Presence, Rate};
+
+/// What keys and channels begin with, unless the operator says otherwise.
+pub const PREFIX: &str = "sortie";
 
 /// How long a command may take.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_millis(250);
@@ -47,11 +51,15 @@ const SCORE_MAX: i64 = 1 << 53;
 
 /// The bus on the Redis at a URL like `redis://host:6379` or `redis+unix:///path/to/socket`.
 ///
+/// What `prefix` (the same on all nodes of a deployment, [`PREFIX`] if it has the Redis for
+/// itself) tells apart, never meets: messages, buckets, boards, presence.
+///
 /// When Redis is away, this returns after two seconds nevertheless: it is found once it is there.
 ///
 /// # Errors
-/// The URL cannot be read.
-pub async fn connect(url: &str) -> anyhow::Result<Bus> {
+/// The URL cannot be read, or the prefix is not 1 to 64 letters, digits, `-`, `_` and `.`.
+pub async fn connect(url: &str, prefix: &str) -> anyhow::Result<Bus> {
+    check_prefix(prefix)?;
     let commands = client(url)?;
     let subscriber = client(url)?;
     // The handles would only tell that the clients were closed.
@@ -63,19 +71,37 @@ pub async fn connect(url: &str) -> anyhow::Result<Bus> {
     }
     let client = Arc::new(Link::new(commands));
     Ok(Bus {
-        topics: Arc::new(RedisTopics::new(Arc::clone(&client), subscriber)),
+        topics: Arc::new(RedisTopics::new(Arc::clone(&client), subscriber, prefix)),
         limiter: Arc::new(RedisLimiter {
             client: Arc::clone(&client),
+            keys: format!("{prefix}:bucket:"),
             script: Script::from_lua(TAKE),
             own: LocalLimiter::default(),
         }),
-        boards: Arc::new(RedisBoards(Arc::clone(&client))),
+        boards: Arc::new(RedisBoards {
+            client: Arc::clone(&client),
+            keys: format!("{prefix}:board:"),
+        }),
         presence: Arc::new(RedisPresence {
             client,
+            keys: format!("{prefix}:presence:"),
             confirm: Script::from_lua(CONFIRM),
             list: Script::from_lua(LIST),
         }),
     })
+}
+
+/// Whether keys and channels may begin with this.
+///
+/// # Errors
+/// It is empty or long, or has other characters than it may.
+pub fn check_prefix(prefix: &str) -> anyhow::Result<()> {
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    ensure!(
+        (1..=64).contains(&prefix.len()) && prefix.bytes().all(is_fine),
+        "a Redis prefix is 1 to 64 letters, digits, '-', '_' and '.'"
+    );
+    Ok(())
 }
 
 fn client(url: &str) -> anyhow::Result<Client> {
@@ -172,6 +198,7 @@ return math.min(wait, 86400000)
 
 struct RedisLimiter {
     client: Arc<Link>,
+    keys: String,
     script: Script,
     /// Counts while Redis is away: each node by itself then.
     own: LocalLimiter,
@@ -180,7 +207,7 @@ struct RedisLimiter {
 impl RedisLimiter {
     async fn wait_ms(&self, bucket: &str, rate: Rate) -> Result<u64, BusError> {
         let arguments = vec![rate.burst.to_string(), rate.per_s.to_string()];
-        let key = format!("sortie:bucket:{bucket}");
+        let key = format!("{}{bucket}", self.keys);
         let take =
             async |client: &Client| self.script.evalsha_with_reload(client, key, arguments).await;
         self.client.ask(take).await
@@ -200,10 +227,15 @@ impl Limiter for RedisLimiter {
 
 /// Redis orders by score ascending, then by member ascending. Scores are kept negated, and an id
 /// as text orders as its bytes do: so the first of Redis is the first of ours.
-struct RedisBoards(Arc<Link>);
+struct RedisBoards {
+    client: Arc<Link>,
+    keys: String,
+}
 
-fn board_key(board: &str) -> String {
-    format!("sortie:board:{board}")
+impl RedisBoards {
+    fn key(&self, board: &str) -> String {
+        format!("{}{board}", self.keys)
+    }
 }
 
 fn kept(score: i64) -> f64 {
@@ -220,17 +252,17 @@ impl Boards for RedisBoards {
         for chunk in scores.chunks(PUT_MAX) {
             let rows: Vec<(f64, String)> =
                 chunk.iter().map(|(player, score)| (kept(*score), player.to_string())).collect();
-            let key = board_key(board);
+            let key = self.key(board);
             let put =
                 async |client: &Client| client.zadd(key, None, None, false, false, rows).await;
-            let _: u64 = self.0.ask(put).await?;
+            let _: u64 = self.client.ask(put).await?;
         }
         Ok(())
     }
 
     async fn remove(&self, board: &str, player: Uuid) -> Result<(), BusError> {
-        let (key, member) = (board_key(board), player.to_string());
-        let _: u64 = self.0.ask(async |client| client.zrem(key, member).await).await?;
+        let (key, member) = (self.key(board), player.to_string());
+        let _: u64 = self.client.ask(async |client| client.zrem(key, member).await).await?;
         Ok(())
     }
 
@@ -245,10 +277,10 @@ impl Boards for RedisBoards {
         };
         let bound = |place: u64| i64::try_from(place).unwrap_or(i64::MAX);
         let (first, last) = (bound(from), bound(last));
-        let key = board_key(board);
+        let key = self.key(board);
         let range =
             async |client: &Client| client.zrange(key, first, last, None, false, None, true).await;
-        let rows: Vec<(String, f64)> = self.0.ask(range).await?;
+        let rows: Vec<(String, f64)> = self.client.ask(range).await?;
         Ok(rows
             .into_iter()
             .filter_map(|(player, kept)| Some((player.parse().ok()?, score_of(kept))))
@@ -256,20 +288,20 @@ impl Boards for RedisBoards {
     }
 
     async fn place(&self, board: &str, player: Uuid) -> Result<Option<(u64, i64)>, BusError> {
-        let (key, member) = (board_key(board), player.to_string());
-        let rank = self.0.ask(async |client| client.zrank(&key, &member, false).await);
-        let score = self.0.ask(async |client| client.zscore(&key, &member).await);
+        let (key, member) = (self.key(board), player.to_string());
+        let rank = self.client.ask(async |client| client.zrank(&key, &member, false).await);
+        let score = self.client.ask(async |client| client.zscore(&key, &member).await);
         let (rank, kept): (Option<u64>, Option<f64>) = tokio::try_join!(rank, score)?;
         Ok(rank.zip(kept).map(|(rank, kept)| (rank, score_of(kept))))
     }
 
     async fn size(&self, board: &str) -> Result<u64, BusError> {
-        self.0.ask(async |client| client.zcard(board_key(board)).await).await
+        self.client.ask(async |client| client.zcard(self.key(board)).await).await
     }
 
     async fn clear(&self, board: &str) -> Result<(), BusError> {
         // UNLINK frees a large board beside other work.
-        let _: u64 = self.0.ask(async |client| client.unlink(board_key(board)).await).await?;
+        let _: u64 = self.client.ask(async |client| client.unlink(self.key(board)).await).await?;
         Ok(())
     }
 }
@@ -297,19 +329,22 @@ return rows
 
 struct RedisPresence {
     client: Arc<Link>,
+    keys: String,
     confirm: Script,
     list: Script,
 }
 
-fn place_key(place: &str) -> String {
-    format!("sortie:presence:{place}")
+impl RedisPresence {
+    fn key(&self, place: &str) -> String {
+        format!("{}{place}", self.keys)
+    }
 }
 
 #[async_trait]
 impl Presence for RedisPresence {
     async fn confirm(&self, place: &str, player: Uuid, ttl: Duration) -> Result<(), BusError> {
         let arguments = vec![player.to_string(), ttl.as_millis().max(1).to_string()];
-        let (script, key) = (&self.confirm, place_key(place));
+        let (script, key) = (&self.confirm, self.key(place));
         let confirm =
             async |client: &Client| script.evalsha_with_reload(client, key, arguments).await;
         let _: u64 = self.client.ask(confirm).await?;
@@ -317,14 +352,14 @@ impl Presence for RedisPresence {
     }
 
     async fn leave(&self, place: &str, player: Uuid) -> Result<(), BusError> {
-        let (key, member) = (place_key(place), player.to_string());
+        let (key, member) = (self.key(place), player.to_string());
         let _: u64 = self.client.ask(async |client| client.zrem(key, member).await).await?;
         Ok(())
     }
 
     async fn list(&self, place: &str, count: usize) -> Result<(Vec<Uuid>, u64), BusError> {
         let arguments = vec![count.to_string()];
-        let (script, key) = (&self.list, place_key(place));
+        let (script, key) = (&self.list, self.key(place));
         let list = async |client: &Client| script.evalsha_with_reload(client, key, arguments).await;
         let rows: Vec<String> = self.client.ask(list).await?;
         let count = rows.first().and_then(|count| count.parse().ok()).unwrap_or(0);

@@ -30,8 +30,6 @@ const PING_EVERY: Duration = Duration::from_secs(1);
 /// So many, and the connection is made anew.
 const SILENCES_MAX: u64 = 2;
 
-const PREFIX: &str = "sortie:topic:";
-
 pub(super) struct RedisTopics {
     publisher: Arc<Link>,
     shared: Arc<Shared>,
@@ -40,6 +38,8 @@ pub(super) struct RedisTopics {
 
 struct Shared {
     subscriber: Client,
+    /// What names of channels begin with, before the topic.
+    channels: String,
     topics: Mutex<HashMap<String, Topic>>,
     /// Counts connections: what an older one knew, Redis has forgotten.
     connection: AtomicU64,
@@ -56,11 +56,12 @@ struct Topic {
 }
 
 impl RedisTopics {
-    pub(super) fn new(publisher: Arc<Link>, subscriber: Client) -> Self {
+    pub(super) fn new(publisher: Arc<Link>, subscriber: Client, prefix: &str) -> Self {
+        let channels = format!("{prefix}:topic:");
         let changing = tokio::sync::Mutex::default();
         let (topics, connection) = (Mutex::default(), AtomicU64::new(0));
         let silences = AtomicU64::new(0);
-        let shared = Shared { subscriber, topics, connection, silences, changing };
+        let shared = Shared { subscriber, channels, topics, connection, silences, changing };
         let shared = Arc::new(shared);
         let listening = tokio::spawn(Arc::clone(&shared).listen());
         Self { publisher, shared, listening }
@@ -76,7 +77,7 @@ impl Drop for RedisTopics {
 #[async_trait]
 impl Topics for RedisTopics {
     async fn publish(&self, topic: &str, body: Bytes) -> Result<(), BusError> {
-        let channel = format!("{PREFIX}{topic}");
+        let channel = self.shared.channel(topic);
         let _: u64 = self.publisher.ask(async |client| client.publish(channel, body).await).await?;
         Ok(())
     }
@@ -100,6 +101,10 @@ impl Topics for RedisTopics {
 }
 
 impl Shared {
+    fn channel(&self, topic: &str) -> String {
+        format!("{}{topic}", self.channels)
+    }
+
     fn topics(&self) -> MutexGuard<'_, HashMap<String, Topic>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,7 +115,7 @@ impl Shared {
         if !self.subscriber.is_connected() {
             return Err(BusError("not connected".to_owned()));
         }
-        let channels: Vec<String> = names.iter().map(|name| format!("{PREFIX}{name}")).collect();
+        let channels: Vec<String> = names.iter().map(|name| self.channel(name)).collect();
         self.subscriber.subscribe(channels).await?;
         let mut topics = self.topics();
         if self.connection.load(Ordering::SeqCst) != connection {
@@ -167,7 +172,7 @@ impl Shared {
     }
 
     fn tell(&self, channel: &str, value: fred::types::Value) {
-        let Some(topic) = channel.strip_prefix(PREFIX) else { return };
+        let Some(topic) = channel.strip_prefix(&self.channels) else { return };
         let body: FredResult<Bytes> = value.convert();
         let heard = body.map_or(Heard::Gap, Heard::Message);
         if let Some(topic) = self.topics().get(topic) {
@@ -221,8 +226,7 @@ impl Shared {
             (unheard, missing.map(|(name, _)| name.clone()).collect::<Vec<String>>())
         };
         for topics in unheard.chunks(SUBSCRIBE_MAX) {
-            let channels: Vec<String> =
-                topics.iter().map(|topic| format!("{PREFIX}{topic}")).collect();
+            let channels: Vec<String> = topics.iter().map(|topic| self.channel(topic)).collect();
             // If this is lost, messages come that nobody wants, until the next reconnect.
             drop(self.subscriber.unsubscribe(channels).await);
         }

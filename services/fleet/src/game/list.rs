@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
-use sortie_control::page::{Page, PageQuery};
+use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::plane::Plane;
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
@@ -133,11 +133,7 @@ pub(crate) async fn battles(
 ) -> Result<Page<Battle>, ApiError> {
     let limit = page.limit()?;
     let (before, before_id) = match page.after::<(i64, Uuid)>()? {
-        Some((micros, battle_id)) => {
-            let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
-            let invalid = || ApiError::invalid("request.cursor", "the cursor is none of ours");
-            (Some(at.map_err(|_| invalid())?), Some(battle_id))
-        }
+        Some((micros, battle_id)) => (Some(time_of_micros(micros)?), Some(battle_id)),
         None => (None, None),
     };
     let rows = sqlx::query_as!(

@@ -6,6 +6,7 @@ mod detail;
 mod list;
 mod statistics;
 mod watch;
+mod watchers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::{FleetError, uuid};
 use crate::rpc::whole;
 use crate::settings::Settings;
+use watch::Seat;
+use watchers::Watchers;
 
 /// Calls of one player; pages of a list follow each other quickly.
 const READS: Rate = Rate::per(100, Duration::from_secs(10));
@@ -47,6 +50,7 @@ pub fn add_rpc(routes: &mut RoutesBuilder, plane: &Plane, settings: &Settings, s
         settings: settings.clone(),
         stop: stop.clone(),
         watches: Arc::new(Semaphore::new(settings.watches_max)),
+        watchers: Watchers::default(),
     };
     routes.add_service(GameServer::new(game).max_decoding_message_size(MESSAGE_BYTES_MAX));
 }
@@ -56,6 +60,7 @@ struct GameRpc {
     settings: Settings,
     stop: Stop,
     watches: Arc<Semaphore>,
+    watchers: Watchers,
 }
 
 /// The value of `authorization`.
@@ -128,7 +133,11 @@ impl Game for GameRpc {
         let battle_id = uuid("battle_id", &request.get_ref().battle_id)?;
         let asked = watch::Asked { claims, battle_id, all: request.get_ref().with_positions };
         let seat = Arc::clone(&self.watches).try_acquire_owned();
-        let seat = seat.map_err(|_| FleetError::TooManyWatches)?;
+        let place = seat.map_err(|_| FleetError::TooManyWatches)?;
+        // One player alone could take all places otherwise.
+        let most = self.settings.watches_per_player;
+        let own = self.watchers.take(asked.claims.sub, most).ok_or(FleetError::TooManyWatches)?;
+        let seat = Seat { _place: place, _own: own };
         let (plane, settings) = (self.plane.clone(), self.settings.clone());
         let stream = watch::begin(plane, settings, self.stop.clone(), asked, seat).await?;
         Ok(Response::new(stream))

@@ -27,6 +27,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::delay::Delay;
+use super::watchers::Watching;
 use crate::error::FleetError;
 use crate::settings::Settings;
 use crate::status::{self, topic};
@@ -49,13 +50,19 @@ pub(super) struct Asked {
     pub(super) all: bool,
 }
 
+/// What a watch takes of the node and of its player, given back with it.
+pub(super) struct Seat {
+    pub(super) _place: OwnedSemaphorePermit,
+    pub(super) _own: Watching,
+}
+
 /// Begins a watch; it goes on in a task of its own, which keeps the seat.
 pub(super) async fn begin(
     plane: Plane,
     settings: Settings,
     stop: Stop,
     asked: Asked,
-    seat: OwnedSemaphorePermit,
+    seat: Seat,
 ) -> Result<Stream, Status> {
     let bucket = format!("game/watch/{}", asked.claims.sub);
     plane.bus.limiter.take(&bucket, WATCHES).await.map_err(ApiError::too_many)?;

@@ -1,13 +1,16 @@
 //! Who may call what; what every listener has.
 
+use sortie_control::revoked::Revocation;
 use sortie_control::testing;
 use sortie_fleet::testing::{EXPECTED, Listeners, authorisation_faults, connect};
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use uuid::Uuid;
 
 use crate::common::{Node, SECRET, quick, registration, with};
 
@@ -15,15 +18,25 @@ use crate::common::{Node, SECRET, quick, registration, with};
 async fn every_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
     let player = testing::player(&db, "Nobody special").await;
+    let session_id = Uuid::now_v7();
+    let ended = node.plane.access.issue(player, session_id, false, OffsetDateTime::now_utc());
+    let end = Revocation {
+        player_id: player,
+        session_id: Some(session_id),
+        scope: "login".to_owned(),
+        why: "logout".to_owned(),
+    };
+    node.plane.revoked.note(&end, OffsetDateTime::now_utc().unix_timestamp());
     let listeners = Listeners {
         internal: node.internal,
         public: node.public,
         secret: SECRET.to_owned(),
         token: testing::token(&node.plane, player),
+        ended,
     };
     let (faults, calls) = authorisation_faults(&listeners).await;
     assert!(faults.is_empty(), "{faults:#?}");
-    assert_eq!(calls, EXPECTED.len() * 4);
+    assert_eq!(calls, EXPECTED.len() * 5);
     node.stop().await;
 }
 

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::common::{Node, ask, enlist, quick, with};
+use crate::common::{Node, ask, enlist, quick, registration, status, until, until_state, with};
 
 fn rest(plane: &Plane) -> Router {
     let (_stopper, stop) = stop();
@@ -156,5 +156,48 @@ async fn a_player_who_asks_without_end_is_told_to_wait(db: PgPool) {
         }
     }
     assert_eq!(refused.expect("a refusal").code(), Code::ResourceExhausted);
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_departure_frees_a_seat_once(db: PgPool) {
+    let node = Node::start(&db, quick()).await;
+    let server = node.fleet().await.register(registration("one", 1)).await;
+    let mut line = server.serve().await;
+    let battle = ask(&db, 64).await;
+    line.order().await;
+    let (leaver, stayer) = (player(&db, "Leaver").await, player(&db, "Stayer").await);
+    enlist(&db, battle, leaver).await;
+    enlist(&db, battle, stayer).await;
+    let gone = async || -> Vec<Uuid> {
+        sqlx::query_scalar("select player_id from battle_player where gone_at is not null")
+            .fetch_all(&db)
+            .await
+            .unwrap()
+    };
+    let tell = async |tick, battle_tick| {
+        let mut told = status(battle, battle_tick);
+        let player_id = leaver.to_string();
+        told.gone = vec![sortie_rpc::fleet::v1::Departure { player_id, tick }];
+        let mut beat = server.beat();
+        beat.battles = vec![told];
+        until("it is stored", || async {
+            // One that comes right after another is not stored.
+            line.send(beat.clone()).await;
+            let tick = sqlx::query_scalar("select (status->>'tick')::int4 from battle");
+            let tick: Option<i32> = tick.fetch_one(&db).await.unwrap();
+            tick == Some(battle_tick as i32)
+        })
+        .await;
+    };
+    tell(50, 60).await;
+    until_state(&db, battle, "running").await;
+    assert_eq!(gone().await, [leaver]);
+    // The player has the seat again, and the server has not seen the player yet.
+    sqlx::query("update battle_player set gone_at = null").execute(&db).await.unwrap();
+    tell(50, 90).await;
+    assert!(gone().await.is_empty(), "the same departure counts once");
+    tell(100, 120).await;
+    assert_eq!(gone().await, [leaver]);
     node.stop().await;
 }

@@ -114,7 +114,9 @@ async fn listen(routes: Routes, mut stop: Stop) -> (SocketAddr, JoinHandle<()>) 
     let at = listener.local_addr().unwrap();
     let stopped = async move { stop.asked().await };
     let task =
-        tokio::spawn(async move { internal::serve(listener, routes, stopped).await.unwrap() });
+        tokio::spawn(async move {
+            internal::serve(listener, routes, Vec::new(), stopped).await.unwrap();
+        });
     (at, task)
 }
 

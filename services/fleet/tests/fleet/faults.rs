@@ -86,6 +86,48 @@ async fn a_database_that_was_away_costs_no_server_its_stream(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn after_an_outage_longer_than_a_lease_no_server_is_gone_before_it_can_renew_its_own(
+    db: PgPool,
+) {
+    let mut switch = Switch::of(&db).await;
+    let lease = Duration::from_secs(3);
+    let node = Node::start(&db, Settings { lease, ..quick() }).await;
+    let server = node.fleet().await.register(registration("one", 1)).await;
+    let mut line = server.serve().await;
+    let began_at = Instant::now();
+    until("leases are looked after", || async {
+        line.send(server.beat()).await;
+        began_at.elapsed() > lease
+    })
+    .await;
+    switch.allow(false).await;
+    switch.cut().await;
+    let away_at = Instant::now();
+    until("the outage is longer than a lease", || async {
+        line.send(server.beat()).await;
+        away_at.elapsed() > lease + Duration::from_secs(1)
+    })
+    .await;
+    switch.allow(true).await;
+    // The next heartbeat comes later than many looks at the leases, and sooner than a lease.
+    let back_at = Instant::now();
+    until("a third of a lease has passed", || async { back_at.elapsed() > lease / 3 }).await;
+    until("a battle is asked for", || async { sqlx::query("select 1").execute(&db).await.is_ok() })
+        .await;
+    let gone: Vec<String> =
+        sqlx::query_scalar("select name from battle_server where state = 'gone'")
+            .fetch_all(&db)
+            .await
+            .unwrap();
+    assert!(gone.is_empty(), "it could not renew its lease yet");
+    line.send(server.beat()).await;
+    let battle = ask(&db, 64).await;
+    let Some(What::Open(open)) = line.order().await.what else { panic!("no order to open") };
+    assert_eq!(open.battle_id, battle.to_string());
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn notifications_come_again_after_the_listening_connection_was_cut(db: PgPool) {
     let mut switch = Switch::of(&db).await;
     let rare = Duration::from_secs(3_600);

@@ -91,12 +91,27 @@ async fn a_running_battle_waits_for_its_server_and_is_lost_after_the_grace(db: P
     drop(line);
     until("the server is gone", || async { fleet.servers().await[0].state == "gone" }).await;
     assert_eq!(state(&db, battle).await, "running");
-    // It comes back in time, and later not.
+    // It comes back in time, and after that without a status.
     let mut request = registration("one", 1);
     request.battles = vec![battle.to_string()];
     assert!(fleet.register(request.clone()).await.answer.forget.is_empty());
     assert_eq!(state(&db, battle).await, "running");
     until_state(&db, battle, "lost").await;
+    // It has the battle nevertheless: what is fought there must not be thrown away.
+    let back = fleet.register(request).await;
+    assert!(back.answer.forget.is_empty());
+    let (state, ended): (String, bool) =
+        sqlx::query_as("select state, ended_at is not null from battle where battle_id = $1")
+            .bind(battle)
+            .fetch_one(&db)
+            .await
+            .unwrap();
+    assert_eq!((state.as_str(), ended), ("running", false));
+    let other = fleet.register(registration("two", 1)).await;
+    assert_ne!(other.id, back.id);
+    sqlx::query("update battle set state = 'lost'").execute(&db).await.unwrap();
+    let mut request = registration("two", 1);
+    request.battles = vec![battle.to_string()];
     assert_eq!(fleet.register(request).await.answer.forget, [battle.to_string()]);
     node.stop().await;
 }

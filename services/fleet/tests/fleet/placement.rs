@@ -70,6 +70,66 @@ async fn two_nodes_place_each_battle_once_and_fill_no_server_beyond_its_room(db:
     fleet_node.stop().await;
 }
 
+/// What a battle says of itself.
+async fn why(db: &PgPool, battle: Uuid) -> String {
+    let query = "select coalesce(status->>'waiting', '') from battle where battle_id = $1";
+    sqlx::query_scalar(query).bind(battle).fetch_one(db).await.unwrap()
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn battles_that_no_server_is_large_enough_for_hold_up_nobody(db: PgPool) {
+    let lease = std::time::Duration::from_secs(60);
+    let settings = sortie_fleet::Settings { lease, ..quick() };
+    // More of them, and older, than one look plans for.
+    let mut large = Vec::new();
+    for _ in 0..70 {
+        large.push(ask(&db, 1_000).await);
+    }
+    let small = ask(&db, 64).await;
+    let node = Node::start(&db, settings).await;
+    node.fleet().await.register(registration("one", 1)).await;
+    until_state(&db, small, "allocated").await;
+    until("they say why they wait", || async {
+        why(&db, large[69]).await == "no battle server takes so many players"
+    })
+    .await;
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_battle_that_nobody_takes_is_cancelled_and_says_why(db: PgPool) {
+    let give_up_after = std::time::Duration::from_millis(600);
+    let settings = sortie_fleet::Settings { give_up_after, ..quick() };
+    let node = Node::start(&db, settings).await;
+    let battle = ask(&db, 64).await;
+    until_state(&db, battle, "cancelled").await;
+    assert_eq!(why(&db, battle).await, "it was given up: no battle server is there");
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn battles_of_queues_come_before_those_that_players_arranged(db: PgPool) {
+    let lease = std::time::Duration::from_secs(60);
+    let settings = sortie_fleet::Settings { lease, ..quick() };
+    let arranged = ask(&db, 64).await;
+    let matched = ask(&db, 64).await;
+    sqlx::query(
+        "insert into queue_battle (battle_id, queue, made_at, win_chance)
+         values ($1, 'conquest', now(), 0.5)",
+    )
+    .bind(matched)
+    .execute(&db)
+    .await
+    .unwrap();
+    let fleet_node = Node::without_jobs(&db, settings.clone()).await;
+    fleet_node.fleet().await.register(registration("one", 1)).await;
+    let node = Node::start(&db, settings).await;
+    until_state(&db, matched, "allocated").await;
+    assert_eq!(state(&db, arranged).await, "asked");
+    node.stop().await;
+    fleet_node.stop().await;
+}
+
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_battle_is_opened_and_runs_from_its_first_status_on(db: PgPool) {
     let node = Node::start(&db, quick()).await;

@@ -10,7 +10,7 @@ use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
 use crate::common::{
-    Line, Node, Server, ask, quick, registration, soon, status, until_state, with,
+    Line, Node, Server, ask, quick, registration, soon, status, until, until_state, with,
 };
 
 /// A battle that runs, with its server's stream.
@@ -148,6 +148,26 @@ async fn another_node_without_a_common_bus_shows_what_is_stored(db: PgPool) {
     }
     node.stop().await;
     other.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn one_player_watches_four_battles_at_a_time_and_leaves_the_rest_to_others(db: PgPool) {
+    let node = Node::start(&db, quick()).await;
+    let (battle, _server, _line) = running(&db, &node).await;
+    let greedy = testing::token(&node.plane, testing::player(&db, "Greedy").await);
+    let other = testing::token(&node.plane, testing::player(&db, "Other").await);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(watch(&node, battle, &greedy, false).await.unwrap());
+    }
+    let fifth = watch(&node, battle, &greedy, false).await.unwrap_err();
+    assert_eq!(fifth.code(), Code::ResourceExhausted);
+    watch(&node, battle, &other, false).await.unwrap();
+    // Whoever stops watching may watch again.
+    drop(held);
+    until("a place is free again", || async { watch(&node, battle, &greedy, false).await.is_ok() })
+        .await;
+    node.stop().await;
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -1,6 +1,7 @@
 //! Running battles with room come first: those who wait fill them before new matches are made.
 //!
-//! A battle is filled while it is young enough (a share of its duration) and a team has seats. A
+//! A battle is filled while it is young enough (a share of its duration) and a team has seats:
+//! those of players who left for good are free, as long as the server has slots for newcomers. A
 //! ticket, oldest first, goes to the battle nearest in rating within its window, into the team
 //! with fewer players, or of equal ones the one that brings the chance to win closer to one half.
 //! No ready check: nobody else waits for those who come, and whoever does not come leaves the
@@ -22,7 +23,10 @@ const BATTLES_MAX: i64 = 128;
 #[derive(Clone, Copy, Debug)]
 struct Open {
     battle_id: Uuid,
+    /// Those who have not left for good.
     teams: [Strength; 2],
+    /// Players who may still come: the server gives the slot of one who left to nobody else.
+    slots: u32,
 }
 
 /// Fills what can be filled; gives how many tickets got a place.
@@ -43,6 +47,7 @@ pub(super) async fn fill(
         let Some((at, team)) = place(queue, &battles, ticket.strength, width) else { continue };
         let battle = &mut battles[at];
         battle.teams[team] = battle.teams[team].with(ticket.strength);
+        battle.slots -= ticket.strength.players;
         seats.tickets.push(ticket.ticket_id);
         seats.places.push(battle.battle_id);
         seats.teams.push(team as i16);
@@ -96,9 +101,12 @@ async fn open_battles(
     }
     // What they were worth when they queued; players whose ticket is gone count as newcomers.
     let rows = sqlx::query!(
-        r#"select b.battle_id, b.team, count(*) as "players!",
-            sum(coalesce(t.rating, 25)::float8) as "sum!",
-            sum(coalesce(t.deviation, 8.333)::float8 ^ 2) as "variance!"
+        r#"select b.battle_id, b.team, count(*) as "slots!",
+            count(*) filter (where gone_at is null) as "players!",
+            coalesce(sum(coalesce(t.rating, 25)::float8)
+                filter (where gone_at is null), 0) as "sum!",
+            coalesce(sum(coalesce(t.deviation, 8.333)::float8 ^ 2)
+                filter (where gone_at is null), 0) as "variance!"
          from battle_player b
          left join lateral (
             select p.rating, p.deviation from ticket_player p join ticket using (ticket_id)
@@ -111,12 +119,17 @@ async fn open_battles(
     .await?;
     let mut battles: Vec<Open> = ids
         .into_iter()
-        .map(|battle_id| Open { battle_id, teams: [Strength::default(); 2] })
+        .map(|battle_id| Open {
+            battle_id,
+            teams: [Strength::default(); 2],
+            slots: queue.players_max,
+        })
         .collect();
     for row in rows {
         if let Some(battle) = battles.iter_mut().find(|battle| battle.battle_id == row.battle_id) {
             battle.teams[usize::from(row.team == 1)] =
                 Strength { players: row.players as u32, sum: row.sum, variance: row.variance };
+            battle.slots = battle.slots.saturating_sub(row.slots as u32);
         }
     }
     battles.retain(|battle| room(queue, battle) > 0);
@@ -125,7 +138,8 @@ async fn open_battles(
 
 /// Seats that are left.
 fn room(queue: &Queue, battle: &Open) -> u32 {
-    battle.teams.iter().map(|team| queue.team_max.saturating_sub(team.players)).sum()
+    let free = |team: &Strength| queue.team_max.saturating_sub(team.players);
+    battle.teams.iter().map(free).sum::<u32>().min(battle.slots)
 }
 
 /// The battle and team that suit a ticket best.
@@ -154,6 +168,9 @@ fn team_for(queue: &Queue, battle: &Open, ticket: Strength) -> Option<usize> {
     // One more than the other is the least that a single player can do to equal teams.
     let allowed = queue.team_difference_max.max(1).max(apart(battle.teams));
     let unfair = |team: usize| (win_chance(after(team)) - 0.5).abs();
+    if ticket.players > battle.slots {
+        return None;
+    }
     (0..2)
         .filter(|&team| battle.teams[team].players + ticket.players <= queue.team_max)
         .filter(|&team| apart(after(team)) <= allowed)
@@ -169,7 +186,7 @@ mod tests {
 
     fn open(zero: (u32, f64), one: (u32, f64)) -> Open {
         let strength = |(players, rating)| Strength::of(players, rating, 5.0);
-        Open { battle_id: Uuid::nil(), teams: [strength(zero), strength(one)] }
+        Open { battle_id: Uuid::nil(), teams: [strength(zero), strength(one)], slots: 16 }
     }
 
     #[test]
@@ -183,6 +200,9 @@ mod tests {
         let party = Strength::of(3, 25.0, 8.0);
         assert_eq!(team(&open((4, 25.0), (4, 25.0)), party), None, "would be 7 against 4");
         assert_eq!(team(&open((4, 25.0), (1, 25.0)), party), Some(1));
+        let full = Open { slots: 2, ..open((4, 25.0), (1, 25.0)) };
+        assert_eq!(team(&full, party), None, "the server has two slots left");
+        assert_eq!((room(&queue, &full), team(&full, newcomer)), (2, Some(1)));
     }
 
     #[test]

@@ -191,7 +191,7 @@ pub(super) async fn seat(
 }
 
 /// The players of matched tickets become players of their battles. Somebody who left a battle
-/// and is sent into it again keeps the old seat.
+/// for good may be sent into it again, into the other team too.
 async fn admit(
     db: &mut PgConnection,
     tickets: &[Uuid],
@@ -201,7 +201,8 @@ async fn admit(
         "insert into battle_player (battle_id, player_id, team, came_by)
          select battle_id, player_id, team, $2 from ticket join ticket_player using (ticket_id)
          where ticket_id = any($1) and battle_id is not null and team is not null
-         on conflict (battle_id, player_id) do nothing",
+         on conflict (battle_id, player_id) do update set team = excluded.team, gone_at = null
+         where battle_player.gone_at is not null",
         tickets,
         came_by
     )

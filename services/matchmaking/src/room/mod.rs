@@ -51,7 +51,8 @@ struct CreateRoom {
     /// Whether everybody finds it in the list; others need the code.
     #[serde(default = "yes")]
     is_public: bool,
-    /// Seconds, 5 to 86400; absent: until the round is over.
+    /// Seconds, 5 to what this installation allows, 3600 by default; absent: until the round is
+    /// over, and no longer than that.
     #[schema(minimum = 5, maximum = 86400)]
     duration_s: Option<u32>,
 }
@@ -112,8 +113,8 @@ struct Seat {
         (status = 201, description = "The new room", body = Room),
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 403, description = "`matchmaking.banned`", body = ErrorBody),
-        (status = 409, description = "`room.in_another`, or `party.waiting` for a battle",
-            body = ErrorBody),
+        (status = 409, description = "`room.in_another`, `room.in_battle`: of another room, or \
+            `party.waiting` for a battle", body = ErrorBody),
         (status = 422, description = "A value is out of bounds", body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
@@ -136,7 +137,7 @@ async fn create(
 }
 
 fn check(settings: &Settings, body: &CreateRoom) -> Result<(), MatchmakingError> {
-    let name = body.name.trim();
+    let (name, most_s) = (body.name.trim(), settings.pace.room_duration_s);
     let fault = if !(1..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         "name has 1 to 60 characters without control characters"
     } else if !["conquest", "deathmatch", "walk"].contains(&body.mode.as_str()) {
@@ -145,8 +146,8 @@ fn check(settings: &Settings, body: &CreateRoom) -> Result<(), MatchmakingError>
         "map is none that rooms may have here"
     } else if !(2..=2_048).contains(&body.players_max) {
         "players_max is 2 to 2048"
-    } else if body.duration_s.is_some_and(|duration_s| !(5..=86_400).contains(&duration_s)) {
-        "duration_s is 5 to 86400"
+    } else if body.duration_s.is_some_and(|duration_s| !(5..=most_s).contains(&duration_s)) {
+        return Err(MatchmakingError::RoomDuration(most_s));
     } else {
         return Ok(());
     };
@@ -162,6 +163,7 @@ async fn insert(
     let mut tx = state.db().begin().await?;
     ban::refuse_banned(&mut tx, owner, &[owner], now).await?;
     refuse_waiting(&mut tx, owner).await?;
+    refuse_in_battle(&mut tx, &[owner], None, Earlier::Any).await?;
     sqlx::query!(
         "insert into room (room_id, code, owner, name, mode, map, players_max, is_public,
             duration_s, created_at)
@@ -183,6 +185,42 @@ async fn insert(
     let room = load(&mut tx, room_id, owner).await?;
     tx.commit().await?;
     Ok(room)
+}
+
+/// How much of an earlier room battle stands in the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Earlier {
+    /// Any that goes on: whoever makes battles has to see the last one end. Two players could
+    /// otherwise start one after the other, until no server is left for anybody else.
+    Any,
+    /// One that the player has not left for good.
+    NotLeft,
+}
+
+/// A player is in one room battle at a time. `own` is the battle of the room that the players
+/// come into.
+async fn refuse_in_battle(
+    db: &mut PgConnection,
+    players: &[Uuid],
+    own: Option<Uuid>,
+    earlier: Earlier,
+) -> Result<(), MatchmakingError> {
+    let live = sqlx::query!(
+        "select player_id, battle_id from battle_player p join battle b using (battle_id)
+         where player_id = any($1) and came_by = 'room'
+             and b.state in ('asked', 'allocated', 'running')
+             and ($2::uuid is null or battle_id <> $2) and ($3 or gone_at is null)
+         order by battle_id limit 1",
+        players,
+        own,
+        earlier == Earlier::Any
+    )
+    .fetch_optional(db)
+    .await?;
+    live.map_or(Ok(()), |live| {
+        let (player_id, battle_id) = (live.player_id, live.battle_id);
+        Err(MatchmakingError::InRoomBattle { player_id, battle_id })
+    })
 }
 
 /// Who waits in a queue has to stop that first.

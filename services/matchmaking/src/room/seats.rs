@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Locked, Room, load, lock, refuse_waiting};
+use super::{Earlier, Locked, Room, load, lock, refuse_in_battle, refuse_waiting};
 use crate::error::MatchmakingError;
 use crate::party::CodeBody;
 use crate::state::Matchmaking;
@@ -40,8 +40,8 @@ struct TeamBody {
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 403, description = "`matchmaking.banned`", body = ErrorBody),
         (status = 404, description = "`room.unknown`", body = ErrorBody),
-        (status = 409, description = "`room.full`, `room.in_another`, `room.not_open`, or \
-            `party.waiting` for a battle", body = ErrorBody),
+        (status = 409, description = "`room.full`, `room.in_another`, `room.not_open`, \
+            `room.in_battle`: of another room, or `party.waiting` for a battle", body = ErrorBody),
         (status = 422, description = "The body cannot be", body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
@@ -75,6 +75,7 @@ async fn enter(state: &Matchmaking, player_id: Uuid, code: &str) -> Result<Room,
         return load(&mut tx, room_id, player_id).await;
     }
     refuse_waiting(&mut tx, player_id).await?;
+    refuse_in_battle(&mut tx, &[player_id], room.battle_id, Earlier::NotLeft).await?;
     if seated.len() >= room.players_max as usize {
         return Err(MatchmakingError::RoomFull);
     }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Locked, Room, load, lock};
+use super::{Earlier, Locked, Room, load, lock, refuse_in_battle};
 use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::state::Matchmaking;
@@ -28,7 +28,8 @@ pub(super) fn routes() -> OpenApiRouter<Matchmaking> {
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 403, description = "`room.not_owner`", body = ErrorBody),
         (status = 404, description = "`room.unknown`", body = ErrorBody),
-        (status = 409, description = "`room.not_open`, or `room.too_few` players",
+        (status = 409, description = "`room.not_open`, `room.too_few` players, or \
+            `room.in_battle`: a player has not left the battle of another room",
             body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
@@ -60,17 +61,22 @@ async fn begin(
     if seats.len() < 2 {
         return Err(MatchmakingError::TooFew);
     }
+    let players: Vec<Uuid> = seats.iter().map(|seat| seat.player_id).collect();
+    refuse_in_battle(&mut tx, &[player_id], None, Earlier::Any).await?;
+    refuse_in_battle(&mut tx, &players, None, Earlier::NotLeft).await?;
     let battle_id = Uuid::now_v7();
+    // A room may be older than what the operator allows now.
+    let most_s = state.settings.pace.room_duration_s;
+    let duration_s = room.duration_s.map_or(most_s, |own_s| most_s.min(own_s.unsigned_abs()));
     let terms = Terms {
         mode: &room.mode,
         map: &room.map,
         is_ranked: false,
         players_max: room.players_max as u32,
-        duration_s: room.duration_s.map(|duration_s| duration_s as u32),
+        duration_s: Some(duration_s),
     };
     battle::ask(&mut tx, &[battle_id], terms, now).await?;
     let chosen: Vec<Option<i16>> = seats.iter().map(|seat| seat.team).collect();
-    let players: Vec<Uuid> = seats.iter().map(|seat| seat.player_id).collect();
     sqlx::query!(
         "insert into battle_player (battle_id, player_id, team, came_by)
          select $1, p, t, 'room' from unnest($2::uuid[], $3::smallint[]) as s (p, t)",

@@ -12,7 +12,6 @@ use sortie_control::service::Stop;
 
 use super::bus::{Boards, FillError};
 use super::{Board, MODES};
-use crate::report::Stored;
 use crate::season;
 
 /// Changes are seen when they are committed, which may be so long after `changed_at`.
@@ -24,23 +23,8 @@ const FOLLOWED_AT_ONCE: i64 = 5_000;
 /// Passes after which sets are compared with Postgres again, also complete ones.
 const PASSES_PER_COMPARISON: u32 = 60;
 
-/// Puts what a result changed, in the background.
-pub(crate) fn follow_soon(plane: &Plane, stored: &Stored) {
-    if stored.scores.is_empty() {
-        return;
-    }
-    let players: Vec<Uuid> = stored.scores.iter().map(|(player, _)| *player).collect();
-    let (plane, season_id) = (plane.clone(), stored.season_id);
-    tokio::spawn(async move {
-        if let Err(error) = put(&plane, season_id, &players).await {
-            // The job comes after us.
-            tracing::debug!(%error, "leaderboards did not hear of a result");
-        }
-    });
-}
-
 /// Puts the scores of players, as they are in Postgres now, in all modes.
-async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Result<(), FillError> {
+pub(super) async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Result<(), FillError> {
     let rows = sqlx::query!(
         "select player_id, mode, shown from rating
         where player_id = any($1) and season_id = $2 and battles > 0",

@@ -5,15 +5,16 @@
 //!   reads a set only after it has seen it complete, and while it is at least as large as then:
 //!   nobody leaves a leaderboard during a season. A set that was emptied is therefore noticed,
 //!   Postgres is read instead, and the set is filled again.
-//! - Scores reach the sets right after a result, and once more by a job that follows
+//! - Scores reach the sets when the outbox tells of a result, and once more by a job that follows
 //!   `rating.changed_at`: a node that dies in between leaves nothing stale behind.
 
 mod bus;
+pub(crate) mod events;
 mod follow;
 mod store;
 
 pub(crate) use bus::Boards;
-pub(crate) use follow::{follow_soon, job};
+pub(crate) use follow::job;
 
 use uuid::Uuid;
 

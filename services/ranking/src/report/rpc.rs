@@ -14,7 +14,6 @@ use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
 
 use super::check::BattleResult;
 use super::store::{Outcome, Stored, store};
-use crate::board;
 use crate::settings::Settings;
 
 /// Largest report. More than other services read: a battle of 8,192 players with 20,000 events
@@ -63,7 +62,6 @@ impl Results for Reports {
             let outcome = store(&plane.db, &settings, &result).await?;
             if let Outcome::Stored(stored) = &outcome {
                 count(stored);
-                board::follow_soon(&plane, stored);
             }
             Ok::<_, sqlx::Error>(outcome)
         });

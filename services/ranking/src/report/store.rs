@@ -1,7 +1,9 @@
 //! The transaction that makes a result true.
 //!
 //! Rules before mechanism:
-//! - A battle has one result: the first that its own server brings under its newest epoch.
+//! - A battle has one result: the first that its own server brings under its newest epoch. It
+//!   counts however late it comes, also when the battle was given up as lost meanwhile: it was
+//!   fought, and nobody else can have a result of it.
 //! - Whoever holds one of these locks may only wait for a later one: the server's row (shared, so
 //!   that it cannot register anew meanwhile), the battle's row, the table of seasons (shared, so
 //!   that none is opened), ratings by player, statistics by player and mode, statistics by player
@@ -32,7 +34,7 @@ pub enum Outcome {
     Stored(Stored),
     /// The battle was over before; nothing changed.
     Known {
-        /// `finished`, `lost` or `cancelled`.
+        /// `finished` or `cancelled`.
         state: String,
     },
     /// It will never be true; nothing changed.
@@ -121,7 +123,7 @@ async fn store_once(
     result: &BattleResult,
 ) -> sqlx::Result<Outcome> {
     let mut tx = db.begin().await?;
-    let battle = match admit(&mut tx, settings, result).await? {
+    let battle = match admit(&mut tx, result).await? {
         Ok(battle) => battle,
         Err(outcome) => return Ok(outcome),
     };
@@ -187,7 +189,6 @@ pub(super) struct Battle {
 /// The fences: locks server and battle, and lets the first right result pass.
 async fn admit(
     db: &mut PgConnection,
-    settings: &Settings,
     result: &BattleResult,
 ) -> sqlx::Result<Result<Battle, Outcome>> {
     let newest = sqlx::query_scalar!(
@@ -215,7 +216,7 @@ async fn admit(
         Outcome::Refused(Refusal::OldEpoch)
     } else if result.epoch > newest {
         Outcome::Refused(Refusal::UnknownEpoch)
-    } else if battle.state == "cancelled" || battle.state == "lost" && !settings.takes_lost {
+    } else if battle.state == "cancelled" {
         Outcome::Known { state: battle.state }
     } else {
         // A report may wait on the server's disk for long; the battle ended when it ended.

@@ -112,9 +112,13 @@ pub struct BattleArgs {
     #[arg(long, env = "SORTIE_DEV_TICKETS", help_heading = "Admission")]
     pub dev_tickets: bool,
 
-    /// Run battles as this control plane orders them; its internal address, http://HOST:PORT
+    /// Run battles as this control plane orders them; its internal address, http://HOST:PORT or
+    /// https://HOST:PORT
     #[arg(long, value_name = "URL", env = "SORTIE_CONTROL_PLANE", help_heading = "Fleet")]
     pub control_plane: Option<String>,
+    /// PEM certificates that the control plane's is checked against; needed with https
+    #[arg(long, value_name = "FILE", env = "SORTIE_CONTROL_PLANE_ROOTS", help_heading = "Fleet")]
+    pub control_plane_roots: Option<PathBuf>,
     /// The secret that the control plane and its battle servers share, 16 characters or more
     #[arg(long, value_name = "SECRET", env = "SORTIE_FLEET_SECRET", help_heading = "Fleet")]
     #[arg(hide_env_values = true)]
@@ -136,6 +140,10 @@ pub struct BattleArgs {
     #[arg(long, value_name = "MIB", default_value_t = 64, env = "SORTIE_SPOOL_MIB")]
     #[arg(help_heading = "Fleet")]
     pub spool_mib: u64,
+    /// End a battle that nobody is connected to for this long; 0: let it go on
+    #[arg(long, value_name = "DURATION", default_value = "5m", env = "SORTIE_EMPTY_AFTER")]
+    #[arg(help_heading = "Fleet")]
+    pub empty_after: Span,
     /// Replays that are kept, newest first [default: all]
     #[arg(long, value_name = "COUNT", env = "SORTIE_REPLAYS_MAX", help_heading = "Fleet")]
     pub replays_max: Option<usize>,
@@ -234,6 +242,21 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     let name =
         args.name.as_deref().context("--control-plane needs a --name").or_fail(Failure::Usage)?;
     let mut fleet = FleetConfig::new(control_plane, secret, name).or_fail(Failure::Usage)?;
+    match (&args.control_plane_roots, control_plane.starts_with("https://")) {
+        (Some(file), true) => {
+            let roots = std::fs::read_to_string(file);
+            let roots = roots.with_context(|| format!("cannot read {}", file.display()));
+            fleet.roots = Some(roots.or_fail(Failure::Start)?);
+        }
+        (None, false) => {}
+        (given, _) => {
+            let cause = match given {
+                Some(_) => anyhow!("--control-plane-roots is for https"),
+                None => anyhow!("https needs --control-plane-roots FILE, the roots to trust"),
+            };
+            return Err(Failure::Usage.because(cause));
+        }
+    }
     if args.public_address.is_none() && args.listen.ip().is_unspecified() {
         let cause =
             anyhow!("--listen {} is no address for clients: give --public-address", args.listen);
@@ -242,6 +265,7 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     fleet.public_address.clone_from(&args.public_address);
     fleet.spool.results_max = args.spool_results;
     fleet.spool.bytes_max = args.spool_mib << 20;
+    fleet.empty_after = (!args.empty_after.0.is_zero()).then_some(args.empty_after.0);
     fleet.replays_max = args.replays_max;
     fleet.replay_bytes_max = args.replays_mib.map(|mib| mib << 20);
     Ok(Some(fleet))

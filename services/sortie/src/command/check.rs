@@ -14,7 +14,7 @@ use crate::runtime;
 pub fn run(args: &ServeArgs, common: &Common) -> Result {
     let checked = serve::check(args)?;
     runtime::small().or_fail(Failure::Start)?.block_on(async {
-        let redis = args.redis_url.as_deref();
+        let redis = args.redis();
         let (url, access) = checked.outside();
         let plane = node::plane(url, 2, redis, access).await.or_fail(Failure::Start)?;
         store::require_current(&plane.db).await.or_fail(Failure::Promise)?;

@@ -10,6 +10,8 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sortie_account::mail::LogMailer;
+use sortie_control::bus::redis::PREFIX;
 use sortie_control::cluster::{PrivateCluster, closed_to_others};
 use sortie_control::http::HttpOptions;
 use sortie_control::internal::SharedSecret;
@@ -27,8 +29,9 @@ use crate::demo::child::{BattleServer, BattleServerOptions, Told};
 use crate::demo::report::UpReport;
 use crate::demo::tally::Tally;
 use crate::exit::{Failure, OrFail, Result};
+use crate::plane::first;
 use crate::plane::keys::KeyFiles;
-use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig};
+use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
 use crate::units::Span;
 use crate::{progress, runtime, signals};
@@ -66,6 +69,9 @@ pub struct UpArgs {
     /// Redis, for more nodes beside this one
     #[arg(long, value_name = "URL", env = "SORTIE_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
+    /// What keys and channels in Redis begin with: another for each deployment that shares one
+    #[arg(long, value_name = "NAME", default_value = PREFIX, env = "SORTIE_REDIS_PREFIX")]
+    pub redis_prefix: String,
     /// Database, journals, replays, keys [default: sortie-data, or /var/lib/sortie for root
     /// where Postgres's user cannot enter that]
     #[arg(long, value_name = "DIR", env = "SORTIE_DATA_DIR")]
@@ -134,13 +140,16 @@ impl Up {
         let files = KeyFiles::in_dir(&data_dir);
         files.make_missing()?;
         let keys = files.read()?;
-        let plane = node::plane(&url, 32, args.redis_url.as_deref(), keys.access.clone()).await?;
+        let prefix = &args.redis_prefix;
+        let redis = args.redis_url.as_deref().map(|url| RedisAt { url, prefix });
+        let plane = node::plane(&url, 32, redis, keys.access.clone()).await?;
         store::migrate(&plane.db).await?;
         let started = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&plane.db).await?;
         let mut settings = Settings::new(&keys, &data_dir);
         settings.matchmaking.queues = queues(args);
         // One person on one machine; `serve` asks staff for a second factor.
         settings.admin.require_totp = false;
+        settings.account.mailer = Some(Arc::new(LogMailer));
         let config = NodeConfig {
             roles: Role::ALL.to_vec(),
             listen: listen(args.port),
@@ -180,14 +189,14 @@ impl Up {
     /// Tells where everything is.
     async fn show(&self, url: &str, json: bool) -> anyhow::Result<()> {
         // Made anew at each start until somebody has used it: only the newest is good.
-        let first = sortie_admin::first_admin_link(&self.plane.db).await?;
+        let token = first::token(&self.plane.db).await;
         let Addresses { rest, chat, admin, grpc, fleet, ops } = self.node.addresses;
         let battle: Vec<&str> = self.servers.iter().map(|server| &*server.address).collect();
         if json {
             let line = json!({
                 "event": "ready", "rest": rest, "chat": chat, "admin": admin, "grpc": grpc,
                 "fleet": fleet, "ops": ops, "battle": battle, "database_url": url,
-                "first_admin_token": first,
+                "first_admin_token": token,
             });
             println!("{line}");
             return Ok(());
@@ -197,12 +206,8 @@ impl Up {
         }
         println!("battle      udp://{}", battle.join(", udp://"));
         println!("database    psql '{url}'");
-        if let (Some(token), Some(admin)) = (first, admin) {
-            println!("first administrator, once: log in, then");
-            println!(
-                "  curl -X POST http://{admin}/v1/admin/first -H \"authorization: Bearer $TOKEN\" \
-                 -H 'content-type: application/json' -d '{{\"token\": \"{token}\"}}'"
-            );
+        if let (Some(token), Some(admin)) = (token, admin) {
+            println!("{}", first::lines(&token, admin));
         }
         Ok(())
     }
@@ -262,7 +267,7 @@ impl Up {
                 _ = look.tick() => {}
                 () = runtime::is_set(Arc::clone(flag)) => break,
             }
-            if self.node.lost_work() || self.servers.iter_mut().any(BattleServer::has_ended) {
+            if self.node.lost_work() || self.servers.iter_mut().any(BattleServer::has_failed) {
                 tracing::error!("a part of this installation has ended by itself");
                 break;
             }

@@ -200,7 +200,12 @@ impl Group {
         };
         let is_usual = matches!(
             error.status(),
-            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            // A conflict: the battle it comes from is not stored as over yet.
+            Some(
+                StatusCode::CONFLICT
+                    | StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::SERVICE_UNAVAILABLE
+            )
         );
         if !is_usual {
             tracing::warn!(%error, "a bot tries again");

@@ -160,8 +160,17 @@ impl BattleServer {
         Told { errors: self.errors.load(Relaxed), ..told }
     }
 
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
+    /// Whether it has failed: one that staff have drained ends, too, and in order.
+    pub fn has_failed(&mut self) -> bool {
+        match self.child.try_wait() {
+            Ok(None) => false,
+            Ok(Some(status)) => !status.success(),
+            Err(_) => true,
+        }
+    }
+
+    /// Whether it has ended.
+    fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 

@@ -70,8 +70,9 @@ impl KeyFiles {
     /// One is missing, open to others, or no key.
     pub fn read(&self) -> anyhow::Result<Keys> {
         let access = seed(&self.access, "access key", "--access-key-file")?;
-        let fleet_secret =
-            text(&self.fleet_secret, "fleet secret", "--fleet-secret-file")?.trim().to_owned();
+        let hint = missing("--fleet-secret-file");
+        let fleet_secret = private_text(&self.fleet_secret, "fleet secret", &hint)?;
+        let fleet_secret = fleet_secret.trim().to_owned();
         Ok(Keys {
             access: AccessKeys::from_seed(&access),
             ticket_seed: seed(&self.ticket, "ticket key", "--ticket-key-file")?,
@@ -82,15 +83,22 @@ impl KeyFiles {
 
 fn seed(file: &Path, what: &str, flag: &str) -> anyhow::Result<[u8; 32]> {
     let name = file.display();
-    key_from_hex(&text(file, what, flag)?)
+    key_from_hex(&private_text(file, what, &missing(flag))?)
         .map_err(|error| anyhow!("the {what} in {name} is no key: {error}"))
 }
 
-fn text(file: &Path, what: &str, flag: &str) -> anyhow::Result<String> {
+fn missing(flag: &str) -> String {
+    format!("give {flag}, or --dev to have keys made")
+}
+
+/// The content of a file that not everybody may read.
+///
+/// # Errors
+/// It cannot be read (`hint` says what to do), or is open to all.
+pub fn private_text(file: &Path, what: &str, hint: &str) -> anyhow::Result<String> {
     let name = file.display();
-    let text = fs::read_to_string(file).with_context(|| {
-        format!("cannot read the {what} in {name}; give {flag}, or --dev to have keys made")
-    })?;
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("cannot read the {what} in {name}; {hint}"))?;
     let mode = fs::metadata(file)?.permissions().mode();
     if mode & 0o007 != 0 {
         bail!("everybody may read the {what} in {name}; set its mode to 600");

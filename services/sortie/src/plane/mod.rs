@@ -4,8 +4,16 @@
 //! off again in order; [`readiness`] says whether calls would succeed. `sortie serve` runs a
 //! node beside others, `sortie up` runs one beside everything else.
 
+#[cfg(test)]
+mod erasure;
+pub mod first;
 pub mod keys;
+pub mod mail;
+#[cfg(test)]
+mod matrix;
 pub mod node;
 pub mod openapi;
 pub mod readiness;
 pub mod services;
+#[cfg(test)]
+mod switches;

@@ -6,9 +6,13 @@ use sortie_control::service::Stop;
 use sortie_control::store;
 use sortie_kit::health::Health;
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the database may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Between two heartbeats.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -42,8 +46,10 @@ pub async fn watch(db: PgPool, health: Health, mut stop: Stop) {
 }
 
 async fn not_ready(db: &PgPool) -> Option<String> {
-    match store::require_current(db).await {
-        Ok(()) => None,
-        Err(error) => Some(format!("{error:#}")),
+    // A database that hangs in the middle of an answer would be taken for ready.
+    match timeout(ANSWER_WITHIN, store::require_current(db)).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("{error:#}")),
+        Err(_) => Some("the database does not answer in time".to_owned()),
     }
 }

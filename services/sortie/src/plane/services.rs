@@ -9,6 +9,7 @@ use sortie_account::pictures::DiskPictures;
 use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::service::{Service, Stop};
+use sortie_fleet::RpcHealth;
 use sortie_wire::ticket::TicketSigner;
 use tonic::service::{Routes, RoutesBuilder};
 
@@ -83,29 +84,43 @@ pub fn of_roles(
     let services = |role: &Role| match role {
         Role::Api => vec![
             sortie_account::service(plane, settings.account.clone(), stop),
+            sortie_admin::public_service(plane, stop),
             sortie_matchmaking::service(plane, settings.matchmaking.clone(), stop),
             sortie_ranking::service(plane, settings.ranking.clone(), stop),
             sortie_fleet::service(plane, settings.fleet.clone(), stop),
         ],
         Role::Chat => vec![sortie_chat::service(plane, settings.chat.clone(), stop)],
-        Role::Admin => vec![sortie_admin::service(plane, settings.admin.clone(), stop)],
+        Role::Admin => {
+            // Services do not know each other: who opens seasons is handed over here.
+            let seasons = Some(sortie_ranking::seasons(plane));
+            let settings = sortie_admin::Settings { seasons, ..settings.admin.clone() };
+            vec![sortie_admin::service(plane, settings, stop)]
+        }
     };
     roles.iter().map(|role| (*role, services(role))).collect()
 }
 
+/// What a gRPC listener serves.
+pub struct Rpc {
+    /// Its services.
+    pub routes: Routes,
+    /// What it says of itself.
+    pub health: RpcHealth,
+}
+
 /// gRPC for players, spectators and tools.
-pub fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Routes {
+pub fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Rpc {
     let mut routes = RoutesBuilder::default();
     sortie_fleet::game::add_rpc(&mut routes, plane, &settings.fleet, stop);
-    sortie_fleet::health_and_reflection(&mut routes);
-    routes.routes()
+    let health = sortie_fleet::health_and_reflection(&mut routes);
+    Rpc { routes: routes.routes(), health }
 }
 
 /// gRPC for battle servers.
-pub fn fleet_rpc(plane: &Plane, settings: &Settings, secret: &SharedSecret, stop: &Stop) -> Routes {
+pub fn fleet_rpc(plane: &Plane, settings: &Settings, secret: &SharedSecret, stop: &Stop) -> Rpc {
     let mut routes = RoutesBuilder::default();
     sortie_fleet::add_rpc(&mut routes, plane, &settings.fleet, secret, stop);
     sortie_ranking::add_rpc(&mut routes, plane, secret.clone(), settings.ranking.clone());
-    sortie_fleet::health_and_reflection(&mut routes);
-    routes.routes()
+    let health = sortie_fleet::health_and_reflection(&mut routes);
+    Rpc { routes: routes.routes(), health }
 }

@@ -1,5 +1,7 @@
 //! Running the real binary.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::process::{Command, Output, Stdio};
 
 /// What a run of `sortie` gave.

@@ -1,0 +1,133 @@
+//! `POST /v1/battles/{battle_id}/reports`: a player tells staff about another one.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware;
+use serde::{Deserialize, Serialize};
+use sortie_control::bus::Rate;
+use sortie_control::error::{ApiError, ApiResult, ErrorBody};
+use sortie_control::idempotency;
+use sortie_control::json::{Json, Path};
+use sortie_control::plane::Plane;
+use sortie_control::who::Caller;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::error::AdminError;
+
+const REPORTS: Rate = Rate::per(10, std::time::Duration::from_secs(600));
+const TEXT_CHARS_MAX: usize = 1_000;
+
+pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
+    let keep = middleware::from_fn_with_state(plane.clone(), idempotency::keep);
+    OpenApiRouter::new().routes(routes!(report)).layer(keep).with_state(plane.clone())
+}
+
+/// What the other player did.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ReportKind {
+    /// Plays with help from a program.
+    Cheating,
+    /// Spoils the battle for others.
+    Behaviour,
+}
+
+/// A report of a player in a battle.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewReport {
+    /// Who.
+    player_id: Uuid,
+    kind: ReportKind,
+    /// What happened, at most 1000 characters.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    text: String,
+    /// When in the battle; staff look there in the replay.
+    #[serde(default)]
+    #[schema(minimum = 0)]
+    tick: Option<i32>,
+}
+
+/// A report that was made.
+#[derive(Debug, Serialize, ToSchema)]
+struct MadeReport {
+    report_id: Uuid,
+}
+
+/// Report a player of a battle that you were in, too; each player once a battle
+#[utoipa::path(post, path = "/v1/battles/{battle_id}/reports", tag = "battles",
+    security(("bearer" = [])), params(("battle_id" = Uuid, Path, description = "The battle")),
+    request_body = NewReport,
+    responses((status = 201, description = "Staff will see it", body = MadeReport),
+        (status = 401, description = "Not logged in", body = ErrorBody),
+        (status = 404, description = "`battle.unknown`: there is none, or you were not in it",
+            body = ErrorBody),
+        (status = 409, description = "`report.not_in_battle`, `report.already`, `report.oneself`",
+            body = ErrorBody),
+        (status = 422, description = "`request.fields`", body = ErrorBody),
+        (status = 429, description = "Too many reports", body = ErrorBody),
+        (status = 503, description = "The database is away", body = ErrorBody)))]
+async fn report(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Path(battle_id): Path<Uuid>,
+    Json(new): Json<NewReport>,
+) -> ApiResult<(StatusCode, Json<MadeReport>)> {
+    let bucket = format!("admin/report/{}", caller.player_id);
+    plane.bus.limiter.take(&bucket, REPORTS).await.map_err(ApiError::too_many)?;
+    let report_id = write(&plane, caller.player_id, battle_id, &new).await?;
+    metrics::counter!("sortie_admin_player_reports_total").increment(1);
+    Ok((StatusCode::CREATED, Json(MadeReport { report_id })))
+}
+
+async fn write(
+    plane: &Plane,
+    reporter: Uuid,
+    battle_id: Uuid,
+    new: &NewReport,
+) -> Result<Uuid, AdminError> {
+    if new.text.chars().count() > TEXT_CHARS_MAX || new.text.contains('\0') {
+        return Err(AdminError::BadValue("text has at most 1000 characters"));
+    }
+    if new.tick.is_some_and(|tick| tick < 0) {
+        return Err(AdminError::BadValue("ticks count from 0"));
+    }
+    let seats = sqlx::query_scalar!(
+        "select player_id from battle_player join player using (player_id)
+         where battle_id = $1 and player_id = any($2) and erased_at is null",
+        battle_id,
+        &[reporter, new.player_id][..]
+    )
+    .fetch_all(&plane.db)
+    .await?;
+    // Who was not there learns nothing about who was.
+    if !seats.contains(&reporter) {
+        return Err(AdminError::UnknownBattle);
+    }
+    if !seats.contains(&new.player_id) {
+        return Err(AdminError::NotTogether);
+    }
+    let kind = match new.kind {
+        ReportKind::Cheating => "cheating",
+        ReportKind::Behaviour => "behaviour",
+    };
+    let report_id = Uuid::now_v7();
+    sqlx::query!(
+        "insert into report (report_id, reporter, accused, kind, text, battle_id, tick)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        report_id,
+        reporter,
+        new.player_id,
+        kind,
+        new.text,
+        battle_id,
+        new.tick
+    )
+    .execute(&plane.db)
+    .await?;
+    Ok(report_id)
+}

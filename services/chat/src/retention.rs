@@ -1,0 +1,66 @@
+//! Messages are kept for a bounded time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sortie_control::service::Stop;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::hub::Hub;
+use crate::store::floor_of;
+
+const EVERY: Duration = Duration::from_secs(3_600);
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Messages that one statement deletes: locks stay short beside those who talk.
+const ROUND: u64 = 1_000;
+
+/// Forgets old messages until the stop.
+pub(crate) async fn run(hub: Arc<Hub>, mut stop: Stop) {
+    loop {
+        let pause = match forget_old(&hub.plane.db, hub.settings.kept).await {
+            Ok(0) => EVERY,
+            Ok(forgotten) => {
+                tracing::info!(forgotten, "old messages of chat were deleted");
+                EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "old messages of chat are not deleted");
+                AGAIN
+            }
+        };
+        if !stop.wait(pause).await {
+            return;
+        }
+    }
+}
+
+/// Deletes what was said longer ago than `kept` and was not reported; says how many that were.
+/// Nodes may do it at once.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_old(db: &PgPool, kept: Duration) -> sqlx::Result<u64> {
+    let kept = time::Duration::try_from(kept).unwrap_or(time::Duration::MAX);
+    let Some(before) = OffsetDateTime::now_utc().checked_sub(kept) else { return Ok(0) };
+    let mut forgotten = 0;
+    loop {
+        // Ids begin with their time: the primary key finds the oldest.
+        let round = sqlx::query!(
+            "delete from chat_message where message_id in (
+                 select message_id from chat_message old where message_id < $1
+                     and not exists (select from report where report.message_id = old.message_id)
+                 order by message_id limit $2 for update skip locked)",
+            floor_of(before),
+            ROUND.cast_signed()
+        )
+        .execute(db)
+        .await?
+        .rows_affected();
+        forgotten += round;
+        if round < ROUND {
+            return Ok(forgotten);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Seats in battles: whose they are, and when they are free again.
+//!
+//! A row of `battle_player` is a seat as long as `gone_at` is null. It is set when the player gives
+//! the seat up, and by the fleet when the battle's server says that the player left for good. From
+//! then on backfill may send others, and the player may queue again.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::MatchmakingError;
+use crate::state::Matchmaking;
+
+/// Whoever has a seat in a battle that is not over belongs there. A battle whose server is gone
+/// holds nobody: nobody can play there.
+pub(crate) async fn refuse_in_battle(
+    db: &mut PgConnection,
+    players: &[Uuid],
+) -> Result<(), MatchmakingError> {
+    let seated = sqlx::query!(
+        "select player_id, battle_id from battle_player
+         join battle using (battle_id) left join battle_server s using (server_id)
+         where player_id = any($1) and battle_player.gone_at is null
+             and battle.state in ('asked', 'allocated', 'running')
+             and s.state is distinct from 'gone'
+         order by battle_id desc limit 1",
+        players
+    )
+    .fetch_optional(db)
+    .await?;
+    seated.map_or(Ok(()), |row| {
+        Err(MatchmakingError::InBattle { player_id: row.player_id, battle_id: row.battle_id })
+    })
+}
+
+/// Gives a player's seat up, and orders the battle's server to end the player's stay.
+pub(crate) async fn give_up(
+    state: &Matchmaking,
+    battle_id: Uuid,
+    player_id: Uuid,
+) -> Result<(), MatchmakingError> {
+    let mut tx = state.db().begin().await?;
+    let battle = sqlx::query!(
+        "select state, server_id from battle where battle_id = $1 for share",
+        battle_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(MatchmakingError::UnknownBattle)?;
+    let left = sqlx::query_scalar!(
+        r#"update battle_player p set gone_at = coalesce(p.gone_at, now())
+         from battle_player old where p.battle_id = $1 and p.player_id = $2
+             and old.battle_id = $1 and old.player_id = $2
+         returning old.gone_at is null as "left!""#,
+        battle_id,
+        player_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(MatchmakingError::NotInBattle)?;
+    if !["asked", "allocated", "running"].contains(&battle.state.as_str()) {
+        return Err(MatchmakingError::BattleOver(battle.state));
+    }
+    if let (true, Some(server_id)) = (left, battle.server_id) {
+        sqlx::query!(
+            "insert into server_order (server_id, kind, body) values ($1, 'kick',
+                jsonb_build_object('battle_id', $2::uuid, 'player_id', $3::uuid,
+                    'reason', 'you gave up your seat'))",
+            server_id,
+            battle_id,
+            player_id
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Gives a player who left for good the seat back, if the team has one.
+pub(crate) async fn take_back(
+    state: &Matchmaking,
+    battle_id: Uuid,
+    player_id: Uuid,
+) -> Result<(), MatchmakingError> {
+    let mut tx = state.db().begin().await?;
+    let taken = take(&mut tx, state, battle_id, player_id).await;
+    // At once, not when the connection is used again: backfill passes by what is locked.
+    if taken.is_ok() {
+        tx.commit().await?
+    } else {
+        tx.rollback().await?
+    }
+    taken
+}
+
+async fn take(
+    db: &mut PgConnection,
+    state: &Matchmaking,
+    battle_id: Uuid,
+    player_id: Uuid,
+) -> Result<(), MatchmakingError> {
+    let queue = sqlx::query_scalar!(
+        "select queue from queue_battle where battle_id = $1 for update",
+        battle_id
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let waits =
+        sqlx::query_scalar!("select ticket_id from ticket_open where player_id = $1", player_id)
+            .fetch_optional(&mut *db)
+            .await?;
+    if let Some(ticket_id) = waits {
+        return Err(MatchmakingError::WaitsAlready { player_id, ticket_id });
+    }
+    refuse_in_battle(&mut *db, &[player_id]).await?;
+    let queue = queue.and_then(|name| state.settings.queue(&name));
+    let team_max = queue.map(|queue| i64::from(queue.team_max));
+    let taken = sqlx::query!(
+        "update battle_player own set gone_at = null from battle b
+         where own.battle_id = $1 and own.player_id = $2 and b.battle_id = $1
+             and (select count(*) from battle_player other where other.battle_id = $1
+                 and other.team = own.team and other.gone_at is null)
+                 < coalesce($3::bigint, (b.players_max + 1) / 2)",
+        battle_id,
+        player_id,
+        team_max
+    )
+    .execute(db)
+    .await?;
+    if taken.rows_affected() == 0 { Err(MatchmakingError::SeatTaken) } else { Ok(()) }
+}

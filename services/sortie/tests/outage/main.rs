@@ -1,0 +1,12 @@
+//! What the control plane does when something around it fails: real processes, whose database or
+//! Redis goes away, and whose clients are slow, many or rude.
+
+mod chat;
+#[path = "../common/mod.rs"]
+mod common;
+mod idle;
+mod postgres;
+mod process;
+mod redis;
+mod rest;
+mod slow;
