@@ -357,7 +357,7 @@ impl Frozen {
     fn kill(&mut self) {
         for pid in self.0.drain(..) {
             // Those of a test that failed are gone, some of them.
-            drop(kill_process(pid, Signal::KILL));
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
@@ -386,7 +386,7 @@ fn freeze(folder: &Path) -> Frozen {
     }
     for pid in &all.0[1..] {
         // Some come and go.
-        drop(kill_process(*pid, Signal::STOP));
+        let _ = kill_process(*pid, Signal::STOP);
     }
     all
 }
