@@ -237,10 +237,11 @@ async fn a_player_is_told_why_nothing_happens_yet(db: PgPool) {
     let apart = node.ok(eve, "GET", &path, None).await;
     assert_eq!(apart["reasons"][0]["code"], "window_narrow");
     let text = apart["reasons"][0]["text"].as_str().unwrap();
-    assert!(
-        text.starts_with("1 of 2 players are within your rating window of 25.0 ± 4.0"),
-        "{text}"
-    );
+    let window = text
+        .strip_prefix("1 of 2 players are within your rating window of 25.0 ± ")
+        .and_then(|rest| rest.split(';').next()?.parse::<f64>().ok());
+    // It widens while this test waits for its database.
+    assert!(window.is_some_and(|window| (4.0..30.0).contains(&window)), "{text}");
     node.wait_s(10);
     assert_eq!(node.ok(eve, "GET", &path, None).await["reasons"][0]["code"], "next_pass");
     let pass = sortie_matchmaking::matcher::pass(&db, &node.settings, &node.settings.queues[1]);

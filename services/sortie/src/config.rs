@@ -17,8 +17,7 @@ use toml::Table;
 pub const SECTIONS: [&str; 5] = ["up", "serve", "battle", "swarm", "sim"];
 
 /// Keys whose values `--print-config` does not show.
-const SECRETS: [&str; 5] =
-    ["ticket-key", "database-url", "redis-url", "fleet-secret", "smtp-url"];
+const SECRETS: [&str; 5] = ["ticket-key", "database-url", "redis-url", "fleet-secret", "smtp-url"];
 
 /// `args` as clap read them, with the file's values wherever neither flag nor environment spoke.
 pub fn layered<T>(section: &str, args: T, matches: &ArgMatches, file: &Table) -> anyhow::Result<T>

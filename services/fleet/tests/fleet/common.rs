@@ -113,10 +113,9 @@ async fn listen(routes: Routes, mut stop: Stop) -> (SocketAddr, JoinHandle<()>) 
     let listener = internal::bind(any, "--test").await.unwrap();
     let at = listener.local_addr().unwrap();
     let stopped = async move { stop.asked().await };
-    let task =
-        tokio::spawn(async move {
-            internal::serve(listener, routes, Vec::new(), stopped).await.unwrap();
-        });
+    let task = tokio::spawn(async move {
+        internal::serve(listener, routes, Vec::new(), stopped).await.unwrap();
+    });
     (at, task)
 }
 

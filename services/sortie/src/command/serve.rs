@@ -71,7 +71,7 @@ pub struct ServeArgs {
     /// How much later than it happens spectators see where soldiers are, up to 60 s
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "SORTIE_SPECTATOR_DELAY")]
     pub spectator_delay: Span,
-    /// Web pages that may open chat, like https://play.example; *: all [default: those of the
+    /// Web pages that may open chat, like `https://play.example`; *: all [default: those of the
     /// same host, and programs that are no browsers]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "SORTIE_CHAT_ORIGINS")]
     #[serde(default)]
