@@ -115,7 +115,17 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ),
     ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
-    ("sortie", &["sortie-client", "sortie-bridge", "sortie-wire", "sortie-udp", "sortie-quic"]),
+    (
+        "sortie",
+        &[
+            "sortie-client",
+            "sortie-bridge",
+            "sortie-wire",
+            "sortie-udp",
+            "sortie-quic",
+            "sortie-rpc",
+        ],
+    ),
 ];
 
 /// Foreign crates that a layer must never see, with the reason.

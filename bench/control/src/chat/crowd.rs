@@ -101,7 +101,7 @@ impl Crowd {
         let addresses = nodes.iter().map(|node| node.address).cycle();
         let seats: Vec<(SocketAddr, String)> = addresses
             .zip(players)
-            .map(|(address, player)| (address, keys.issue(*player, Uuid::now_v7(), false, now)))
+            .map(|(address, player)| (address, keys.issue(*player, *player, false, now)))
             .collect();
         let (orders, mut asked) = mpsc::channel(1);
         let (entered, has_entered) = oneshot::channel();

@@ -85,6 +85,14 @@ impl Room {
         .bind(count as i64)
         .fetch_all(db)
         .await?;
+        // Sockets of no living login are closed. A player's login has the player's id here.
+        sqlx::query(
+            "insert into personal.login_session (session_id, player_id, expires_at)
+            select id, id, now() + interval '1 day' from unnest($1::uuid[]) id",
+        )
+        .bind(&players)
+        .execute(db)
+        .await?;
         sqlx::query(
             "insert into battle (battle_id, mode, map, is_ranked, players_max, state)
             values ($1, 'conquest', 'plain', false, 1000, 'asked')",
