@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process};
 use sortie_control::bus::{Bus, Heard, Rate, Subscription, redis};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -46,10 +47,8 @@ impl Redis {
         eventually("Redis listens", connects).await;
     }
 
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(status.success());
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn kill(&mut self) {
@@ -297,7 +296,7 @@ async fn a_redis_that_hangs_is_left_and_found_again() {
     let redis = Redis::start().await;
     let bus = redis.bus().await;
     let before = bus.topics.subscribe("t").await.unwrap();
-    redis.signal("-STOP");
+    redis.signal(Signal::STOP);
     is_away(&bus).await;
     // Long enough for the silence to be noticed, on the connection that only listens too.
     let (since, mut at_once) = (Instant::now(), 0);
@@ -309,7 +308,7 @@ async fn a_redis_that_hangs_is_left_and_found_again() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(at_once > 50, "most calls are not held up by a Redis that hangs: {at_once}");
-    redis.signal("-CONT");
+    redis.signal(Signal::CONT);
     is_back(&bus, vec![before]).await;
 }
 
