@@ -17,6 +17,7 @@ use sortie_wire::{
 
 use crate::{
     config::{ClientConfig, LocalInput},
+    control::Control,
     corrections::Corrections,
     event::{Event, State},
     lane::LaneUse,
@@ -43,6 +44,7 @@ pub struct GameClient<P> {
     resume: Option<Resume>,
     playing: Option<Playing>,
     prediction: Prediction,
+    control: Control,
     view: ClientView,
     events: VecDeque<Event>,
     closed: Option<(Option<u16>, String)>,
@@ -71,6 +73,7 @@ impl<P: Predict> GameClient<P> {
             resume: None,
             playing: None,
             prediction: Prediction::default(),
+            control: Control::default(),
             view: ClientView::default(),
             events: VecDeque::new(),
             closed: None,
@@ -210,7 +213,7 @@ impl<P: Predict> GameClient<P> {
     /// What was counted.
     pub fn stats(&self) -> ClientStats {
         let mut stats = self.stats;
-        stats.rtt = self.lane.rtt().unwrap_or_else(|| self.link.quic.rtt());
+        stats.rtt = self.rtt();
         stats.lane = self.lane.stats();
         stats.attempts = self.link.attempts;
         if let Some(playing) = &self.playing {
@@ -220,9 +223,20 @@ impl<P: Predict> GameClient<P> {
         stats
     }
 
+    /// The longest time from one sign that the server consumed an input of this client to the
+    /// next, since the first welcome; the present one counts until `now`.
+    pub fn without_control_max(&self, now: Instant) -> Duration {
+        self.control.longest(now)
+    }
+
     /// How far prediction was off.
     pub fn corrections(&self) -> &Corrections {
         &self.prediction.corrections
+    }
+
+    /// Round-trip time of the lane in use.
+    fn rtt(&self) -> Duration {
+        self.lane.rtt().unwrap_or_else(|| self.link.quic.rtt())
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -306,6 +320,7 @@ impl<P: Predict> GameClient<P> {
         }
         self.playing = Some(Playing::new(now, &welcome, self.link.quic.rtt()));
         self.prediction.restart();
+        self.control.welcome(now);
         self.view.others.clear();
         self.view.slot = welcome.slot;
         self.view.team = welcome.team;
@@ -323,10 +338,15 @@ impl<P: Predict> GameClient<P> {
 
     fn handle_snapshot(&mut self, now: Instant, datagram: &[u8], sealed: bool) {
         self.link.heard_at = now;
+        let rtt = self.rtt();
         let Some(playing) = &mut self.playing else { return };
         self.lane.note_snapshot(now, sealed);
+        playing.session.note_rtt(rtt);
         let Self { predictor, prediction, view, events, .. } = self;
         playing.handle_snapshot(now, datagram, predictor, prediction, view, events);
+        if let Some(newest) = playing.session.newest() {
+            self.control.note(now, newest.snapshot.header.input_tick);
+        }
     }
 
     fn handle_closed(&mut self, now: Instant, reason: &CloseReason) {

@@ -88,6 +88,11 @@ impl ClientSession {
         &self.clock
     }
 
+    /// The path's round trip, as measured lately.
+    pub fn note_rtt(&mut self, rtt: Duration) {
+        self.clock.note_rtt(rtt);
+    }
+
     /// Begins the next tick and gives its number. The caller plays it with
     /// [`push_input`](Self::push_input).
     pub fn advance(&mut self, now: Instant) -> u32 {
@@ -154,8 +159,7 @@ impl ClientSession {
         }
         let header = &self.snapshots[slot].snapshot.header;
         self.counters.starved += u64::from(header.input_tick < tick);
-        self.clock.note_server_tick(now, tick, header.input_tick);
-        self.clock.note_margin(now, header.input_margin, header.input_tick);
+        self.clock.note_snapshot(now, tick, header.input_margin, header.input_tick);
         SnapshotVerdict::Newest
     }
 

@@ -10,6 +10,7 @@ pub mod budget;
 pub mod client;
 pub mod clock;
 pub mod codes;
+mod delays;
 pub mod gain;
 pub mod history;
 pub mod inputs;

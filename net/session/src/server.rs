@@ -15,8 +15,10 @@ use crate::{
 
 /// Malformed datagrams after which a player is to be closed.
 pub const STRIKES_MAX: u32 = 32;
-/// Input datagrams looked at per tick; the rest of a flood is dropped unread.
+/// Input datagrams looked at per tick in the long run; the rest of a flood is dropped unread.
 pub const DATAGRAMS_PER_TICK_MAX: u32 = 8;
+/// And at once: what a path or this server held up comes together, and the newest of it counts.
+pub const DATAGRAMS_AT_ONCE_MAX: u32 = 256;
 /// Ticks that a client may show others behind its newest snapshot.
 pub const INTERPOLATION_TICKS_MAX: u32 = 8;
 /// What a session is made with.
@@ -41,7 +43,7 @@ impl Default for SessionConfig {
 pub enum InputVerdict {
     /// Read.
     Taken,
-    /// More came in this tick than any honest client sends; not read.
+    /// More came than any honest client sends; not read.
     Flooded,
     /// Not an input datagram; counted.
     Malformed,
@@ -106,6 +108,7 @@ pub struct ServerSession {
     /// Snapshots that arrived, bit n: the newest acknowledged minus n.
     newest_ack: u32,
     strikes: u32,
+    /// The last tick seen here, and how many datagrams may still be read.
     datagrams: (u32, u32),
     rtt: Duration,
     pub(crate) counters: SessionCounters,
@@ -123,7 +126,7 @@ impl ServerSession {
             budget: ByteBudget::new(config.bytes_per_s, config.tick_hz),
             newest_ack: 0,
             strikes: 0,
-            datagrams: (tick, 0),
+            datagrams: (tick, DATAGRAMS_AT_ONCE_MAX),
             rtt: Duration::ZERO,
             counters: SessionCounters::default(),
         }
@@ -155,11 +158,11 @@ impl ServerSession {
 
     /// Reads one input datagram that arrived while `tick` was the last one stepped.
     pub fn handle_input_datagram(&mut self, datagram: &[u8], tick: u32) -> InputVerdict {
-        if self.datagrams.0 != tick {
-            self.datagrams = (tick, 0);
-        }
-        self.datagrams.1 += 1;
-        if self.datagrams.1 > DATAGRAMS_PER_TICK_MAX {
+        let (last, credit) = self.datagrams;
+        let earned = tick.saturating_sub(last).saturating_mul(DATAGRAMS_PER_TICK_MAX);
+        let credit = credit.saturating_add(earned).min(DATAGRAMS_AT_ONCE_MAX);
+        self.datagrams = (tick, credit.saturating_sub(1));
+        if credit == 0 {
             self.counters.flooded += 1;
             return InputVerdict::Flooded;
         }

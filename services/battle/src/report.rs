@@ -51,6 +51,8 @@ pub struct BattleReport {
     pub bytes_in: u64,
     /// Inputs that came too late to be used.
     pub inputs_late: u64,
+    /// Inputs for ticks so far ahead that they were not kept.
+    pub inputs_early: u64,
     /// Ticks of players that repeated an input, or had none.
     pub inputs_missing: u64,
     /// Datagrams and messages that were none.

@@ -21,7 +21,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use crowd::{Crowd, Visit, Visited};
-pub use report::{LaneReport, SwarmReport, TickCpu};
+pub use report::{
+    ControlReport, LaneReport, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
+};
 pub use sortie_client::LanePolicy;
 
 pub use server::{Ended, Ready, ServerProcess, Target};
@@ -31,6 +33,7 @@ use sortie_client::Corrections;
 
 use crate::samples::{P50P99Max, Samples, rounded};
 use crate::scenario::Scenario;
+use report::ControlTally;
 use seat::{Seat, SeatStatus};
 use worker::{Outcome, Worker};
 
@@ -315,6 +318,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
     let last = outcome.seats.iter().filter_map(|seat| seat.ticks).map(|(_, newest)| newest).max();
     let (mut rtt_ms, mut corrections) = (Samples::default(), Corrections::default());
     let (mut bytes, mut playing_s) = (0, 0.0);
+    let mut control = ControlTally::default();
     for seat in &outcome.seats {
         report.told.extend(&seat.told);
         report.clients_connected += usize::from(seat.connected);
@@ -326,6 +330,9 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         if let (Some((first, _)), Some(last)) = (seat.ticks, last) {
             report.updates_expected += u64::from(last - first + 1);
         }
+        if seat.connected {
+            control.add(seat.snapshots, seat.starved, seat.without_control_max);
+        }
         report.lane.add(seat.playing, &seat.lane);
         report.updates_delivered += seat.snapshots;
         bytes += seat.snapshot_bytes;
@@ -336,6 +343,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
             tracing::warn!(bot = seat.number, reason, "a bot was put out of the battle");
         }
     }
+    report.control = control.report();
     report.rtt_ms = rtt_ms.p50_p99();
     let correction_m = |share| rounded(f64::from(corrections.quantile_m(share)));
     report.correction_m = P50P99Max {

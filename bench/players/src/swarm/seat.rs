@@ -130,6 +130,10 @@ pub struct SeatReport {
     pub lane: LaneStats,
     /// Since it got its soldier.
     pub playing_for: Duration,
+    /// Snapshots that say that the server did without an input of this bot in their tick.
+    pub starved: u64,
+    /// Longest time without a sign that the server consumes its inputs.
+    pub without_control_max: Duration,
     /// Round-trip times, milliseconds.
     pub rtt_ms: Samples,
     /// How far prediction was off.
@@ -322,6 +326,8 @@ impl Seat {
             ticks: self.seen.first_tick.map(|first| (first, newest)),
             snapshots: stats.session.snapshots,
             snapshot_bytes: stats.session.snapshot_bytes,
+            starved: stats.session.starved,
+            without_control_max: client.without_control_max(now),
             lane: stats.lane,
             playing_for: self.seen.playing_since.map_or(Duration::ZERO, |since| now - since),
             rtt_ms: std::mem::take(&mut self.seen.rtt_ms),

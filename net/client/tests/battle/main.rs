@@ -1,5 +1,6 @@
 //! Whole battles in memory, clients included.
 
 mod common;
+mod control;
 mod lanes;
 mod play;

@@ -2,5 +2,6 @@
 
 mod blackout;
 mod common;
+mod control;
 mod rules;
 mod sets;

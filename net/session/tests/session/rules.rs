@@ -5,7 +5,8 @@ use sortie_link_sim::LinkConfig;
 use sortie_session::{
     inputs::Origin,
     server::{
-        DATAGRAMS_PER_TICK_MAX, InputVerdict, STRIKES_MAX, ServerSession, SessionConfig, Why,
+        DATAGRAMS_AT_ONCE_MAX, DATAGRAMS_PER_TICK_MAX, InputVerdict, STRIKES_MAX, ServerSession,
+        SessionConfig, Why,
     },
 };
 use sortie_wire::{
@@ -34,7 +35,7 @@ fn malformed_datagrams_are_counted_and_end_the_stay() {
 #[test]
 fn a_flood_is_not_even_read() {
     let mut session = ServerSession::new(SessionConfig::default(), 0);
-    for _ in 0..DATAGRAMS_PER_TICK_MAX {
+    for _ in 0..DATAGRAMS_AT_ONCE_MAX {
         assert_eq!(session.handle_input_datagram(&datagram(1), 0), InputVerdict::Taken);
     }
     for _ in 0..1_000 {
@@ -43,6 +44,17 @@ fn a_flood_is_not_even_read() {
     session.take_input(1);
     assert_eq!(session.take_input(2).origin, Origin::Repeated);
     assert_eq!(session.handle_input_datagram(&datagram(3), 2), InputVerdict::Taken);
+}
+
+#[test]
+fn in_the_long_run_a_flood_is_read_in_small_part() {
+    let mut session = ServerSession::new(SessionConfig::default(), 0);
+    let mut read = 0;
+    for tick in 0..1_000 {
+        let verdicts = (0..100).map(|_| session.handle_input_datagram(&datagram(1), tick));
+        read += verdicts.filter(|verdict| *verdict == InputVerdict::Taken).count() as u32;
+    }
+    assert_eq!(read, DATAGRAMS_AT_ONCE_MAX + 999 * DATAGRAMS_PER_TICK_MAX);
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Server {
     fn report(&self) -> BattleReport {
         let (counters, totals) = (&self.counters, &self.roster.totals);
         let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(of).sum::<u64>();
-        let (inputs_late, inputs_missing) = self.inputs();
+        let inputs = self.inputs();
         BattleReport {
             battle_id: self.ready.battle_id.clone(),
             last_tick: self.battle.tick().0,
@@ -126,8 +126,9 @@ impl Server {
             snapshot_bytes: sum(|shard| shard.counters.snapshot_bytes),
             bytes_out: sum(|shard| shard.udp_bytes().1),
             bytes_in: sum(|shard| shard.udp_bytes().0),
-            inputs_late,
-            inputs_missing,
+            inputs_late: inputs.late,
+            inputs_early: inputs.early,
+            inputs_missing: inputs.missing(),
             malformed: sum(|shard| shard.counters.malformed),
             overload_step_max: counters.overload_step_max,
             shots: totals.shots,

@@ -12,7 +12,6 @@ use sortie_quic::{
 use sortie_session::peer::{LossCounters, Peer, SendError};
 use sortie_session::server::InputVerdict;
 use sortie_udp::Socket;
-use sortie_wire::close::CloseCode;
 use sortie_wire::message::ServerMessage;
 
 use super::seat::Seat;
@@ -30,6 +29,8 @@ pub struct Port<'a> {
     pub seats: &'a mut BTreeMap<u16, Box<Seat>>,
     /// What it did.
     pub counters: &'a mut ShardCounters,
+    /// Who sent too much that was nothing: to be closed.
+    pub expelled: &'a mut Vec<PeerId>,
     /// The last tick stepped.
     pub tick: u32,
 }
@@ -57,8 +58,7 @@ impl Port<'_> {
             InputVerdict::Malformed => self.counters.malformed += 1,
             InputVerdict::Close => {
                 self.counters.malformed += 1;
-                let code = CloseCode::Malformed;
-                self.quic.close(peer, u32::from(code.number()), code.text());
+                self.expelled.push(peer);
             }
         }
     }

@@ -22,6 +22,7 @@ pub(super) struct Metrics {
     pub(super) region_splits: Running,
     pub(super) region_merges: Running,
     pub(super) inputs_late: Running,
+    pub(super) inputs_early: Running,
     pub(super) inputs_missing: Running,
     pub(super) malformed: Running,
     pub(super) turned_away: Running,
@@ -53,6 +54,7 @@ impl Metrics {
             region_splits: Running::of(metrics::counter!("sortie_region_splits_total")),
             region_merges: Running::of(metrics::counter!("sortie_region_merges_total")),
             inputs_late: Running::of(metrics::counter!("sortie_inputs_late_total")),
+            inputs_early: Running::of(metrics::counter!("sortie_inputs_early_total")),
             inputs_missing: Running::of(metrics::counter!("sortie_inputs_missing_total")),
             malformed: Running::of(metrics::counter!("sortie_malformed_total")),
             turned_away: Running::of(metrics::counter!("sortie_clients_turned_away_total")),
@@ -77,6 +79,7 @@ impl Metrics {
             &self.region_splits,
             &self.region_merges,
             &self.inputs_late,
+            &self.inputs_early,
             &self.inputs_missing,
             &self.malformed,
             &self.turned_away,
@@ -194,6 +197,7 @@ fn describe() {
     counter!("sortie_region_splits_total", "Regions split");
     counter!("sortie_region_merges_total", "Pairs of regions merged");
     counter!("sortie_inputs_late_total", "Inputs that came too late to be used");
+    counter!("sortie_inputs_early_total", "Inputs for ticks too far ahead to be kept");
     counter!("sortie_inputs_missing_total", "Ticks of players without a fresh input");
     counter!("sortie_malformed_total", "Datagrams and messages that were none");
     counter!("sortie_clients_turned_away_total", "Hellos refused");

@@ -31,6 +31,7 @@ use sortie_bridge::frame::publish;
 use sortie_bridge::input::input_command;
 use sortie_bridge::noise::Noises;
 use sortie_session::history::FrameHistory;
+use sortie_session::inputs::InputCounters;
 use sortie_session::server::SessionConfig;
 use sortie_sim::Battle;
 use sortie_sim::command::{Action, Command};
@@ -71,8 +72,7 @@ struct Counters {
     turned_away: u64,
     overload_step_max: u8,
     /// Of players whose seats are gone.
-    inputs_late: u64,
-    inputs_missing: u64,
+    inputs: InputCounters,
 }
 
 /// A battle server.
@@ -324,9 +324,7 @@ impl Server {
         let home = self.homes.get(usize::from(slot.0)).copied().flatten();
         let Some(seat) = self.take_seat(slot) else { return };
         self.slots.remove(&seat.key);
-        let inputs = seat.session.input_counters();
-        self.counters.inputs_late += inputs.late;
-        self.counters.inputs_missing += inputs.repeated + inputs.neutral;
+        self.counters.inputs = self.counters.inputs.plus(seat.session.input_counters());
         if let (Some(home), Some(peer)) = (home, seat.peer) {
             self.shards[usize::from(home)].close(peer, CloseCode::Left);
         }
@@ -440,9 +438,10 @@ impl Server {
         metrics.region_merges.absolute(self.roster.totals.merges);
         metrics.turned_away.absolute(counters.turned_away);
         metrics.resumes.absolute(counters.resumes);
-        let (late, missing) = self.inputs();
-        metrics.inputs_late.absolute(late);
-        metrics.inputs_missing.absolute(missing);
+        let inputs = self.inputs();
+        metrics.inputs_late.absolute(inputs.late);
+        metrics.inputs_early.absolute(inputs.early);
+        metrics.inputs_missing.absolute(inputs.missing());
         let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(of).sum::<u64>();
         metrics.malformed.absolute(sum(|shard| shard.counters.malformed));
         metrics.snapshots.absolute(sum(|shard| shard.counters.snapshots));
@@ -457,14 +456,10 @@ impl Server {
         metrics.journal_dead.set(f64::from(u8::from(self.journal_is_dead)));
     }
 
-    /// Inputs that came late, and ticks that lacked one, over all players.
-    fn inputs(&self) -> (u64, u64) {
+    /// What became of the inputs of all players.
+    fn inputs(&self) -> InputCounters {
         let seats = self.shards.iter().flat_map(|shard| shard.seats.values());
-        let start = (self.counters.inputs_late, self.counters.inputs_missing);
-        seats.fold(start, |(late, missing), seat| {
-            let inputs = seat.session.input_counters();
-            (late + inputs.late, missing + inputs.repeated + inputs.neutral)
-        })
+        seats.fold(self.counters.inputs, |sum, seat| sum.plus(seat.session.input_counters()))
     }
 }
 

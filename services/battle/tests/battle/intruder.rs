@@ -102,7 +102,18 @@ impl Scene {
         panic!("waited too long for: {what}");
     }
 
+    /// The code of the close, which `Leaving` said before.
     fn closed(&mut self) -> Option<CloseCode> {
+        let code = self.closed_without_a_word();
+        let told = self.intruder.messages.iter().filter_map(|message| match message {
+            ServerMessage::Leaving { code, .. } => CloseCode::from_number(u64::from(*code)),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(code), "it is told why, and once");
+        code
+    }
+
+    fn closed_without_a_word(&mut self) -> Option<CloseCode> {
         self.until("the close", |intruder| intruder.closed_by.is_some());
         self.intruder.closed_by.and_then(CloseCode::from_number)
     }
@@ -210,7 +221,8 @@ impl Intruder {
 #[test]
 fn who_says_nothing_is_sent_away() {
     let mut scene = Scene::new();
-    assert_eq!(scene.closed(), Some(CloseCode::HelloExpected));
+    // There is no stream to say why on.
+    assert_eq!(scene.closed_without_a_word(), Some(CloseCode::HelloExpected));
 }
 
 #[test]
@@ -266,6 +278,36 @@ fn a_stream_of_broken_datagrams_ends_the_connection(lane: LanePolicy) {
         scene.step();
     }
     assert_eq!(scene.closed(), Some(CloseCode::Malformed));
+}
+
+#[test]
+fn who_leaves_is_told_so_before_the_close() {
+    let mut scene = Scene::new();
+    scene.join();
+    scene.say(&ClientMessage::Leave);
+    assert_eq!(scene.closed(), Some(CloseCode::Left));
+    assert_eq!(scene.server.connected(), 0);
+}
+
+#[test]
+fn nothing_that_is_said_after_the_farewell_counts() {
+    let mut scene = Scene::new();
+    scene.join();
+    (0..100).for_each(|_| scene.say(&ClientMessage::Spot));
+    let told = |intruder: &Intruder| {
+        let leaving = |message: &ServerMessage| matches!(message, ServerMessage::Leaving { .. });
+        intruder.messages.iter().any(leaving)
+    };
+    scene.until("the farewell", told);
+    assert_eq!((scene.intruder.closed_by, scene.server.connected()), (None, 0));
+    scene.say(&ClientMessage::Leave);
+    scene.say(&ClientMessage::Ping { nonce: 5 });
+    assert_eq!(scene.closed(), Some(CloseCode::Flood));
+    let pong = |message: &ServerMessage| matches!(message, ServerMessage::Pong { .. });
+    assert!(!scene.intruder.messages.iter().any(pong));
+    // The player is away, and may come back.
+    let view = scene.server.battle().view();
+    assert_ne!(view.soldiers[0].status, sortie_sim::view::Status::Left);
 }
 
 #[test]

@@ -226,6 +226,15 @@ fn print_report(report: &SwarmReport) {
         100.0 * report.delivered_share(),
         report.snapshot_bytes_per_client_per_s
     );
+    let control = &report.control;
+    println!(
+        "  control    {:.2} % of the ticks played; longest without {:.0} ms p50, {:.0} ms p99, \
+         {:.0} ms max",
+        100.0 * control.ticks_played,
+        control.without_ms.p50,
+        control.without_ms.p99,
+        control.without_ms.max
+    );
     let lane = &report.lane;
     println!(
         "  lane       {}: {} bots sealed at the end, {:.1} % of all datagrams, {} fell back",
