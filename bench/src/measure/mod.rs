@@ -20,3 +20,4 @@ pub mod table;
 pub mod tick;
 pub mod transport;
 pub mod trial;
+pub mod turns;

@@ -113,7 +113,7 @@ impl Default for Settings {
         let signer = TicketSigner::generate().expect("the system's random numbers");
         Self {
             queues: Queue::shipped(),
-            room_maps: ["ridge", "steppe", "plain"].map(str::to_owned).to_vec(),
+            room_maps: ["ridge", "steppe", "plain", "quarry"].map(str::to_owned).to_vec(),
             pace: Pace::default(),
             ticket_signer: Arc::new(signer),
             clock: Clock::system(),
