@@ -67,7 +67,7 @@ fn setup(players_max: u16, seed: u64) -> BattleSetup {
 
 /// Random acts of a few players on few places, each tick compared with the rule.
 fn play(case: u64) {
-    let mut dice = |tick: u32| Rng::new(case).dice(Tick(tick), PlayerSlot(0), Stream::Spawn);
+    let dice = |tick: u32| Rng::new(case).dice(Tick(tick), PlayerSlot(0), Stream::Spawn);
     let mut first = dice(0);
     let players_max = 1 + first.below(5) as u16;
     let keys = u32::from(players_max) * 2 + 2;

@@ -11,6 +11,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_account::mail::LogMailer;
+use sortie_bench::scenario::Scenario;
 use sortie_control::bus::redis::PREFIX;
 use sortie_control::cluster::{PrivateCluster, closed_to_others};
 use sortie_control::http::HttpOptions;
@@ -355,7 +356,7 @@ fn queues(args: &UpArgs) -> Vec<Queue> {
             queue.team_max = per_server.div_ceil(2).max(8);
             // Seats for whoever comes later.
             queue.players_max = queue.team_max * 2 + 16;
-            queue.map = if per_server <= 200 { "ridge" } else { "steppe" }.to_owned();
+            queue.map = Scenario::Conquest.map_for(per_server as usize);
             queue.window = Window {
                 start: 30.0,
                 per_s: 10.0,
