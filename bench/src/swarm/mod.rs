@@ -7,6 +7,7 @@
 
 mod crowd;
 mod link;
+mod magazine;
 mod report;
 mod seat;
 mod server;

@@ -11,10 +11,10 @@ use sortie_client::{ClientConfig, Corrections, Event, GameClient, LanePolicy, La
 use sortie_quic::Fingerprint;
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{FeedEntry, ServerMessage};
-use sortie_wire::state::{SelfState, status};
 
 use super::crowd::Visit;
 use super::link::Path;
+use super::magazine::Magazine;
 use super::{SwarmConfig, SwarmError, Target};
 use crate::minds::{Decision, NetMind};
 use crate::samples::Samples;
@@ -47,6 +47,37 @@ pub struct Seat {
     wake: Instant,
     out: Vec<u8>,
     seen: Seen,
+}
+
+/// How a bot gets its ticket.
+pub enum Admission {
+    /// It is signed when the bot connects.
+    Sign {
+        /// Ed25519 seed.
+        seed: [u8; 32],
+        /// What it says.
+        request: Box<TicketRequest>,
+    },
+    /// Somebody else has signed it.
+    Given(Vec<u8>),
+}
+
+/// What a bot noted.
+#[derive(Default)]
+struct Seen {
+    connected: bool,
+    slot: Option<u16>,
+    soldier_changed: bool,
+    first_tick: Option<u32>,
+    playing_since: Option<Instant>,
+    rtt_ms: Samples,
+    rtt_next: Option<Instant>,
+    told: Vec<FeedEntry>,
+    /// Enemies downed in the battle, by anybody, as far as this bot was told.
+    kills: u64,
+    /// Rounds that it saw end.
+    rounds: u32,
+    magazine: Magazine,
 }
 
 /// How a bot gets its ticket.
@@ -350,7 +381,7 @@ impl Seat {
             lost: usize::from(self.seen.connected && is_out && !finished),
             finished: usize::from(finished),
             points: ([0, 1].map(|team| held(team) as u32), round.points.len() as u32),
-            shots: self.seen.magazine.shots,
+            shots: self.seen.magazine.shots(),
             kills: self.seen.kills,
             rounds: self.seen.rounds,
             tick: client.view().snapshot_tick,

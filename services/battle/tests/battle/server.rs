@@ -256,7 +256,7 @@ fn a_battle_that_ends_by_its_duration_has_a_winner() {
     let dir = tempdir().unwrap();
     let mut config = config(dir.path());
     config.rules.mode = sortie_sim::config::Mode::Conquest;
-    config.rules.objective.tickets_min = 0;
+    config.rules.objective.tickets_min = 1;
     config.duration = Some(std::time::Duration::from_secs(4));
     let mut server = open(config);
     // Two against one: twenty tickets against ten.
