@@ -184,7 +184,7 @@ mod tests {
             0xf9d2_3bb9_0b6b_2760,
             0xfea4_709f_fe93_c2eb,
             0x4c32_5bbe_bdaf_d58f,
-            0x0000_0000_0000_0000,
+            0x1504_645d_b185_ff25,
         ];
         assert_eq!(hashes, golden, "{hashes:#018x?}");
     }
