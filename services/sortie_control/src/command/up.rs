@@ -11,7 +11,6 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_account::mail::LogMailer;
-use sortie_bench::scenario::Scenario;
 use sortie_control::bus::redis::PREFIX;
 use sortie_control::cluster::{PrivateCluster, closed_to_others};
 use sortie_control::http::HttpOptions;
@@ -21,6 +20,7 @@ use sortie_control::service;
 use sortie_control::store;
 use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
+use sortie_players::scenario::Scenario;
 use time::OffsetDateTime;
 
 use crate::command::serve;

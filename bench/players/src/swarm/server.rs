@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::SwarmError;
-use crate::measure::turns::Turns;
+use crate::turns::Turns;
 
 /// How long a server may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);

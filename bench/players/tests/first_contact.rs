@@ -1,6 +1,6 @@
 //! A battle of bots is a fight at once, however few they are: counted in ticks, without a network.
 
-use sortie_bench::headless::{Arena, SimRunConfig};
+use sortie_players::headless::{Arena, SimRunConfig};
 use sortie_sim::event::Event;
 
 /// A second.
