@@ -39,6 +39,7 @@ pub mod id;
 pub mod interest;
 pub mod movement;
 pub mod objective;
+pub mod place;
 mod publish;
 mod receive;
 pub mod region;

@@ -9,7 +9,7 @@ use crate::command::SpawnAt;
 use crate::components::{
     Arsenal, Border, CarriedWeapon, Grudges, Identity, Pose, Requests, Roster, SquadMember, Vitals,
 };
-use crate::config::SimConfig;
+use crate::config::{ObjectiveRules, SimConfig};
 use crate::event::Event;
 use crate::facts::EventLog;
 use crate::id::{Class, PlayerSlot, SquadId, Team, Tick};
@@ -23,8 +23,20 @@ const TRIES_MAX: usize = 24;
 /// Beside a squad mate is within this, metres.
 const BESIDE_M: f32 = 4.0;
 
+/// The first tick after `tick` in which a soldier of `team` may come in, whose last life began at
+/// `spawned_at`. Who was not in the field in this round has waited for nothing yet.
+pub(crate) fn next_entry(
+    clock: &Clock,
+    rules: &ObjectiveRules,
+    round: &Round,
+    (tick, team, spawned_at): (Tick, Team, Tick),
+) -> Tick {
+    let is_first = spawned_at == Tick(0) || spawned_at <= round.began;
+    next_wave(tick, team, clock.ticks(if is_first { rules.deploy_s } else { rules.wave_s }))
+}
+
 /// The first tick after `tick` in which a wave of `team` comes in.
-pub(crate) fn next_wave(tick: Tick, team: Team, period: u32) -> Tick {
+fn next_wave(tick: Tick, team: Team, period: u32) -> Tick {
     let offset = if team == Team::Blue { period / 2 } else { 0 };
     let since = tick.0.saturating_add(period - offset) % period;
     Tick(tick.0.saturating_add(period - since))
@@ -61,10 +73,13 @@ pub(crate) fn spawn_waves(
     mut anchors: Local<Vec<Anchor>>,
     mut events: ResMut<EventLog>,
 ) {
-    let period = clock.ticks(rules.objective.wave_s);
     let before = Tick(clock.tick.0 - 1);
-    let due = Team::ALL.map(|team| next_wave(before, team, period) == clock.tick);
-    if round.state != RoundState::Running || due == [false; 2] {
+    let is_due = |team, spawned_at| {
+        next_entry(&clock, &rules.objective, &round, (before, team, spawned_at)) == clock.tick
+    };
+    // Most ticks bring nobody in, of neither kind.
+    let may_come = |team| is_due(team, Tick(0)) || is_due(team, clock.tick);
+    if round.state != RoundState::Running || !Team::ALL.into_iter().any(may_come) {
         return;
     }
     let calm = clock.ticks(rules.objective.squad_calm_s);
@@ -92,7 +107,7 @@ pub(crate) fn spawn_waves(
         squad,
     ))) = recruits.fetch_next()
     {
-        if vitals.status != Status::Waiting || !due[identity.team.index()] {
+        if vitals.status != Status::Waiting || !is_due(identity.team, vitals.spawned_at) {
             continue;
         }
         let Some((at, class)) = requests.spawn.take() else { continue };

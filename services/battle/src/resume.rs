@@ -61,12 +61,19 @@ fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
         None => u128::from_le_bytes(random()?),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut rules = config.rules.clone();
+    if let Some(duration) = config.duration {
+        // A rule of the battle, so that its end has a winner, and the same one in the replay.
+        let tick_s = 1.0 / f32::from(rules.tick_hz);
+        rules.objective.battle_s = duration.as_secs_f32().max(tick_s);
+        rules.validate().context("the battle's duration")?;
+    }
     let header = Header {
         battle_id,
         created_ms: now.as_millis() as u64,
         seed,
         simulation: SIMULATION.to_owned(),
-        rules: config.rules.to_toml(),
+        rules: rules.to_toml(),
         map: config.map.document(),
     };
     let battle = header.battle(config.threads)?;

@@ -44,8 +44,8 @@ pub struct Queue {
     pub team_min: u32,
     /// Most players of a team. A match of two such teams is made at once.
     pub team_max: u32,
-    /// Slots on the battle server; at least two full teams. Nobody else gets the slot of a player
-    /// who left: what is beyond two full teams is for those who come in their place.
+    /// Most players at a time on the battle server; at least two full teams. Who has left takes no
+    /// place: what is beyond two full teams is for those who come while others may still come back.
     pub players_max: u32,
     /// Seconds after which the battle ends; `None`: when the round is over.
     #[serde(default)]
@@ -99,6 +99,9 @@ pub struct Pace {
     pub room_duration_s: u32,
     /// How long a join ticket is good. The wire allows 30 s.
     pub join_life: Duration,
+    /// How long a running battle keeps the seat of a player who has not asked for the way to it
+    /// since its ticket was over.
+    pub no_show: Duration,
     /// Waiting tickets of a queue that are looked at in a pass, oldest first.
     pub tickets_max: u32,
     /// Matches made in one transaction, which keeps transactions short.
@@ -113,7 +116,7 @@ impl Default for Settings {
         let signer = TicketSigner::generate().expect("the system's random numbers");
         Self {
             queues: Queue::shipped(),
-            room_maps: ["ridge", "steppe", "plain"].map(str::to_owned).to_vec(),
+            room_maps: ["ridge", "steppe", "plain", "quarry"].map(str::to_owned).to_vec(),
             pace: Pace::default(),
             ticket_signer: Arc::new(signer),
             clock: Clock::system(),
@@ -131,6 +134,7 @@ impl Default for Pace {
             room_life: Duration::from_secs(2 * 3_600),
             room_duration_s: 3_600,
             join_life: Duration::from_secs(20),
+            no_show: Duration::from_secs(30),
             tickets_max: 20_000,
             matches_max: 256,
             view_life: Duration::from_secs(1),

@@ -7,6 +7,7 @@
 
 mod crowd;
 mod link;
+mod magazine;
 mod report;
 mod seat;
 mod server;
@@ -123,6 +124,16 @@ pub struct Progress {
     pub snapshots_per_s: f64,
     /// Tickets left (or score reached) per team, as the bots were told.
     pub tickets: [u32; 2],
+    /// Points held, per team, and all points.
+    pub points: ([u32; 2], u32),
+    /// Shots that the bots fired.
+    pub shots: u64,
+    /// Enemies downed.
+    pub kills: u64,
+    /// Rounds that ended.
+    pub rounds: u32,
+    /// Bots whose battle was over.
+    pub finished: usize,
 }
 
 /// Why a run could not be carried through.
@@ -229,6 +240,10 @@ fn drive(
             let outcome = worker.join().map_err(|_| SwarmError::Panicked)??;
             all.seats.extend(outcome.seats);
             all.cpu += outcome.cpu;
+            all.turns = match (all.turns, outcome.turns) {
+                (Some(all), Some(turns)) => Some(all.plus(turns)),
+                (all, turns) => all.or(turns),
+            };
         }
         Ok(all)
     })
@@ -294,6 +309,11 @@ impl Board {
             rtt_ms: sum.rtt_ms_sum / sum.playing.max(1) as f64,
             snapshots_per_s: fresh as f64 / since.as_secs_f64(),
             tickets: sum.tickets,
+            points: sum.points,
+            shots: sum.shots,
+            kills: sum.kills,
+            rounds: sum.rounds,
+            finished: sum.finished,
         };
         (self.told, self.snapshots_told) = (Instant::now(), sum.snapshots);
         true
@@ -311,6 +331,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         bots: config.bots,
         duration_s: rounded(elapsed.as_secs_f64()),
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
+        bots_got_cpu: outcome.turns.map(|turns| rounded(turns.share())),
         lane: LaneReport { asked: config.lane.to_string(), ..LaneReport::default() },
         ..SwarmReport::default()
     };
@@ -322,7 +343,9 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
     for seat in &outcome.seats {
         report.told.extend(&seat.told);
         report.clients_connected += usize::from(seat.connected);
-        report.clients_lost += usize::from(seat.connected && !seat.playing);
+        report.clients_lost += usize::from(seat.connected && !seat.playing && !seat.finished);
+        report.clients_finished += usize::from(seat.finished);
+        report.rounds = report.rounds.max(seat.rounds);
         report.clients_resumed += seat.resumes;
         report.soldiers_changed += usize::from(seat.soldier_changed);
         let resume_ms = rounded(seat.resume_max.as_secs_f64() * 1e3);
@@ -367,6 +390,7 @@ fn add_server(report: &mut SwarmReport, ended: &Ended) {
     });
     report.server_cpu_seconds = ended.cpu_seconds.or(server["server_cpu_seconds"].as_f64());
     report.server_rss_mib = ended.rss_mib;
+    report.server_got_cpu = ended.turns.map(|turns| rounded(turns.share()));
     report.shots = count("shots");
     report.hits = count("hits");
     report.kills = count("kills");

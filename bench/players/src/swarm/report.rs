@@ -9,6 +9,9 @@ use sortie_wire::message::FeedEntry;
 
 use crate::samples::{P50P99, P50P99Max, Samples, Tail, rounded};
 
+/// Share of the time that it wants a processor in which a program must have one to be judged.
+const CPU_SHARE_MIN: f64 = 0.5;
+
 /// The report of one run. Fields about the server are `null` when it was not ours to ask.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SwarmReport {
@@ -34,6 +37,15 @@ pub struct SwarmReport {
     pub clients_connected: usize,
     /// Bots that had a soldier and could not keep it.
     pub clients_lost: usize,
+    /// Bots whose battle was over before the swarm's time was: no loss.
+    pub clients_finished: usize,
+    /// Rounds that ended.
+    pub rounds: u32,
+    /// Share of the time it wanted a processor in which the server had one, 0 to 1; `null` where
+    /// the system does not tell.
+    pub server_got_cpu: Option<f64>,
+    /// The same of the threads that drive the bots.
+    pub bots_got_cpu: Option<f64>,
     /// Times that a bot lost its connection and came back to its soldier.
     pub clients_resumed: u64,
     /// Longest time from losing a connection to being back at the soldier, milliseconds.
@@ -226,7 +238,29 @@ impl SwarmReport {
                 100.0 * (1.0 - control.ticks_unplayed.max)
             ));
         }
+        if let (Some(reason), false) = (self.busy_machine(), missed.is_empty()) {
+            missed.insert(0, reason);
+        }
         self.missed.append(&mut missed);
+    }
+
+    /// Says that the machine had too little time for the run, and how little; `None` when it had
+    /// enough. Who waits for a processor longer than it runs cannot keep the pace of a battle.
+    pub fn busy_machine(&self) -> Option<String> {
+        let shares = [("the server", self.server_got_cpu), ("the bots", self.bots_got_cpu)];
+        let known: Vec<_> =
+            shares.iter().filter_map(|(who, share)| Some((who, (*share)?))).collect();
+        known.iter().any(|(_, share)| *share < CPU_SHARE_MIN).then(|| {
+            let told: Vec<String> =
+                known.iter().map(|(who, share)| format!("{who} {:.0} %", share * 100.0)).collect();
+            format!(
+                "this machine is too busy with other work: of the time for which they wanted a \
+                 processor, {} had one, and {:.0} % is the least; stop other work or play with \
+                 fewer bots",
+                told.join(" and "),
+                CPU_SHARE_MIN * 100.0
+            )
+        })
     }
 
     /// Notes the outcome of verifying the replay.
@@ -282,6 +316,30 @@ mod tests {
         assert!(said[0].starts_with("1 bots") && said[0].contains("9.0 s"), "{said:?}");
         assert!(said[1].contains("1 bots") && said[1].contains("2 % at worst"), "{said:?}");
         assert_eq!(missed(&[(0, 0, 0)]).len(), 1, "told of no tick at all");
+    }
+
+    #[test]
+    fn a_battle_that_is_over_is_no_loss_and_a_busy_machine_is_named() {
+        let mut report = SwarmReport {
+            bots: 2,
+            clients_connected: 2,
+            clients_finished: 2,
+            updates_delivered: 1,
+            server_got_cpu: Some(0.4),
+            bots_got_cpu: Some(0.9),
+            ..SwarmReport::default()
+        };
+        report.check_promises();
+        assert_eq!(report.missed, [""; 0], "all went well, busy or not");
+        report.clients_lost = 1;
+        report.check_promises();
+        assert_eq!(report.missed.len(), 2, "{:?}", report.missed);
+        let first = &report.missed[0];
+        assert!(first.contains("busy") && first.contains("the server 40 %"), "{first}");
+        assert!(first.contains("the bots 90 %"), "{first}");
+        (report.server_got_cpu, report.missed) = (Some(0.6), Vec::new());
+        report.check_promises();
+        assert_eq!(report.missed, ["1 clients were lost"]);
     }
 
     #[test]

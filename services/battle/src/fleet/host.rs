@@ -224,8 +224,12 @@ impl Host {
         let id = format!("{battle_id:032x}");
         tracing::info!(battle_id = id, resumed = opened.resumed, "a battle begins");
         let mut server = Server::begin(config, site, opened)?;
-        let ending = match ending_of(&order) {
-            // It died after the decision to end.
+        // It may have died after the decision to end. An end by the battle's own rules is found
+        // again by going on: the journal may lack the last ticks before it.
+        let decided = ending_of(&order)
+            .filter(|ending| !matches!(ending, Ending::Duration | Ending::Round))
+            .or_else(|| server.ending());
+        let ending = match decided {
             Some(ending) => ending,
             None => {
                 let desk = std::mem::replace(&mut self.desk, Box::new(desk::new().1));

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sortie_sim::Battle;
-use sortie_sim::view::RoundState;
 use sortie_wire::close::CloseCode;
 
 use super::shard::Shard;
@@ -138,10 +137,7 @@ impl Server {
             regions_max: totals.regions_max,
             splits: totals.splits,
             merges: totals.merges,
-            winner: match self.battle.view().round {
-                RoundState::Ended { winner, .. } => winner.map(|team| team as u8),
-                RoundState::Running => None,
-            },
+            winner: self.battle.winner().map(|team| team as u8),
             ..BattleReport::default()
         }
     }

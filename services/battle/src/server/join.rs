@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use sortie_quic::PeerId;
 use sortie_sim::command::{Action, Command};
 use sortie_sim::id::{Class, PlayerKey, PlayerSlot, Team};
+use sortie_sim::place::Place;
 use sortie_wire::close::CloseCode;
 use sortie_wire::limits::PROTOCOL_VERSION;
 use sortie_wire::message::{Blob, Credential, Hello, LoadStep, ServerMessage, Text, Welcome};
@@ -94,7 +95,7 @@ impl Server {
         let known = self.slots.get(&key).copied();
         let slot = match known {
             Some(slot) => slot,
-            None => self.free_slot()?,
+            None => self.free_slot(key)?,
         };
         let admitted = Admitted {
             slot,
@@ -120,18 +121,15 @@ impl Server {
         Ok(())
     }
 
-    /// The next slot, when there is one and newcomers are let in.
-    fn free_slot(&self) -> Result<PlayerSlot, CloseCode> {
+    /// The slot of a player who is not in the battle, when there is room and newcomers are let in.
+    fn free_slot(&self, key: PlayerKey) -> Result<PlayerSlot, CloseCode> {
         if self.ladder.step() >= LoadStep::NoJoins {
             return Err(CloseCode::Overloaded);
         }
-        let joining = self.commands.iter();
-        let joining = joining.filter(|command| matches!(command.action, Action::Join { .. }));
-        let taken = self.battle.view().soldiers.len() + joining.count();
-        if taken >= usize::from(self.battle.config().players_max) {
-            return Err(CloseCode::BattleFull);
+        match self.battle.place_for(key, &self.commands) {
+            Place::Again(slot) | Place::New(slot) => Ok(slot),
+            Place::Here(_) | Place::Full => Err(CloseCode::BattleFull),
         }
-        Ok(PlayerSlot(taken as u16))
     }
 
     /// The player of `slot` is back, over a connection of `shard`. An older connection is closed.

@@ -260,11 +260,12 @@ impl Server {
         let hz = f64::from(self.battle.config().tick_hz);
         let ticks_in = |duration: Duration| (duration.as_secs_f64() * hz).ceil() as u32;
         if let RoundState::Ended { at, .. } = self.battle.view().round
+            && self.battle.is_over()
             && tick.saturating_sub(at.0) >= ticks_in(self.config.linger)
         {
             return Some(Ending::Round);
         }
-        let is_over = self.config.duration.is_some_and(|duration| tick >= ticks_in(duration));
+        let is_over = self.battle.last_tick().is_some_and(|last| tick >= last.0);
         is_over.then_some(Ending::Duration)
     }
 

@@ -56,7 +56,7 @@ pub struct BattleArgs {
     #[arg(long, value_name = "DIR", default_value = "sortie-data", env = "SORTIE_DATA_DIR")]
     pub data_dir: PathBuf,
 
-    /// A shipped map (ridge: 512 m, steppe: 2,048 m, plain:SIZE) or a TOML file
+    /// A shipped map (quarry: 320 m, ridge: 512 m, steppe: 2,048 m, plain:SIZE) or a TOML file
     #[arg(long, value_name = "MAP", default_value = "ridge", env = "SORTIE_MAP")]
     #[arg(help_heading = "Battle")]
     pub map: String,

@@ -208,6 +208,12 @@ fn print_report(report: &SwarmReport) {
         "  clients    {} connected, {} lost, {} times resumed",
         report.clients_connected, report.clients_lost, report.clients_resumed
     );
+    if report.rounds > 0 {
+        println!("  rounds     {} over", report.rounds);
+    }
+    if let Some(busy) = report.busy_machine() {
+        println!("  machine    {busy}");
+    }
     println!("  ticks      {}, {} overruns", count(report.ticks), count(report.tick_overruns));
     if let Some(cpu) = report.tick_cpu_us {
         let (p50, p99, p999) = (cpu.p50, cpu.p99, cpu.p999);

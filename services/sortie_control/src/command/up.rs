@@ -20,6 +20,7 @@ use sortie_control::service;
 use sortie_control::store;
 use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
+use sortie_players::scenario::Scenario;
 use time::OffsetDateTime;
 
 use crate::command::serve;
@@ -355,7 +356,7 @@ fn queues(args: &UpArgs) -> Vec<Queue> {
             queue.team_max = per_server.div_ceil(2).max(8);
             // Seats for whoever comes later.
             queue.players_max = queue.team_max * 2 + 16;
-            queue.map = if per_server <= 200 { "ridge" } else { "steppe" }.to_owned();
+            queue.map = Scenario::Conquest.map_for(per_server as usize);
             queue.window = Window {
                 start: 30.0,
                 per_s: 10.0,
