@@ -30,6 +30,10 @@ use crate::{
 /// Pace of a client that is in no battle: it has nothing to play.
 const IDLE_TICK: Duration = Duration::from_millis(20);
 
+/// A client is called several times in this time. One that is not was late itself, and what it
+/// has not read yet is not the server's silence.
+const CALLED_WITHIN: Duration = Duration::from_millis(150);
+
 /// One player's client.
 ///
 /// Drive it like this: hand in every datagram; when [`next_wake`](Self::next_wake) is due, call
@@ -48,6 +52,7 @@ pub struct GameClient<P> {
     closed: Option<(Option<u16>, String)>,
     stats: ClientStats,
     idle_tick_at: Instant,
+    called_at: Instant,
 }
 
 /// What the last welcome gave for coming back.
@@ -76,11 +81,13 @@ impl<P: Predict> GameClient<P> {
             closed: None,
             stats: ClientStats::default(),
             idle_tick_at: now,
+            called_at: now,
         })
     }
 
     /// Takes one UDP datagram in.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.note_call(now);
         self.stats.bytes_in += datagram.len() as u64;
         if sortie_quic::is_sealed(datagram) {
             if let Some(payload) = self.lane.receive(now, datagram) {
@@ -97,6 +104,7 @@ impl<P: Predict> GameClient<P> {
 
     /// Runs what is due: QUIC's timers, the next attempt, giving up.
     pub fn handle_timeouts(&mut self, now: Instant) {
+        self.note_call(now);
         self.link.quic.handle_timeouts(now);
         self.settle(now);
         if self.deadline().is_some_and(|deadline| deadline <= now) {
@@ -104,7 +112,10 @@ impl<P: Predict> GameClient<P> {
                 Stage::Pausing(_) => self.retry(now),
                 // Silent on one lane, it may be well on the other.
                 _ if self.lane.give_way(now) => self.link.heard_at = now,
-                _ => self.lose(now, "the server does not answer"),
+                _ => match self.lane.quic_lives(now) {
+                    Some(heard_at) => self.link.heard_at = heard_at,
+                    None => self.lose(now, "the server does not answer"),
+                },
             }
         }
     }
@@ -124,6 +135,7 @@ impl<P: Predict> GameClient<P> {
 
     /// Plays the tick that is due with what the player wants. In no battle, nothing happens.
     pub fn tick(&mut self, now: Instant, wish: &LocalInput) {
+        self.note_call(now);
         let Some(playing) = &mut self.playing else {
             self.idle_tick_at = now + IDLE_TICK;
             return;
@@ -223,6 +235,16 @@ impl<P: Predict> GameClient<P> {
     /// How far prediction was off.
     pub fn corrections(&self) -> &Corrections {
         &self.prediction.corrections
+    }
+
+    /// Leaves the time that the client slept out of what counts as silence.
+    fn note_call(&mut self, now: Instant) {
+        let slept = now.saturating_duration_since(self.called_at);
+        self.called_at = self.called_at.max(now);
+        if slept > CALLED_WITHIN {
+            self.link.heard_at += slept;
+            self.lane.note_sleep(slept);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {

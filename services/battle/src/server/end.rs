@@ -8,7 +8,8 @@ use sortie_sim::view::RoundState;
 use sortie_wire::close::CloseCode;
 
 use super::shard::Shard;
-use super::{Ending, Outlook, Server, Site, process_cpu};
+use super::work::process_cpu;
+use super::{Ending, Outlook, Server, Site};
 use crate::failpoint::Point;
 use crate::fleet::desk::Desk;
 use crate::journal::{End, Roster};
@@ -114,6 +115,8 @@ impl Server {
             tick_overruns: counters.overruns,
             tick_cpu_us: Percentiles::from(&self.tick_cpu_us),
             tick_us: Percentiles::from(&self.tick_us),
+            tick_own_us: Percentiles::from(&self.tick_own_us),
+            stolen_seconds: counters.stolen.as_secs_f64(),
             phase_us: self.phases.report(),
             server_cpu_seconds: process_cpu().saturating_sub(self.cpu_at_start).as_secs_f64(),
             clients_peak: counters.clients_peak as u32,

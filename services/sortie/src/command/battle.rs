@@ -113,7 +113,7 @@ pub struct BattleArgs {
     pub dev_tickets: bool,
 
     /// Run battles as this control plane orders them; its internal address, http://HOST:PORT or
-    /// https://HOST:PORT
+    /// https://HOST:PORT, or several of them with commas between: one after the other is used
     #[arg(long, value_name = "URL", env = "SORTIE_CONTROL_PLANE", help_heading = "Fleet")]
     pub control_plane: Option<String>,
     /// PEM certificates that the control plane's is checked against; needed with https
@@ -242,7 +242,8 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     let name =
         args.name.as_deref().context("--control-plane needs a --name").or_fail(Failure::Usage)?;
     let mut fleet = FleetConfig::new(control_plane, secret, name).or_fail(Failure::Usage)?;
-    match (&args.control_plane_roots, control_plane.starts_with("https://")) {
+    let is_tls = fleet.control_planes.iter().any(|address| address.starts_with("https://"));
+    match (&args.control_plane_roots, is_tls) {
         (Some(file), true) => {
             let roots = std::fs::read_to_string(file);
             let roots = roots.with_context(|| format!("cannot read {}", file.display()));
