@@ -53,6 +53,8 @@ pub struct GameClient<P> {
     stats: ClientStats,
     idle_tick_at: Instant,
     called_at: Instant,
+    /// Why the last attempt failed.
+    trouble: Option<String>,
 }
 
 /// What the last welcome gave for coming back.
@@ -82,6 +84,7 @@ impl<P: Predict> GameClient<P> {
             stats: ClientStats::default(),
             idle_tick_at: now,
             called_at: now,
+            trouble: None,
         })
     }
 
@@ -207,6 +210,11 @@ impl<P: Predict> GameClient<P> {
             Stage::Joining(_) => State::Joining,
             _ => State::Connecting,
         }
+    }
+
+    /// Why the last attempt to get in or to come back failed; `None` before the first failure.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Whether everything is over and sent.
@@ -363,6 +371,12 @@ impl<P: Predict> GameClient<P> {
             self.end(Some(code.number()), code.text().to_owned());
             return;
         }
+        if is_of_certificate(reason) {
+            // Another attempt would see the same one.
+            let server = self.config.quic.server;
+            let why = format!("the certificate at {server} is not the one of the fingerprint");
+            return self.end(None, why);
+        }
         self.lose(now, &reason.to_string());
     }
 
@@ -373,6 +387,7 @@ impl<P: Predict> GameClient<P> {
             self.stats.clock_jumps += playing.session.clock().jumps();
             self.events.push_back(Event::Lost);
         }
+        self.trouble = Some(why.to_owned());
         self.idle_tick_at = now + IDLE_TICK;
         self.lane.close();
         let grace = self.resume.as_ref().map_or(self.config.join_max, |resume| resume.grace);
@@ -399,6 +414,14 @@ impl<P: Predict> GameClient<P> {
         self.closed = Some((code, reason));
         self.events.push_back(Event::Closed);
     }
+}
+
+/// Whether this side did not believe the server's certificate.
+fn is_of_certificate(reason: &CloseReason) -> bool {
+    /// TLS alerts as QUIC carries them (RFC 9001, 4.8): bad_certificate (42) to access_denied (49).
+    const CERTIFICATE_ALERTS: std::ops::RangeInclusive<u64> = 0x12a..=0x131;
+    matches!(reason, CloseReason::Transport { code, by_peer: false, .. }
+        if CERTIFICATE_ALERTS.contains(code))
 }
 
 impl<P: Predict> Driven for GameClient<P> {

@@ -1,5 +1,6 @@
 //! What a swarm saw, and whether that is what it promised.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub struct SwarmReport {
     pub swarm_cpu_seconds: f64,
     /// Bots that got a soldier.
     pub clients_connected: usize,
+    /// Of the others, how many never got in for which reason.
+    pub shut_out: BTreeMap<String, usize>,
     /// Bots that had a soldier and could not keep it.
     pub clients_lost: usize,
     /// Times that a bot lost its connection and came back to its soldier.
@@ -134,10 +137,14 @@ impl SwarmReport {
     pub fn check_promises(&mut self) {
         let mut missed = Vec::new();
         if self.clients_connected < self.bots {
+            let why = self.shut_out.iter().map(|(why, bots)| format!("{why} ({bots})"));
+            let why: Vec<String> = why.collect();
             missed.push(format!(
-                "{} of {} bots never got a soldier",
+                "{} of {} bots never got a soldier{}{}",
                 self.bots - self.clients_connected,
-                self.bots
+                self.bots,
+                if why.is_empty() { "" } else { ": " },
+                why.join(", ")
             ));
         }
         if self.clients_lost > 0 {
@@ -150,6 +157,11 @@ impl SwarmReport {
             missed.push("no snapshot was delivered".to_owned());
         }
         self.missed.append(&mut missed);
+    }
+
+    /// Whether nobody got in at all.
+    pub fn is_shut_out(&self) -> bool {
+        self.bots > 0 && self.clients_connected == 0
     }
 
     /// Notes the outcome of verifying the replay.

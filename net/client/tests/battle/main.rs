@@ -3,3 +3,4 @@
 mod common;
 mod lanes;
 mod play;
+mod shut_out;

@@ -131,6 +131,9 @@ pub fn run(args: &SwarmArgs, common: &Common) -> Result {
     }
     match report.missed.as_slice() {
         [] => Ok(()),
+        missed if report.is_shut_out() => {
+            Err(Failure::ShutOut.because(anyhow!("{}", missed.join("; "))))
+        }
         missed => Err(Failure::Promise.because(anyhow!("{}", missed.join("; ")))),
     }
 }
