@@ -147,6 +147,25 @@ fn a_bot_takes_what_ticket_prints_and_says_why_it_never_got_in() {
 }
 
 #[test]
+fn a_reader_that_is_gone_is_no_error() {
+    let file = file_with(&"5e".repeat(32));
+    let key = file.path.to_str().unwrap();
+    let cases: [&[&str]; 3] = [
+        &["ticket", "--battle-id", "2a", "--ticket-key-file", key],
+        &["sim", "--bots", "4", "--ticks", "30"],
+        &["battle", "--print-config"],
+    ];
+    for arguments in cases {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(arguments).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
+        assert_ne!(output.status.code(), Some(101), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
 fn a_taken_port_is_named_with_what_to_do() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();

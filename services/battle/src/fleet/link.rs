@@ -178,12 +178,42 @@ pub(super) struct Link {
 
 /// Why a stream ended.
 enum Gone {
-    /// The network, or the other side's restart.
-    Away(String),
+    /// The network, the other side's restart, or a secret that it does not know.
+    Away(Trouble),
     /// The registration does not hold any more.
     Unknown,
     /// The server ends.
     Over,
+}
+
+/// Why the control plane does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    why: String,
+    /// It is there, and refuses the secret.
+    is_refusal: bool,
+}
+
+impl Trouble {
+    fn away(why: &str) -> Self {
+        Self { why: why.to_owned(), is_refusal: false }
+    }
+
+    fn of_status(status: &Status) -> Self {
+        let is_refusal = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
+        let why = match status.message() {
+            "" => status.code().description(),
+            message => message,
+        };
+        Self { why: why.to_owned(), is_refusal }
+    }
+
+    fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<Status>() {
+            Some(status) => Self::of_status(status),
+            None => Self::away(&format!("{error:#}")),
+        }
+    }
 }
 
 type Client = FleetClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
@@ -200,7 +230,7 @@ impl Link {
             if !is_known {
                 match self.register(&mut client).await {
                     Ok(()) => is_known = true,
-                    Err(error) => why_away = Some(format!("{error:#}")),
+                    Err(error) => why_away = Some(Trouble::of(&error)),
                 }
             }
             if is_known {
@@ -217,7 +247,7 @@ impl Link {
             if let Some(why) = why_away {
                 // Another node knows the server by the same registration: it is asked at once.
                 if self.line.go_on() {
-                    tracing::info!(why, "a node of the control plane is away; the next is asked");
+                    tracing::info!(why = why.why, "a node does not serve; the next one is asked");
                     continue;
                 }
                 note_away(&mut is_away, &why);
@@ -265,11 +295,11 @@ impl Link {
         let (heartbeats, stream) = mpsc::channel(HEARTBEATS_MAX);
         // The first one is there before the call: the other side may wait for it to answer.
         let Ok(()) = heartbeats.try_send(self.heartbeat(&registration)) else {
-            return Gone::Away("cannot send".to_owned());
+            return Gone::Away(Trouble::away("cannot send"));
         };
         let mut orders =
             match timeout(ANSWER_WITHIN, client.serve(ReceiverStream::new(stream))).await {
-                Err(_) => return Gone::Away("it does not answer".to_owned()),
+                Err(_) => return Gone::Away(Trouble::away("it does not answer")),
                 Ok(Err(status)) => return gone(&status),
                 Ok(Ok(response)) => response.into_inner(),
             };
@@ -297,15 +327,15 @@ impl Link {
                         self.take(order, &registration).await;
                         continue;
                     }
-                    Ok(None) => return Gone::Away("the stream has ended".to_owned()),
+                    Ok(None) => return Gone::Away(Trouble::away("the stream has ended")),
                     Err(status) => return gone(&status),
                 },
             }
             let heartbeat = self.heartbeat(&registration);
             match timeout(ANSWER_WITHIN, heartbeats.send(heartbeat)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Gone::Away("the stream is closed".to_owned()),
-                Err(_) => return Gone::Away("it does not read".to_owned()),
+                Ok(Err(_)) => return Gone::Away(Trouble::away("the stream is closed")),
+                Err(_) => return Gone::Away(Trouble::away("it does not read")),
             }
         }
     }
@@ -424,16 +454,22 @@ fn cut(mut text: String) -> String {
 fn gone(status: &Status) -> Gone {
     match status.code() {
         Code::FailedPrecondition | Code::NotFound => Gone::Unknown,
-        _ => Gone::Away(status.to_string()),
+        _ => Gone::Away(Trouble::of_status(status)),
     }
 }
 
 /// Once a failure, not once a try.
-fn note_away(is_away: &mut bool, why: &str) {
-    if std::mem::replace(is_away, true) {
-        tracing::debug!(why, "the control plane is away");
-    } else {
-        tracing::warn!(why, "the control plane is away; battles go on, results wait");
+fn note_away(is_away: &mut bool, Trouble { why, is_refusal }: &Trouble) {
+    match (std::mem::replace(is_away, true), is_refusal) {
+        (true, _) => tracing::debug!(why, "the control plane does not serve"),
+        (false, true) => tracing::error!(
+            why,
+            "the control plane refuses this server: check --fleet-secret-file; battles go on, \
+             results wait"
+        ),
+        (false, false) => {
+            tracing::warn!(why, "the control plane is away; battles go on, results wait");
+        }
     }
 }
 
@@ -450,6 +486,16 @@ fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_secret_is_not_away() {
+        let refused = anyhow::Error::from(Status::unauthenticated("no secret"));
+        let trouble = Trouble::of(&refused);
+        assert_eq!(trouble, Trouble { why: "no secret".to_owned(), is_refusal: true });
+        assert!(!Trouble::of(&Status::unavailable("connection refused").into()).is_refusal);
+        assert!(!Trouble::of(&anyhow::anyhow!("deadline has elapsed")).is_refusal);
+        assert!(!Trouble::of_status(&Status::new(Code::Unavailable, "")).why.is_empty());
+    }
 
     #[test]
     fn the_last_good_address_is_asked_first_and_all_others_before_a_pause() {

@@ -10,7 +10,7 @@ use sortie_wire::close::CloseCode;
 use super::shard::Shard;
 use super::work::process_cpu;
 use super::{Ending, Outlook, Server, Site};
-use crate::failpoint::Point;
+use crate::failpoint::{Point, is_frozen};
 use crate::fleet::desk::Desk;
 use crate::journal::{End, Roster};
 use crate::report::{BattleReport, Percentiles};
@@ -38,13 +38,23 @@ pub(crate) struct Finished {
 }
 
 impl Server {
-    /// Closes the journal, tells the clients why, and reports.
+    /// Closes the journal, tells the clients why, and reports. A journal that cannot become a
+    /// replay, because the disk is full for one, costs the replay and not the report, which then
+    /// says that the journal is not complete.
     ///
     /// # Errors
-    /// The journal cannot become a replay.
+    /// A failpoint stopped the server.
     pub fn end(self, why: Ending) -> anyhow::Result<BattleReport> {
-        let Finished { report, kept, .. } = self.finish(why);
-        Ok(BattleReport { replay_path: Some(kept?), ..report })
+        let Finished { mut report, kept, .. } = self.finish(why);
+        match kept {
+            Ok(replay) => report.replay_path = Some(replay),
+            Err(error) if is_frozen(&error) => return Err(error),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the journal cannot become a replay");
+                report.journal_complete = false;
+            }
+        }
+        Ok(report)
     }
 
     /// The same; gives back what the next battle needs.

@@ -73,9 +73,12 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
                 if common.json {
                     let (played, why) = (visited.played, &visited.why);
                     let snapshots = visited.snapshots;
-                    println!("{}", json!({"played": played, "snapshots": snapshots, "why": why}));
+                    sortie_cli::say!(
+                        "{}",
+                        json!({"played": played, "snapshots": snapshots, "why": why})
+                    );
                 } else {
-                    println!("{} ({} snapshots)", visited.why, visited.snapshots);
+                    sortie_cli::say!("{} ({} snapshots)", visited.why, visited.snapshots);
                 }
                 has_played |= visited.played;
                 if !visited.played {

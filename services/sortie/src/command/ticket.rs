@@ -61,9 +61,9 @@ pub fn run(args: &TicketArgs, common: &Common) -> Result {
     };
     let text = BASE64.encode(ticket::issue(&seed, &request).or_fail(Failure::Usage)?);
     if common.json {
-        println!("{}", serde_json::json!({ "ticket": text }));
+        sortie_cli::say!("{}", serde_json::json!({ "ticket": text }));
     } else {
-        println!("{text}");
+        sortie_cli::say!("{text}");
     }
     Ok(())
 }
