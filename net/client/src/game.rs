@@ -31,6 +31,10 @@ use crate::{
 /// Pace of a client that is in no battle: it has nothing to play.
 const IDLE_TICK: Duration = Duration::from_millis(20);
 
+/// A client is called several times in this time. One that is not was late itself, and what it
+/// has not read yet is not the server's silence.
+const CALLED_WITHIN: Duration = Duration::from_millis(150);
+
 /// One player's client.
 ///
 /// Drive it like this: hand in every datagram; when [`next_wake`](Self::next_wake) is due, call
@@ -50,6 +54,9 @@ pub struct GameClient<P> {
     closed: Option<(Option<u16>, String)>,
     stats: ClientStats,
     idle_tick_at: Instant,
+    called_at: Instant,
+    /// Why the last attempt failed.
+    trouble: Option<String>,
 }
 
 /// What the last welcome gave for coming back.
@@ -79,11 +86,14 @@ impl<P: Predict> GameClient<P> {
             closed: None,
             stats: ClientStats::default(),
             idle_tick_at: now,
+            called_at: now,
+            trouble: None,
         })
     }
 
     /// Takes one UDP datagram in.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.note_call(now);
         self.stats.bytes_in += datagram.len() as u64;
         if sortie_quic::is_sealed(datagram) {
             if let Some(payload) = self.lane.receive(now, datagram) {
@@ -100,6 +110,7 @@ impl<P: Predict> GameClient<P> {
 
     /// Runs what is due: QUIC's timers, the next attempt, giving up.
     pub fn handle_timeouts(&mut self, now: Instant) {
+        self.note_call(now);
         self.link.quic.handle_timeouts(now);
         self.settle(now);
         if self.deadline().is_some_and(|deadline| deadline <= now) {
@@ -107,7 +118,10 @@ impl<P: Predict> GameClient<P> {
                 Stage::Pausing(_) => self.retry(now),
                 // Silent on one lane, it may be well on the other.
                 _ if self.lane.give_way(now) => self.link.heard_at = now,
-                _ => self.lose(now, "the server does not answer"),
+                _ => match self.lane.quic_lives(now) {
+                    Some(heard_at) => self.link.heard_at = heard_at,
+                    None => self.lose(now, "the server does not answer"),
+                },
             }
         }
     }
@@ -127,6 +141,7 @@ impl<P: Predict> GameClient<P> {
 
     /// Plays the tick that is due with what the player wants. In no battle, nothing happens.
     pub fn tick(&mut self, now: Instant, wish: &LocalInput) {
+        self.note_call(now);
         let Some(playing) = &mut self.playing else {
             self.idle_tick_at = now + IDLE_TICK;
             return;
@@ -200,6 +215,11 @@ impl<P: Predict> GameClient<P> {
         }
     }
 
+    /// Why the last attempt to get in or to come back failed; `None` before the first failure.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
     /// Whether everything is over and sent.
     pub fn is_done(&self) -> bool {
         self.closed.is_some() && self.link.quic.is_drained()
@@ -237,6 +257,16 @@ impl<P: Predict> GameClient<P> {
     /// Round-trip time of the lane in use.
     fn rtt(&self) -> Duration {
         self.lane.rtt().unwrap_or_else(|| self.link.quic.rtt())
+    }
+
+    /// Leaves the time that the client slept out of what counts as silence.
+    fn note_call(&mut self, now: Instant) {
+        let slept = now.saturating_duration_since(self.called_at);
+        self.called_at = self.called_at.max(now);
+        if slept > CALLED_WITHIN {
+            self.link.heard_at += slept;
+            self.lane.note_sleep(slept);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -361,6 +391,12 @@ impl<P: Predict> GameClient<P> {
             self.end(Some(code.number()), code.text().to_owned());
             return;
         }
+        if is_of_certificate(reason) {
+            // Another attempt would see the same one.
+            let server = self.config.quic.server;
+            let why = format!("the certificate at {server} is not the one of the fingerprint");
+            return self.end(None, why);
+        }
         self.lose(now, &reason.to_string());
     }
 
@@ -371,6 +407,7 @@ impl<P: Predict> GameClient<P> {
             self.stats.clock_jumps += playing.session.clock().jumps();
             self.events.push_back(Event::Lost);
         }
+        self.trouble = Some(why.to_owned());
         self.idle_tick_at = now + IDLE_TICK;
         self.lane.close();
         let grace = self.resume.as_ref().map_or(self.config.join_max, |resume| resume.grace);
@@ -397,6 +434,14 @@ impl<P: Predict> GameClient<P> {
         self.closed = Some((code, reason));
         self.events.push_back(Event::Closed);
     }
+}
+
+/// Whether this side did not believe the server's certificate.
+fn is_of_certificate(reason: &CloseReason) -> bool {
+    /// TLS alerts as QUIC carries them (RFC 9001, 4.8): bad_certificate (42) to access_denied (49).
+    const CERTIFICATE_ALERTS: std::ops::RangeInclusive<u64> = 0x12a..=0x131;
+    matches!(reason, CloseReason::Transport { code, by_peer: false, .. }
+        if CERTIFICATE_ALERTS.contains(code))
 }
 
 impl<P: Predict> Driven for GameClient<P> {

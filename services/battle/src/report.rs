@@ -25,6 +25,11 @@ pub struct BattleReport {
     pub tick_cpu_us: Percentiles,
     /// Wall time of the tick's work, microseconds.
     pub tick_us: Percentiles,
+    /// The server's own work in a tick: what it would have taken had nobody else wanted the
+    /// processors, microseconds. The overload ladder goes by it.
+    pub tick_own_us: Percentiles,
+    /// What others on the machine took from ticks, seconds.
+    pub stolen_seconds: f64,
     /// Wall time of its phases, by name, microseconds.
     pub phase_us: BTreeMap<&'static str, Percentiles>,
     /// CPU time of the process, user and system, seconds.

@@ -16,6 +16,8 @@ pub enum Failure {
     Run = 4,
     /// A journal or replay is damaged, or of another version.
     Replay = 5,
+    /// No player got in: no server there, another certificate, a refused ticket.
+    ShutOut = 6,
 }
 
 /// The codes as the help shows them.
@@ -26,7 +28,8 @@ Exit codes:
   2  wrong usage or configuration
   3  could not start (port taken, unreadable file)
   4  failed while running
-  5  the replay is damaged, or of another version";
+  5  the replay is damaged, or of another version
+  6  no player got in (no server there, another certificate, a refused ticket)";
 
 /// A failure with what to tell the user.
 #[derive(Debug)]

@@ -9,5 +9,6 @@ pub mod exit;
 pub mod healthcheck;
 pub mod program;
 pub mod progress;
+pub mod say;
 pub mod signals;
 pub mod units;

@@ -89,7 +89,7 @@ impl<'a> Origin<'a> {
         let file = config::read(self.common.config.as_deref()).or_fail(Failure::Usage)?;
         let args = config::layered(section, args, self.matches, &file).or_fail(Failure::Usage)?;
         if self.common.print_config {
-            print!("{}", config::printed(section, &args).or_fail(Failure::Usage)?);
+            crate::say_text!("{}", config::printed(section, &args).or_fail(Failure::Usage)?);
             return Ok(());
         }
         command(&args, self.common)

@@ -5,6 +5,8 @@ mod common;
 use std::net::UdpSocket;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use common::{command, finished, sortie};
 
 const OK: i32 = 0;
@@ -12,6 +14,7 @@ const PROMISE: i32 = 1;
 const USAGE: i32 = 2;
 const START: i32 = 3;
 const REPLAY: i32 = 5;
+const SHUT_OUT: i32 = 6;
 
 #[test]
 fn help_teaches_by_examples_and_lists_the_exit_codes() {
@@ -141,9 +144,44 @@ fn tickets_are_issued_from_a_key_file() {
     let run = sortie(&base);
     assert_eq!(run.code, OK, "{}", run.stderr);
     let ticket = run.stdout.trim();
-    assert!(ticket.len() > 200 && ticket.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let bytes = BASE64.decode(ticket).expect("what the API calls join_ticket");
+    assert!((100..300).contains(&bytes.len()));
     let named = sortie(&[&base[..], &["--name", "a\tb"]].concat());
     assert_eq!(named.code, USAGE, "a name with a tab was accepted");
+}
+
+#[test]
+fn a_bot_takes_what_ticket_prints_and_says_why_it_never_got_in() {
+    let file = file_with(&"5e".repeat(32));
+    let key = file.path.to_str().unwrap();
+    let run = sortie(&["ticket", "--battle-id", "2a", "--ticket-key-file", key]);
+    // Somebody listens there who says nothing.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (server, fingerprint) = (silent.local_addr().unwrap().to_string(), "ab".repeat(32));
+    let ticket = run.stdout.trim();
+    let base = ["bot", "--server", &server, "--fingerprint", &fingerprint];
+    let run = sortie(&[&base[..], &["--join-ticket", ticket]].concat());
+    assert_eq!(run.code, SHUT_OUT, "{}", run.stderr);
+    assert!(run.stderr.contains(&server) && run.stderr.contains("does not answer"));
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_error() {
+    let file = file_with(&"5e".repeat(32));
+    let key = file.path.to_str().unwrap();
+    let cases: [&[&str]; 3] = [
+        &["ticket", "--battle-id", "2a", "--ticket-key-file", key],
+        &["sim", "--bots", "4", "--ticks", "30"],
+        &["battle", "--print-config"],
+    ];
+    for arguments in cases {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(arguments).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
+        assert_ne!(output.status.code(), Some(101), "{arguments:?}: {stderr}");
+    }
 }
 
 #[test]

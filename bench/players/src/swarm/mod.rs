@@ -362,6 +362,11 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         playing_s += seat.playing_for.as_secs_f64();
         rtt_ms.extend(&seat.rtt_ms);
         corrections.merge(&seat.corrections);
+        if !seat.connected {
+            let why = seat.ended.as_ref().or(seat.trouble.as_ref());
+            let why = why.map_or("not answered yet", String::as_str);
+            *report.shut_out.entry(why.to_owned()).or_default() += 1;
+        }
         if let Some(reason) = &seat.ended {
             tracing::warn!(bot = seat.number, reason, "a bot was put out of the battle");
         }

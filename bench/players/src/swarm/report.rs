@@ -1,5 +1,6 @@
 //! What a swarm saw, and whether that is what it promised.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct SwarmReport {
     pub swarm_cpu_seconds: f64,
     /// Bots that got a soldier.
     pub clients_connected: usize,
+    /// Of the others, how many never got in for which reason.
+    pub shut_out: BTreeMap<String, usize>,
     /// Bots that had a soldier and could not keep it.
     pub clients_lost: usize,
     /// Bots whose battle was over before the swarm's time was: no loss.
@@ -206,10 +209,14 @@ impl SwarmReport {
     pub fn check_promises(&mut self) {
         let mut missed = Vec::new();
         if self.clients_connected < self.bots {
+            let why = self.shut_out.iter().map(|(why, bots)| format!("{why} ({bots})"));
+            let why: Vec<String> = why.collect();
             missed.push(format!(
-                "{} of {} bots never got a soldier",
+                "{} of {} bots never got a soldier{}{}",
                 self.bots - self.clients_connected,
-                self.bots
+                self.bots,
+                if why.is_empty() { "" } else { ": " },
+                why.join(", ")
             ));
         }
         if self.clients_lost > 0 {
@@ -261,6 +268,11 @@ impl SwarmReport {
                 CPU_SHARE_MIN * 100.0
             )
         })
+    }
+
+    /// Whether nobody got in at all.
+    pub fn is_shut_out(&self) -> bool {
+        self.bots > 0 && self.clients_connected == 0
     }
 
     /// Notes the outcome of verifying the replay.

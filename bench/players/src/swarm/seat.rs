@@ -222,6 +222,8 @@ pub struct SeatReport {
     pub told: Vec<FeedEntry>,
     /// Why it is not in the battle any more.
     pub ended: Option<String>,
+    /// Why its last attempt to get in failed.
+    pub trouble: Option<String>,
 }
 
 impl Seat {
@@ -425,6 +427,7 @@ impl Seat {
                 State::Closed { reason, .. } => Some(reason),
                 _ => None,
             },
+            trouble: client.trouble().map(str::to_owned),
         }
     }
 

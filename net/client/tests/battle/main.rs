@@ -4,3 +4,4 @@ mod common;
 mod control;
 mod lanes;
 mod play;
+mod shut_out;

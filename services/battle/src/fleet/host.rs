@@ -21,7 +21,7 @@ use super::reporter::Reporter;
 use super::result::{Facts as ResultFacts, result_of};
 use super::spool::Spool;
 use crate::config::BattleServerConfig;
-use crate::failpoint::{Failpoints, Frozen, Point};
+use crate::failpoint::{Failpoints, Point, is_frozen, is_frozen_io};
 use crate::journal::JournalReader;
 use crate::resume::{open_battle, recover};
 use crate::server::{Ending, Finished, Server, Site};
@@ -420,16 +420,6 @@ fn thin_out(dir: PathBuf, (count_max, bytes_max): (usize, u64)) -> io::Result<()
 fn ending_of(order: &BattleOrder) -> Option<Ending> {
     let name = order.ended_by.as_deref()?;
     Ending::ALL.into_iter().find(|ending| ending.name() == name)
-}
-
-fn is_frozen(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<Frozen>() || cause.downcast_ref::<io::Error>().is_some_and(is_frozen_io)
-    })
-}
-
-fn is_frozen_io(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Frozen>())
 }
 
 #[cfg(test)]

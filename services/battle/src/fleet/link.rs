@@ -1,7 +1,7 @@
 //! The line to the control plane: registration, heartbeats up, orders down.
 
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -31,6 +31,8 @@ use crate::config::BattleServerConfig;
 
 /// How long connecting, and the answer to a call, may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The same when the control plane has several addresses.
+const ANSWER_WITHIN_OF_SEVERAL: Duration = Duration::from_secs(1);
 /// Heartbeats that may wait for the network.
 const HEARTBEATS_MAX: usize = 4;
 /// How long the agent waits for room in the queue of commands before it looks again.
@@ -38,11 +40,44 @@ const QUEUE_PAUSE: Duration = Duration::from_millis(10);
 /// Text and reasons are cut to this; the wire cuts them to its own bounds.
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// A channel that connects when it is used, and what opens the door.
+/// A channel to each node of the control plane, which connects when it is used, and what opens the
+/// door.
 #[derive(Clone)]
 pub(super) struct Line {
-    channel: Channel,
+    channels: Vec<Channel>,
+    turn: Arc<Mutex<Turn>>,
     bearer: Bearer,
+}
+
+/// Which address is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Turn {
+    /// The one that served last.
+    good: usize,
+    /// How many behind it were tried since, without success.
+    failed: usize,
+}
+
+impl Turn {
+    fn at(self, addresses: usize) -> usize {
+        (self.good + self.failed) % addresses
+    }
+
+    /// The present one does not serve: the next one is on. Whether there is one that was not tried
+    /// since the last pause; if not, the round begins anew, with the good one.
+    fn go_on(&mut self, addresses: usize) -> bool {
+        self.failed += 1;
+        let has_next = self.failed < addresses;
+        if !has_next {
+            self.failed = 0;
+        }
+        has_next
+    }
+
+    /// The present one serves.
+    fn stay(&mut self, addresses: usize) {
+        *self = Self { good: self.at(addresses), failed: 0 };
+    }
 }
 
 /// Puts the secret into every call.
@@ -59,27 +94,51 @@ impl Interceptor for Bearer {
 impl Line {
     /// A line to where `config` says; needs a runtime around it.
     pub(super) fn new(config: &FleetConfig) -> anyhow::Result<Self> {
-        let mut endpoint = Endpoint::from_shared(config.control_plane.clone())
-            .with_context(|| format!("'{}' is no address", config.control_plane))?;
-        if config.control_plane.starts_with("https://") {
-            let roots = config.roots.as_ref().context("https needs the roots to trust")?;
-            ensure!(roots.contains("BEGIN CERTIFICATE"), "the roots to trust are no PEM");
-            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
-            endpoint = endpoint.tls_config(tls).context("the roots cannot be used")?;
-        }
-        let endpoint = endpoint
-            .connect_timeout(ANSWER_WITHIN)
-            .http2_keep_alive_interval(ANSWER_WITHIN)
-            .keep_alive_timeout(ANSWER_WITHIN)
-            .keep_alive_while_idle(true)
-            .tcp_nodelay(true);
+        // With another node to go to, one that hangs is not waited for so long.
+        let patience = match &*config.control_planes {
+            [_] => ANSWER_WITHIN,
+            _ => ANSWER_WITHIN_OF_SEVERAL,
+        };
+        let channel = |address: &String| -> anyhow::Result<Channel> {
+            let mut endpoint = Endpoint::from_shared(address.clone())
+                .with_context(|| format!("'{address}' is no address"))?;
+            if address.starts_with("https://") {
+                let roots = config.roots.as_ref().context("https needs the roots to trust")?;
+                ensure!(roots.contains("BEGIN CERTIFICATE"), "the roots to trust are no PEM");
+                let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+                endpoint = endpoint.tls_config(tls).context("the roots cannot be used")?;
+            }
+            let endpoint = endpoint
+                .connect_timeout(patience)
+                .http2_keep_alive_interval(patience)
+                .keep_alive_timeout(patience)
+                .keep_alive_while_idle(true)
+                .tcp_nodelay(true);
+            Ok(endpoint.connect_lazy())
+        };
+        let channels = config.control_planes.iter().map(channel).collect::<Result<_, _>>()?;
         let mut bearer: MetadataValue<Ascii> = config.secret.bearer().parse()?;
         bearer.set_sensitive(true);
-        Ok(Self { channel: endpoint.connect_lazy(), bearer: Bearer(bearer) })
+        Ok(Self { channels, turn: Arc::default(), bearer: Bearer(bearer) })
     }
 
+    /// The channel to the node that is used at present.
     pub(super) fn channel(&self) -> Channel {
-        self.channel.clone()
+        self.channels[self.turn().at(self.channels.len())].clone()
+    }
+
+    /// See [`Turn::go_on`].
+    fn go_on(&self) -> bool {
+        self.turn().go_on(self.channels.len())
+    }
+
+    /// See [`Turn::stay`].
+    fn stay(&self) {
+        self.turn().stay(self.channels.len());
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn bearer(&self) -> Bearer {
@@ -119,12 +178,42 @@ pub(super) struct Link {
 
 /// Why a stream ended.
 enum Gone {
-    /// The network, or the other side's restart.
-    Away(String),
+    /// The network, the other side's restart, or a secret that it does not know.
+    Away(Trouble),
     /// The registration does not hold any more.
     Unknown,
     /// The server ends.
     Over,
+}
+
+/// Why the control plane does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    why: String,
+    /// It is there, and refuses the secret.
+    is_refusal: bool,
+}
+
+impl Trouble {
+    fn away(why: &str) -> Self {
+        Self { why: why.to_owned(), is_refusal: false }
+    }
+
+    fn of_status(status: &Status) -> Self {
+        let is_refusal = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
+        let why = match status.message() {
+            "" => status.code().description(),
+            message => message,
+        };
+        Self { why: why.to_owned(), is_refusal }
+    }
+
+    fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<Status>() {
+            Some(status) => Self::of_status(status),
+            None => Self::away(&format!("{error:#}")),
+        }
+    }
 }
 
 type Client = FleetClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
@@ -137,22 +226,31 @@ impl Link {
         let mut is_away = false;
         loop {
             let mut client = FleetClient::with_interceptor(self.line.channel(), self.line.bearer());
+            let mut why_away = None;
             if !is_known {
                 match self.register(&mut client).await {
                     Ok(()) => is_known = true,
-                    Err(error) => note_away(&mut is_away, &format!("{error:#}")),
+                    Err(error) => why_away = Some(Trouble::of(&error)),
                 }
             }
             if is_known {
                 let mut lasted = false;
                 match self.serve(&mut client, &mut lasted, &mut is_away).await {
-                    Gone::Away(why) => note_away(&mut is_away, &why),
+                    Gone::Away(why) => why_away = Some(why),
                     Gone::Unknown => is_known = false,
                     Gone::Over => return,
                 }
                 if lasted {
                     backoff.reset();
                 }
+            }
+            if let Some(why) = why_away {
+                // Another node knows the server by the same registration: it is asked at once.
+                if self.line.go_on() {
+                    tracing::info!(why = why.why, "a node does not serve; the next one is asked");
+                    continue;
+                }
+                note_away(&mut is_away, &why);
             }
             let shared = Arc::clone(&self.shared);
             tokio::select! {
@@ -197,15 +295,16 @@ impl Link {
         let (heartbeats, stream) = mpsc::channel(HEARTBEATS_MAX);
         // The first one is there before the call: the other side may wait for it to answer.
         let Ok(()) = heartbeats.try_send(self.heartbeat(&registration)) else {
-            return Gone::Away("cannot send".to_owned());
+            return Gone::Away(Trouble::away("cannot send"));
         };
         let mut orders =
             match timeout(ANSWER_WITHIN, client.serve(ReceiverStream::new(stream))).await {
-                Err(_) => return Gone::Away("it does not answer".to_owned()),
+                Err(_) => return Gone::Away(Trouble::away("it does not answer")),
                 Ok(Err(status)) => return gone(&status),
                 Ok(Ok(response)) => response.into_inner(),
             };
         *lasted = true;
+        self.line.stay();
         if std::mem::take(is_away) {
             tracing::info!("the control plane is there again");
         }
@@ -228,15 +327,15 @@ impl Link {
                         self.take(order, &registration).await;
                         continue;
                     }
-                    Ok(None) => return Gone::Away("the stream has ended".to_owned()),
+                    Ok(None) => return Gone::Away(Trouble::away("the stream has ended")),
                     Err(status) => return gone(&status),
                 },
             }
             let heartbeat = self.heartbeat(&registration);
             match timeout(ANSWER_WITHIN, heartbeats.send(heartbeat)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Gone::Away("the stream is closed".to_owned()),
-                Err(_) => return Gone::Away("it does not read".to_owned()),
+                Ok(Err(_)) => return Gone::Away(Trouble::away("the stream is closed")),
+                Err(_) => return Gone::Away(Trouble::away("it does not read")),
             }
         }
     }
@@ -355,16 +454,22 @@ fn cut(mut text: String) -> String {
 fn gone(status: &Status) -> Gone {
     match status.code() {
         Code::FailedPrecondition | Code::NotFound => Gone::Unknown,
-        _ => Gone::Away(status.to_string()),
+        _ => Gone::Away(Trouble::of_status(status)),
     }
 }
 
 /// Once a failure, not once a try.
-fn note_away(is_away: &mut bool, why: &str) {
-    if std::mem::replace(is_away, true) {
-        tracing::debug!(why, "the control plane is away");
-    } else {
-        tracing::warn!(why, "the control plane is away; battles go on, results wait");
+fn note_away(is_away: &mut bool, Trouble { why, is_refusal }: &Trouble) {
+    match (std::mem::replace(is_away, true), is_refusal) {
+        (true, _) => tracing::debug!(why, "the control plane does not serve"),
+        (false, true) => tracing::error!(
+            why,
+            "the control plane refuses this server: check --fleet-secret-file; battles go on, \
+             results wait"
+        ),
+        (false, false) => {
+            tracing::warn!(why, "the control plane is away; battles go on, results wait");
+        }
     }
 }
 
@@ -376,4 +481,41 @@ fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> 
         heartbeat: Duration::from_millis(answer.heartbeat_ms.clamp(50, 60_000).into()),
         ticket_public_key: key.context("the key of join tickets must have 32 bytes")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_secret_is_not_away() {
+        let refused = anyhow::Error::from(Status::unauthenticated("no secret"));
+        let trouble = Trouble::of(&refused);
+        assert_eq!(trouble, Trouble { why: "no secret".to_owned(), is_refusal: true });
+        assert!(!Trouble::of(&Status::unavailable("connection refused").into()).is_refusal);
+        assert!(!Trouble::of(&anyhow::anyhow!("deadline has elapsed")).is_refusal);
+        assert!(!Trouble::of_status(&Status::new(Code::Unavailable, "")).why.is_empty());
+    }
+
+    #[test]
+    fn the_last_good_address_is_asked_first_and_all_others_before_a_pause() {
+        let mut turn = Turn::default();
+        let mut asked = Vec::new();
+        for _ in 0..2 {
+            asked.push(turn.at(3));
+            while turn.go_on(3) {
+                asked.push(turn.at(3));
+            }
+        }
+        assert_eq!(asked, [0, 1, 2, 0, 1, 2]);
+        assert!(turn.go_on(3));
+        turn.stay(3);
+        assert_eq!(turn.at(3), 1);
+        // It is lost: the others, and then it again.
+        assert!(turn.go_on(3) && turn.at(3) == 2);
+        assert!(turn.go_on(3) && turn.at(3) == 0);
+        assert!(!turn.go_on(3) && turn.at(3) == 1);
+        let mut only = Turn::default();
+        assert!(!only.go_on(1) && only.at(1) == 0);
+    }
 }

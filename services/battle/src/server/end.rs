@@ -7,8 +7,9 @@ use sortie_sim::Battle;
 use sortie_wire::close::CloseCode;
 
 use super::shard::Shard;
-use super::{Ending, Outlook, Server, Site, process_cpu};
-use crate::failpoint::Point;
+use super::work::process_cpu;
+use super::{Ending, Outlook, Server, Site};
+use crate::failpoint::{Point, is_frozen};
 use crate::fleet::desk::Desk;
 use crate::journal::{End, Roster};
 use crate::report::{BattleReport, Percentiles};
@@ -36,13 +37,23 @@ pub(crate) struct Finished {
 }
 
 impl Server {
-    /// Closes the journal, tells the clients why, and reports.
+    /// Closes the journal, tells the clients why, and reports. A journal that cannot become a
+    /// replay, because the disk is full for one, costs the replay and not the report, which then
+    /// says that the journal is not complete.
     ///
     /// # Errors
-    /// The journal cannot become a replay.
+    /// A failpoint stopped the server.
     pub fn end(self, why: Ending) -> anyhow::Result<BattleReport> {
-        let Finished { report, kept, .. } = self.finish(why);
-        Ok(BattleReport { replay_path: Some(kept?), ..report })
+        let Finished { mut report, kept, .. } = self.finish(why);
+        match kept {
+            Ok(replay) => report.replay_path = Some(replay),
+            Err(error) if is_frozen(&error) => return Err(error),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the journal cannot become a replay");
+                report.journal_complete = false;
+            }
+        }
+        Ok(report)
     }
 
     /// The same; gives back what the next battle needs.
@@ -113,6 +124,8 @@ impl Server {
             tick_overruns: counters.overruns,
             tick_cpu_us: Percentiles::from(&self.tick_cpu_us),
             tick_us: Percentiles::from(&self.tick_us),
+            tick_own_us: Percentiles::from(&self.tick_own_us),
+            stolen_seconds: counters.stolen.as_secs_f64(),
             phase_us: self.phases.report(),
             server_cpu_seconds: process_cpu().saturating_sub(self.cpu_at_start).as_secs_f64(),
             clients_peak: counters.clients_peak as u32,

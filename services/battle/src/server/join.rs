@@ -1,5 +1,6 @@
 //! Hellos answered: newcomers with tickets, players coming back.
 
+use std::collections::VecDeque;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sortie_quic::PeerId;
@@ -33,20 +34,16 @@ impl Server {
     /// Answers the hellos that wait.
     pub(super) fn answer_hellos(&mut self, now: Instant) {
         let now_ms = unix_ms();
-        let mut left = HELLOS_PER_TICK_MAX;
-        for shard in 0..self.shards.len() {
-            let count = self.shards[shard].hellos.len().min(left);
-            left -= count;
-            let hellos: Vec<(PeerId, Hello)> = self.shards[shard].hellos.drain(..count).collect();
-            for (peer, hello) in hellos {
-                if !self.shards[shard].is_waiting(peer) {
-                    continue;
-                }
-                if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
-                    tracing::debug!(%peer, %code, "a client is turned away");
-                    self.counters.turned_away += 1;
-                    self.shards[shard].close(peer, code);
-                }
+        let first = self.battle.tick().0 as usize;
+        let mut queues: Vec<_> = self.shards.iter_mut().map(|shard| &mut shard.hellos).collect();
+        for (shard, (peer, hello)) in deal(&mut queues, first, HELLOS_PER_TICK_MAX) {
+            if !self.shards[shard].is_waiting(peer) {
+                continue;
+            }
+            if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
+                tracing::debug!(%peer, %code, "a client is turned away");
+                self.counters.turned_away += 1;
+                self.shards[shard].close(peer, code);
             }
         }
     }
@@ -218,8 +215,66 @@ impl Server {
     }
 }
 
+/// Takes at most `count` from the front of the queues, one from each in turn, beginning with number
+/// `first` (modulo their count): so a crowd in one waits for itself and not for the others.
+fn deal<T>(queues: &mut [&mut VecDeque<T>], first: usize, count: usize) -> Vec<(usize, T)> {
+    let mut dealt = Vec::new();
+    let mut empty = 0;
+    for turn in 0.. {
+        if empty >= queues.len() || dealt.len() >= count {
+            break;
+        }
+        let at = first.wrapping_add(turn) % queues.len();
+        match queues[at].pop_front() {
+            Some(next) => {
+                dealt.push((at, next));
+                empty = 0;
+            }
+            None => empty += 1,
+        }
+    }
+    dealt
+}
+
 /// Now, by the wall clock, for expiry only.
 pub(super) fn unix_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_in_one_shard_does_not_starve_the_others() {
+        for flooded in 0..4 {
+            let mut shards: Vec<VecDeque<usize>> = vec![VecDeque::new(); 4];
+            let mut waited = Vec::new();
+            for tick in 0..200 {
+                // More than can be answered come here in every tick, and one honest one elsewhere.
+                shards[flooded].extend([0; 20]);
+                shards[(flooded + 1 + tick % 3) % 4].push_back(1 + tick);
+                let mut queues: Vec<_> = shards.iter_mut().collect();
+                let dealt = deal(&mut queues, tick, HELLOS_PER_TICK_MAX);
+                assert_eq!(dealt.len(), HELLOS_PER_TICK_MAX);
+                let honest = dealt.iter().filter(|(_, came)| *came > 0);
+                waited.extend(honest.map(|(_, came)| tick - (came - 1)));
+            }
+            assert_eq!(waited.len(), 200, "everybody is answered");
+            assert!(waited.iter().all(|ticks| *ticks == 0), "in the tick in which they ask");
+        }
+    }
+
+    #[test]
+    fn every_shard_has_its_turn_when_all_are_crowded() {
+        let mut shards: Vec<VecDeque<()>> = vec![VecDeque::from(vec![(); 1_000]); 3];
+        let mut answered = [0; 3];
+        for tick in 0..30 {
+            let mut queues: Vec<_> = shards.iter_mut().collect();
+            deal(&mut queues, tick, 16).iter().for_each(|(shard, ())| answered[*shard] += 1);
+        }
+        assert_eq!(answered, [160; 3]);
+        assert!(deal::<()>(&mut [], 3, 16).is_empty());
+    }
 }

@@ -1,16 +1,18 @@
 //! What `/metrics` shows. Handles are made once; without a recorder they do nothing.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 use sortie_quic::SealedCounters;
 
 use super::shard::Shard;
+use super::work::Took;
 
 /// The server's metrics.
 pub(super) struct Metrics {
     tick: Histogram,
+    tick_own: Histogram,
+    tick_stolen: Histogram,
     tick_cpu: Histogram,
     ticks: Counter,
     pub(super) overruns: Running,
@@ -43,6 +45,8 @@ impl Metrics {
         describe();
         Self {
             tick: metrics::histogram!("sortie_tick_duration_seconds"),
+            tick_own: metrics::histogram!("sortie_tick_own_seconds"),
+            tick_stolen: metrics::histogram!("sortie_tick_stolen_seconds"),
             tick_cpu: metrics::histogram!("sortie_tick_cpu_seconds"),
             ticks: metrics::counter!("sortie_ticks_total"),
             overruns: Running::of(metrics::counter!("sortie_tick_overruns_total")),
@@ -121,9 +125,11 @@ impl Metrics {
         lanes.moves.absolute(sum(|lanes| lanes.moves));
     }
 
-    pub(super) fn note_tick(&self, work: Duration, cpu: Duration) {
-        self.tick.record(work.as_secs_f64());
-        self.tick_cpu.record(cpu.as_secs_f64());
+    pub(super) fn note_tick(&self, took: &Took) {
+        self.tick.record(took.wall.as_secs_f64());
+        self.tick_own.record(took.own.as_secs_f64());
+        self.tick_stolen.record(took.stolen.as_secs_f64());
+        self.tick_cpu.record(took.cpu.as_secs_f64());
         self.ticks.increment(1);
     }
 }
@@ -185,6 +191,14 @@ fn describe() {
     metrics::describe_histogram!(
         "sortie_tick_cpu_seconds",
         "CPU time of the process from one tick to the next"
+    );
+    metrics::describe_histogram!(
+        "sortie_tick_own_seconds",
+        "The server's own work in a tick; the overload ladder goes by it"
+    );
+    metrics::describe_histogram!(
+        "sortie_tick_stolen_seconds",
+        "What others on the machine took from a tick, a late beginning included"
     );
     metrics::describe_histogram!("sortie_tick_phase_seconds", "Wall time of a tick's phases");
     counter!("sortie_ticks_total", "Ticks stepped");

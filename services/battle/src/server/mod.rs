@@ -18,6 +18,7 @@ mod orders;
 mod phases;
 mod seat;
 mod shard;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub(crate) use open::{Site, check_documents};
 use orders::Orders;
 use phases::{Phase, Phases};
 use shard::{Outlook, Shard};
+use work::{Took, Work};
 
 /// A checkpoint is written every so many seconds.
 pub const CHECKPOINT_S: u32 = 15;
@@ -66,6 +68,8 @@ pub const CHECKPOINT_S: u32 = 15;
 struct Counters {
     ticks: u64,
     overruns: u64,
+    /// Time that others took from ticks.
+    stolen: Duration,
     clients_peak: usize,
     clients_lost: u64,
     resumes: u64,
@@ -112,8 +116,9 @@ pub struct Server {
     counters: Counters,
     phases: Phases,
     tick_us: Histogram,
+    tick_own_us: Histogram,
     tick_cpu_us: Histogram,
-    cpu_at_tick: Duration,
+    work: Work,
     cpu_at_start: Duration,
 }
 
@@ -193,7 +198,7 @@ impl Server {
     /// Starts the clock anew: the first tick is due a period after `now`.
     pub fn start_clock(&mut self, now: Instant) {
         self.clock = Clock::new(self.battle.config().tick_hz, now);
-        self.cpu_at_tick = process_cpu();
+        self.work = Work::new(now);
     }
 
     /// Ticks until the battle should end or `stop` is set.
@@ -221,12 +226,15 @@ impl Server {
 
     /// One tick of the server.
     pub fn tick(&mut self, now: Instant) {
+        let due = self.clock.due();
+        self.work.begin(now);
         let left_out = self.clock.begin(now);
         self.site.health.beat(now);
         self.phases.begin(now);
         self.obey(now);
         let last = self.battle.tick().0;
-        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.receive(now, last));
+        let Self { battle, shards, work, .. } = self;
+        each_shard(battle.pool(), shards, work, |shard| shard.receive(now, last));
         self.phases.end(Phase::Receive);
         self.answer_hellos(now);
         self.gather_commands(now);
@@ -239,11 +247,12 @@ impl Server {
         self.phases.end(Phase::Tell);
         // A time of its own: encoding may have taken milliseconds.
         let sent_at = Instant::now();
-        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.transmit(sent_at));
+        let Self { battle, shards, work, .. } = self;
+        each_shard(battle.pool(), shards, work, |shard| shard.transmit(sent_at));
         self.phases.end(Phase::Send);
         self.record();
         self.phases.end(Phase::Record);
-        let now = self.note_work(now, left_out);
+        let now = self.note_work(due, left_out);
         if self.battle.tick().0.is_multiple_of(16) {
             self.show_metrics();
             forget_expired(&mut self.roster.used_tickets, join::unix_ms());
@@ -361,7 +370,8 @@ impl Server {
             released: if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 },
             tick_hz: self.battle.config().tick_hz,
         };
-        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.tell(&outlook));
+        let pool = self.battle.pool();
+        each_shard(pool, &mut self.shards, &mut self.work, |shard| shard.tell(&outlook));
     }
 
     /// A message for every player who is here, when `tick` is durable.
@@ -396,29 +406,33 @@ impl Server {
         }
     }
 
-    /// Accounts for the tick that began at `began`; gives the time.
-    fn note_work(&mut self, began: Instant, left_out: u32) -> Instant {
+    /// Accounts for the tick that was due at `due`; gives the time.
+    fn note_work(&mut self, due: Instant, left_out: u32) -> Instant {
         let now = Instant::now();
-        let work = now.saturating_duration_since(began);
-        let cpu_now = process_cpu();
-        let cpu = cpu_now.saturating_sub(self.cpu_at_tick);
-        self.cpu_at_tick = cpu_now;
+        let threads = self.battle.pool().map_or(0, ThreadPool::current_num_threads);
+        let took = self.work.end(now, due, threads);
+        let Took { wall, own, cpu, stolen } = took;
         if self.battle.tick().0 == self.config.report_from_tick {
-            (self.tick_us, self.tick_cpu_us) = Default::default();
+            (self.tick_us, self.tick_own_us, self.tick_cpu_us) = Default::default();
             self.phases = Phases::new(now);
         }
         self.counters.ticks += 1;
-        self.counters.overruns += u64::from(work > self.clock.period()) + u64::from(left_out);
-        self.tick_us.record(work.as_micros() as u64);
+        self.counters.overruns += u64::from(wall > self.clock.period()) + u64::from(left_out);
+        self.counters.stolen += stolen;
+        self.tick_us.record(wall.as_micros() as u64);
+        self.tick_own_us.record(own.as_micros() as u64);
         self.tick_cpu_us.record(cpu.as_micros() as u64);
-        self.site.metrics.note_tick(work, cpu);
+        self.site.metrics.note_tick(&took);
         self.counters.clients_peak = self.counters.clients_peak.max(self.connected());
-        self.show_standing(work);
-        if self.ladder.note(Cost { wall: work, cpu, left_out }) {
+        self.show_standing(wall);
+        if self.ladder.note(Cost { own, cpu }) {
             let step = self.ladder.step();
             tracing::warn!(?step, "the overload step changed");
             self.counters.overload_step_max = self.counters.overload_step_max.max(step as u8);
-            self.tell_all(0, &ServerMessage::LoadStep(step));
+            // Not to everybody at once: that would be a tick of twice the work.
+            if let Some(bytes) = encoded(&ServerMessage::LoadStep(step)) {
+                self.bulletins.push(self.battle.tick().0, bytes);
+            }
             let full = (step == LoadStep::NoJoins).then(|| "takes nobody new".to_owned());
             self.site.health.set_not_ready("overload", full);
         }
@@ -468,10 +482,14 @@ impl Server {
 fn each_shard(
     pool: Option<&ThreadPool>,
     shards: &mut [Shard],
+    took: &mut Work,
     work: impl Fn(&mut Shard) + Sync + Send,
 ) {
     match pool {
-        Some(pool) if shards.len() > 1 => pool.install(|| shards.par_iter_mut().for_each(work)),
+        Some(pool) if shards.len() > 1 => {
+            pool.install(|| shards.par_iter_mut().for_each(|shard| shard.timed(&work)));
+            took.note_shards(shards.iter().map(|shard| shard.took));
+        }
         _ => shards.iter_mut().for_each(work),
     }
 }
@@ -491,10 +509,4 @@ fn encoded(message: &ServerMessage) -> Option<Arc<[u8]>> {
 /// Whether a soldier's player may still come back.
 fn has_player(status: Status) -> bool {
     status != Status::Left
-}
-
-/// CPU time of this process so far, user and system.
-fn process_cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.max(0) as u32)
 }

@@ -27,7 +27,8 @@ use super::orders::Orders;
 use super::phases::Phases;
 use super::seat::Seat;
 use super::shard::Shard;
-use super::{Counters, Server, has_player, process_cpu};
+use super::work::{Work, process_cpu};
+use super::{Counters, Server, has_player};
 use crate::admission::Admission;
 use crate::config::{BattleServerConfig, Ready, TicketAuthority, hex};
 use crate::histogram::Histogram;
@@ -182,7 +183,8 @@ impl Server {
             phases: Phases::new(now),
             tick_us: Histogram::default(),
             tick_cpu_us: Histogram::default(),
-            cpu_at_tick: cpu_at_start,
+            work: Work::new(now),
+            tick_own_us: Histogram::default(),
             cpu_at_start,
         };
         server.keep_seats(now);

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sortie_bridge::lens::Lens;
-use sortie_quic::PeerId;
+use sortie_quic::{LaneChoice, PeerId};
 use sortie_session::server::{ServerSession, SessionConfig};
 use sortie_sim::command::Action;
 use sortie_sim::id::{PlayerKey, PlayerSlot};
@@ -41,8 +41,8 @@ pub struct Seat {
     pub bulletin_next: u64,
     /// Whether the welcome has left: nothing else is sent before.
     pub is_welcomed: bool,
-    /// Whether its newest input came over the sealed lane.
-    pub is_sealed: bool,
+    /// Which lane its snapshots take.
+    pub lane: LaneChoice,
     /// Whether its newest snapshot left over the sealed lane.
     pub told_sealed: bool,
     /// Whether its client asked the sealed lane for a sign of life.
@@ -74,7 +74,7 @@ impl Seat {
             outbox: VecDeque::new(),
             bulletin_next: 0,
             is_welcomed: false,
-            is_sealed: false,
+            lane: LaneChoice::new(now),
             told_sealed: false,
             owes_sign: false,
             was_here: false,
@@ -89,7 +89,7 @@ impl Seat {
         self.heard_at = now;
         self.outbox.clear();
         self.is_welcomed = false;
-        self.is_sealed = false;
+        self.lane = LaneChoice::new(now);
         self.owes_sign = false;
         self.message_credit = MESSAGE_BURST;
     }
@@ -102,10 +102,9 @@ impl Seat {
         self.is_welcomed = false;
     }
 
-    /// Whether the snapshot leaves over the sealed lane: the newest input came over it, and lately.
+    /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its socket.
     pub fn choose_lane(&mut self, now: Instant) -> bool {
-        let quiet = now.saturating_duration_since(self.heard_at);
-        let sealed = self.is_sealed && quiet < SEALED_FOR;
+        let sealed = self.lane.is_sealed(now);
         if std::mem::replace(&mut self.told_sealed, sealed) != sealed {
             self.session.change_lane();
         }
@@ -125,9 +124,6 @@ impl Seat {
     }
 }
 
-/// Who is not heard on the sealed lane for so long may be heard on QUIC alone. Its snapshots leave
-/// over QUIC, which shows its client that the lane fails on the way up.
-const SEALED_FOR: Duration = Duration::from_millis(500);
 /// Messages that a client may send at once, and a second in the long run.
 const MESSAGE_BURST: f32 = 40.0;
 const MESSAGES_PER_S: f32 = 20.0;

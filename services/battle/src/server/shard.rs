@@ -4,7 +4,7 @@
 //! thread of its own if there are threads. What concerns the whole battle they leave for the
 //! server: newcomers' hellos, and departures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sortie_bridge::input::action;
@@ -25,6 +25,7 @@ use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
 
 use super::lanes::{Port, Ways};
 use super::seat::{REQUESTS_PER_TICK_MAX, Seat};
+use super::work::thread_cpu;
 
 /// Batches of 64 datagrams that one tick takes in, so that a flood cannot hold it up.
 const BATCHES_PER_TICK_MAX: usize = 128;
@@ -92,7 +93,7 @@ pub struct Shard {
     /// Seats by the player's slot, so that they come in order.
     pub seats: BTreeMap<u16, Box<Seat>>,
     /// Hellos that wait for the server's decision.
-    pub hellos: Vec<(PeerId, Hello)>,
+    pub hellos: VecDeque<(PeerId, Hello)>,
     farewells: Vec<Farewell>,
     /// Who sent too many broken datagrams since the last tick.
     expelled: Vec<PeerId>,
@@ -100,7 +101,10 @@ pub struct Shard {
     codes: DeltaCodes,
     /// What it did.
     pub counters: ShardCounters,
-    now: Instant,
+    /// CPU time of its last pass; see [`Self::timed`].
+    pub took: Duration,
+    /// When its socket was last read.
+    pub(super) now: Instant,
 }
 
 /// What all shards look at when they send.
@@ -132,11 +136,12 @@ impl Shard {
             pump: Pump::new(),
             guests: Vec::new(),
             seats: BTreeMap::new(),
-            hellos: Vec::new(),
+            hellos: VecDeque::new(),
             farewells: Vec::new(),
             expelled: Vec::new(),
             codes: DeltaCodes::default(),
             counters: ShardCounters::default(),
+            took: Duration::ZERO,
             now,
         }
     }
@@ -172,6 +177,13 @@ impl Shard {
         self.end_farewells(now);
     }
 
+    /// Does `work` and notes the CPU time that this thread took for it.
+    pub fn timed(&mut self, work: impl Fn(&mut Self)) {
+        let before = thread_cpu();
+        work(self);
+        self.took = thread_cpu().saturating_sub(before);
+    }
+
     fn greet(&mut self, peer: PeerId, now: Instant) {
         if self.guests.len() <= peer.index() {
             self.guests.resize(peer.index() + 1, None);
@@ -201,7 +213,7 @@ impl Shard {
             (ClientMessage::Hello(hello), _) if !guest.said_hello => {
                 guest.said_hello = true;
                 guest.lanes = hello.lanes;
-                self.hellos.push((peer, hello));
+                self.hellos.push_back((peer, hello));
             }
             (ClientMessage::Hello(_), _) => self.close(peer, CloseCode::Malformed),
             // Said after the hello and before its answer: nobody is there yet to want anything.
@@ -360,6 +372,7 @@ impl Shard {
                 }
             }
             if seat.is_welcomed {
+                self.look_after_lane(seat, peer);
                 self.send_snapshot(seat, peer, outlook, now, &mut datagram);
                 self.give_sign(seat, peer, now);
             }
@@ -379,9 +392,9 @@ impl Shard {
         if !seat.session.snapshot_due(tick, outlook.load, seat.slot.0) {
             return;
         }
+        let is_sealed = seat.choose_lane(self.now);
         let Self { socket, quic, lanes, pump, counters, codes, .. } = self;
         let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
-        let is_sealed = seat.choose_lane(now);
         let mut lane = ways.to(peer, is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);

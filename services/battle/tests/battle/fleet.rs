@@ -262,6 +262,36 @@ fn a_control_plane_that_is_away_costs_the_battle_nothing() {
 }
 
 #[test]
+fn a_server_moves_to_another_node_within_a_heartbeat_and_stays_there() {
+    let (dir, mut first) = (tempdir().unwrap(), Plane::start());
+    let (mut second, third) = (first.node(1), first.node(2));
+    let addresses = [first.url(), second.url(), third.url()].join(",");
+    let server = Running::start(fleet_config(&addresses), base(dir.path()));
+    server.registered();
+    let battle = Uuid::from_u128(0xc7);
+    third.open(battle, 0);
+    third.running(battle);
+    assert_eq!(third.told().served_by, [0]);
+    let lost = Instant::now();
+    first.go_away();
+    third.wait("the second node", |told| (told.served_by == [0, 1]).then_some(()));
+    let took = lost.elapsed();
+    // 100 ms between heartbeats here; a connection and the machine take some, too.
+    assert!(took < Duration::from_millis(400), "{took:?}");
+    // The first one is there again; the good one is kept.
+    first.come_back();
+    let heartbeats = third.told().heartbeats;
+    third.wait("heartbeats", |told| (told.heartbeats >= heartbeats + 5).then_some(()));
+    assert_eq!(third.told().served_by, [0, 1]);
+    second.go_away();
+    third.wait("the third node", |told| (told.served_by == [0, 1, 2]).then_some(()));
+    assert_eq!(third.told().registers.len(), 1, "all nodes know it by one registration");
+    third.end(battle);
+    assert_eq!(third.result(battle).epoch, 1);
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_server_that_is_not_known_any_more_registers_again() {
     let (dir, plane) = (tempdir().unwrap(), Plane::start());
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));

@@ -48,11 +48,14 @@ pub struct Told {
     pub forgets_servers: bool,
     /// Battles to be forgotten at the next registration.
     pub forget: Vec<String>,
+    /// The nodes that took up a server's stream, in order.
+    pub served_by: Vec<u8>,
     orders: Vec<Order>,
 }
 
+/// What all nodes know, and the number of this one.
 #[derive(Clone, Default)]
-struct Shared(Arc<(Mutex<Told>, Condvar)>);
+struct Shared(Arc<(Mutex<Told>, Condvar)>, u8);
 
 impl Shared {
     fn with<T>(&self, change: impl FnOnce(&mut Told) -> T) -> T {
@@ -83,6 +86,15 @@ impl Plane {
         let certificate = made.cert.pem();
         let identity = Identity::from_pem(&certificate, made.signing_key.serialize_pem());
         (Self::with(Some(identity)), certificate)
+    }
+
+    /// Another node of the same control plane, at an address of its own.
+    pub fn node(&self, number: u8) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let shared = Shared(Arc::clone(&self.shared.0), number);
+        let mut node = Self { shared, addr: any, runtime: None, identity: None };
+        node.come_back();
+        node
     }
 
     fn with(identity: Option<Identity>) -> Self {
@@ -266,6 +278,7 @@ impl Fleet for Shared {
         let mut heartbeats = request.into_inner();
         let (orders, stream) = tokio::sync::mpsc::channel(64);
         let shared = self.clone();
+        self.with(|told| told.served_by.push(self.1));
         tokio::spawn(async move {
             let mut sent = 0;
             let mut look = tokio::time::interval(Duration::from_millis(10));

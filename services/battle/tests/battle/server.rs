@@ -300,6 +300,18 @@ fn a_full_disk_ends_no_battle() {
     assert!(!report.journal_complete);
 }
 
+#[test]
+fn a_disk_without_room_for_the_replay_costs_no_report() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.journal.failpoints = Failpoints::at(Point::AfterEnd, 1, Fault::NoSpace);
+    let mut server = open(config);
+    let mut players = join(&mut server, 2);
+    run_ticks(&mut server, &mut players, 10);
+    let report = server.end(Ending::Stopped).expect("a report");
+    assert_eq!((report.joins, report.replay_path, report.journal_complete), (2, None, false));
+}
+
 fn shards_and_threads_serve_alike(lane: LanePolicy) {
     let dir = tempdir().unwrap();
     let mut config = config_for(dir.path(), lane);

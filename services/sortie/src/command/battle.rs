@@ -116,7 +116,7 @@ pub struct BattleArgs {
     pub dev_tickets: bool,
 
     /// Run battles as this control plane orders them; its internal address, http://HOST:PORT or
-    /// https://HOST:PORT
+    /// https://HOST:PORT, or several of them with commas between: one after the other is used
     #[arg(long, value_name = "URL", env = "SORTIE_CONTROL_PLANE", help_heading = "Fleet")]
     pub control_plane: Option<String>,
     /// PEM certificates that the control plane's is checked against; needed with https
@@ -245,7 +245,8 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     let name =
         args.name.as_deref().context("--control-plane needs a --name").or_fail(Failure::Usage)?;
     let mut fleet = FleetConfig::new(control_plane, secret, name).or_fail(Failure::Usage)?;
-    match (&args.control_plane_roots, control_plane.starts_with("https://")) {
+    let is_tls = fleet.control_planes.iter().any(|address| address.starts_with("https://"));
+    match (&args.control_plane_roots, is_tls) {
         (Some(file), true) => {
             let roots = std::fs::read_to_string(file);
             let roots = roots.with_context(|| format!("cannot read {}", file.display()));
@@ -381,16 +382,16 @@ fn show_ready(ready: &Ready, json: bool) {
         return;
     }
     let Ready { listen, fingerprint, battle_id, .. } = ready;
-    println!("battle      {battle_id}{}", if ready.resumed { " (taken up)" } else { "" });
-    println!("listening   {listen}");
-    println!("fingerprint {fingerprint}");
+    sortie_cli::say!("battle      {battle_id}{}", if ready.resumed { " (taken up)" } else { "" });
+    sortie_cli::say!("listening   {listen}");
+    sortie_cli::say!("fingerprint {fingerprint}");
     if let Some(ops) = ready.ops {
-        println!("operations  http://{ops}/metrics, /healthz, /readyz");
+        sortie_cli::say!("operations  http://{ops}/metrics, /healthz, /readyz");
     }
-    println!("data        {}", ready.data_dir.display());
+    sortie_cli::say!("data        {}", ready.data_dir.display());
     if let Some(key) = &ready.dev_ticket_key {
-        println!("ticket key  {key} (development: whoever has it lets players in)");
-        println!(
+        sortie_cli::say!("ticket key  {key} (development: whoever has it lets players in)");
+        sortie_cli::say!(
             "try         sortie swarm --server {listen} --fingerprint {fingerprint} --battle-id \
              {battle_id} --ticket-key {key}"
         );
@@ -403,13 +404,13 @@ fn show_registered(registered: &Registered, json: bool) {
         return;
     }
     let Registered { listen, address, fingerprint, name, server_id, .. } = registered;
-    println!("server      {name} ({server_id})");
-    println!("listening   {listen}, for clients {address}");
-    println!("fingerprint {fingerprint}");
+    sortie_cli::say!("server      {name} ({server_id})");
+    sortie_cli::say!("listening   {listen}, for clients {address}");
+    sortie_cli::say!("fingerprint {fingerprint}");
     if let Some(ops) = registered.ops {
-        println!("operations  http://{ops}/metrics, /healthz, /readyz");
+        sortie_cli::say!("operations  http://{ops}/metrics, /healthz, /readyz");
     }
-    println!("data        {}", registered.data_dir.display());
+    sortie_cli::say!("data        {}", registered.data_dir.display());
 }
 
 fn show_report(report: &BattleReport, json: bool) {
@@ -418,16 +419,24 @@ fn show_report(report: &BattleReport, json: bool) {
         return;
     }
     let cpu = report.tick_cpu_us;
-    println!("ended       {} at tick {}", report.ended_by, report.last_tick);
-    println!("ticks       {}, {} overruns", report.ticks, report.tick_overruns);
-    println!("tick CPU    {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9", cpu.p50, cpu.p99, cpu.p999);
-    println!("clients     {} at most, {} lost", report.clients_peak, report.clients_lost);
-    println!(
+    sortie_cli::say!("ended       {} at tick {}", report.ended_by, report.last_tick);
+    sortie_cli::say!("ticks       {}, {} overruns", report.ticks, report.tick_overruns);
+    sortie_cli::say!(
+        "tick CPU    {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9",
+        cpu.p50,
+        cpu.p99,
+        cpu.p999
+    );
+    sortie_cli::say!("clients     {} at most, {} lost", report.clients_peak, report.clients_lost);
+    sortie_cli::say!(
         "battle      {} shots, {} hits, {} kills, {} captures",
-        report.shots, report.hits, report.kills, report.captures
+        report.shots,
+        report.hits,
+        report.kills,
+        report.captures
     );
     if let Some(path) = &report.replay_path {
-        println!("replay      {}", path.display());
+        sortie_cli::say!("replay      {}", path.display());
     }
 }
 
@@ -437,7 +446,7 @@ fn print_line(event: &str, fields: serde_json::Result<Value>) {
     if let (Some(line), Ok(Value::Object(fields))) = (line.as_object_mut(), fields) {
         line.extend(fields);
     }
-    println!("{line}");
+    sortie_cli::say!("{line}");
 }
 
 #[cfg(test)]

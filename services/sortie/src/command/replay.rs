@@ -77,9 +77,9 @@ pub fn run(args: &ReplayArgs, common: &Common) -> Result {
         }
     };
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&value).or_fail(Failure::Run)?);
+        sortie_cli::say!("{}", serde_json::to_string_pretty(&value).or_fail(Failure::Run)?);
     } else {
-        print!("{text}");
+        sortie_cli::say_text!("{text}");
     }
     Ok(())
 }

@@ -30,9 +30,9 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
         Ok(())
     })?;
     if common.json {
-        println!("{}", json!({"ok": true}));
+        sortie_cli::say!("{}", json!({"ok": true}));
     } else {
-        println!(
+        sortie_cli::say!(
             "all is well: keys, queues, database, schema{}",
             match args.redis_url {
                 Some(_) => ", Redis",

@@ -340,9 +340,9 @@ async fn tell(addresses: &Addresses, db: &PgPool, json: bool) {
     show(addresses, None, json);
     match token.await {
         Some(token) if json => {
-            println!("{}", json!({"event": "first_admin", "first_admin_token": token}));
+            sortie_cli::say!("{}", json!({"event": "first_admin", "first_admin_token": token}));
         }
-        Some(token) => println!("{}", first::lines(&token, admin)),
+        Some(token) => sortie_cli::say!("{}", first::lines(&token, admin)),
         None => {}
     }
 }
@@ -352,14 +352,14 @@ fn show(addresses: &Addresses, token: Option<&str>, json: bool) {
         let mut line = json!(addresses);
         line["event"] = json!("ready");
         line["first_admin_token"] = json!(token);
-        println!("{line}");
+        sortie_cli::say!("{line}");
         return;
     }
     for line in lines(addresses) {
-        println!("{line}");
+        sortie_cli::say!("{line}");
     }
     if let (Some(token), Some(admin)) = (token, addresses.admin) {
-        println!("{}", first::lines(token, admin));
+        sortie_cli::say!("{}", first::lines(token, admin));
     }
 }
 

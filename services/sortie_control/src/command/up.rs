@@ -207,16 +207,16 @@ impl Up {
                 "fleet": fleet, "ops": ops, "battle": battle, "database_url": url,
                 "first_admin_token": token,
             });
-            println!("{line}");
+            sortie_cli::say!("{line}");
             return Ok(());
         }
         for line in serve::lines(&self.node.addresses) {
-            println!("{line}");
+            sortie_cli::say!("{line}");
         }
-        println!("battle      udp://{}", battle.join(", udp://"));
-        println!("database    psql '{url}'");
+        sortie_cli::say!("battle      udp://{}", battle.join(", udp://"));
+        sortie_cli::say!("database    psql '{url}'");
         if let (Some(token), Some(admin)) = (token, admin) {
-            println!("{}", first::lines(&token, admin));
+            sortie_cli::say!("{}", first::lines(&token, admin));
         }
         Ok(())
     }

@@ -84,20 +84,20 @@ impl UpReport {
     /// It does not serialise.
     pub fn show(&self, json: bool) -> serde_json::Result<()> {
         if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
+            sortie_cli::say!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
         let (told, tally) = (&self.told, &self.tally);
         let ranked = tally.rating_reasons.get("ranked").copied().unwrap_or_default();
-        println!("{} bots, {:.1} s", self.bots, self.duration_s);
-        println!("  battles   {} ended, {} finished", told.battles, tally.finished());
-        println!("  results   {} stored", tally.results_stored);
-        println!("  ratings   {} rows, {ranked} of them ranked", tally.rating_rows);
-        println!("  tickets   {:?}", tally.tickets);
-        println!("  ticks     {}, {} overruns", told.ticks, told.overruns);
-        println!("  errors    {}", self.errors_logged);
+        sortie_cli::say!("{} bots, {:.1} s", self.bots, self.duration_s);
+        sortie_cli::say!("  battles   {} ended, {} finished", told.battles, tally.finished());
+        sortie_cli::say!("  results   {} stored", tally.results_stored);
+        sortie_cli::say!("  ratings   {} rows, {ranked} of them ranked", tally.rating_rows);
+        sortie_cli::say!("  tickets   {:?}", tally.tickets);
+        sortie_cli::say!("  ticks     {}, {} overruns", told.ticks, told.overruns);
+        sortie_cli::say!("  errors    {}", self.errors_logged);
         for missed in &self.missed {
-            println!("  MISSED    {missed}");
+            sortie_cli::say!("  MISSED    {missed}");
         }
         Ok(())
     }
