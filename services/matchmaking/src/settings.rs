@@ -99,12 +99,36 @@ pub struct Pace {
     pub room_duration_s: u32,
     /// How long a join ticket is good. The wire allows 30 s.
     pub join_life: Duration,
+    /// What declining costs.
+    pub decline: Decline,
     /// Waiting tickets of a queue that are looked at in a pass, oldest first.
     pub tickets_max: u32,
     /// Matches made in one transaction, which keeps transactions short.
     pub matches_max: usize,
     /// How old what `why` and `queues` tell may be.
     pub view_life: Duration,
+}
+
+/// How long those may not queue who decline ready checks, or let them pass: all of their party,
+/// because one of a party could otherwise decline for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// For the first time; each further time doubles it.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+    /// After so long without another, it begins anew.
+    pub forget: Duration,
+}
+
+impl Default for Decline {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(15),
+            longest: Duration::from_secs(15 * 60),
+            forget: Duration::from_secs(3_600),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -131,6 +155,7 @@ impl Default for Pace {
             room_life: Duration::from_secs(2 * 3_600),
             room_duration_s: 3_600,
             join_life: Duration::from_secs(20),
+            decline: Decline::default(),
             tickets_max: 20_000,
             matches_max: 256,
             view_life: Duration::from_secs(1),
