@@ -300,8 +300,13 @@ mod tests {
     /// Eight a side of known strength, all there for the whole battle.
     fn eights() -> Vec<Fighter> {
         let known = Skill { rating: 25.0, uncertainty: 2.0 };
-        let fighter =
-            |at| Fighter { skill: known, team: at / 8, fought: 1.0, expected: 1.0, is_rated: true };
+        let fighter = |at: usize| Fighter {
+            skill: known,
+            team: at / 8,
+            fought: 1.0,
+            expected: 1.0,
+            is_rated: true,
+        };
         (0..16).map(fighter).collect()
     }
 
