@@ -16,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use sortie_control::access::random_bytes;
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::AccountError;
 
@@ -52,6 +53,34 @@ impl Default for Pool {
         let running_max = (processors / 2).max(1);
         Self { running_max, waiting_max: 32 * running_max }
     }
+}
+
+/// What a password is, compared with a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another one.
+    Wrong,
+    /// The one.
+    Right,
+    /// The one, but its hash is of the bytes that were typed: from before passwords were
+    /// prepared. It should be renewed.
+    RightAsTyped,
+}
+
+/// A password as it is hashed (RFC 8265, "OpaqueString"): all blanks are one, and what can be
+/// written in two ways is composed (NFC), so that it does not matter which keyboard typed it.
+pub fn prepared(password: &str) -> String {
+    let blank = |char: char| if is_blank(char) { ' ' } else { char };
+    password.chars().map(blank).nfc().collect()
+}
+
+/// Unicode's category Zs.
+fn is_blank(char: char) -> bool {
+    matches!(
+        char,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
 }
 
 /// Makes and checks hashes. Cheap to clone.
@@ -119,7 +148,8 @@ impl Hasher {
     /// # Errors
     /// [`AccountError::Busy`].
     pub async fn hash(&self, password: String) -> Result<String, AccountError> {
-        self.compute(move |inner, memory| hash_with(&inner.argon, &password, memory)).await
+        self.compute(move |inner, memory| hash_with(&inner.argon, &prepared(&password), memory))
+            .await
     }
 
     /// Whether `password` is the one of `phc`; with `None`, it is not, after the same time.
@@ -131,10 +161,30 @@ impl Hasher {
         password: String,
         phc: Option<String>,
     ) -> Result<bool, AccountError> {
+        Ok(self.look_at(password, phc).await? != Verdict::Wrong)
+    }
+
+    /// As [`Self::verify`], and in which form.
+    ///
+    /// # Errors
+    /// [`AccountError::Busy`].
+    pub async fn look_at(
+        &self,
+        password: String,
+        phc: Option<String>,
+    ) -> Result<Verdict, AccountError> {
         self.compute(move |inner, memory| {
             let is_known = phc.is_some();
             let phc = phc.as_deref().unwrap_or(&inner.dummy);
-            is_hash_of(phc, &password, memory) == Some(true) && is_known
+            let mut is_of = |text: &str| is_hash_of(phc, text, memory) == Some(true) && is_known;
+            let prepared = prepared(&password);
+            if is_of(&prepared) {
+                Verdict::Right
+            } else if prepared != password && is_of(&password) {
+                Verdict::RightAsTyped
+            } else {
+                Verdict::Wrong
+            }
         })
         .await
     }
@@ -280,6 +330,25 @@ mod tests {
         }
         let kept: Vec<usize> = hasher.0.memory.lock().unwrap().iter().map(Vec::len).collect();
         assert_eq!(kept, [64]);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_it_is_typed() {
+        let hasher = Hasher::new(CHEAP, Pool { running_max: 1, waiting_max: 1 });
+        let (composed, apart) = ("p\u{e4}ssw\u{f6}rt gut", "pa\u{308}sswo\u{308}rt\u{a0}gut");
+        let phc = hasher.hash(apart.to_owned()).await.unwrap();
+        for typed in [composed, apart] {
+            let verdict = hasher.look_at(typed.to_owned(), Some(phc.clone())).await.unwrap();
+            assert_eq!(verdict, Verdict::Right);
+        }
+        // Compatibility letters are other letters: NFKC would make passwords weaker.
+        assert!(!hasher.verify("\u{fb01}sh and chips".to_owned(), Some(phc)).await.unwrap());
+        let old = hash_with(&hasher.0.argon, apart, &mut Memory::new());
+        let verdict = hasher.look_at(apart.to_owned(), Some(old.clone())).await.unwrap();
+        assert_eq!(verdict, Verdict::RightAsTyped);
+        assert!(!hasher.verify(composed.to_owned(), Some(old)).await.unwrap());
+        let verdict = hasher.look_at(apart.to_owned(), None).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
     }
 
     #[tokio::test]

@@ -46,8 +46,8 @@ struct Stored {
 
 /// Upload a picture
 ///
-/// PNG or JPEG, at most 256 KiB, 16 to 1024 pixels wide and high. Texts in it, such as the place
-/// where it was taken, are removed.
+/// PNG or JPEG, at most 256 KiB, 16 to 1024 pixels wide and high. Its pixels are written anew;
+/// texts in it, such as the place where it was taken, are gone.
 #[utoipa::path(put, path = "/v1/me/picture", tag = "account", security(("bearer" = [])),
     request_body(content((File = "image/png"), (File = "image/jpeg"))), responses(
         (status = 200, body = Stored),
@@ -67,7 +67,7 @@ async fn put(
 ) -> ApiResult<Json<Stored>> {
     let body = body.map_err(ApiError::from)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), &body).await?;
+    let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), body).await?;
     Ok(Json(Stored { picture: hex(&picture) }))
 }
 
@@ -75,11 +75,11 @@ async fn stored(
     accounts: &Accounts,
     player_id: Uuid,
     media_type: &str,
-    bytes: &[u8],
+    bytes: Bytes,
 ) -> Result<Vec<u8>, AccountError> {
     let limit = accounts.settings.limits.heavy;
     accounts.limit("picture", limit, &player_id.to_string()).await?;
-    let bytes = image::cleaned(bytes, media_type)?;
+    let bytes = image::rewritten(bytes, media_type).await?;
     let digest = digest_of(&bytes);
     let mut tx = accounts.plane.db.begin().await?;
     lock_player(&mut tx, player_id).await?;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::flag::Flag;
 use sortie_control::json::Json;
+use sortie_control::text::look;
 use sortie_control::who::Caller;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,10 +39,13 @@ struct SignUp {
 }
 
 impl SignUp {
-    fn check(&self) -> Result<(), AccountError> {
-        names::check(&self.name)?;
+    /// With the name as it is kept.
+    async fn checked(mut self, db: &PgPool) -> Result<Self, AccountError> {
+        self.name = names::chosen(&self.name)?;
         names::check_email(&self.email)?;
-        policy::check(&self.password, &[&self.name, &self.email])
+        policy::check(&self.password, &[&self.name, &self.email])?;
+        names::refuse_words(db, &self.name).await?;
+        Ok(self)
     }
 }
 
@@ -49,8 +53,10 @@ impl SignUp {
 #[utoipa::path(post, path = "/v1/accounts", tag = "account", request_body = SignUp, responses(
     (status = 201, body = LoggedIn),
     (status = 403, description = "account.sign_up_closed", body = ErrorBody),
-    (status = 409, description = "account.name_taken, account.email_taken", body = ErrorBody),
-    (status = 422, description = "account.name_shape, account.email_shape, account.password_*",
+    (status = 409, description = "account.name_taken, account.name_similar, \
+            account.email_taken", body = ErrorBody),
+    (status = 422, description = "account.name_shape, account.name_scripts, \
+            account.name_reserved, account.name_word, account.email_shape, account.password_*",
         body = ErrorBody),
     (status = 429, description = "request.rate_limited", body = ErrorBody),
     (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
@@ -71,7 +77,7 @@ async fn signed_up(
     body: SignUp,
 ) -> Result<LoggedIn, AccountError> {
     accounts.limit_address("sign-up", accounts.settings.limits.sign_ups, client).await?;
-    body.check()?;
+    let body = body.checked(&accounts.plane.db).await?;
     require_open(accounts).await?;
     let phc = accounts.hasher.hash(body.password).await?;
     let player_id = Uuid::now_v7();
@@ -79,6 +85,7 @@ async fn signed_up(
     sqlx::query!("insert into player (player_id, name) values ($1, $2)", player_id, body.name)
         .execute(&mut *tx)
         .await?;
+    look::take(&mut tx, player_id, &body.name).await?;
     add_credential(&mut tx, player_id, &body.email, &phc).await?;
     let player = Locked { player_id, is_guest: false };
     let (tokens, _) = open(&mut tx, accounts, player, client).await?;
@@ -167,10 +174,11 @@ async fn new_guest(accounts: &Accounts, client: &Client) -> Result<LoggedIn, Acc
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.banned", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
-        (status = 409, description = "account.not_guest, account.name_taken, account.email_taken",
+        (status = 409, description = "account.not_guest, account.name_taken, \
+            account.name_similar, account.email_taken",
             body = ErrorBody),
-        (status = 422, description = "account.name_shape, account.email_shape, \
-            account.password_*", body = ErrorBody),
+        (status = 422, description = "account.name_shape, account.name_scripts, \
+            account.name_reserved, account.name_word, account.email_shape, account.password_*", body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
@@ -193,7 +201,7 @@ async fn upgraded(
     if !caller.is_guest {
         return Err(AccountError::NotGuest);
     }
-    body.check()?;
+    let body = body.checked(&accounts.plane.db).await?;
     let phc = accounts.hasher.hash(body.password).await?;
     let mut tx = accounts.plane.db.begin().await?;
     let player = lock_player(&mut tx, caller.player_id).await?;
@@ -208,6 +216,7 @@ async fn upgraded(
     )
     .execute(&mut *tx)
     .await?;
+    look::take(&mut tx, caller.player_id, &body.name).await?;
     add_credential(&mut tx, caller.player_id, &body.email, &phc).await?;
     let mut ended = revoke_all(&mut tx, caller.player_id, None, "upgrade").await?;
     let player = Locked { is_guest: false, ..player };

@@ -149,6 +149,8 @@ async fn delete(office: &Office, acting: &Acting, role: &str) -> Result<(), Admi
             .await?
             .ok_or(AdminError::UnknownRole)?;
     refuse_template(old.is_template)?;
+    // As a change is: what is gone cannot be given to anybody.
+    refuse_beyond(&acting.permissions, &old.permissions)?;
     sqlx::query!("delete from role where role = $1", role).execute(&mut *tx).await?;
     let before = json!({ "permissions": old.permissions });
     acting.record(&mut tx, format!("role:{role}"), Some(before), None).await?;

@@ -9,6 +9,9 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
+use sortie_control::text::look;
+use sortie_control::text::name::{self, BadName};
+use sortie_control::text::words::Words;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -107,7 +110,7 @@ struct NewName {
     params(("player_id" = Uuid, Path, description = "The player")), request_body = NewName,
     responses((status = 204, description = "It is changed"),
         (status = 404, description = "`user.unknown`", body = ErrorBody),
-        (status = 409, description = "`user.name_taken`", body = ErrorBody),
+        (status = 409, description = "`user.name_taken`, `user.name_similar`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn rename(
     State(office): State<Office>,
@@ -125,12 +128,25 @@ async fn set_name(
     player_id: Uuid,
     name: &str,
 ) -> Result<(), AdminError> {
+    let name = &name::chosen(name, &name::PLAYER).map_err(|bad| {
+        AdminError::BadValue(match bad {
+            BadName::Shape => "a name has 3 to 24 letters and digits",
+            BadName::Scripts => "a name may not mix letters of several scripts",
+            BadName::Reserved => "this name is reserved, also from staff",
+        })
+    })?;
+    if Words::load(office.db()).await?.refuse_name(name) {
+        return Err(AdminError::BadValue("there is a word of the filter in this name"));
+    }
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
     sqlx::query!("update player set name = $2 where player_id = $1", player_id, name)
         .execute(&mut *tx)
         .await?;
+    if *name != target.name {
+        look::take(&mut tx, player_id, name).await?;
+    }
     let before = json!({ "name": digest(&target.name) });
     let after = json!({ "name": digest(name) });
     acting.record(&mut tx, format!("player:{player_id}"), Some(before), Some(after)).await?;

@@ -9,6 +9,7 @@ use sortie_control::chat;
 use sortie_control::http::counts_as;
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
+use sortie_control::text::words::Words;
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
@@ -22,7 +23,6 @@ use crate::room::{OVERLAP, Room};
 use crate::settings::Settings;
 use crate::store;
 use crate::wire::Event;
-use crate::words::Words;
 use crate::writer::Said;
 
 /// Rooms that close a gap at a time.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sortie_control::bus::{Heard, Subscription};
 use sortie_control::revoked::{self, Revocation};
 use sortie_control::service::Stop;
+use sortie_control::text::words::Words;
 use uuid::Uuid;
 
 use crate::channel::Place;
@@ -107,7 +108,7 @@ pub(crate) async fn refresh(hub: Arc<Hub>, mut stop: Stop) {
 
 async fn read_again(hub: &Hub) -> sqlx::Result<()> {
     let db = &hub.plane.db;
-    hub.set_words(store::words(db).await?);
+    hub.set_words(Words::load(db).await?);
     let rooms = hub.rooms();
     let channels: Vec<Uuid> = rooms.iter().map(|room| room.channel_id).collect();
     for (channel, slow_mode_s) in store::slow_modes(db, &channels).await? {

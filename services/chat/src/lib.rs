@@ -25,7 +25,6 @@ mod settings;
 mod socket;
 mod store;
 pub mod wire;
-mod words;
 mod writer;
 
 pub use error::ChatError;

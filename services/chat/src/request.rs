@@ -33,10 +33,13 @@ type Outcome = Result<Done, ChatError>;
 pub(crate) async fn answer(hub: &Arc<Hub>, member: &Arc<Member>, request: Request) {
     let cid = request.cid;
     let outcome = match request.body {
-        RequestBody::Say { channel, text } => match say(hub, member, cid, &channel, &text).await {
-            Ok(()) => return,
-            Err(error) => Err(error),
-        },
+        RequestBody::Say { channel, text, client_id } => {
+            match say(hub, member, cid, &channel, &text, client_id).await {
+                Ok(None) => return,
+                Ok(Some(again)) => Ok(again),
+                Err(error) => Err(error),
+            }
+        }
         other => done(hub, member, other).await,
     };
     member.line.send(&match outcome {
@@ -143,9 +146,17 @@ async fn say(
     cid: u64,
     channel: &ChannelName,
     text: &str,
-) -> Result<(), ChatError> {
+    client_id: Option<Uuid>,
+) -> Result<Option<Done>, ChatError> {
     let text = sane_text(text)?;
     take(hub, member, "say", hub.settings.rates.say).await?;
+    // Before the rules for new messages: slow mode would refuse what is said already.
+    if let Some(client_id) = client_id
+        && let Some((place, line)) =
+            store::said_before(&hub.plane.db, member.player, client_id).await?
+    {
+        return Ok(Some(Done::of(line.shown(place.name_for(member.player)))));
+    }
     let place = channel.place(member.player)?;
     let (channel, slow_mode_s) = match place {
         Place::Whisper(..) => (store::channel(&hub.plane.db, place).await?.0, 0),
@@ -154,7 +165,7 @@ async fn say(
             (room.channel_id, room.slow_mode_s())
         }
     };
-    let text = hub.words().apply(text).ok_or(ChatError::Word)?;
+    let text = hub.words().apply(&text).ok_or(ChatError::Word)?;
     if slow_mode_s > 0 && !member.is_moderator {
         let rate = Rate::per(1, Duration::from_secs(u64::from(slow_mode_s)));
         let bucket = format!("chat/slow/{channel}/{}", member.player);
@@ -163,8 +174,8 @@ async fn say(
     if hub.store_hangs.load(Ordering::SeqCst) {
         return Err(ChatError::Unavailable);
     }
-    let said = Said { member: Arc::clone(member), cid, channel, place, text };
-    hub.said.try_send(said).map_err(|error| match error {
+    let said = Said { member: Arc::clone(member), cid, channel, place, text, client_id };
+    hub.said.try_send(said).map(|()| None).map_err(|error| match error {
         TrySendError::Full(_) => ChatError::Busy,
         TrySendError::Closed(_) => ChatError::Unavailable,
     })
@@ -199,7 +210,7 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     let (channel, place, mut line) = visible(hub, member.player, message_id).await?;
     let moderates = may_change(hub, member.player, &line).await?;
     let before = std::mem::take(&mut line.text);
-    line.text = hub.words().apply(text).ok_or(ChatError::Word)?;
+    line.text = hub.words().apply(&text).ok_or(ChatError::Word)?;
     let edited_at = OffsetDateTime::now_utc();
     line.edited_at = Some(edited_at);
     let mut transaction = hub.plane.db.begin().await?;

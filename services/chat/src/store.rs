@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::channel::{ChannelName, Place};
 use crate::error::ChatError;
 use crate::wire::{Author, Message};
-use crate::words::{Effect, Words};
 
 /// Players that one player may have muted.
 const MUTES_MAX: i64 = 1_000;
@@ -137,25 +136,62 @@ pub(crate) async fn known_channel(db: &PgPool, place: Place) -> sqlx::Result<Opt
     Ok(row.fetch_optional(db).await?.map(|row| (row.channel_id, row.slow_mode_s)))
 }
 
-/// Stores messages, all or none.
-pub(crate) async fn insert(db: &PgPool, lines: &[(Uuid, Line)]) -> sqlx::Result<()> {
+/// Stores messages, all or none, but those that their authors have sent before; gives the ids of
+/// the new ones. `client_ids` are in the order of `lines`.
+pub(crate) async fn insert(
+    db: &PgPool,
+    lines: &[(Uuid, Line)],
+    client_ids: &[Option<Uuid>],
+) -> sqlx::Result<HashSet<Uuid>> {
     let ids: Vec<Uuid> = lines.iter().map(|(_, line)| line.message_id).collect();
     let channels: Vec<Uuid> = lines.iter().map(|(channel, _)| *channel).collect();
     let authors: Vec<Uuid> = lines.iter().map(|(_, line)| line.author).collect();
     let texts: Vec<String> = lines.iter().map(|(_, line)| line.text.clone()).collect();
     let times: Vec<OffsetDateTime> = lines.iter().map(|(_, line)| line.said_at).collect();
-    sqlx::query!(
-        "insert into chat_message (message_id, channel_id, author, text, said_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])",
+    let new = sqlx::query_scalar!(
+        "insert into chat_message (message_id, channel_id, author, text, said_at, client_id)
+         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[],
+             $6::uuid[])
+         on conflict (author, client_id) where client_id is not null do nothing
+         returning message_id",
         &ids,
         &channels,
         &authors,
         &texts,
-        &times
+        &times,
+        client_ids as &[Option<Uuid>]
+    );
+    Ok(new.fetch_all(db).await?.into_iter().collect())
+}
+
+/// A message that its author has sent before.
+pub(crate) async fn said_before(
+    db: &PgPool,
+    author: Uuid,
+    client_id: Uuid,
+) -> sqlx::Result<Option<(Place, Line)>> {
+    let row = sqlx::query!(
+        r#"select message_id, author, name, text, said_at, edited_at,
+               deleted_at is not null as "is_deleted!", kind, chat_channel.about
+           from chat_message join player on player_id = author join chat_channel using (channel_id)
+           where author = $1 and client_id = $2"#,
+        author,
+        client_id
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(())
+    Ok(row.and_then(|row| {
+        let line = Line {
+            message_id: row.message_id,
+            author: row.author,
+            name: row.name,
+            text: row.text,
+            said_at: row.said_at,
+            edited_at: row.edited_at,
+            is_deleted: row.is_deleted,
+        };
+        Some((Place::kept(&row.kind, &row.about)?, line))
+    }))
 }
 
 /// A page of a channel, newest first; one row more than `limit` says that there is another.
@@ -437,15 +473,6 @@ pub(crate) async fn names(db: &PgPool, players: &[Uuid]) -> sqlx::Result<Vec<Aut
         players
     );
     query.fetch_all(db).await
-}
-
-/// The word filter.
-pub(crate) async fn words(db: &PgPool) -> sqlx::Result<Words> {
-    let rows = sqlx::query!("select word, effect from chat_word").fetch_all(db).await?;
-    Ok(Words::new(rows.into_iter().map(|row| {
-        let effect = if row.effect == "refuse" { Effect::Refuse } else { Effect::Mask };
-        (row.word, effect)
-    })))
 }
 
 /// Slow modes of channels.

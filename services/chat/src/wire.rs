@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use sortie_control::page::Page;
+use sortie_control::text::prose;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,6 +19,9 @@ pub const FRAME_BYTES_MAX: usize = 4 << 10;
 
 /// Longest text of a message, in characters.
 pub const TEXT_CHARS_MAX: usize = 500;
+
+/// Bounds of what is said.
+const TEXT: prose::Bounds = prose::Bounds { chars: 1..=TEXT_CHARS_MAX, lines_max: 10 };
 
 /// Longest text of a report, in characters.
 pub const REPORT_CHARS_MAX: usize = 1_000;
@@ -58,6 +62,10 @@ pub enum RequestBody {
         channel: ChannelName,
         /// 1 to 500 characters.
         text: String,
+        /// Chosen by the client for this message, a random UUID: who sends it again with the same
+        /// one, because no answer came, gets the answer of the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<Uuid>,
     },
     /// Change a message of one's own; moderators: any.
     Edit {
@@ -238,6 +246,13 @@ pub enum Event {
     },
 }
 
+impl Done {
+    /// Of a message.
+    pub(crate) fn of(message: Message) -> Self {
+        Self { message: Some(message), ..Self::default() }
+    }
+}
+
 impl Answer {
     /// Done, with nothing to give back or something.
     pub fn ok(cid: u64, done: Done) -> Self {
@@ -257,12 +272,8 @@ impl Answer {
 }
 
 /// The text as it may go on, or not at all: ends trimmed, 1 to 500 characters.
-pub(crate) fn sane_text(text: &str) -> Result<&str, ChatError> {
-    let text = text.trim();
-    let is_sane = |c: char| !c.is_control() || c == '\n';
-    let count = text.chars().take(TEXT_CHARS_MAX + 1).count();
-    let fits = (1..=TEXT_CHARS_MAX).contains(&count);
-    if fits && text.chars().all(is_sane) { Ok(text) } else { Err(ChatError::Text) }
+pub(crate) fn sane_text(text: &str) -> Result<String, ChatError> {
+    prose::sane(text, &TEXT).ok_or(ChatError::Text)
 }
 
 #[cfg(test)]
@@ -273,7 +284,8 @@ mod tests {
     fn texts_are_bounded() {
         assert_eq!(sane_text("  hi\nthere ").unwrap(), "hi\nthere");
         assert!(sane_text(&"🙂".repeat(500)).is_ok());
-        for bad in ["", "   ", "a\0b", "\u{1b}[2J", &"x".repeat(501)] {
+        for bad in ["", "   ", "a\0b", "\u{1b}[2J", "\u{200b}", &"x\n".repeat(11), &"x".repeat(501)]
+        {
             assert_eq!(sane_text(bad), Err(ChatError::Text));
         }
     }

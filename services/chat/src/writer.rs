@@ -3,6 +3,7 @@
 //! One task, one batch at a time: ids are made in the order of the queue, so that what an author
 //! says is stored, told and read in its order. While a batch is stored, the next one gathers.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -28,6 +29,8 @@ pub(crate) struct Said {
     pub(crate) channel: Uuid,
     pub(crate) place: Place,
     pub(crate) text: String,
+    /// The client's own name for it, by which it is known when it comes again.
+    pub(crate) client_id: Option<Uuid>,
 }
 
 /// The job.
@@ -96,10 +99,11 @@ async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
 
 async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
     let start = Instant::now();
-    let stored = store::insert(&hub.plane.db, &batch.lines).await;
+    let client_ids: Vec<Option<Uuid>> = batch.said.iter().map(|said| said.client_id).collect();
+    let stored = store::insert(&hub.plane.db, &batch.lines, &client_ids).await;
     metrics::histogram!("sortie_chat_batch_seconds").record(start.elapsed().as_secs_f64());
     match stored {
-        Ok(()) => stored_all(&hub, &batch),
+        Ok(new) => stored_all(&hub, &batch, &new).await,
         Err(error @ sqlx::Error::Database(_)) if batch.lines.len() > 1 => {
             // One of them may be at fault: the others need not suffer.
             tracing::debug!(%error, "a batch is stored message by message");
@@ -111,16 +115,20 @@ async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
 
 async fn insert_each(hub: &Arc<Hub>, batch: &Batch) {
     for (said, line) in batch.said.iter().zip(&batch.lines) {
-        match store::insert(&hub.plane.db, std::slice::from_ref(line)).await {
-            Ok(()) => hub.tell_all(vec![stored_one(said, line)]),
+        let one = std::slice::from_ref(line);
+        match store::insert(&hub.plane.db, one, &[said.client_id]).await {
+            Ok(new) if new.is_empty() => answer_again(hub, said).await,
+            Ok(_) => hub.tell_all(vec![stored_one(said, line)]),
             Err(error) => said.member.line.send(&Answer::error(Some(said.cid), &error.into())),
         }
     }
 }
 
-fn stored_all(hub: &Hub, batch: &Batch) {
+async fn stored_all(hub: &Hub, batch: &Batch, new: &HashSet<Uuid>) {
     let has_given_up = batch.given_up.load(Ordering::SeqCst);
-    let told = batch.said.iter().zip(&batch.lines).map(|(said, line)| {
+    let all = batch.said.iter().zip(&batch.lines);
+    let is_new = |line: &(Uuid, Line)| new.contains(&line.1.message_id);
+    let told = all.clone().filter(|(_, line)| is_new(line)).map(|(said, line)| {
         if has_given_up {
             (said.channel, Told { place: said.place, deed: Deed::Said(line.1.clone()) })
         } else {
@@ -130,6 +138,23 @@ fn stored_all(hub: &Hub, batch: &Batch) {
     let told: Vec<(Uuid, Told)> = told.collect();
     metrics::counter!("sortie_chat_messages_total").increment(told.len() as u64);
     hub.tell_all(told);
+    for (said, _) in all.filter(|(_, line)| !is_new(line)) {
+        answer_again(hub, said).await;
+    }
+}
+
+/// Answers a message that came again, at the same time as the first, as that one was answered.
+async fn answer_again(hub: &Hub, said: &Said) {
+    let Some(client_id) = said.client_id else { return };
+    let player = said.member.player;
+    let answer = match store::said_before(&hub.plane.db, player, client_id).await {
+        Ok(Some((place, line))) => {
+            Answer::ok(said.cid, Done::of(line.shown(place.name_for(player))))
+        }
+        Ok(None) => Answer::error(Some(said.cid), &ChatError::Unavailable),
+        Err(error) => Answer::error(Some(said.cid), &error.into()),
+    };
+    said.member.line.send(&answer);
 }
 
 /// Acknowledges a message to its author.

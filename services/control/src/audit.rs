@@ -162,6 +162,10 @@ mod tests {
         for change in [
             "update audit_head set seq = 3",
             "update audit_head set hash = ''",
+            // One step, as a row takes it: to a hash of one's own, to the old one, and on.
+            "update audit_head set seq = seq + 1, hash = sha256('mine')",
+            "update audit_head set seq = seq + 1",
+            "update audit_head set seq = seq + 1, hash = (select hash from audit where seq = 4)",
             "delete from audit_head",
             "truncate audit_head",
         ] {

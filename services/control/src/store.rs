@@ -9,6 +9,8 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use crate::text::look;
+
 /// The migrations that this program was built with.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
@@ -86,6 +88,14 @@ pub async fn schema_state(db: &PgPool) -> sqlx::Result<SchemaState> {
 pub async fn migrate(db: &PgPool) -> anyhow::Result<SchemaState> {
     refuse_diverged(&schema_state(db).await?)?;
     MIGRATOR.run(db).await.context("a migration failed; the database is as before it")?;
+    let alike = look::fill(db).await.context("names cannot be compared; run it again")?;
+    if alike > 0 {
+        tracing::warn!(
+            names = alike,
+            "names look like an older player's: they are in the table name_look, and stay until \
+             they are changed"
+        );
+    }
     Ok(schema_state(db).await?)
 }
 

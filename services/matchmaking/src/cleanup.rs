@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::error::MatchmakingError;
 use crate::settings::Settings;
-use crate::{proposal, ticket};
+use crate::{pause, proposal, ticket};
 
 /// Rows of a kind in one round.
 const ROUND_MAX: i64 = 1_000;
@@ -46,7 +46,7 @@ pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
 pub async fn clean_up(db: &PgPool, settings: &Settings) -> Result<(), MatchmakingError> {
     let now = settings.now();
     let mut tx = db.begin().await?;
-    let late = proposal::fail_late(&mut tx, now).await?;
+    let late = proposal::fail_late(&mut tx, &settings.pace.decline, now).await?;
     tx.commit().await?;
     let mut tx = db.begin().await?;
     expire_tickets(&mut tx, now).await?;
@@ -131,6 +131,7 @@ async fn close_battles(db: &mut PgConnection) -> Result<(), MatchmakingError> {
 /// Tickets and ready checks that ended long ago. Their ids begin with the time (UUIDv7), so that
 /// the primary key finds them.
 async fn remove_old(db: &PgPool, settings: &Settings) -> Result<(), MatchmakingError> {
+    pause::forget(db, &settings.pace.decline, settings.now()).await?;
     let before = settings.now() - settings.pace.ticket_keep;
     let (seconds, nanos) = (before.unix_timestamp(), before.nanosecond());
     let stamp = uuid::Timestamp::from_unix(

@@ -1,5 +1,7 @@
 //! What can go wrong in matchmaking, before any transport is chosen.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::json;
 use sortie_control::error::{ApiError, broken_constraint};
@@ -62,6 +64,18 @@ pub enum MatchmakingError {
     /// Left, and others have all seats of the team by now.
     #[error("your seat was given to another player")]
     SeatTaken,
+    /// Someone declined ready checks, or let them pass.
+    #[error("a player declined ready checks and may not queue for a while")]
+    Paused {
+        /// Who.
+        player_id: Uuid,
+        /// Until when.
+        until: OffsetDateTime,
+        /// How often.
+        declines: i32,
+        /// Until then from now.
+        wait: Duration,
+    },
     /// Someone is banned.
     #[error("a player is banned from matchmaking")]
     Banned(Ban),
@@ -192,6 +206,13 @@ impl From<MatchmakingError> for ApiError {
                 let details = json!({ "player_id": ban.player_id, "scope": ban.scope,
                     "reason": ban.reason, "expires_at": expires_at });
                 Self::forbidden("matchmaking.banned", message).with_details(details)
+            }
+            E::Paused { player_id, until, declines, wait } => {
+                let details = json!({ "player_id": player_id, "declines": declines,
+                    "until": until.format(&Rfc3339).ok() });
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "matchmaking.paused", message)
+                    .with_details(details)
+                    .with_retry_after(wait)
             }
             E::UnknownTicket => Self::not_found("matchmaking.unknown_ticket", message),
             E::TicketOver(state) => Self::conflict("matchmaking.ticket_over", message)

@@ -19,6 +19,7 @@ mod join;
 pub mod matcher;
 mod mine;
 mod party;
+mod pause;
 mod proposal;
 mod queue;
 mod rating;

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
+use crate::pause::{self, Pause};
 use crate::state::Matchmaking;
 use crate::ticket;
 
@@ -28,6 +29,10 @@ struct Mine {
     /// The ticket that you wait with.
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<ticket::Ticket>,
+    /// Until when you may not queue, because you or your party declined ready checks or let them
+    /// pass; absent: you may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause: Option<Pause>,
     /// The room that you sit in.
     #[serde(skip_serializing_if = "Option::is_none")]
     room_id: Option<Uuid>,
@@ -84,5 +89,6 @@ async fn load(state: &Matchmaking, player_id: Uuid) -> Result<Mine, MatchmakingE
         },
         None => None,
     };
-    Ok(Mine { ticket, room_id: places.room_id, battles })
+    let pause = pause::of(state.db(), player_id, state.settings.now()).await?;
+    Ok(Mine { ticket, pause, room_id: places.room_id, battles })
 }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
-use crate::settings::PARTY_MAX;
+use crate::settings::{PARTY_MAX, Settings};
 use crate::state::Matchmaking;
 use crate::{code, ticket};
 
@@ -198,7 +198,8 @@ async fn enter(
 async fn leave(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<StatusCode> {
     let mut tx = state.db().begin().await?;
     let (party_id, leader) = lock(&mut tx, caller.player_id).await?;
-    remove(&mut tx, party_id, leader, caller.player_id, "a member left the party").await?;
+    remove(&mut tx, &state.settings, party_id, leader, caller.player_id, "a member left the party")
+        .await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -223,7 +224,7 @@ async fn kick(
     let party_id = lock_led(&mut tx, caller.player_id, player_id).await?;
     if player_id != caller.player_id {
         let why = "a member was put out of the party";
-        remove(&mut tx, party_id, caller.player_id, player_id, why).await?;
+        remove(&mut tx, &state.settings, party_id, caller.player_id, player_id, why).await?;
     }
     let party = load(&mut tx, party_id).await?;
     tx.commit().await.map_err(MatchmakingError::from)?;
@@ -340,12 +341,13 @@ pub(crate) async fn members_of(
 
 async fn remove(
     db: &mut PgConnection,
+    settings: &Settings,
     party_id: Uuid,
     leader: Uuid,
     player_id: Uuid,
     why: &str,
 ) -> Result<(), MatchmakingError> {
-    ticket::cancel_of_party(&mut *db, party_id, why).await?;
+    ticket::cancel_of_party(&mut *db, settings, party_id, why).await?;
     sqlx::query!("delete from party_member where player_id = $1", player_id)
         .execute(&mut *db)
         .await?;

@@ -2,7 +2,7 @@
 //!
 //! When all say yes, the battle is made. When somebody says no, the match fails at once; when the
 //! time is over, so do those who said nothing. Tickets of players who failed the others end with
-//! the reason; the others wait on with the age that they have.
+//! the reason, and they pause (`pause`); the others wait on with the age that they have.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::error::MatchmakingError;
 use crate::matcher;
+use crate::settings::Decline;
 use crate::state::Matchmaking;
-use crate::ticket;
+use crate::{pause, ticket};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(answer))
@@ -50,7 +51,7 @@ pub(crate) struct Proposal {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Answer {
-    /// No: the match fails and your party's ticket ends.
+    /// No: the match fails, your party's ticket ends, and the party may not queue for a while.
     accept: bool,
 }
 
@@ -130,6 +131,7 @@ async fn note(
         let declined = tickets_of(&mut tx, match_id, player_id).await?;
         let why = "a player of the ticket declined the ready check";
         fail(&mut tx, match_id, &declined, why).await?;
+        pause::begin(&mut tx, &state.settings.pace.decline, &declined, now).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -210,6 +212,7 @@ pub(crate) async fn fail(
 /// Ends matches whose time is over; gives how many. Several nodes share them out.
 pub(crate) async fn fail_late(
     db: &mut PgConnection,
+    rule: &Decline,
     now: OffsetDateTime,
 ) -> Result<usize, MatchmakingError> {
     let late = sqlx::query_scalar!(
@@ -230,6 +233,7 @@ pub(crate) async fn fail_late(
         .await?;
         let why = "a player of the ticket did not answer the ready check in time";
         fail(&mut *db, match_id, &silent, why).await?;
+        pause::begin(&mut *db, rule, &silent, now).await?;
     }
     Ok(late.len())
 }

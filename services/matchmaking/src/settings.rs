@@ -102,12 +102,36 @@ pub struct Pace {
     /// How long a running battle keeps the seat of a player who has not asked for the way to it
     /// since its ticket was over.
     pub no_show: Duration,
+    /// What declining costs.
+    pub decline: Decline,
     /// Waiting tickets of a queue that are looked at in a pass, oldest first.
     pub tickets_max: u32,
     /// Matches made in one transaction, which keeps transactions short.
     pub matches_max: usize,
     /// How old what `why` and `queues` tell may be.
     pub view_life: Duration,
+}
+
+/// How long those may not queue who decline ready checks, or let them pass: all of their party,
+/// because one of a party could otherwise decline for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// For the first time; each further time doubles it.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+    /// After so long without another, it begins anew.
+    pub forget: Duration,
+}
+
+impl Default for Decline {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(15),
+            longest: Duration::from_secs(15 * 60),
+            forget: Duration::from_secs(3_600),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -135,6 +159,7 @@ impl Default for Pace {
             room_duration_s: 3_600,
             join_life: Duration::from_secs(20),
             no_show: Duration::from_secs(30),
+            decline: Decline::default(),
             tickets_max: 20_000,
             matches_max: 256,
             view_life: Duration::from_secs(1),

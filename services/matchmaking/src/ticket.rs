@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::error::MatchmakingError;
 use crate::settings::{Queue, Settings};
 use crate::state::Matchmaking;
-use crate::{ban, party, proposal, rating, seat};
+use crate::{ban, party, pause, proposal, rating, seat};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
@@ -88,7 +88,8 @@ pub(crate) struct Ticket {
             body = ErrorBody),
         (status = 422, description = "`matchmaking.party_too_large`, or the body cannot be",
             body = ErrorBody),
-        (status = 429, description = "Too many calls", body = ErrorBody),
+        (status = 429, description = "Too many calls, or `matchmaking.paused` with player, end \
+            and number of declined ready checks", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn create(
@@ -125,6 +126,7 @@ async fn insert(
         return Err(MatchmakingError::PartyTooLarge(queue.team_max));
     }
     ban::refuse_banned(&mut tx, caller, &players, now).await?;
+    pause::refuse_paused(&mut tx, &players, now).await?;
     refuse_in_room(&mut tx, &players).await?;
     expire_of(&mut tx, &players, now).await?;
     let rated = rating::of_players(&mut tx, &players, &queue.mode, now).await?;
@@ -266,6 +268,7 @@ pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(),
 /// Cancels the open tickets that a party waits with.
 pub(crate) async fn cancel_of_party(
     db: &mut PgConnection,
+    settings: &Settings,
     party_id: Uuid,
     why: &str,
 ) -> Result<(), MatchmakingError> {
@@ -276,13 +279,15 @@ pub(crate) async fn cancel_of_party(
     )
     .fetch_all(&mut *db)
     .await?;
-    withdraw(db, &open, why).await?;
+    withdraw(db, settings, &open, why).await?;
     Ok(())
 }
 
-/// Cancels open tickets; matches that were asking for them fail. Gives how many were open.
+/// Cancels open tickets; matches that were asking for them fail, which counts as declining. Gives
+/// how many were open.
 async fn withdraw(
     db: &mut PgConnection,
+    settings: &Settings,
     tickets: &[Uuid],
     why: &str,
 ) -> Result<u64, MatchmakingError> {
@@ -291,13 +296,24 @@ async fn withdraw(
         tickets,
         why
     )
-    .fetch_one(db)
+    .fetch_one(&mut *db)
     .await?;
     let (withdrawn, failed) =
         (u64::from(done.withdrawn.unsigned_abs()), u64::from(done.failed.unsigned_abs()));
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "cancelled")
         .increment(withdrawn);
     metrics::counter!("sortie_matchmaking_proposals_total", "event" => "failed").increment(failed);
+    if failed > 0 {
+        // Those that wait on are in no match any more.
+        let declined = sqlx::query_scalar!(
+            "select ticket_id from ticket
+             where ticket_id = any($1) and state = 'cancelled' and match_id is not null",
+            tickets
+        )
+        .fetch_all(&mut *db)
+        .await?;
+        pause::begin(db, &settings.pace.decline, &declined, settings.now()).await?;
+    }
     Ok(withdrawn)
 }
 
@@ -433,7 +449,7 @@ async fn cancel(
         return Err(MatchmakingError::UnknownTicket.into());
     }
     let why = "cancelled by a player of the ticket";
-    if withdraw(&mut tx, &[ticket_id], why).await? == 0 {
+    if withdraw(&mut tx, &state.settings, &[ticket_id], why).await? == 0 {
         let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
             .fetch_one(&mut *tx)
             .await?;

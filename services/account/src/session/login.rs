@@ -7,6 +7,7 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sqlx::PgPool;
 use time::OffsetDateTime;
+use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::{Locked, LoggedIn, lock_player, open};
 use crate::error::AccountError;
 use crate::guess::{Guess, Guessed};
+use crate::hasher::Verdict;
 use crate::state::{Accounts, Client, has_control_characters};
 use crate::{me, totp};
 
@@ -118,8 +120,9 @@ fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> Acco
 async fn look_at(accounts: &Accounts, login: &str, password: &str) -> Result<Found, AccountError> {
     let found = find(&accounts.plane.db, login).await?;
     let phc = found.as_ref().map(|found| found.password_phc.clone());
-    let is_right = accounts.hasher.verify(password.to_owned(), phc).await?;
-    found.filter(|_| is_right).ok_or(AccountError::WrongLogin)
+    let verdict = accounts.hasher.look_at(password.to_owned(), phc).await?;
+    let found = found.filter(|_| verdict != Verdict::Wrong).ok_or(AccountError::WrongLogin)?;
+    Ok(Found { is_as_typed: verdict == Verdict::RightAsTyped, ..found })
 }
 
 /// A credential as it was when the password was checked.
@@ -128,34 +131,43 @@ struct Found {
     password_phc: String,
     /// Of a confirmed authenticator.
     totp_secret: Option<String>,
+    /// The hash is of the password as it was typed, from before passwords were prepared.
+    is_as_typed: bool,
 }
 
 /// Names have no `@` and addresses have one: at most one row is found.
 async fn find(db: &PgPool, login: &str) -> Result<Option<Found>, AccountError> {
     // Found like any other name that nobody has: what Postgres cannot read is nobody's.
     let login = if has_control_characters(login) { "" } else { login };
+    // Names are composed; those from before that was so are found as they are.
+    let composed: String = login.nfkc().collect();
     Ok(sqlx::query_as!(
         Found,
         r#"with found as (
-            select player_id from player where name_key = lower($1)
-            union all select player_id from personal.identity where email_key = lower($1)
+            select player_id, name_key = lower($1) as is_literal from player
+                where name_key in (lower($1), lower($2))
+            union all select player_id, true from personal.identity where email_key = lower($1)
         )
         select player_id as "player_id!", password_phc,
-            case when totp_confirmed_at is not null then totp_secret end as totp_secret
-        from found join personal.credential using (player_id)"#,
-        login
+            case when totp_confirmed_at is not null then totp_secret end as totp_secret,
+            false as "is_as_typed!"
+        from found join personal.credential using (player_id)
+        order by is_literal desc limit 1"#,
+        login,
+        composed
     )
     .fetch_optional(db)
     .await?)
 }
 
-/// Renews a hash of another cost than today's, now that its password is known.
+/// Renews a hash of another cost than today's, or of a password that was not prepared, now that
+/// the password is known.
 async fn renew_hash(
     accounts: &Accounts,
     mut found: Found,
     password: String,
 ) -> Result<Found, AccountError> {
-    if !accounts.hasher.is_outdated(&found.password_phc) {
+    if !found.is_as_typed && !accounts.hasher.is_outdated(&found.password_phc) {
         return Ok(found);
     }
     let phc = accounts.hasher.hash(password).await?;

@@ -71,6 +71,7 @@ const PERSONAL: &[&str] = &[
     "player.about",
     "player.name",
     "player.name_key",
+    "name_look.look",
     "report.text",
     "room.name",
     "staff_note.text",

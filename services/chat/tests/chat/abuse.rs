@@ -66,7 +66,11 @@ async fn garbage_is_answered_and_then_closed(db: PgPool) {
     }
     ann.ok(json!({ "type": "ping" })).await;
     ann.join(&global()).await;
-    for text in ["", " ", "a\u{0}b", &"x".repeat(501)] {
+    let zalgo = format!("a{}", "\u{301}".repeat(5));
+    let tower = "x\n".repeat(10) + "x";
+    for text in
+        ["", " ", "a\u{0}b", "\u{202e}\u{200b}", "\u{3164}", &zalgo, &tower, &"x".repeat(501)]
+    {
         let say = json!({ "type": "say", "channel": global(), "text": text });
         assert_eq!(ann.refused(say).await, "chat.text");
     }

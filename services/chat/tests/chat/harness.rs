@@ -93,7 +93,7 @@ impl Node {
         }
         let (socket, _) = connect_async(request).await?;
         let (events, player) = (VecDeque::new(), Uuid::nil());
-        Ok(Client { socket, events, cid: 0, player })
+        Ok(Client { socket, events, early: Vec::new(), cid: 0, player })
     }
 }
 
@@ -101,6 +101,8 @@ pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub player: Uuid,
     events: VecDeque<Value>,
+    /// Answers that came before they were asked for.
+    early: Vec<Value>,
     cid: u64,
 }
 
@@ -136,6 +138,21 @@ impl Client {
             } else {
                 assert_eq!(frame["cid"], cid, "{frame}");
                 return frame;
+            }
+        }
+    }
+
+    /// An answer, whatever their order.
+    pub async fn any_answer(&mut self, cid: u64) -> Value {
+        loop {
+            if let Some(at) = self.early.iter().position(|answer| answer["cid"] == cid) {
+                return self.early.swap_remove(at);
+            }
+            let frame = self.frame().await;
+            if frame.get("cid").is_none() && frame["type"] != "error" {
+                self.events.push_back(frame);
+            } else {
+                self.early.push(frame);
             }
         }
     }

@@ -94,6 +94,11 @@ async fn words_and_slow_mode_are_data(db: PgPool) {
     sqlx::query(words).execute(&db).await.unwrap();
     let masked = async || ann.say(&global(), "oh Darn").await["text"] == "oh ****";
     eventually("the filter knows the words", masked).await;
+    // Other letters, and letters between that nobody sees, do not help.
+    for text in ["d\u{430}rn", "d\u{200b}a\u{ad}rn", "\u{202e}DARN", "ｄａｒｎ"] {
+        assert_eq!(ann.say(&global(), text).await["text"], "****", "{}", text.escape_unicode());
+    }
+    assert_eq!(ann.say(&global(), "Darnell of Scunthorpe").await["text"], "Darnell of Scunthorpe");
     let foul = json!({ "type": "say", "channel": global(), "text": "Foul!" });
     assert_eq!(ann.refused(foul).await, "chat.word");
     let slow = "update chat_channel set slow_mode_s = 3600 where kind = 'global'";

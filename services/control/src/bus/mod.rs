@@ -104,6 +104,13 @@ impl Rate {
     pub const fn per(count: u32, period: Duration) -> Self {
         Self { burst: count, per_s: count as f64 / period.as_secs_f64() }
     }
+
+    /// So many times as much; `factor` is 1 or more.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let burst = (f64::from(self.burst) * factor).ceil() as u32;
+        Self { burst, per_s: self.per_s * factor }
+    }
 }
 
 /// Token buckets by name. Bounded: a bucket that is full again is forgotten.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
+use sortie_control::text::name::{self, BadName};
+use sortie_control::text::words::Words;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -125,6 +127,7 @@ async fn create(
     Json(body): Json<CreateRoom>,
 ) -> ApiResult<(StatusCode, Json<Room>)> {
     state.limit("room", caller.player_id, 10).await?;
+    let body = CreateRoom { name: named(&state, &body.name).await?, ..body };
     check(&state.settings, &body)?;
     let mut made = Err(MatchmakingError::NoCode);
     for _ in 0..code::TRIES {
@@ -136,11 +139,24 @@ async fn create(
     Ok((StatusCode::CREATED, Json(made?)))
 }
 
+/// The name as it is kept.
+async fn named(state: &Matchmaking, name: &str) -> Result<String, MatchmakingError> {
+    let name = name::chosen(name.trim(), &name::ROOM).map_err(|bad| {
+        MatchmakingError::BadValue(match bad {
+            BadName::Shape => "name has 1 to 60 letters, digits and ASCII signs",
+            BadName::Scripts => "name may not mix letters of several scripts",
+            BadName::Reserved => "this name is reserved",
+        })
+    })?;
+    if Words::load(state.db()).await?.refuse_name(&name) {
+        return Err(MatchmakingError::BadValue("there is a word in name that is not said here"));
+    }
+    Ok(name)
+}
+
 fn check(settings: &Settings, body: &CreateRoom) -> Result<(), MatchmakingError> {
-    let (name, most_s) = (body.name.trim(), settings.pace.room_duration_s);
-    let fault = if !(1..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        "name has 1 to 60 characters without control characters"
-    } else if !["conquest", "deathmatch", "walk"].contains(&body.mode.as_str()) {
+    let most_s = settings.pace.room_duration_s;
+    let fault = if !["conquest", "deathmatch", "walk"].contains(&body.mode.as_str()) {
         "mode is conquest, deathmatch or walk"
     } else if !settings.room_maps.contains(&body.map) {
         "map is none that rooms may have here"
@@ -171,7 +187,7 @@ async fn insert(
         room_id,
         code::random(),
         owner,
-        body.name.trim(),
+        body.name,
         body.mode,
         body.map,
         body.players_max as i32,

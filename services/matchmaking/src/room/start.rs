@@ -151,7 +151,21 @@ async fn lock_owned(
     player_id: Uuid,
 ) -> Result<Locked, MatchmakingError> {
     let room = lock(db, room_id).await?;
-    if room.owner == player_id { Ok(room) } else { Err(MatchmakingError::NotOwner) }
+    if room.owner == player_id {
+        return Ok(room);
+    }
+    // Of a private room, those outside of it learn nothing, not even that it is there.
+    let may_know = sqlx::query_scalar!(
+        r#"select exists (
+            select from room where room_id = $1 and (is_public or exists (
+                select from room_player p where p.room_id = $1 and p.player_id = $2))
+        ) as "may_know!""#,
+        room_id,
+        player_id
+    )
+    .fetch_one(db)
+    .await?;
+    Err(if may_know { MatchmakingError::NotOwner } else { MatchmakingError::UnknownRoom })
 }
 
 #[cfg(test)]

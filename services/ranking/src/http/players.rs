@@ -104,8 +104,8 @@ pub struct RatingChange {
     pub mode: String,
     /// Whether the rating was changed.
     pub is_ranked: bool,
-    /// Why: `ranked`, or why not: `battle_unranked`, `no_result`, `too_short`, `guest`,
-    /// `joined_late`, `left_early`, `too_few_players`.
+    /// Why: `ranked`, or why not: `battle_unranked`, `no_result`, `too_short`, `uneven_teams`,
+    /// `guest`, `joined_late`, `left_early`, `too_few_players`.
     pub reason: String,
     /// Mean before the battle.
     pub rating_before: f64,

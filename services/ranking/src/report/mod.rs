@@ -1,10 +1,13 @@
 //! Results of battles: told over gRPC, stored once, with everything that follows from them.
 //!
-//! `check` reads what is told, with all bounds; `store` is the transaction, its fences and
+//! `check` reads what is told, with all bounds; `change` says what it does to ratings; `store` is the transaction, its fences and
 //! its order of locks; `write` are the statements.
 
+mod change;
 mod check;
 mod rpc;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod write;
 

@@ -18,10 +18,10 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::change::changes;
 use super::check::BattleResult;
-use super::write::{self, Change};
+use super::write;
 use crate::eligibility::{Facts, Part, Reason, judge};
-use crate::rating::{Skill, rate};
 use crate::season;
 use crate::settings::Settings;
 
@@ -149,7 +149,7 @@ async fn store_once(
     let reasons = judge(&settings.rules, &facts, &parts);
     let ids: Vec<Uuid> = players.clone().map(|player| player.player_id).collect();
     let before = write::lock_ratings(&mut tx, season_id, &battle.mode, &ids).await?;
-    let changes = changes(&ids, &parts, &reasons, &before, facts.winner);
+    let changes = changes(&ids, &facts, &parts, &reasons, &before);
     let players: Vec<_> = players.collect();
     let round = write::Round { result, players: &players, battle: &battle, season_id };
     write::battle(&mut tx, &round).await?;
@@ -241,38 +241,4 @@ async fn guests(
             .fetch_all(db)
             .await?;
     Ok(rows.into_iter().map(|row| (row.player_id, row.is_guest)).collect())
-}
-
-/// What happens to each player's rating, in the order of `ids`.
-fn changes(
-    ids: &[Uuid],
-    parts: &[Part],
-    reasons: &[Reason],
-    before: &BTreeMap<Uuid, Skill>,
-    winner: Option<usize>,
-) -> Vec<Change> {
-    let before = ids.iter().map(|id| before.get(id).copied().unwrap_or_default());
-    let before: Vec<Skill> = before.collect();
-    let mut after = before.clone();
-    if reasons.contains(&Reason::Ranked) {
-        let rated = [0, 1].map(|team| {
-            let all = 0..ids.len();
-            all.filter(|at| reasons[*at] == Reason::Ranked && parts[*at].team == team)
-                .collect::<Vec<_>>()
-        });
-        let teams = [0, 1].map(|team| rated[team].iter().map(|at| before[*at]).collect::<Vec<_>>());
-        let new = rate([&teams[0], &teams[1]], winner);
-        for (at, skill) in rated.iter().flatten().zip(new.iter().flatten()) {
-            after[*at] = *skill;
-        }
-    }
-    let all = ids.iter().enumerate();
-    all.map(|(at, &player_id)| Change {
-        player_id,
-        reason: reasons[at],
-        before: before[at],
-        after: after[at],
-        has_won: winner.map(|winner| winner == parts[at].team),
-    })
-    .collect()
 }

@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
+use super::change::Change;
 use super::check::{BattleResult, PlayerResult};
 use super::store::Battle;
 use crate::eligibility::Reason;
@@ -22,16 +23,6 @@ pub(super) struct Round<'a> {
     pub players: &'a [&'a PlayerResult],
     pub battle: &'a Battle,
     pub season_id: i32,
-}
-
-/// What happens to a player's rating.
-pub(super) struct Change {
-    pub player_id: Uuid,
-    pub reason: Reason,
-    pub before: Skill,
-    pub after: Skill,
-    /// `None`: a draw.
-    pub has_won: Option<bool>,
 }
 
 impl Round<'_> {

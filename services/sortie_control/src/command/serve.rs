@@ -13,7 +13,7 @@ use serde_json::json;
 use sortie_account::mail::Mailer;
 use sortie_control::access::AccessKeys;
 use sortie_control::bus::redis::{PREFIX, check_prefix};
-use sortie_control::http::HttpOptions;
+use sortie_control::http::{HttpOptions, PLAYERS_PER_ADDRESS, crowd};
 use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::store;
@@ -80,6 +80,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "SORTIE_CHAT_ORIGINS")]
     #[serde(default)]
     pub chat_origin: Vec<String>,
+    /// Players who may share one address: limits by address are for so many, and for 16 at least
+    #[arg(long, value_name = "COUNT", default_value_t = PLAYERS_PER_ADDRESS)]
+    #[arg(env = "SORTIE_PLAYERS_PER_ADDRESS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub players_per_address: u32,
     /// Queues of matchmaking: a TOML file of `[[queue]]` tables [default: those that are shipped]
     #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
     pub queues: Option<PathBuf>,
@@ -217,6 +221,9 @@ pub fn check(args: &ServeArgs) -> Result<Checked> {
     SharedSecret::new(&keys.fleet_secret).or_fail(Failure::Start)?;
     check_prefix(&args.redis_prefix).or_fail(Failure::Usage)?;
     let mut settings = Settings::new(&keys, &args.data_dir);
+    let players = args.players_per_address;
+    settings.account.limits = settings.account.limits.for_players(players);
+    settings.chat.per_address_max = many(settings.chat.per_address_max, players);
     settings.chat.kept = args.chat_kept.0;
     settings.chat.origins.clone_from(&args.chat_origin);
     settings.fleet.battle_log_keep = args.battle_log_kept.0;
@@ -250,6 +257,11 @@ fn mailer(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
 fn is_origin(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     text == "*" || rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*']))
+}
+
+/// So many of an address, for so many players who share one.
+fn many(count: usize, players: u32) -> usize {
+    (count as f64 * crowd(players)).ceil() as usize
 }
 
 /// Begun ones are whole.
@@ -301,7 +313,7 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
             },
             http: HttpOptions {
                 trusted_proxies: args.trusted_proxy.clone(),
-                ..HttpOptions::default()
+                ..HttpOptions::default().for_players(args.players_per_address)
             },
             services: checked.settings,
             fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
