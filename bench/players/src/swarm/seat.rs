@@ -80,60 +80,6 @@ struct Seen {
     magazine: Magazine,
 }
 
-/// How a bot gets its ticket.
-pub enum Admission {
-    /// It is signed when the bot connects.
-    Sign {
-        /// Ed25519 seed.
-        seed: [u8; 32],
-        /// What it says.
-        request: Box<TicketRequest>,
-    },
-    /// Somebody else has signed it.
-    Given(Vec<u8>),
-}
-
-/// What a bot noted.
-#[derive(Default)]
-struct Seen {
-    connected: bool,
-    slot: Option<u16>,
-    soldier_changed: bool,
-    first_tick: Option<u32>,
-    playing_since: Option<Instant>,
-    rtt_ms: Samples,
-    rtt_next: Option<Instant>,
-    told: Vec<FeedEntry>,
-    /// Enemies downed in the battle, by anybody, as far as this bot was told.
-    kills: u64,
-    /// Rounds that it saw end.
-    rounds: u32,
-    magazine: Magazine,
-}
-
-/// Counts the own shots by the rounds that are missing from the magazine.
-#[derive(Default)]
-struct Magazine {
-    /// The weapon and its rounds when last looked at.
-    seen: Option<(u8, u16)>,
-    shots: u64,
-}
-
-impl Magazine {
-    fn look(&mut self, own: &SelfState) {
-        let now = (own.weapon, own.ammo);
-        // Another weapon, a reload or a new life: no shot.
-        if let Some((weapon, ammo)) = self.seen.replace(now)
-            && weapon == now.0
-        {
-            self.shots += u64::from(ammo.saturating_sub(now.1));
-        }
-        if own.status != status::ALIVE {
-            self.seen = None;
-        }
-    }
-}
-
 /// How a bot, or the bots of a thread, are at the moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SeatStatus {

@@ -7,3 +7,4 @@ mod once;
 mod ratings;
 mod reading;
 mod reporting;
+mod unrated_mates;

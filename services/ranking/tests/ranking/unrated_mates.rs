@@ -1,10 +1,8 @@
 //! Who is not rated fought nevertheless: nobody gains or loses by the company of guests.
 
-mod common;
-
 use std::collections::HashMap;
 
-use common::{TICKS, World, guest};
+use crate::common::{TICKS, World, guest};
 use sqlx::PgPool;
 use uuid::Uuid;
 
