@@ -223,7 +223,8 @@ impl Desk {
         self.session.handle_input_datagram(input, self.tick);
         self.sealed_at = sealed.then_some(self.now);
         let Ok(read) = InputDatagram::decode(input) else { panic!("a client sent nonsense") };
-        for command in read.commands().iter().filter(|input| input.tick > self.tick) {
+        let now = self.tick;
+        for command in read.commands().iter().filter(|input| input.tick > now) {
             self.fate(command.tick).is_in_time = true;
         }
     }
