@@ -15,7 +15,7 @@ pub fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root exists")
 }
 
-/// Every Rust source of the workspace, in path order.
+/// Every Rust source of the workspace that somebody wrote, in path order.
 pub fn rust_sources() -> Vec<SourceFile> {
     let root = workspace_root();
     let mut paths = Vec::new();
@@ -41,13 +41,14 @@ pub fn documents() -> Vec<PathBuf> {
     paths
 }
 
-/// Visits every file below `folder`, leaving out build output, data and hidden folders.
+/// Visits every file below `folder`, leaving out what programs made: build output, generated code,
+/// data; and hidden folders.
 fn collect(folder: &Path, visit: &mut impl FnMut(&Path)) {
     let entries = std::fs::read_dir(folder).expect("a readable folder");
     for entry in entries {
         let path = entry.expect("a readable entry").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') || name == "target" || name == "sortie-data" {
+        if name.starts_with('.') || ["target", "generated", "sortie-data"].contains(&&*name) {
             continue;
         }
         if path.is_dir() {

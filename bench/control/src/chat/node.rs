@@ -1,4 +1,5 @@
-//! A chat node on a thread of its own, with pool, bus and listener, as `sortie-control serve` has them.
+//! A chat node on a thread of its own, with pool, bus and listener, as those of
+//! `sortie-control serve`.
 
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
