@@ -2,5 +2,6 @@
 
 mod blackout;
 mod common;
+mod rewind;
 mod rules;
 mod sets;
