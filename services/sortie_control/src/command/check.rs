@@ -1,0 +1,44 @@
+//! `sortie-control check`: would `sortie-control serve` start with this configuration?
+
+use anyhow::Context;
+use serde_json::json;
+use sortie_control::store;
+
+use crate::command::serve::{self, ServeArgs};
+use crate::plane::node;
+use crate::runtime;
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+
+/// Checks options, keys, queues, database with its schema, and Redis; starts nothing.
+pub fn run(args: &ServeArgs, common: &Common) -> Result {
+    let checked = serve::check(args)?;
+    runtime::small().or_fail(Failure::Start)?.block_on(async {
+        let redis = args.redis();
+        let (url, access) = checked.outside();
+        let plane = node::plane(url, 2, redis, access).await.or_fail(Failure::Start)?;
+        store::require_current(&plane.db).await.or_fail(Failure::Promise)?;
+        if redis.is_some() {
+            plane
+                .bus
+                .boards
+                .size("check")
+                .await
+                .context("Redis is away")
+                .or_fail(Failure::Promise)?;
+        }
+        Ok(())
+    })?;
+    if common.json {
+        println!("{}", json!({"ok": true}));
+    } else {
+        println!(
+            "all is well: keys, queues, database, schema{}",
+            match args.redis_url {
+                Some(_) => ", Redis",
+                None => "",
+            }
+        );
+    }
+    Ok(())
+}

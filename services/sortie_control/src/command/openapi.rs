@@ -1,0 +1,23 @@
+//! `sortie-control openapi`: the OpenAPI document of all services.
+
+use clap::Args;
+
+use crate::plane::openapi;
+use crate::runtime;
+use sortie_cli::exit::{Failure, OrFail, Result};
+
+/// Options of `sortie-control openapi`.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  sortie-control openapi >docs/openapi.json
+
+A running node serves the same document as /v1/openapi.json.")]
+pub struct OpenapiArgs {}
+
+/// Prints it.
+pub fn run(_: &OpenapiArgs) -> Result {
+    let runtime = runtime::small().or_fail(Failure::Start)?;
+    print!("{}", runtime.block_on(async { openapi::text() }));
+    Ok(())
+}

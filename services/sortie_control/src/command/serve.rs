@@ -1,0 +1,380 @@
+//! `sortie-control serve`: a node of the control plane.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sortie_account::mail::Mailer;
+use sortie_control::access::AccessKeys;
+use sortie_control::bus::redis::{PREFIX, check_prefix};
+use sortie_control::http::HttpOptions;
+use sortie_control::internal::SharedSecret;
+use sortie_control::plane::Plane;
+use sortie_control::store;
+use sqlx::PgPool;
+
+use crate::plane::first;
+use crate::plane::keys::{KeyFiles, Keys};
+use crate::plane::mail::{self, MailOptions};
+use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
+use crate::plane::services::{Role, Settings};
+use crate::{queues, runtime};
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::signals;
+use sortie_cli::units::Span;
+
+/// Where a node's metrics and health are unless it is told otherwise.
+pub const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_778);
+
+/// Options of `sortie-control serve`.
+#[derive(Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_help = "\
+Examples:
+  sortie-control serve --dev --database-url postgres://sortie@localhost/sortie
+  sortie-control serve --role api --listen 0.0.0.0:7700 --redis-url redis://cache:6379 \\
+      --access-key-file KEY --ticket-key-file KEY --fleet-secret-file SECRET
+  sortie-control serve --role chat --chat-listen 0.0.0.0:7701 …
+
+Any number of nodes of each role may run on one database; more than one need Redis. SIGTERM
+drains: /readyz fails first, after --drain the listeners close, then calls and work end.")]
+pub struct ServeArgs {
+    /// What this node does
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "api,chat,admin")]
+    #[arg(env = "SORTIE_ROLE")]
+    pub role: Vec<Role>,
+    /// The database: postgres://user@host/name
+    #[arg(long, value_name = "URL", env = "SORTIE_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Database connections at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 32, env = "SORTIE_DATABASE_CONNECTIONS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    pub database_connections: u32,
+    /// Redis, for more than one node: redis://host:6379
+    #[arg(long, value_name = "URL", env = "SORTIE_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// What keys and channels in Redis begin with: another for each deployment that shares one
+    #[arg(long, value_name = "NAME", default_value = PREFIX, env = "SORTIE_REDIS_PREFIX")]
+    pub redis_prefix: String,
+    /// How long messages of chat are kept; reported ones stay
+    #[arg(long, value_name = "DURATION", default_value = "2160h", env = "SORTIE_CHAT_KEPT")]
+    pub chat_kept: Span,
+    /// How long the log of battles is kept
+    #[arg(long, value_name = "DURATION", default_value = "2160h", env = "SORTIE_BATTLE_LOG_KEPT")]
+    pub battle_log_kept: Span,
+    /// How long the places of replays are kept
+    #[arg(long, value_name = "DURATION", default_value = "720h", env = "SORTIE_REPLAYS_KEPT")]
+    pub replays_kept: Span,
+    /// How much later than it happens spectators see where soldiers are, up to 60 s
+    #[arg(long, value_name = "DURATION", default_value = "10s", env = "SORTIE_SPECTATOR_DELAY")]
+    pub spectator_delay: Span,
+    /// Web pages that may open chat, like `https://play.example`; *: all [default: those of the
+    /// same host, and programs that are no browsers]
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "SORTIE_CHAT_ORIGINS")]
+    #[serde(default)]
+    pub chat_origin: Vec<String>,
+    /// Queues of matchmaking: a TOML file of `[[queue]]` tables [default: those that are shipped]
+    #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
+    pub queues: Option<PathBuf>,
+    /// Pictures, and keys of development
+    #[arg(long, value_name = "DIR", default_value = "sortie-data", env = "SORTIE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// How long to be not ready before the listeners close
+    #[arg(long, value_name = "DURATION", default_value = "2s", env = "SORTIE_DRAIN")]
+    pub drain: Span,
+
+    /// REST
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700", env = "SORTIE_API_LISTEN")]
+    #[arg(help_heading = "Listeners")]
+    pub listen: SocketAddr,
+    /// Chat (WebSockets)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7701", env = "SORTIE_CHAT_LISTEN")]
+    #[arg(help_heading = "Listeners")]
+    pub chat_listen: SocketAddr,
+    /// What staff do (REST); keep it off the internet
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7702",
+        env = "SORTIE_ADMIN_LISTEN"
+    )]
+    #[arg(help_heading = "Listeners")]
+    pub admin_listen: SocketAddr,
+    /// Game state (gRPC)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7703", env = "SORTIE_GRPC_LISTEN")]
+    #[arg(help_heading = "Listeners")]
+    pub grpc_listen: SocketAddr,
+    /// Battle servers (gRPC); keep it off the internet
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7704",
+        env = "SORTIE_FLEET_LISTEN"
+    )]
+    #[arg(help_heading = "Listeners")]
+    pub fleet_listen: SocketAddr,
+    /// Metrics and health (HTTP); keep it off the internet
+    #[arg(long, value_name = "ADDR", default_value_t = OPS_DEFAULT, env = "SORTIE_OPS")]
+    #[arg(help_heading = "Listeners")]
+    pub ops: SocketAddr,
+    /// Proxies whose x-forwarded-for is believed
+    #[arg(long, value_name = "IP", value_delimiter = ',', env = "SORTIE_TRUSTED_PROXIES")]
+    #[arg(help_heading = "Listeners")]
+    #[serde(default)]
+    pub trusted_proxy: Vec<IpAddr>,
+
+    /// The mail server: smtps://user:password@host; flags can be seen by all users of a machine
+    #[arg(long, value_name = "URL", env = "SORTIE_SMTP_URL", hide_env_values = true)]
+    #[arg(help_heading = "Mail")]
+    pub smtp_url: Option<String>,
+    /// File with the mail server's URL
+    #[arg(long, value_name = "FILE", env = "SORTIE_SMTP_URL_FILE", help_heading = "Mail")]
+    pub smtp_url_file: Option<PathBuf>,
+    /// Whom mails are from: Sortie <no-reply@example.org>
+    #[arg(long, value_name = "ADDRESS", env = "SORTIE_MAIL_FROM", help_heading = "Mail")]
+    pub mail_from: Option<String>,
+    /// What the link in a mail begins with; the token follows
+    #[arg(long, value_name = "URL", default_value = "sortie://reset/", env = "SORTIE_RESET_LINK")]
+    #[arg(help_heading = "Mail")]
+    pub reset_link: String,
+    /// Without a mail server, write mails to the log (info), links that open accounts included
+    #[arg(long, env = "SORTIE_MAIL_LOG", help_heading = "Mail")]
+    #[serde(default)]
+    pub mail_log: bool,
+
+    /// File with the Ed25519 seed that signs access tokens, hexadecimal; the same on all nodes
+    #[arg(long, value_name = "FILE", env = "SORTIE_ACCESS_KEY_FILE", help_heading = "Keys")]
+    pub access_key_file: Option<PathBuf>,
+    /// File with the Ed25519 seed that signs join tickets, hexadecimal
+    #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE", help_heading = "Keys")]
+    pub ticket_key_file: Option<PathBuf>,
+    /// File with the secret that battle servers show, 16 characters or more
+    #[arg(long, value_name = "FILE", env = "SORTIE_FLEET_SECRET_FILE", help_heading = "Keys")]
+    pub fleet_secret_file: Option<PathBuf>,
+    /// Development: make missing keys in the data directory, write mails to the log
+    #[arg(long, env = "SORTIE_DEV", help_heading = "Keys")]
+    #[serde(default)]
+    pub dev: bool,
+}
+
+impl ServeArgs {
+    /// The Redis to use, if there is one.
+    pub fn redis(&self) -> Option<RedisAt<'_>> {
+        let url = self.redis_url.as_deref()?;
+        Some(RedisAt { url, prefix: &self.redis_prefix })
+    }
+}
+
+/// Spectators' pictures are kept for so long.
+const SPECTATOR_DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// The first administrator's token is in the first line if the database gives it within this.
+const FIRST_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long the last connections to the database may take to come back.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Everything that a node needs, checked.
+pub struct Checked {
+    keys: Keys,
+    settings: Settings,
+    database_url: String,
+}
+
+impl Checked {
+    /// Where the database is, and the keys of access tokens.
+    pub fn outside(&self) -> (&str, AccessKeys) {
+        (&self.database_url, self.keys.access.clone())
+    }
+}
+
+/// Reads keys and files and checks all options, without touching anything outside.
+///
+/// # Errors
+/// What is wrong (2), or cannot be read (3).
+pub fn check(args: &ServeArgs) -> Result<Checked> {
+    let database_url = args.database_url.clone().context("--database-url is needed");
+    let database_url = database_url.or_fail(Failure::Usage)?;
+    if args.spectator_delay.0 > SPECTATOR_DELAY_MAX {
+        return Err(Failure::Usage.because(anyhow!("--spectator-delay: at most 60s are kept")));
+    }
+    if let Some(wrong) = args.chat_origin.iter().find(|origin| !is_origin(origin)) {
+        let cause = anyhow!("--chat-origin: '{wrong}' is none; write it like https://play.example");
+        return Err(Failure::Usage.because(cause));
+    }
+    if args.role.is_empty() {
+        return Err(Failure::Usage.because(anyhow!("--role: a node does something")));
+    }
+    let files = key_files(args).or_fail(Failure::Start)?;
+    let keys = files.read().or_fail(Failure::Start)?;
+    SharedSecret::new(&keys.fleet_secret).or_fail(Failure::Start)?;
+    check_prefix(&args.redis_prefix).or_fail(Failure::Usage)?;
+    let mut settings = Settings::new(&keys, &args.data_dir);
+    settings.chat.kept = args.chat_kept.0;
+    settings.chat.origins.clone_from(&args.chat_origin);
+    settings.fleet.battle_log_keep = args.battle_log_kept.0;
+    settings.fleet.spectator_delay = args.spectator_delay.0;
+    settings.ranking.replay_kept_days = days(args.replays_kept.0);
+    settings.account.reset_link.clone_from(&args.reset_link);
+    settings.account.mailer = mailer(args).or_fail(Failure::Start)?;
+    if let Some(file) = &args.queues {
+        settings.matchmaking.queues = queues::read(file).or_fail(Failure::Start)?;
+    }
+    settings.matchmaking.check().map_err(|fault| anyhow!(fault)).or_fail(Failure::Usage)?;
+    Ok(Checked { keys, settings, database_url })
+}
+
+fn mailer(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
+    let mailer = mail::mailer(MailOptions {
+        smtp_url: args.smtp_url.as_deref(),
+        smtp_url_file: args.smtp_url_file.as_deref(),
+        from: args.mail_from.as_deref(),
+        is_logged: args.mail_log || args.dev,
+    })?;
+    if mailer.is_none() && args.role.contains(&Role::Api) {
+        tracing::warn!(
+            "no mails: who forgets a password stays out; give --smtp-url-file and --mail-from"
+        );
+    }
+    Ok(mailer)
+}
+
+/// As browsers write it: scheme, host, port where it is not the usual one.
+fn is_origin(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    text == "*" || rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*']))
+}
+
+/// Begun ones are whole.
+fn days(time: Duration) -> u32 {
+    u32::try_from(time.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX)
+}
+
+fn key_files(args: &ServeArgs) -> anyhow::Result<KeyFiles> {
+    let mut files = KeyFiles::in_dir(&args.data_dir);
+    let given = [
+        (&mut files.access, &args.access_key_file, "--access-key-file"),
+        (&mut files.ticket, &args.ticket_key_file, "--ticket-key-file"),
+        (&mut files.fleet_secret, &args.fleet_secret_file, "--fleet-secret-file"),
+    ];
+    let mut missing = Vec::new();
+    for (place, file, flag) in given {
+        match file {
+            Some(file) => place.clone_from(file),
+            None => missing.push(flag),
+        }
+    }
+    if args.dev {
+        files.make_missing()?;
+    } else if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(anyhow!("keys are missing: give {missing}; --dev makes them in --data-dir"));
+    }
+    Ok(files)
+}
+
+/// Serves until a signal comes.
+pub fn run(args: &ServeArgs, common: &Common) -> Result {
+    let checked = check(args)?;
+    let flag = signals::stop_flag().or_fail(Failure::Start)?;
+    runtime::server().or_fail(Failure::Start)?.block_on(async {
+        let (url, access) = checked.outside();
+        let plane = node::plane(url, args.database_connections, args.redis(), access).await;
+        let plane = plane.or_fail(Failure::Start)?;
+        refuse_foreign_schema(&plane).await?;
+        let config = NodeConfig {
+            roles: args.role.clone(),
+            listen: Listen {
+                rest: args.listen,
+                chat: args.chat_listen,
+                admin: args.admin_listen,
+                grpc: args.grpc_listen,
+                fleet: args.fleet_listen,
+                ops: args.ops,
+            },
+            http: HttpOptions {
+                trusted_proxies: args.trusted_proxy.clone(),
+                ..HttpOptions::default()
+            },
+            services: checked.settings,
+            fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
+        };
+        let node = Node::start(config, &plane).await.or_fail(Failure::Start)?;
+        let (addresses, db, json) = (node.addresses, plane.db.clone(), common.json);
+        let telling = tokio::spawn(async move { tell(&addresses, &db, json).await });
+        let lived = node.live(runtime::is_set(flag), args.drain.0).await;
+        telling.abort();
+        drop(tokio::time::timeout(CLOSE_WITHIN, plane.db.close()).await);
+        lived.or_fail(Failure::Run)
+    })
+}
+
+/// A schema that is not ours ends the start. A database that is away does not: it is waited for,
+/// and /readyz tells.
+async fn refuse_foreign_schema(plane: &Plane) -> Result {
+    match store::schema_state(&plane.db).await {
+        Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
+        Err(error) => {
+            tracing::warn!(%error, "the database is away; this node waits for it");
+            Ok(())
+        }
+    }
+}
+
+/// Tells where the node listens, and what makes the first administrator: at once, or as soon as
+/// the database can be asked.
+async fn tell(addresses: &Addresses, db: &PgPool, json: bool) {
+    let Some(admin) = addresses.admin else { return show(addresses, None, json) };
+    let mut token = pin!(first::token(db));
+    if let Ok(token) = tokio::time::timeout(FIRST_WITHIN, &mut token).await {
+        show(addresses, token.as_deref(), json);
+        return;
+    }
+    show(addresses, None, json);
+    match token.await {
+        Some(token) if json => {
+            println!("{}", json!({"event": "first_admin", "first_admin_token": token}));
+        }
+        Some(token) => println!("{}", first::lines(&token, admin)),
+        None => {}
+    }
+}
+
+fn show(addresses: &Addresses, token: Option<&str>, json: bool) {
+    if json {
+        let mut line = json!(addresses);
+        line["event"] = json!("ready");
+        line["first_admin_token"] = json!(token);
+        println!("{line}");
+        return;
+    }
+    for line in lines(addresses) {
+        println!("{line}");
+    }
+    if let (Some(token), Some(admin)) = (token, addresses.admin) {
+        println!("{}", first::lines(token, admin));
+    }
+}
+
+/// A line for each listener.
+pub fn lines(addresses: &Addresses) -> Vec<String> {
+    let lines = [
+        ("REST", "http", addresses.rest, "/v1/openapi.json"),
+        ("chat", "ws", addresses.chat, "/v1/chat"),
+        ("admin", "http", addresses.admin, "/"),
+        ("game state", "grpc", addresses.grpc, ""),
+        ("fleet", "grpc", addresses.fleet, ""),
+        ("operations", "http", addresses.ops, "/metrics, /healthz, /readyz"),
+    ];
+    let line = |(name, scheme, address, path): (&str, &str, Option<SocketAddr>, &str)| {
+        address.map(|address| format!("{name:<11} {scheme}://{address}{path}"))
+    };
+    lines.into_iter().filter_map(line).collect()
+}

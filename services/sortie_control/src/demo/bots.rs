@@ -1,0 +1,270 @@
+//! How a bot lives: it signs up, queues alone or with its party, fights, and queues again.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::StatusCode;
+use sortie_control::service::Stop;
+use sortie_players::swarm::{Crowd, LanePolicy, Visit, Visited};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::api::{Admission, CallError, Player, Ticket, Who};
+use sortie_cli::units::{key_from_hex, to_hex};
+
+/// Between two looks at a ticket.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// Between two tries to get into a battle that its server has not begun yet.
+const JOIN_EVERY: Duration = Duration::from_millis(500);
+
+/// After a call that failed.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// Sizes of the groups that bots queue in, over and over.
+const GROUPS: [usize; 5] = [1, 2, 1, 4, 2];
+
+/// What bots did, counted as they do it.
+#[derive(Debug, Default)]
+pub struct Deeds {
+    /// Signed up or logged in.
+    pub entered: AtomicU64,
+    /// Waiting for a battle now.
+    pub waiting: AtomicU64,
+    /// In a battle now.
+    pub fighting: AtomicU64,
+    /// Stays in battles that are over.
+    pub visits: AtomicU64,
+    /// Of these, those that were never let in.
+    pub shut_out: AtomicU64,
+    /// Calls that failed and were tried again.
+    pub retries: AtomicU64,
+}
+
+/// What all bots share.
+pub struct Town {
+    /// The REST listener.
+    pub rest: SocketAddr,
+    /// Where they queue.
+    pub queue: String,
+    /// Their passwords are made of it: a later run logs the same bots in.
+    pub secret: String,
+    /// Drives their clients.
+    pub crowd: Crowd,
+    /// What they did.
+    pub deeds: Deeds,
+    http: reqwest::Client,
+}
+
+impl Town {
+    /// Nobody lives there yet.
+    ///
+    /// # Errors
+    /// The system has no threads or sockets left.
+    pub fn new(rest: SocketAddr, queue: String, secret: String) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let (crowd, deeds) = (Crowd::start(1)?, Deeds::default());
+        Ok(Self { rest, queue, secret, crowd, deeds, http })
+    }
+
+    /// Lets `count` bots live there until `closing`: then nobody queues any more, and each bot
+    /// is done when its battle is.
+    pub fn settle(self: &Arc<Self>, count: usize, closing: &Stop) -> JoinSet<()> {
+        let mut groups = JoinSet::new();
+        let (mut next, mut sizes) = (0, GROUPS.iter().cycle());
+        while next < count {
+            let size = (*sizes.next().unwrap_or(&1)).min(count - next);
+            let group = Group { town: Arc::clone(self), players: Vec::new() };
+            groups.spawn(group.live(next..next + size, closing.clone()));
+            next += size;
+        }
+        groups
+    }
+
+    fn who(&self, number: usize) -> Who {
+        let name = format!("bot-{number:04}");
+        let digest = ring::digest::digest(
+            &ring::digest::SHA256,
+            format!("{}/{name}", self.secret).as_bytes(),
+        );
+        let [a, b] = (number as u16).to_be_bytes();
+        let address = Ipv4Addr::new(10, 66, a, b);
+        Who { name, password: to_hex(&digest.as_ref()[..16]), address }
+    }
+}
+
+/// Bots that queue together.
+struct Group {
+    town: Arc<Town>,
+    players: Vec<Player>,
+}
+
+/// Nobody queues any more.
+struct Closed;
+
+impl Group {
+    async fn live(mut self, numbers: std::ops::Range<usize>, mut closing: Stop) {
+        for number in numbers.clone() {
+            if self.enter(number, &mut closing).await.is_err() {
+                return;
+            }
+        }
+        while numbers.len() > 1 {
+            match self.gather().await {
+                Ok(()) => break,
+                Err(error) if self.wait_after(&error, &mut closing).await => {}
+                Err(_) => return,
+            }
+        }
+        while !closing.is_asked() {
+            match self.one_battle(&mut closing).await {
+                Ok(()) => {}
+                Err(error) if self.wait_after(&error, &mut closing).await => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn enter(&mut self, number: usize, closing: &mut Stop) -> Result<(), Closed> {
+        let town = Arc::clone(&self.town);
+        let who = town.who(number);
+        loop {
+            match Player::enter(&town.http, town.rest, &who).await {
+                Ok(player) => {
+                    self.players.push(player);
+                    town.deeds.entered.fetch_add(1, Relaxed);
+                    return Ok(());
+                }
+                Err(error) if self.wait_after(&error, closing).await => {}
+                Err(_) => return Err(Closed),
+            }
+        }
+    }
+
+    /// The first one leads.
+    async fn gather(&mut self) -> Result<(), CallError> {
+        let Some((leader, others)) = self.players.split_first_mut() else { return Ok(()) };
+        let code = leader.make_party().await?;
+        for other in others {
+            other.join_party(&code).await?;
+        }
+        Ok(())
+    }
+
+    /// Queues, fights, and comes back.
+    async fn one_battle(&mut self, closing: &mut Stop) -> Result<(), CallError> {
+        let size = self.players.len() as u64;
+        let ticket = self.players[0].queue(&self.town.queue).await?;
+        let deeds = &self.town.deeds;
+        deeds.waiting.fetch_add(size, Relaxed);
+        let matched = wait(&mut self.players[0], ticket, closing).await;
+        deeds.waiting.fetch_sub(size, Relaxed);
+        let Some(battle_id) = matched? else { return Ok(()) };
+        let mut stays = Vec::new();
+        for player in &mut self.players {
+            // One that is not let in must not keep the others from fighting.
+            match admission(player, battle_id).await {
+                Ok(Some(admission)) => stays.push(visit(&self.town, &admission)),
+                Ok(None) => {}
+                Err(error) => {
+                    deeds.retries.fetch_add(1, Relaxed);
+                    tracing::warn!(%error, "a bot cannot join its battle");
+                }
+            }
+        }
+        for stay in stays.into_iter().flatten() {
+            deeds.fighting.fetch_add(1, Relaxed);
+            let visited = stay.await.unwrap_or_default();
+            deeds.fighting.fetch_sub(1, Relaxed);
+            deeds.visits.fetch_add(1, Relaxed);
+            tracing::debug!(?visited, "a bot came back");
+            if !visited.played {
+                deeds.shut_out.fetch_add(1, Relaxed);
+                tracing::warn!(why = visited.why, "a bot was not let into its battle");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits as the service asks for; false when nobody queues any more.
+    async fn wait_after(&self, error: &CallError, closing: &mut Stop) -> bool {
+        self.town.deeds.retries.fetch_add(1, Relaxed);
+        let asked = match error {
+            CallError::Refused { retry_after_s, .. } => Duration::from_secs(*retry_after_s),
+            CallError::Network(_) => TRY_AGAIN,
+        };
+        let is_usual = matches!(
+            error.status(),
+            // A conflict: the battle it comes from is not stored as over yet.
+            Some(
+                StatusCode::CONFLICT
+                    | StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::SERVICE_UNAVAILABLE
+            )
+        );
+        if !is_usual {
+            tracing::warn!(%error, "a bot tries again");
+        }
+        closing.wait(asked.max(TRY_AGAIN)).await
+    }
+}
+
+/// The battle that a ticket leads to; `None` when it leads to none.
+async fn wait(
+    player: &mut Player,
+    mut ticket: Ticket,
+    closing: &mut Stop,
+) -> Result<Option<Uuid>, CallError> {
+    loop {
+        match (ticket.state.as_str(), ticket.battle_id) {
+            ("matched", Some(battle_id)) => return Ok(Some(battle_id)),
+            ("waiting" | "proposed", _) if closing.is_asked() => {
+                match player.cancel(ticket.ticket_id).await {
+                    Ok(()) => return Ok(None),
+                    // Matched at the last moment.
+                    Err(error) if error.status() == Some(StatusCode::CONFLICT) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            ("waiting" | "proposed", _) => {
+                closing.wait(POLL_EVERY).await;
+            }
+            _ => return Ok(None),
+        }
+        ticket = player.ticket(ticket.ticket_id).await?;
+    }
+}
+
+/// What lets a player into its battle; `None` when that is over.
+async fn admission(player: &mut Player, battle_id: Uuid) -> Result<Option<Admission>, CallError> {
+    loop {
+        match player.join(battle_id).await {
+            Ok(admission) => return Ok(Some(admission)),
+            Err(error) => match error.status() {
+                Some(StatusCode::GONE) => return Ok(None),
+                Some(StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE) => {}
+                _ => return Err(error),
+            },
+        }
+        // The server begins the battle, or it is given up: both end this.
+        tokio::time::sleep(JOIN_EVERY).await;
+    }
+}
+
+fn visit(town: &Town, admission: &Admission) -> Option<oneshot::Receiver<Visited>> {
+    let ticket = BASE64.decode(&admission.join_ticket).ok()?;
+    let fingerprint = key_from_hex(&admission.fingerprint).ok()?;
+    let (told, end) = oneshot::channel();
+    let seed = u64::from_le_bytes(sortie_control::access::random_bytes());
+    let (addr, lane) = (admission.address, LanePolicy::Auto);
+    town.crowd.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
+        // The group is gone when everything is stopped at once.
+        drop(told.send(visited));
+    });
+    Some(end)
+}
