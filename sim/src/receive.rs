@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use crate::command::{Action, Buttons, Command, Input};
 use crate::components::{Identity, Intent, Requests, Roster, Soldier, SquadRequest, Vitals};
 use crate::event::Event;
-use crate::facts::{Deaths, EventLog, Work, Wounds};
+use crate::facts::{Deaths, Departure, Departures, EventLog, Work, Wounds};
 use crate::id::{Class, PlayerKey, PlayerSlot, Team};
 use crate::schedule::{Phase, Timetable};
 use crate::view::Status;
@@ -33,11 +33,13 @@ fn clear_facts(
     mut events: ResMut<EventLog>,
     mut wounds: ResMut<Wounds>,
     mut deaths: ResMut<Deaths>,
+    mut departures: ResMut<Departures>,
     mut work: ResMut<Work>,
 ) {
     events.0.clear();
     wounds.0.clear();
     deaths.0.clear();
+    departures.0.clear();
     work.0.fill(0);
 }
 
@@ -93,13 +95,12 @@ fn start_intents(roster: Res<Roster>, mut soldiers: Query<(&mut Intent, &mut Req
     }
 }
 
-fn apply_commands(
+pub(crate) fn apply_commands(
     inbox: Res<Inbox>,
     roster: Res<Roster>,
     clock: Res<Clock>,
     mut soldiers: Query<(&mut Intent, &mut Requests, &mut Vitals)>,
-    mut events: ResMut<EventLog>,
-    mut deaths: ResMut<Deaths>,
+    mut departures: ResMut<Departures>,
 ) {
     for command in &inbox.0 {
         let Some(entity) = roster.get(command.player) else { continue };
@@ -109,13 +110,13 @@ fn apply_commands(
         }
         match command.action {
             Action::Join { .. } => {}
-            Action::Leave => {
-                if vitals.in_field() {
-                    deaths.0.push(command.player);
-                    events.0.push(Event::Died { victim: command.player });
-                }
-                vitals.status = Status::Left;
-                events.0.push(Event::Left { player: command.player });
+            Action::Leave | Action::Lapse { .. } => {
+                let since = match command.action {
+                    Action::Lapse { since } => since.min(clock.tick),
+                    _ => clock.tick,
+                };
+                let was = std::mem::replace(&mut vitals.status, Status::Left);
+                departures.0.push(Departure { player: command.player, was, since });
             }
             Action::Input(input) => intent.input = legal(input, &intent.input, &clock),
             Action::Spawn { at, class } => requests.spawn = Some((at, class)),

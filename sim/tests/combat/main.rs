@@ -9,6 +9,7 @@ mod duel;
 mod falls;
 mod grenades;
 mod kits;
+mod leaving;
 mod revive;
 mod rewind;
 mod rounds;
