@@ -49,6 +49,7 @@ pub mod separation;
 mod spawn;
 mod squad;
 mod state;
+mod version;
 pub mod view;
 mod walk;
 pub mod workers;
@@ -56,3 +57,4 @@ pub mod world;
 
 pub use battle::{Battle, BattleSetup};
 pub use sortie_field as field;
+pub use version::SIMULATION;

@@ -1,6 +1,6 @@
 //! Hellos answered: newcomers with tickets, players coming back.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use sortie_quic::PeerId;
 use sortie_sim::command::{Action, Command};
@@ -31,7 +31,7 @@ pub(super) struct Arrival {
 impl Server {
     /// Answers the hellos that wait.
     pub(super) fn answer_hellos(&mut self, now: Instant) {
-        let now_ms = unix_ms();
+        let now_ms = self.ticket_clock.now_ms();
         let mut left = HELLOS_PER_TICK_MAX;
         for shard in 0..self.shards.len() {
             let count = self.shards[shard].hellos.len().min(left);
@@ -88,7 +88,7 @@ impl Server {
         now: Instant,
     ) -> Result<(), CloseCode> {
         let key = PlayerKey(ticket.player_key);
-        if self.orders.is_kicked(key) {
+        if self.orders.is_kicked(key, now) {
             return Err(CloseCode::Kicked);
         }
         let known = self.slots.get(&key).copied();
@@ -96,12 +96,7 @@ impl Server {
             Some(slot) => slot,
             None => self.free_slot()?,
         };
-        let admitted = Admitted {
-            slot,
-            ticket_id: ticket.ticket_id,
-            expires_at_ms: ticket.expires_at_ms,
-            name: ticket.name,
-        };
+        let admitted = Admitted { slot, ticket_id: ticket.ticket_id, name: ticket.name };
         self.roster.admit(&admitted);
         self.admitted.push(admitted);
         let tick = self.battle.tick().0 + 1;
@@ -218,10 +213,4 @@ impl Server {
             rules: Text::new(self.header.rules.clone()).unwrap_or_default(),
         }))
     }
-}
-
-/// Now, by the wall clock, for expiry only.
-pub(super) fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_millis() as u64
 }
