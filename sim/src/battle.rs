@@ -12,7 +12,7 @@ use crate::command::{Action, Command};
 use crate::components::{PropTable, Roster, Stats};
 use crate::config::SimConfig;
 use crate::event::TickOutput;
-use crate::facts::{Deaths, EventLog, Work, Wounds};
+use crate::facts::{Deaths, Departures, EventLog, Work, Wounds};
 use crate::hash::Mixer;
 use crate::id::{PlayerKey, PlayerSlot, Team, Tick};
 use crate::movement::MoveRows;
@@ -215,6 +215,7 @@ fn insert_resources(world: &mut World, setup: &BattleSetup) {
     world.init_resource::<EventLog>();
     world.init_resource::<Wounds>();
     world.init_resource::<Deaths>();
+    world.init_resource::<Departures>();
     world.init_resource::<Work>();
     world.init_resource::<MoveRows>();
     world.init_resource::<Crowd>();

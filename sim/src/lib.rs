@@ -50,6 +50,7 @@ pub mod separation;
 mod spawn;
 mod squad;
 mod state;
+mod version;
 pub mod view;
 mod walk;
 pub mod workers;
@@ -57,3 +58,4 @@ pub mod world;
 
 pub use battle::{Battle, BattleSetup};
 pub use sortie_field as field;
+pub use version::SIMULATION;

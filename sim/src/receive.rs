@@ -10,7 +10,7 @@ use crate::components::{
     Identity, Intent, Requests, Roster, Soldier, SquadMember, SquadRequest, Vitals,
 };
 use crate::event::Event;
-use crate::facts::{Deaths, EventLog, Work, Wounds};
+use crate::facts::{Deaths, Departure, Departures, EventLog, Work, Wounds};
 use crate::id::{Class, PlayerKey, PlayerSlot, Team};
 use crate::place::{Place, place_of};
 use crate::schedule::{Phase, Timetable};
@@ -36,11 +36,13 @@ fn clear_facts(
     mut events: ResMut<EventLog>,
     mut wounds: ResMut<Wounds>,
     mut deaths: ResMut<Deaths>,
+    mut departures: ResMut<Departures>,
     mut work: ResMut<Work>,
 ) {
     events.0.clear();
     wounds.0.clear();
     deaths.0.clear();
+    departures.0.clear();
     work.0.fill(0);
 }
 
@@ -124,13 +126,12 @@ fn start_intents(roster: Res<Roster>, mut soldiers: Query<(&mut Intent, &mut Req
     }
 }
 
-fn apply_commands(
+pub(crate) fn apply_commands(
     inbox: Res<Inbox>,
     roster: Res<Roster>,
     clock: Res<Clock>,
     mut soldiers: Query<(&mut Intent, &mut Requests, &mut Vitals)>,
-    mut events: ResMut<EventLog>,
-    mut deaths: ResMut<Deaths>,
+    mut departures: ResMut<Departures>,
 ) {
     for command in &inbox.0 {
         let Some(entity) = roster.get(command.player) else { continue };
@@ -140,13 +141,13 @@ fn apply_commands(
         }
         match command.action {
             Action::Join { .. } => {}
-            Action::Leave => {
-                if vitals.in_field() {
-                    deaths.0.push(command.player);
-                    events.0.push(Event::Died { victim: command.player });
-                }
-                vitals.status = Status::Left;
-                events.0.push(Event::Left { player: command.player });
+            Action::Leave | Action::Lapse { .. } => {
+                let since = match command.action {
+                    Action::Lapse { since } => since.min(clock.tick),
+                    _ => clock.tick,
+                };
+                let was = std::mem::replace(&mut vitals.status, Status::Left);
+                departures.0.push(Departure { player: command.player, was, since });
             }
             Action::Input(input) => intent.input = legal(input, &intent.input, &clock),
             Action::Spawn { at, class } => requests.spawn = Some((at, class)),

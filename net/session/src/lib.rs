@@ -19,6 +19,7 @@ pub mod peer;
 mod plan;
 pub mod predict;
 pub mod record;
+pub mod rewind;
 pub mod server;
 pub mod slots;
 mod snapshot;

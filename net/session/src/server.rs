@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use sortie_wire::{input::InputDatagram, limits::FIRST_PROP_ID, message::LoadStep};
+use sortie_wire::{
+    input::{InputCommand, InputDatagram},
+    limits::FIRST_PROP_ID,
+    message::LoadStep,
+};
 
 pub use crate::snapshot::SnapshotSource;
 use crate::{
@@ -11,6 +15,7 @@ use crate::{
     peer::{LossCounters, Peer},
     plan::Pace,
     record::{Held, SentRecord},
+    rewind::{oldest_shown, rewind_ticks},
 };
 
 /// Malformed datagrams after which a player is to be closed.
@@ -19,8 +24,7 @@ pub const STRIKES_MAX: u32 = 32;
 pub const DATAGRAMS_PER_TICK_MAX: u32 = 8;
 /// And at once: what a path or this server held up comes together, and the newest of it counts.
 pub const DATAGRAMS_AT_ONCE_MAX: u32 = 256;
-/// Ticks that a client may show others behind its newest snapshot.
-pub const INTERPOLATION_TICKS_MAX: u32 = 8;
+
 /// What a session is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionConfig {
@@ -177,7 +181,9 @@ impl ServerSession {
         };
         self.handle_acks(input.ack_tick, input.ack_bits);
         for command in input.commands() {
-            self.inputs.insert(*command);
+            let shown = oldest_shown(command.tick, input.ack_tick);
+            let view_tick = command.view_tick.max(shown);
+            self.inputs.insert(InputCommand { view_tick, ..*command });
         }
         InputVerdict::Taken
     }
@@ -200,14 +206,12 @@ impl ServerSession {
 
     /// The input that `tick` consumes. Ticks rise from call to call.
     ///
-    /// The tick that a shot is judged by is bounded here by what the path explains; the
+    /// The tick that a shot is judged by is bounded here by what the client can have seen; the
     /// simulation bounds it again by its own cap.
     pub fn take_input(&mut self, tick: u32) -> TakenInput {
         let mut taken = self.inputs.take(tick);
-        let rtt_ticks = self.rtt.as_secs_f32() * f32::from(self.config.tick_hz);
-        // A round trip, the inputs in hand, and what interpolation lies behind.
-        let explained = rtt_ticks.ceil() as u32 + INTERPOLATION_TICKS_MAX + 4;
-        let oldest = tick.saturating_sub(explained.min(self.config.rewind_ticks_max));
+        let SessionConfig { tick_hz, rewind_ticks_max, .. } = self.config;
+        let oldest = tick.saturating_sub(rewind_ticks(self.rtt, tick_hz, rewind_ticks_max));
         taken.command.view_tick = taken.command.view_tick.clamp(oldest, tick);
         taken
     }

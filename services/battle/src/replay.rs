@@ -192,10 +192,7 @@ fn walk(
             Found::Checkpoint(tick, checkpoint) => {
                 scratch.clear();
                 battle.checkpoint(&mut scratch);
-                // Expired tickets leave the roster by the clock, which no replay knows.
-                let known = &checkpoint.roster;
-                let same_people = known.names == roster.names && known.totals == roster.totals;
-                if scratch != checkpoint.battle || !same_people {
+                if scratch != checkpoint.battle || checkpoint.roster != roster {
                     return Err(ReplayError::Checkpoint { tick });
                 }
                 checkpoints += 1;
@@ -251,8 +248,8 @@ pub fn seek(path: &Path, tick: u32, threads: usize) -> Result<Battle, ReplayErro
         return Err(ReplayError::NoSuchTick { asked: tick, last });
     }
     let checkpoint = reader.checkpoint_before(tick);
-    let (mut battle, _, mut walk) = restore(&mut reader, checkpoint, threads)
-        .map_err(|error| ReplayError::Restore(error.to_string()))?;
+    let (mut battle, _, mut walk) =
+        restore(&mut reader, checkpoint, threads).map_err(of_restoring)?;
     while battle.tick().0 < tick
         && let Some(found) = reader.next(&mut walk)?
     {
@@ -263,6 +260,14 @@ pub fn seek(path: &Path, tick: u32, threads: usize) -> Result<Battle, ReplayErro
         }
     }
     Ok(battle)
+}
+
+/// A journal that cannot be read is told from a checkpoint that cannot be restored.
+fn of_restoring(error: anyhow::Error) -> ReplayError {
+    match error.downcast::<JournalError>() {
+        Ok(error) => ReplayError::Journal(error),
+        Err(error) => ReplayError::Restore(error.to_string()),
+    }
 }
 
 fn compare(battle: &Battle, tick: Tick, recorded: u32) -> Result<(), ReplayError> {

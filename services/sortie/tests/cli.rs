@@ -8,13 +8,18 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use common::{command, finished, sortie};
+use sortie_battle::journal::{Header, Journal, JournalOptions};
+use sortie_field::Map;
+use sortie_sim::config::SimConfig;
+use sortie_sim::id::Tick;
 
 const OK: i32 = 0;
 const PROMISE: i32 = 1;
 const USAGE: i32 = 2;
 const START: i32 = 3;
 const REPLAY: i32 = 5;
-const SHUT_OUT: i32 = 6;
+const VERSION: i32 = 6;
+const SHUT_OUT: i32 = 7;
 
 #[test]
 fn help_teaches_by_examples_and_lists_the_exit_codes() {
@@ -233,6 +238,39 @@ fn what_is_no_replay_is_refused() {
     }
     let missing = sortie(&["replay", "/nonexistent.sortie", "--verify"]);
     assert!(missing.code == REPLAY && missing.stderr.contains("/nonexistent.sortie"));
+}
+
+/// A battle fought by other rules is neither damaged nor different, and no server takes it up.
+#[test]
+fn a_battle_of_another_simulation_is_refused_by_that_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("battle.journal");
+    let header = Header {
+        battle_id: 7,
+        created_ms: 0,
+        seed: 7,
+        simulation: "sortie-sim 1".to_owned(),
+        rules: SimConfig::default().to_toml(),
+        map: Map::plain(96.0).document(),
+    };
+    let file = std::fs::File::create_new(&path).unwrap();
+    let mut journal = Journal::create(file, &header, JournalOptions::default()).unwrap();
+    journal.push_tick(Tick(1), 0x1234_5678, &[], &[]);
+    // Dropped without an end: a server that died.
+    drop(journal);
+    let file = path.to_str().unwrap();
+    for action in [&["--info"][..], &["--verify"], &["--seek", "1"]] {
+        let run = sortie(&[&["replay", file][..], action].concat());
+        assert_eq!(run.code, VERSION, "{action:?}: {}", run.stderr);
+        assert!(run.stderr.contains("of sortie-sim 1"), "{action:?}: {}", run.stderr);
+    }
+    let data = folder.path().to_str().unwrap();
+    let battle = ["battle", "--dev-tickets", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"];
+    let run = sortie(&[&battle[..], &["--data-dir", data]].concat());
+    assert_eq!(run.code, VERSION, "{}", run.stderr);
+    let says = &run.stderr;
+    assert!(says.contains("of sortie-sim 1") && says.contains("move"), "{says}");
+    assert!(path.exists(), "it is left for a server that knows it");
 }
 
 #[test]

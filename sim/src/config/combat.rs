@@ -24,6 +24,8 @@ pub struct CombatRules {
     pub revive_hp: u8,
     /// As far as hands reach.
     pub reach_m: f32,
+    /// Whoever leaves within this after an enemy hurt it falls to that enemy.
+    pub leave_s: f32,
     /// Damage of a strike.
     pub melee_hp: f32,
     /// From one strike, throw or gadget to the next.
@@ -127,6 +129,7 @@ impl CombatRules {
             (self.revive_medic_s, 60.0, "combat.revive_medic_s must be 0 to 60"),
             (self.revive_mate_s, 60.0, "combat.revive_mate_s must be 0 to 60"),
             (self.reach_m, 10.0, "combat.reach_m must be 0 to 10"),
+            (self.leave_s, 600.0, "combat.leave_s must be 0 to 600"),
             (self.melee_hp, 1e3, "combat.melee_hp must be 0 to 1000"),
             (self.melee_s, 60.0, "combat.melee_s must be 0 to 60"),
             (self.switch_s, 60.0, "combat.switch_s must be 0 to 60"),

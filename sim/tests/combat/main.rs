@@ -10,6 +10,7 @@ mod endings;
 mod falls;
 mod grenades;
 mod kits;
+mod leaving;
 mod places;
 mod revive;
 mod rewind;

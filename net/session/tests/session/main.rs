@@ -3,5 +3,6 @@
 mod blackout;
 mod common;
 mod control;
+mod rewind;
 mod rules;
 mod sets;

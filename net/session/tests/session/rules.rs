@@ -75,18 +75,6 @@ fn two_seconds_held_back_and_sent_at_once_move_nobody_further() {
 }
 
 #[test]
-fn a_shot_is_judged_no_further_back_than_the_path_explains() {
-    let config = SessionConfig { rewind_ticks_max: 12, ..SessionConfig::default() };
-    for (claimed, granted) in [(0, 988), (990, 990), (1_000, 1_000), (5_000, 1_000)] {
-        let mut session = ServerSession::new(config, 999);
-        let input = InputCommand { tick: 1_000, view_tick: claimed, ..InputCommand::default() };
-        let datagram = InputDatagram::new(0, 0, &[input]).unwrap();
-        session.handle_input_datagram(datagram.encode(&mut [0; INPUT_BYTES_MAX]), 999);
-        assert_eq!(session.take_input(1_000).command.view_tick, granted);
-    }
-}
-
-#[test]
 fn a_session_says_why_an_entity_was_sent_or_not() {
     let config = SessionConfig { bytes_per_s: 7_000, ..SessionConfig::default() };
     let mut game = Game::new(400, 120.0, 1, config, LinkConfig::default());

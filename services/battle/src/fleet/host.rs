@@ -21,8 +21,8 @@ use super::reporter::Reporter;
 use super::result::{Facts as ResultFacts, result_of};
 use super::spool::Spool;
 use crate::config::BattleServerConfig;
-use crate::failpoint::{Failpoints, Point, is_frozen, is_frozen_io};
-use crate::journal::JournalReader;
+use crate::failpoint::{Failpoints, Frozen, Point, is_frozen, is_frozen_io};
+use crate::journal::{JournalError, JournalReader};
 use crate::resume::{open_battle, recover};
 use crate::server::{Ending, Finished, Server, Site};
 use crate::store::Store;
@@ -334,7 +334,11 @@ impl Host {
             "a battle cannot be run; its folder is set aside"
         );
         self.desk.shared().unfinished().remove(&battle_id);
-        self.desk.shared().refuse(battle_id, "its files are damaged");
+        let why = match JournalError::is_version(cause) {
+            true => "its journal is of another version",
+            false => "its files are damaged",
+        };
+        self.desk.shared().refuse(battle_id, why);
         Ok(())
     }
 

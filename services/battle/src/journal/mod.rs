@@ -20,7 +20,7 @@ pub use block::{BLOCK_BYTES_MAX, BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, P
 pub use checkpoint::{Checkpoint, End};
 pub use error::{Damage, JournalError};
 pub use group::TickRecord;
-pub use header::{Header, SIMULATION};
+pub use header::Header;
 pub use reader::{Found, JournalReader, Place, Tail, Walk};
 pub use roster::{Admitted, Roster, Totals};
 pub use tally::{DEEDS_MAX, Deed, KILLS_MAX, PlayerTally, Tally, What};

@@ -1,8 +1,6 @@
 //! What a battle server knows of its players beyond the simulation, and must not forget: their
 //! names, the tickets that were used, and what counts for the result.
 
-use std::collections::BTreeMap;
-
 use sortie_sim::event::{Event, TickOutput};
 use sortie_sim::id::PlayerSlot;
 use sortie_wire::limits::NAME_BYTES_MAX;
@@ -10,6 +8,7 @@ use sortie_wire::limits::NAME_BYTES_MAX;
 use super::bytes::{Parts, put_blob, put_varint};
 use super::error::Damage;
 use super::tally::Tally;
+use crate::admission::UsedTickets;
 
 /// A ticket that let a player in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +17,6 @@ pub struct Admitted {
     pub slot: PlayerSlot,
     /// The ticket; it is good for nothing any more.
     pub ticket_id: u128,
-    /// When it would have expired anyway, milliseconds since 1970.
-    pub expires_at_ms: u64,
     /// The name that others see.
     pub name: String,
 }
@@ -28,7 +25,6 @@ impl Admitted {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.slot.0.to_le_bytes());
         out.extend_from_slice(&self.ticket_id.to_le_bytes());
-        out.extend_from_slice(&self.expires_at_ms.to_le_bytes());
         put_blob(out, self.name.as_bytes());
     }
 
@@ -36,7 +32,6 @@ impl Admitted {
         Ok(Self {
             slot: PlayerSlot(parts.u16()?),
             ticket_id: parts.u128()?,
-            expires_at_ms: parts.u64()?,
             name: take_name(parts)?,
         })
     }
@@ -105,8 +100,8 @@ impl Totals {
 pub struct Roster {
     /// Names; index = slot.
     pub names: Vec<String>,
-    /// Tickets used and not yet expired, with their expiry in milliseconds since 1970.
-    pub used_tickets: BTreeMap<u128, u64>,
+    /// All tickets that were used.
+    pub used_tickets: UsedTickets,
     /// What happened so far.
     pub totals: Totals,
     /// What each player did, for the result.
@@ -131,7 +126,7 @@ impl Roster {
             self.names.resize(slot + 1, String::new());
         }
         self.names[slot].clone_from(&admitted.name);
-        self.used_tickets.insert(admitted.ticket_id, admitted.expires_at_ms);
+        self.used_tickets.insert(admitted.ticket_id);
     }
 
     /// The name of a player; empty for nobody.
@@ -143,9 +138,8 @@ impl Roster {
         put_varint(out, self.names.len() as u32);
         self.names.iter().for_each(|name| put_blob(out, name.as_bytes()));
         put_varint(out, self.used_tickets.len() as u32);
-        for (id, expires_at_ms) in &self.used_tickets {
+        for id in &self.used_tickets {
             out.extend_from_slice(&id.to_le_bytes());
-            out.extend_from_slice(&expires_at_ms.to_le_bytes());
         }
         let mut totals = self.totals;
         totals.all().iter().for_each(|total| out.extend_from_slice(&total.to_le_bytes()));
@@ -158,7 +152,7 @@ impl Roster {
             roster.names.push(take_name(parts)?);
         }
         for _ in 0..parts.varint()? {
-            roster.used_tickets.insert(parts.u128()?, parts.u64()?);
+            roster.used_tickets.insert(parts.u128()?);
         }
         for total in roster.totals.all() {
             *total = parts.u64()?;

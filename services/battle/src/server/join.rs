@@ -1,7 +1,7 @@
 //! Hellos answered: newcomers with tickets, players coming back.
 
 use std::collections::VecDeque;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use sortie_quic::PeerId;
 use sortie_sim::command::{Action, Command};
@@ -33,7 +33,7 @@ pub(super) struct Arrival {
 impl Server {
     /// Answers the hellos that wait.
     pub(super) fn answer_hellos(&mut self, now: Instant) {
-        let now_ms = unix_ms();
+        let now_ms = self.ticket_clock.now_ms();
         let first = self.battle.tick().0 as usize;
         let mut queues: Vec<_> = self.shards.iter_mut().map(|shard| &mut shard.hellos).collect();
         for (shard, (peer, hello)) in deal(&mut queues, first, HELLOS_PER_TICK_MAX) {
@@ -86,7 +86,7 @@ impl Server {
         now: Instant,
     ) -> Result<(), CloseCode> {
         let key = PlayerKey(ticket.player_key);
-        if self.orders.is_kicked(key) {
+        if self.orders.is_kicked(key, now) {
             return Err(CloseCode::Kicked);
         }
         let known = self.slots.get(&key).copied();
@@ -94,12 +94,7 @@ impl Server {
             Some(slot) => slot,
             None => self.free_slot(key)?,
         };
-        let admitted = Admitted {
-            slot,
-            ticket_id: ticket.ticket_id,
-            expires_at_ms: ticket.expires_at_ms,
-            name: ticket.name,
-        };
+        let admitted = Admitted { slot, ticket_id: ticket.ticket_id, name: ticket.name };
         self.roster.admit(&admitted);
         self.admitted.push(admitted);
         let tick = self.battle.tick().0 + 1;
@@ -234,12 +229,6 @@ fn deal<T>(queues: &mut [&mut VecDeque<T>], first: usize, count: usize) -> Vec<(
         }
     }
     dealt
-}
-
-/// Now, by the wall clock, for expiry only.
-pub(super) fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_millis() as u64
 }
 
 #[cfg(test)]

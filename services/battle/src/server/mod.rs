@@ -43,12 +43,13 @@ use sortie_sim::view::{RoundState, Status};
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{LoadStep, ServerMessage};
 
-use crate::admission::{Admission, forget_expired};
+use crate::admission::Admission;
 use crate::config::{BattleServerConfig, Ready};
 use crate::failpoint::Failpoints;
 use crate::histogram::Histogram;
 use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
 use crate::report::BattleReport;
+use crate::ticket_clock::TicketClock;
 use bulletin::Bulletins;
 use clock::Clock;
 pub(crate) use end::Finished;
@@ -92,6 +93,7 @@ pub struct Server {
     journal_is_dead: bool,
     roster: Roster,
     admission: Admission,
+    ticket_clock: TicketClock,
     session_config: SessionConfig,
 
     shards: Vec<Shard>,
@@ -201,6 +203,11 @@ impl Server {
         self.work = Work::new(now);
     }
 
+    /// From now on join tickets expire by this clock.
+    pub fn set_ticket_clock(&mut self, clock: TicketClock) {
+        self.ticket_clock = clock;
+    }
+
     /// Ticks until the battle should end or `stop` is set.
     pub(crate) fn play(&mut self, stop: &AtomicBool) -> Ending {
         loop {
@@ -255,7 +262,6 @@ impl Server {
         let now = self.note_work(due, left_out);
         if self.battle.tick().0.is_multiple_of(16) {
             self.show_metrics();
-            forget_expired(&mut self.roster.used_tickets, join::unix_ms());
         }
         self.site.health.beat(now);
     }
@@ -282,6 +288,7 @@ impl Server {
     fn gather_commands(&mut self, now: Instant) {
         let tick = self.battle.tick().0 + 1;
         let grace = self.config.grace;
+        let tick_hz = self.battle.config().tick_hz;
         for shard in &mut self.shards {
             for seat in shard.seats.values_mut() {
                 let player = seat.slot;
@@ -290,7 +297,7 @@ impl Server {
                 let away = seat.away_since.map(|since| now.saturating_duration_since(since));
                 if away.is_some_and(|away| away > grace) {
                     self.counters.clients_lost += 1;
-                    self.commands.push(Command { player, action: Action::Leave });
+                    self.commands.push(Command { player, action: seat.leave(tick, tick_hz, now) });
                 }
                 let taken = seat.session.take_input(tick);
                 self.commands.push(input_command(player, &taken.command));

@@ -34,6 +34,7 @@ use crate::config::{BattleServerConfig, Ready, TicketAuthority, hex};
 use crate::histogram::Histogram;
 use crate::resume::{Opened, open_battle};
 use crate::store::Store;
+use crate::ticket_clock::TicketClock;
 
 /// Handshakes that one shard begins in one tick. Each costs up to a millisecond, and two hundred
 /// players are let in within little more than a second.
@@ -172,6 +173,7 @@ impl Server {
             journal_is_dead: false,
             roster: opened.roster,
             admission,
+            ticket_clock: TicketClock::by_wall(),
             session_config,
             shards,
             homes: Vec::new(),

@@ -9,7 +9,7 @@ use sortie_bridge::lens::Lens;
 use sortie_quic::{LaneChoice, PeerId};
 use sortie_session::server::{ServerSession, SessionConfig};
 use sortie_sim::command::Action;
-use sortie_sim::id::{PlayerKey, PlayerSlot};
+use sortie_sim::id::{PlayerKey, PlayerSlot, Tick};
 
 /// Requests that one tick takes of one player; more in one tick is flooding.
 pub const REQUESTS_PER_TICK_MAX: usize = 8;
@@ -100,6 +100,17 @@ impl Seat {
         self.away_since = Some(now);
         self.outbox.clear();
         self.is_welcomed = false;
+    }
+
+    /// How the player leaves for good in the tick after `tick`. Who is away was last there when a
+    /// datagram of it was last read: what counts in a fight is counted from then.
+    pub fn leave(&self, tick: u32, tick_hz: u16, now: Instant) -> Action {
+        if self.peer.is_some() {
+            return Action::Leave;
+        }
+        let away_s = now.saturating_duration_since(self.heard_at).as_secs_f64();
+        let ticks = (away_s * f64::from(tick_hz)) as u32;
+        Action::Lapse { since: Tick(tick.saturating_sub(ticks)) }
     }
 
     /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its socket.

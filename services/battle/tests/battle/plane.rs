@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use sortie_battle::ticket_clock::TicketClock;
 use sortie_rpc::fleet::v1::fleet_server::{Fleet, FleetServer};
 use sortie_rpc::fleet::v1::order::What;
 use sortie_rpc::fleet::v1::{
@@ -228,14 +229,13 @@ pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
 
 /// A join ticket for the server of this name.
 pub fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let ticket = Ticket {
         ticket_id,
         player_key: player,
         battle_id: battle.as_u128(),
         team: Some((player % 2) as u8),
         class: 0,
-        expires_at_ms: now.as_millis() as u64 + 20_000,
+        expires_at_ms: TicketClock::by_wall().now_ms() + 20_000,
         name: format!("player {player}"),
         audience: server.to_owned(),
     };

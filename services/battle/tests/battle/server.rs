@@ -5,6 +5,7 @@ use std::time::Instant;
 use sortie_battle::failpoint::{Failpoints, Fault, Point};
 use sortie_battle::replay;
 use sortie_battle::server::{Ending, Server};
+use sortie_battle::ticket_clock::TicketClock;
 use sortie_client::{Event, LanePolicy};
 use sortie_sim::view::Status;
 use sortie_wire::close::CloseCode;
@@ -124,6 +125,33 @@ fn a_ticket_is_good_once_also_after_a_restart() {
     let mut server = open(config);
     assert!(server.ready().resumed);
     refused(&mut server, &mut players);
+}
+
+/// Whoever sets the machine's clock, and however often: no ticket is good twice, and good ones are
+/// let in.
+#[test]
+fn no_jump_of_the_clock_makes_a_used_ticket_good_again() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let ready = server.ready().clone();
+    let used = ticket(&ready, 7, 1);
+    let mut players = vec![Player::new(&ready, used.clone())];
+    all_play(&mut server, &mut players);
+    let now_ms = TicketClock::by_wall().now_ms();
+    for jump_ms in [3_600_000i64, -3_600_000, 20_000, 40_000, -20_000] {
+        server.set_ticket_clock(TicketClock::set_to(now_ms.saturating_add_signed(jump_ms)));
+        // Whatever is done now and then is done meanwhile.
+        run_ticks(&mut server, &mut players, 70);
+        server.set_ticket_clock(TicketClock::by_wall());
+        players.push(Player::new(&ready, used.clone()));
+        run_until(&mut server, &mut players, "the used ticket to be refused", |_, players| {
+            players[1].closed_by().is_some()
+        });
+        let code = players.pop().unwrap().closed_by();
+        assert_eq!(code, Some(CloseCode::TicketUsed.number()), "{jump_ms} ms");
+    }
+    players.push(Player::new(&ready, ticket(&ready, 8, 2)));
+    all_play(&mut server, &mut players);
 }
 
 fn a_second_login_of_a_player_replaces_the_first(lane: LanePolicy) {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_battle::config::{BattleServerConfig, Ready, TicketAuthority};
 use sortie_battle::fleet::{FleetConfig, FleetEvent, Registered};
+use sortie_battle::journal::JournalError;
 use sortie_battle::report::BattleReport;
 use sortie_players::ground;
 use sortie_sim::config::{Mode, SimConfig};
@@ -200,12 +201,21 @@ pub fn run(args: &BattleArgs, common: &Common) -> Result {
         is_ready.set(true);
         show_ready(ready, common.json);
     });
-    let report = outcome.or_fail(if is_ready.get() { Failure::Run } else { Failure::Start })?;
+    let report = outcome.map_err(|error| match is_ready.get() {
+        true => Failure::Run.because(error),
+        false => not_started(error),
+    })?;
     show_report(&report, common.json);
     if !report.journal_complete {
         return Err(incomplete());
     }
     Ok(())
+}
+
+/// Why it did not start: its journal may be of another version, which no other start can mend.
+fn not_started(error: anyhow::Error) -> Error {
+    let is_version = JournalError::is_version(&error);
+    if is_version { Failure::Version.because(error) } else { Failure::Start.because(error) }
 }
 
 fn incomplete() -> Error {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
+use sortie_battle::journal::JournalError;
 use sortie_battle::replay::{self, ReplayError, Verified};
 use sortie_players::frames;
 use sortie_sim::Battle;
@@ -27,7 +28,8 @@ Examples:
   sortie replay FILE --seek 3600 --json
   sortie replay FILE --frames OUT --ticks 600..720
 
-Verifying names the first tick that differs, and ends with exit code 5. A replay that a crash
+Verifying names the first tick that differs, and ends with exit code 5. A replay of another version
+of the simulation was fought by other rules: it is refused with exit code 6. A replay that a crash
 left torn is good up to its last whole block. Replays are the journals of battles: a closed one
 lies in the server's data directory.")]
 pub struct ReplayArgs {
@@ -126,6 +128,7 @@ pub fn verify(file: &Path, threads: usize, silent: bool) -> Result<Verified> {
 fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
     let failure = match error {
         ReplayError::NoSuchTick { .. } => Failure::Usage,
+        ReplayError::Journal(JournalError::Version { .. }) => Failure::Version,
         _ => Failure::Replay,
     };
     let outcome = Err::<(), _>(error).with_context(|| format!("{}", file.display()));
