@@ -21,7 +21,7 @@ use super::reporter::Reporter;
 use super::result::{Facts as ResultFacts, result_of};
 use super::spool::Spool;
 use crate::config::BattleServerConfig;
-use crate::failpoint::{Failpoints, Frozen, Point, is_frozen, is_frozen_io};
+use crate::failpoint::{Failpoints, Point, is_frozen, is_frozen_io};
 use crate::journal::{JournalError, JournalReader};
 use crate::resume::{open_battle, recover};
 use crate::server::{Ending, Finished, Server, Site};

@@ -35,7 +35,7 @@ use sortie_session::history::FrameHistory;
 use sortie_session::inputs::InputCounters;
 use sortie_session::server::SessionConfig;
 use sortie_sim::Battle;
-use sortie_sim::command::{Action, Command};
+use sortie_sim::command::Command;
 use sortie_sim::event::Event;
 use sortie_sim::id::{PlayerKey, PlayerSlot};
 use sortie_sim::interest::Visibility;

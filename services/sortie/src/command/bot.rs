@@ -43,7 +43,7 @@ pub struct BotArgs {
 /// How often signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Plays; exit code 6 when nobody was let in, 1 when somebody was not.
+/// Plays; exit code 7 when nobody was let in, 1 when somebody was not.
 pub fn run(args: &BotArgs, common: &Common) -> Result {
     let fingerprint = key_from_hex(&args.fingerprint)
         .map_err(|error| anyhow!("--fingerprint: {error}"))
