@@ -33,4 +33,5 @@ pub mod season;
 pub mod service;
 pub mod store;
 pub mod testing;
+pub mod whereabouts;
 pub mod who;

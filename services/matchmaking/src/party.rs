@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::whereabouts::{self, PlaceError};
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -94,15 +95,10 @@ async fn create(
 
 async fn insert(state: &Matchmaking, player_id: Uuid) -> Result<Party, MatchmakingError> {
     let mut tx = state.db().begin().await?;
-    refuse_waiting(&mut tx, player_id).await?;
+    let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
     let (party_id, now) = (Uuid::now_v7(), state.settings.now());
     sqlx::query!(
-        "with made as (
-            insert into party (party_id, leader, code, created_at) values ($1, $2, $3, $4)
-            returning party_id
-        )
-        insert into party_member (player_id, party_id, joined_at)
-        select $2, party_id, $4 from made",
+        "insert into party (party_id, leader, code, created_at) values ($1, $2, $3, $4)",
         party_id,
         player_id,
         code::random(),
@@ -110,6 +106,7 @@ async fn insert(state: &Matchmaking, player_id: Uuid) -> Result<Party, Matchmaki
     )
     .execute(&mut *tx)
     .await?;
+    claim.enter_party(&mut tx, party_id, now).await.map_err(waits)?;
     let party = load(&mut tx, party_id).await?;
     tx.commit().await?;
     Ok(party)
@@ -169,19 +166,12 @@ async fn enter(
     if members.contains(&player_id) {
         return load(&mut tx, party_id).await;
     }
-    refuse_waiting(&mut tx, player_id).await?;
     if members.len() >= PARTY_MAX {
         return Err(MatchmakingError::PartyFull);
     }
     refuse_waiting_party(&mut tx, party_id).await?;
-    sqlx::query!(
-        "insert into party_member (player_id, party_id, joined_at) values ($1, $2, $3)",
-        player_id,
-        party_id,
-        state.settings.now()
-    )
-    .execute(&mut *tx)
-    .await?;
+    let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
+    claim.enter_party(&mut tx, party_id, state.settings.now()).await.map_err(waits)?;
     let party = load(&mut tx, party_id).await?;
     tx.commit().await?;
     Ok(party)
@@ -371,14 +361,11 @@ async fn remove(
 }
 
 /// Who waits alone has to stop waiting before joining others.
-async fn refuse_waiting(db: &mut PgConnection, player_id: Uuid) -> Result<(), MatchmakingError> {
-    let waits = sqlx::query_scalar!(
-        r#"select exists (select from ticket_open where player_id = $1) as "waits!""#,
-        player_id
-    )
-    .fetch_one(db)
-    .await?;
-    if waits { Err(MatchmakingError::PartyWaits) } else { Ok(()) }
+fn waits(error: PlaceError) -> MatchmakingError {
+    match error {
+        PlaceError::Elsewhere { .. } => MatchmakingError::PartyWaits,
+        other => other.into(),
+    }
 }
 
 async fn refuse_waiting_party(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
+use sortie_control::whereabouts;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use crate::error::MatchmakingError;
 use crate::settings::{Queue, Settings};
 use crate::state::Matchmaking;
-use crate::{ban, party, proposal, rating, seat};
+use crate::{ban, party, proposal, rating};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
@@ -98,36 +99,62 @@ async fn create(
 ) -> ApiResult<(StatusCode, Json<Ticket>)> {
     state.limit("ticket", caller.player_id, 20).await?;
     let queue = state.settings.queue(&body.queue).ok_or(MatchmakingError::UnknownQueue)?;
-    let ticket_id = insert(&state, queue, caller.player_id).await?;
+    let mut made = insert(&state, queue, caller.player_id).await;
+    for _ in 0..PARTY_TRIES {
+        if !matches!(made, Err(MatchmakingError::PartyChanged)) {
+            break;
+        }
+        made = insert(&state, queue, caller.player_id).await;
+    }
+    let ticket_id = made?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "created").increment(1);
     let mut ticket = load(&state, ticket_id, caller.player_id).await?;
     ticket.position = state.views.of(state.db(), &state.settings, queue).await?.next_position();
     Ok((StatusCode::CREATED, Json(ticket)))
 }
 
+/// Players change their party while they queue; not for ever.
+const PARTY_TRIES: usize = 3;
+
 async fn insert(
     state: &Matchmaking,
     queue: &Queue,
     caller: Uuid,
 ) -> Result<Uuid, MatchmakingError> {
-    let now = state.settings.now();
     if !Flag::MatchmakingOpen.is_on(state.db()).await? {
         return Err(MatchmakingError::Closed);
     }
     let mut tx = state.db().begin().await?;
-    let (party_id, players) = match party::lock(&mut tx, caller).await {
+    let made = make(&mut tx, state, queue, caller).await;
+    // At once, not when the connection is used again: others wait for what was locked.
+    if made.is_ok() {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    made
+}
+
+async fn make(
+    tx: &mut PgConnection,
+    state: &Matchmaking,
+    queue: &Queue,
+    caller: Uuid,
+) -> Result<Uuid, MatchmakingError> {
+    let now = state.settings.now();
+    let (party_id, players) = match party::lock(&mut *tx, caller).await {
         Ok((_, leader)) if leader != caller => return Err(MatchmakingError::NotLeader),
-        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut tx, party_id).await?),
+        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut *tx, party_id).await?),
         Err(MatchmakingError::NoParty) => (None, vec![caller]),
         Err(error) => return Err(error),
     };
     if players.len() > queue.team_max as usize {
         return Err(MatchmakingError::PartyTooLarge(queue.team_max));
     }
-    ban::refuse_banned(&mut tx, caller, &players, now).await?;
-    refuse_in_room(&mut tx, &players).await?;
-    expire_of(&mut tx, &players, now).await?;
-    let rated = rating::of_players(&mut tx, &players, &queue.mode, now).await?;
+    let claim = whereabouts::claim(&mut *tx, &players).await?;
+    ban::refuse_banned(&mut *tx, caller, &players, now).await?;
+    expire_of(&mut *tx, &players, now).await?;
+    let rated = rating::of_players(&mut *tx, &players, &queue.mode, now).await?;
     let ticket_id = Uuid::now_v7();
     let all = rating::together(&rated);
     let count = f64::from(all.players);
@@ -159,53 +186,8 @@ async fn insert(
     )
     .execute(&mut *tx)
     .await?;
-    open(&mut tx, ticket_id, &ids).await?;
-    // After the place to wait in is taken: a match that is made at this moment is seen here.
-    seat::refuse_in_battle(&mut tx, &ids).await?;
-    tx.commit().await?;
+    claim.wait(&mut *tx, ticket_id, party_id).await?;
     Ok(ticket_id)
-}
-
-/// Takes the one place that every player has to wait in.
-async fn open(
-    db: &mut PgConnection,
-    ticket_id: Uuid,
-    players: &[Uuid],
-) -> Result<(), MatchmakingError> {
-    let opened = sqlx::query!(
-        "insert into ticket_open (player_id, ticket_id)
-         select p, $1 from unnest($2::uuid[]) as p order by p
-         on conflict do nothing",
-        ticket_id,
-        players
-    )
-    .execute(&mut *db)
-    .await?;
-    if opened.rows_affected() == players.len() as u64 {
-        return Ok(());
-    }
-    let taken = sqlx::query!(
-        "select player_id, ticket_id from ticket_open
-         where player_id = any($1) and ticket_id <> $2 limit 1",
-        players,
-        ticket_id
-    )
-    .fetch_optional(db)
-    .await?;
-    let (player_id, ticket_id) =
-        taken.map_or((players[0], ticket_id), |taken| (taken.player_id, taken.ticket_id));
-    Err(MatchmakingError::WaitsAlready { player_id, ticket_id })
-}
-
-async fn refuse_in_room(db: &mut PgConnection, players: &[Uuid]) -> Result<(), MatchmakingError> {
-    let seated = sqlx::query_scalar!(
-        "select player_id from room_player join room using (room_id)
-         where player_id = any($1) and state = 'open' limit 1",
-        players
-    )
-    .fetch_optional(db)
-    .await?;
-    seated.map_or(Ok(()), |player_id| Err(MatchmakingError::InRoom(player_id)))
 }
 
 /// What has run out does not keep its players from queueing anew, swept up or not.
@@ -258,7 +240,7 @@ pub(crate) async fn end(
 }
 
 /// Lets the players of tickets queue again.
-pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
+async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
     sqlx::query!("delete from ticket_open where ticket_id = any($1)", tickets).execute(db).await?;
     Ok(())
 }
