@@ -5,7 +5,7 @@ where accounts are made; `ids`, of things that are there, by name; `calls`, a fi
 is added for each answer: METHOD PATH STATUS.
 
 Limits of an address or a player would answer almost every call of a fuzzer, and handlers would
-not be reached. So each call comes from an address of its own, which `sortie up` believes as it
+not be reached. So each call comes from an address of its own, which `sortie-control up` believes as it
 would a proxy, and from one of many players.
 """
 import base64

@@ -47,7 +47,7 @@ Parts:
   leaderboard  pages of a leaderboard with a million rows: Postgres, Redis, one process
   chat         chat messages fanned out to 1,000 WebSockets, on one node and on two with Redis
 
-Servers: with no --database-url, a private Postgres is started as `sortie up` starts it (from the
+Servers: with no --database-url, a private Postgres is started as `sortie-control up` starts it (from the
 machine's binaries, with its default settings) and removed at the end; likewise Redis, if there is
 a redis-server in PATH. Databases that this program makes on a named server begin with
 sortie_bench_ and are dropped at the end. A named Redis should be used by nobody else.

@@ -50,7 +50,7 @@ impl Servers {
                 let private = PrivateCluster::start(folder.path()).await?;
                 let url = private.url();
                 cluster = Some(private);
-                (url, "private, as `sortie up` starts it".to_owned())
+                (url, "private, as `sortie-control up` starts it".to_owned())
             }
         };
         let mut redis = redis.map(str::to_owned);

@@ -97,7 +97,7 @@ pub async fn require_current(db: &PgPool) -> anyhow::Result<()> {
     let state = schema_state(db).await.context("cannot read the schema of the database")?;
     refuse_diverged(&state)?;
     if !state.pending.is_empty() {
-        bail!("the database lacks migrations {:?}; run `sortie migrate up`", state.pending);
+        bail!("the database lacks migrations {:?}; run `sortie-control migrate up`", state.pending);
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ mod tests {
     async fn an_empty_database_is_brought_up_to_date(db: PgPool) {
         let before = schema_state(&db).await.unwrap();
         assert!(before.applied.is_empty() && !before.pending.is_empty());
-        assert!(require_current(&db).await.unwrap_err().to_string().contains("sortie migrate up"));
+        assert!(require_current(&db).await.unwrap_err().to_string().contains("sortie-control migrate up"));
         let after = migrate(&db).await.unwrap();
         assert_eq!((after.applied, after.pending), (before.pending, Vec::new()));
         require_current(&db).await.unwrap();

@@ -242,7 +242,7 @@ impl Settings {
         self.queues.iter().find(|queue| queue.name == name)
     }
 
-    /// Whether all of it makes sense; for `sortie check` and before the start.
+    /// Whether all of it makes sense; for `sortie-control check` and before the start.
     ///
     /// # Errors
     /// The first thing that does not, in words.

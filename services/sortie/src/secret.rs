@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use sortie_battle::fleet::Secret;
 
-use crate::units::key_from_hex;
+use sortie_cli::units::key_from_hex;
 
 /// The ticket key: given directly, or as the content of a file.
 ///

@@ -1,4 +1,4 @@
-//! A chat node on a thread of its own, with pool, bus and listener, as `sortie serve` has them.
+//! A chat node on a thread of its own, with pool, bus and listener, as `sortie-control serve` has them.
 
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -19,12 +19,15 @@ use sortie_bench::ground;
 use sortie_sim::config::{Mode, SimConfig};
 use toml::Table;
 
-use crate::cli::Common;
-use crate::exit::{Error, Failure, OrFail, Result};
 use crate::lane::LaneName;
 use crate::secret;
-use crate::signals;
-use crate::units::{Span, key_from_hex};
+use sortie_cli::exit::{Error, Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::signals;
+use sortie_cli::units::{Span, key_from_hex};
+
+/// Where a battle server's metrics and health are unless it is told otherwise.
+pub const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_777);
 
 /// Options of `sortie battle`.
 #[derive(Args, Serialize, Deserialize)]
@@ -47,7 +50,7 @@ pub struct BattleArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7777", env = "SORTIE_LISTEN")]
     pub listen: SocketAddr,
     /// Where /metrics, /healthz and /readyz are (HTTP); keep it off the internet
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9777", env = "SORTIE_OPS")]
+    #[arg(long, value_name = "ADDR", default_value_t = OPS_DEFAULT, env = "SORTIE_OPS")]
     pub ops: SocketAddr,
     /// Journal, replays and keys
     #[arg(long, value_name = "DIR", default_value = "sortie-data", env = "SORTIE_DATA_DIR")]

@@ -12,10 +12,10 @@ use clap::Args;
 use serde_json::json;
 use sortie_bench::swarm::{Crowd, LanePolicy, Visit};
 
-use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
-use crate::signals;
-use crate::units::{Span, key_from_hex};
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::signals;
+use sortie_cli::units::{Span, key_from_hex};
 
 /// Options of `sortie bot`.
 #[derive(Args)]

@@ -13,9 +13,9 @@ use sortie_bench::light::frames;
 use sortie_sim::Battle;
 use sortie_sim::view::{SoldierRow, Status, View};
 
-use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
-use crate::progress;
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::progress;
 
 /// Options of `sortie replay`.
 #[derive(Args)]

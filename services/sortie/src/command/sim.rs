@@ -5,11 +5,11 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use sortie_bench::headless::{self, SimReport, SimRunConfig, Stopwatch};
 
-use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
-use crate::progress;
 use crate::scenario::ScenarioName;
-use crate::signals;
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::progress;
+use sortie_cli::signals;
 
 /// Options of `sortie sim`.
 #[derive(Args, Serialize, Deserialize)]

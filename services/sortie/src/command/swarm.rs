@@ -8,18 +8,19 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sortie_bench::swarm::{
-    self, Link, OwnServer, Server, SwarmConfig, SwarmError, SwarmReport, Target,
+    self, Link, OwnServer, Progress, Server, SwarmConfig, SwarmError, SwarmReport, Target,
 };
 
-use crate::cli::Common;
 use crate::command::replay;
-use crate::exit::{Failure, OrFail, Result};
 use crate::lane::LaneName;
-use crate::progress::Display;
+use crate::progress;
 use crate::scenario::ScenarioName;
 use crate::secret;
-use crate::signals;
-use crate::units::{Share, Span, key_from_hex};
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::progress::Lines;
+use sortie_cli::signals;
+use sortie_cli::units::{Share, Span, key_from_hex};
 
 /// Options of `sortie swarm`.
 #[derive(Args, Serialize, Deserialize)]
@@ -112,9 +113,10 @@ pub struct SwarmArgs {
 pub fn run(args: &SwarmArgs, common: &Common) -> Result {
     let config = config_of(args).or_fail(Failure::Usage)?;
     let stop = signals::stop_flag().or_fail(Failure::Start)?;
-    let mut display = Display::new(common.json, args.duration.0);
-    let outcome = swarm::run(&config, &mut |progress| display.show(progress), &stop);
-    display.end();
+    let mut lines = Lines::new(common.json, Some(args.duration.0));
+    let mut show = |progress: &Progress| lines.show(progress.elapsed, || progress::line(progress));
+    let outcome = swarm::run(&config, &mut show, &stop);
+    lines.end();
     let mut report = outcome.map_err(classify)?;
     report.check_promises();
     if let Some(replay) = report.replay_path.clone() {
@@ -137,7 +139,7 @@ fn verify(replay: &Path) -> std::result::Result<(), String> {
     replay::verify(replay, 1, true).map(drop).map_err(|error| error.to_string())
 }
 
-fn classify(error: SwarmError) -> crate::exit::Error {
+fn classify(error: SwarmError) -> sortie_cli::exit::Error {
     match error {
         SwarmError::Spawn(_)
         | SwarmError::Ended(_)

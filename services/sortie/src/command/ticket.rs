@@ -6,10 +6,10 @@ use anyhow::anyhow;
 use clap::Args;
 use sortie_bench::ticket::{self, TicketRequest};
 
-use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
 use crate::secret;
-use crate::units::{Span, to_hex};
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::units::{Span, to_hex};
 
 /// Options of `sortie ticket`.
 #[derive(Args)]

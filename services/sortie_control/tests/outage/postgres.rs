@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use tonic::metadata::MetadataValue;
 
 use crate::chat::Socket;
-use crate::common::sortie;
+use crate::common::control;
 use crate::process::{Process, eventually, folder, serve};
 use crate::rest::{ANSWER_WITHIN, Answer, Api, Call};
 
@@ -86,7 +86,7 @@ async fn a_minute_without_postgres_costs_no_tick_and_no_result() {
     let data = folder.path().join("data");
     let cluster = PrivateCluster::start(&data).await.unwrap();
     let url = cluster.url();
-    assert_eq!(sortie(&["migrate", "up", "--database-url", &url]).code, 0);
+    assert_eq!(control(&["migrate", "up", "--database-url", &url]).code, 0);
     let queues = folder.path().join("queues.toml");
     fs::write(&queues, QUEUES.map(queue).concat()).unwrap();
     let more = ["--queues", queues.to_str().unwrap(), "--trusted-proxy", "127.0.0.1"];
@@ -223,7 +223,7 @@ async fn server(name: &str, ready: &Value, folder: &Path) -> Server {
     let data = folder.join(name);
     let secret = folder.join("node/keys/fleet-secret");
     let fleet = format!("http://{}", ready["fleet"].as_str().unwrap());
-    let process = Process::start(&[
+    let process = Process::sortie(&[
         "battle",
         "--control-plane",
         &fleet,
@@ -280,7 +280,7 @@ async fn fight(
     let mut command = vec!["bot", "--server", address, "--fingerprint"];
     command.push(server["fingerprint"].as_str().unwrap());
     command.extend(arguments.iter().map(String::as_str));
-    let bots = Process::start(&command);
+    let bots = Process::sortie(&command);
     let at = servers.iter().position(|server| server.address == address).unwrap();
     let Server { process, ops, data, .. } = servers.swap_remove(at);
     let leader = players.swap_remove(0);

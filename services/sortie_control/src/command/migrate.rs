@@ -1,20 +1,20 @@
-//! `sortie migrate`: the schema of the database.
+//! `sortie-control migrate`: the schema of the database.
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use sortie_control::store::{self, SchemaState};
 
-use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
 use crate::runtime;
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
 
-/// Options of `sortie migrate`.
+/// Options of `sortie-control migrate`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  sortie migrate up --database-url postgres://sortie@db/sortie
-  sortie migrate status --json
+  sortie-control migrate up --database-url postgres://sortie@db/sortie
+  sortie-control migrate status --json
 
 A migration that was applied is never changed. A database whose migrations differ from those that
 this program knows is refused: nothing is touched.")]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use sortie_control::access::{AccessKeys, random_bytes};
 
-use crate::units::{key_from_hex, to_hex};
+use sortie_cli::units::{key_from_hex, to_hex};
 
 /// Where the keys are.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! What an operator meets with `sortie serve`: the first administrator, mails, the end.
+//! What an operator meets with `sortie-control serve`: the first administrator, mails, the end.
 
 mod common;
 
@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use common::{command, sortie};
+use common::{command, control};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -249,11 +249,11 @@ fn wrong_settings_are_refused_with_what_is_right() {
         (["--smtp-url", "smtp://mail"], 3, "--mail-from"),
         (["--smtp-url-file", "/nonexistent/smtp"], 3, "/nonexistent/smtp"),
     ] {
-        let run = sortie(&[&start[..], &more].concat());
+        let run = control(&[&start[..], &more].concat());
         assert_eq!(run.code, code, "{more:?}: {}", run.stderr);
         assert!(run.stderr.contains(hint), "{more:?} says: {}", run.stderr);
     }
     let more = ["--smtp-url", "smtp://user:geheim@mail", "--print-config"];
-    let run = sortie(&[&start[..], &more].concat());
+    let run = control(&[&start[..], &more].concat());
     assert!(run.code == 0 && !run.stdout.contains("geheim"), "{}", run.stdout);
 }

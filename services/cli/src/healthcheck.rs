@@ -1,7 +1,8 @@
-//! `sortie healthcheck`: exit code 0 when the server is well, 1 when not.
+//! The command `healthcheck`: exit code 0 when the server is well, 1 when not.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -9,16 +10,12 @@ use clap::Args;
 use crate::exit::{Failure, OrFail, Result};
 use crate::units::Span;
 
-/// Options of `sortie healthcheck`.
+/// Options of `healthcheck`.
 #[derive(Args)]
-#[command(after_help = "Examples:
-  sortie healthcheck                          is the process alive?
-  sortie healthcheck --ready                  does it take players?
-  HEALTHCHECK CMD [\"sortie\", \"healthcheck\"]   in a container file")]
 pub struct HealthcheckArgs {
-    /// The server's operations listener
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9777", env = "SORTIE_OPS")]
-    ops: SocketAddr,
+    /// The server's operations listener [default: where this program's servers have it]
+    #[arg(long, value_name = "ADDR", env = "SORTIE_OPS")]
+    ops: Option<SocketAddr>,
     /// Ask whether it is ready for players (/readyz) instead of alive (/healthz)
     #[arg(long)]
     ready: bool,
@@ -27,20 +24,23 @@ pub struct HealthcheckArgs {
     timeout: Span,
 }
 
-/// Asks once.
-pub fn run(args: &HealthcheckArgs) -> Result {
+/// Asks once, at `default` unless told otherwise.
+///
+/// # Errors
+/// Nothing answers, or the answer is not 200.
+pub fn run(args: &HealthcheckArgs, default: SocketAddr) -> Result {
+    let at = args.ops.unwrap_or(default);
     let path = if args.ready { "/readyz" } else { "/healthz" };
-    let (status, body) = get(args, path).or_fail(Failure::Promise)?;
+    let (status, body) = get(at, args.timeout.0, path).or_fail(Failure::Promise)?;
     if status == 200 {
         return Ok(());
     }
-    Err(Failure::Promise.because(anyhow!("{path} of {} says {status}: {body}", args.ops)))
+    Err(Failure::Promise.because(anyhow!("{path} of {at} says {status}: {body}")))
 }
 
 /// Status and body of one plain HTTP/1.0 request; the listener is ours and on the same machine.
-fn get(args: &HealthcheckArgs, path: &str) -> anyhow::Result<(u16, String)> {
-    let at = args.ops;
-    let timeout = Some(args.timeout.0).filter(|timeout| !timeout.is_zero());
+fn get(at: SocketAddr, timeout: Duration, path: &str) -> anyhow::Result<(u16, String)> {
+    let timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
     let timeout = timeout.context("--timeout must be longer than 0")?;
     let mut stream = TcpStream::connect_timeout(&at, timeout)
         .with_context(|| format!("nothing answers at {at}; is the server up, with --ops {at}?"))?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sqlx::{ConnectOptions, PgPool};
 
 fn sortie(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sortie"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sortie-control"));
     command.args(arguments);
     command
 }
@@ -127,7 +127,7 @@ async fn a_node_starts_on_a_migrated_database_only_and_drains_in_order(db: PgPoo
     let start = ["--dev", "--database-url", &url, "--data-dir", data];
     let (code, _, stderr) = output(&[&["serve"][..], &start].concat());
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stderr.contains("sortie migrate up"), "{stderr}");
+    assert!(stderr.contains("sortie-control migrate up"), "{stderr}");
     assert_eq!(output(&["migrate", "status", "--database-url", &url]).0, Some(1));
     assert_eq!(output(&["migrate", "up", "--database-url", &url]).0, Some(0));
     assert_eq!(output(&["migrate", "status", "--database-url", &url]).0, Some(0));

@@ -1,9 +1,9 @@
-//! Processes of `sortie` that end with the test.
+//! Processes of `sortie-control` and `sortie` that end with the test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -18,7 +18,7 @@ pub const SOON: Duration = Duration::from_secs(60);
 /// Between two looks at something that is about to be.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A running `sortie`.
+/// A running process.
 pub struct Process {
     child: Child,
     told: Arc<Mutex<Vec<Value>>>,
@@ -26,9 +26,17 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts one that prints JSON lines.
-    pub fn start(arguments: &[&str]) -> Self {
-        let mut command = common::command(arguments);
+    /// Starts `sortie-control`, which prints JSON lines.
+    pub fn control(arguments: &[&str]) -> Self {
+        Self::start(common::command(arguments))
+    }
+
+    /// Starts `sortie`, which prints JSON lines.
+    pub fn sortie(arguments: &[&str]) -> Self {
+        Self::start(common::sortie(arguments))
+    }
+
+    fn start(mut command: Command) -> Self {
         command.arg("--json").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -122,7 +130,7 @@ pub async fn serve(url: &str, data: &Path, more: &[&str]) -> (Process, Value) {
     arguments.extend(["--data-dir", data.to_str().unwrap()]);
     arguments.extend(flags.iter().map(String::as_str));
     arguments.extend(more);
-    let node = Process::start(&arguments);
+    let node = Process::control(&arguments);
     let ready = node.wait_for("ready").await;
     (node, ready)
 }

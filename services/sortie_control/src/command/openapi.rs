@@ -1,16 +1,16 @@
-//! `sortie openapi`: the OpenAPI document of all services.
+//! `sortie-control openapi`: the OpenAPI document of all services.
 
 use clap::Args;
 
-use crate::exit::{Failure, OrFail, Result};
 use crate::plane::openapi;
 use crate::runtime;
+use sortie_cli::exit::{Failure, OrFail, Result};
 
-/// Options of `sortie openapi`.
+/// Options of `sortie-control openapi`.
 #[derive(Args)]
 #[command(after_help = "\
 Example:
-  sortie openapi >docs/openapi.json
+  sortie-control openapi >docs/openapi.json
 
 A running node serves the same document as /v1/openapi.json.")]
 pub struct OpenapiArgs {}

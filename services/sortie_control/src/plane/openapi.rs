@@ -1,4 +1,4 @@
-//! One OpenAPI document of all services: `GET /v1/openapi.json`, `sortie openapi`, and
+//! One OpenAPI document of all services: `GET /v1/openapi.json`, `sortie-control openapi`, and
 //! `docs/openapi.json`, which a test compares.
 
 use sortie_control::bus::Bus;
@@ -159,7 +159,7 @@ mod tests {
         let committed = std::fs::read_to_string(committed).unwrap_or_default();
         assert!(
             committed == text(),
-            "docs/openapi.json is old; make it anew: sortie openapi >docs/openapi.json"
+            "docs/openapi.json is old; make it anew: sortie-control openapi >docs/openapi.json"
         );
     }
 

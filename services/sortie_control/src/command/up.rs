@@ -1,4 +1,4 @@
-//! `sortie up`: the whole product on one machine.
+//! `sortie-control up`: the whole product on one machine.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -22,28 +22,30 @@ use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
 use time::OffsetDateTime;
 
-use crate::cli::Common;
 use crate::command::serve;
 use crate::demo::bots::{Deeds, Town};
 use crate::demo::child::{BattleServer, BattleServerOptions, Told};
+use crate::demo::program::battle_program;
 use crate::demo::report::UpReport;
 use crate::demo::tally::Tally;
-use crate::exit::{Failure, OrFail, Result};
 use crate::plane::first;
 use crate::plane::keys::KeyFiles;
 use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
-use crate::units::Span;
-use crate::{progress, runtime, signals};
+use crate::runtime;
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::units::Span;
+use sortie_cli::{progress, signals};
 
-/// Options of `sortie up`.
+/// Options of `sortie-control up`.
 #[derive(Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[command(after_help = "\
 Examples:
-  sortie up                                    everything, until Ctrl-C
-  sortie up --bots 100                         the same, with life in it
-  sortie up --bots 100 --duration 3m --json    and does it all add up?
+  sortie-control up                                    everything, until Ctrl-C
+  sortie-control up --bots 100                         the same, with life in it
+  sortie-control up --bots 100 --duration 3m --json    and does it all add up?
 
 Starts a private Postgres in the data directory, migrates it, serves API, chat and admin, and runs
 battle servers as child processes. All of it ends with this command. With --duration, the exit
@@ -63,6 +65,9 @@ pub struct UpArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_UP_SERVERS")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
     pub servers: u16,
+    /// Program of battle servers [default: `sortie` beside this program, or in PATH]
+    #[arg(long, value_name = "FILE", env = "SORTIE_BATTLE_PROGRAM")]
+    pub battle_program: Option<PathBuf>,
     /// This database instead of a private one
     #[arg(long, value_name = "URL", env = "SORTIE_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
@@ -127,6 +132,7 @@ struct Up {
 
 impl Up {
     async fn start(args: &UpArgs, common: &Common) -> anyhow::Result<Self> {
+        let program = battle_program(args.battle_program.as_deref())?;
         let data_dir = args.data_dir.clone().unwrap_or_else(default_data_dir);
         let (cluster, url) = match &args.database_url {
             Some(url) => (None, url.clone()),
@@ -170,8 +176,10 @@ impl Up {
             let port = if args.port == 0 { 0 } else { args.port.saturating_add(9 + number) };
             let (name, log) = (format!("local-{number}"), common.log.clone());
             let (folder, secret_file) = (data_dir.join(&name), files.fleet_secret.clone());
+            let program = program.clone();
             let server = tokio::task::spawn_blocking(move || {
                 BattleServer::start(&BattleServerOptions {
+                    program: &program,
                     name: &name,
                     fleet,
                     secret_file: &secret_file,

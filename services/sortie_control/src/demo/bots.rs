@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::api::{Admission, CallError, Player, Ticket, Who};
-use crate::units::{key_from_hex, to_hex};
+use sortie_cli::units::{key_from_hex, to_hex};
 
 /// Between two looks at a ticket.
 const POLL_EVERY: Duration = Duration::from_secs(1);

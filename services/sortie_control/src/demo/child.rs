@@ -1,4 +1,4 @@
-//! A battle server as a child process of `sortie up`.
+//! A battle server as a child process of `sortie-control up`.
 //!
 //! It ends in order when its stdin closes, so that it does not outlive its parent, whatever
 //! becomes of that. Its stdout carries JSON lines; its stderr is passed on, and lines at error
@@ -69,6 +69,8 @@ pub struct BattleServer {
 
 /// How to start one.
 pub struct BattleServerOptions<'a> {
+    /// The program, `sortie`.
+    pub program: &'a Path,
     /// In the fleet.
     pub name: &'a str,
     /// Of the control plane.
@@ -89,8 +91,7 @@ impl BattleServer {
     /// # Errors
     /// It does not start, or does not register.
     pub fn start(options: &BattleServerOptions<'_>) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program again")?;
-        let mut child = Command::new(program)
+        let mut child = Command::new(options.program)
             .arg("battle")
             .args(["--control-plane", &format!("http://{}", options.fleet)])
             .arg("--fleet-secret-file")
@@ -106,7 +107,7 @@ impl BattleServer {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .context("cannot start a battle server")?;
+            .with_context(|| format!("cannot start {}", options.program.display()))?;
         let told: Arc<Mutex<Told>> = Arc::default();
         let errors: Arc<AtomicU64> = Arc::default();
         let (sender, lines) = channel();

@@ -1,14 +1,14 @@
-//! `sortie check`: would `sortie serve` start with this configuration?
+//! `sortie-control check`: would `sortie-control serve` start with this configuration?
 
 use anyhow::Context;
 use serde_json::json;
 use sortie_control::store;
 
-use crate::cli::Common;
 use crate::command::serve::{self, ServeArgs};
-use crate::exit::{Failure, OrFail, Result};
 use crate::plane::node;
 use crate::runtime;
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
 
 /// Checks options, keys, queues, database with its schema, and Redis; starts nothing.
 pub fn run(args: &ServeArgs, common: &Common) -> Result {

@@ -1,6 +1,6 @@
-//! `sortie serve`: a node of the control plane.
+//! `sortie-control serve`: a node of the control plane.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,25 +19,29 @@ use sortie_control::plane::Plane;
 use sortie_control::store;
 use sqlx::PgPool;
 
-use crate::cli::Common;
-use crate::exit::{Failure, OrFail, Result};
 use crate::plane::first;
 use crate::plane::keys::{KeyFiles, Keys};
 use crate::plane::mail::{self, MailOptions};
 use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
-use crate::units::Span;
-use crate::{queues, runtime, signals};
+use crate::{queues, runtime};
+use sortie_cli::exit::{Failure, OrFail, Result};
+use sortie_cli::program::Common;
+use sortie_cli::signals;
+use sortie_cli::units::Span;
 
-/// Options of `sortie serve`.
+/// Where a node's metrics and health are unless it is told otherwise.
+pub const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_778);
+
+/// Options of `sortie-control serve`.
 #[derive(Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[command(after_help = "\
 Examples:
-  sortie serve --dev --database-url postgres://sortie@localhost/sortie
-  sortie serve --role api --listen 0.0.0.0:7700 --redis-url redis://cache:6379 \\
+  sortie-control serve --dev --database-url postgres://sortie@localhost/sortie
+  sortie-control serve --role api --listen 0.0.0.0:7700 --redis-url redis://cache:6379 \\
       --access-key-file KEY --ticket-key-file KEY --fleet-secret-file SECRET
-  sortie serve --role chat --chat-listen 0.0.0.0:7701 …
+  sortie-control serve --role chat --chat-listen 0.0.0.0:7701 …
 
 Any number of nodes of each role may run on one database; more than one need Redis. SIGTERM
 drains: /readyz fails first, after --drain the listeners close, then calls and work end.")]
@@ -117,7 +121,7 @@ pub struct ServeArgs {
     #[arg(help_heading = "Listeners")]
     pub fleet_listen: SocketAddr,
     /// Metrics and health (HTTP); keep it off the internet
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9778", env = "SORTIE_OPS")]
+    #[arg(long, value_name = "ADDR", default_value_t = OPS_DEFAULT, env = "SORTIE_OPS")]
     #[arg(help_heading = "Listeners")]
     pub ops: SocketAddr,
     /// Proxies whose x-forwarded-for is believed

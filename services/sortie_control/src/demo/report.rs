@@ -1,4 +1,4 @@
-//! The report of `sortie up`, and the promises that it is held to.
+//! The report of `sortie-control up`, and the promises that it is held to.
 
 use std::sync::atomic::Ordering::Relaxed;
 

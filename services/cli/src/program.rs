@@ -1,0 +1,97 @@
+//! From the command line to the exit code: what the `main` of both binaries does.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config;
+use crate::exit::{self, Failure, OrFail};
+
+/// How the help of both programs explains their configuration.
+pub const CONFIGURATION_HELP: &str = "\
+Configuration: each option may stand in a TOML file (--config FILE, one [section] per command,
+keys as the flags without dashes), or in the environment as shown in the command's help; the
+environment beats the file, flags beat both. --print-config shows what came of it.
+";
+
+/// Options that all commands share.
+#[derive(Args)]
+pub struct Common {
+    /// TOML file with a section per command
+    #[arg(long, value_name = "FILE", env = "SORTIE_CONFIG", global = true)]
+    #[arg(help_heading = "Common options")]
+    pub config: Option<PathBuf>,
+    /// Print the effective configuration as TOML, secrets redacted, and end
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub print_config: bool,
+    /// Print one JSON report (battle, up, serve: one object a line) on stdout; logs stay on stderr
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub json: bool,
+    /// What is logged to stderr: error, warn, info, debug, trace, or a filter per module
+    #[arg(long, value_name = "FILTER", default_value = "warn", env = "SORTIE_LOG", global = true)]
+    #[arg(help_heading = "Common options")]
+    pub log: String,
+}
+
+/// Examples, configuration and exit codes, as a program's help ends.
+#[must_use]
+pub fn after_help(examples: &str) -> String {
+    format!("{examples}\n{CONFIGURATION_HELP}\n{}", exit::HELP)
+}
+
+/// Reads the command line, runs what it asks for, and turns the outcome into an exit code.
+pub fn run<C: CommandFactory + FromArgMatches>(
+    dispatch: impl FnOnce(C, &ArgMatches) -> exit::Result,
+) -> ExitCode {
+    let command = C::command();
+    let name = command.get_name().to_owned();
+    let matches = command.get_matches();
+    let cli = C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match dispatch(cli, &matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            error.failure.into()
+        }
+    }
+}
+
+/// Where a command's options came from.
+pub struct Origin<'a> {
+    common: &'a Common,
+    matches: &'a ArgMatches,
+}
+
+impl<'a> Origin<'a> {
+    /// Of the command that `matches`, those of the whole program, name. Starts logging.
+    ///
+    /// # Errors
+    /// `--log` makes no sense.
+    pub fn new(common: &'a Common, matches: &'a ArgMatches) -> exit::Result<Self> {
+        sortie_kit::telemetry::init(&common.log).or_fail(Failure::Usage)?;
+        let (_, matches) = matches.subcommand().expect("clap asks for a command");
+        Ok(Self { common, matches })
+    }
+
+    /// Lays the configuration file below `args`, then runs the command or prints what came of it.
+    ///
+    /// # Errors
+    /// The file is unusable, or the command fails.
+    pub fn run<T: Serialize + DeserializeOwned>(
+        &self,
+        section: &str,
+        args: T,
+        command: fn(&T, &Common) -> exit::Result,
+    ) -> exit::Result {
+        let file = config::read(self.common.config.as_deref()).or_fail(Failure::Usage)?;
+        let args = config::layered(section, args, self.matches, &file).or_fail(Failure::Usage)?;
+        if self.common.print_config {
+            print!("{}", config::printed(section, &args).or_fail(Failure::Usage)?);
+            return Ok(());
+        }
+        command(&args, self.common)
+    }
+}
