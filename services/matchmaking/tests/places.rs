@@ -327,6 +327,7 @@ async fn a_server_that_comes_back_brings_nobody_into_a_second_battle(db: PgPool)
     assert_eq!(count(&db, TWICE).await, 0, "in two battles");
     let kicks = "select count(*) from server_order where kind = 'kick'";
     assert_eq!(node.count(kicks).await, 2, "the server is told");
-    let back = node.refused(players[0], "POST", &format!("/v1/battles/{battle_id}/join"), None);
-    assert_eq!(back.await, (409, "matchmaking.in_battle".to_owned()));
+    let join = format!("/v1/battles/{battle_id}/join");
+    let back = node.refused(players[0], "POST", &join, None).await;
+    assert_eq!(back, (409, "matchmaking.in_battle".to_owned()));
 }
