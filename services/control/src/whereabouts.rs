@@ -14,6 +14,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+/// How often a place is tried that somebody leaves at this moment.
+const TRIES: usize = 8;
+
 /// A place that holds a player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -36,7 +39,8 @@ pub enum PlaceError {
         /// Where.
         place: Place,
     },
-    /// A player's party is another one by now, or there is none any more; worth another look.
+    /// A player's party is another one by now, or there is none any more, or players come and go
+    /// all the time; worth another look.
     #[error("a player has changed the party")]
     PartyChanged,
     /// The team has no seat left.
@@ -89,16 +93,23 @@ impl Claim {
             return Err(PlaceError::PartyChanged);
         }
         self.leave_lost(&mut *db).await?;
-        sqlx::query!(
-            "insert into ticket_open (player_id, ticket_id)
-             select p, $1 from unnest($2::uuid[]) as p order by p
-             on conflict do nothing",
-            ticket_id,
-            &self.0
-        )
-        .execute(&mut *db)
-        .await?;
-        self.refuse_elsewhere(db, &[ticket_id]).await
+        let mut opened = 0;
+        for _ in 0..TRIES {
+            let taken = sqlx::query!(
+                "insert into ticket_open (player_id, ticket_id)
+                 select p, $1 from unnest($2::uuid[]) as p order by p
+                 on conflict do nothing",
+                ticket_id,
+                &self.0
+            );
+            opened += taken.execute(&mut *db).await?.rows_affected();
+            self.refuse_elsewhere(&mut *db, &[ticket_id]).await?;
+            if opened == self.0.len() as u64 {
+                return Ok(());
+            }
+            // Who was in the way has left since: leaving takes no lock.
+        }
+        Err(PlaceError::PartyChanged)
     }
 
     /// Into a party, which the caller has locked or just made, and which does not wait. Who is in

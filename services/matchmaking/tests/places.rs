@@ -42,6 +42,10 @@ const APART: &str = "select count(*) from party_member m
             select from ticket t where t.party_id = m.party_id
                 and t.state in ('waiting', 'proposed')))";
 
+/// Tickets that wait without holding all of their players.
+const LOOSE: &str = "select count(*) from ticket t where t.state in ('waiting', 'proposed')
+    and t.size <> (select count(*) from ticket_open o where o.ticket_id = t.ticket_id)";
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
@@ -244,6 +248,7 @@ async fn a_player_is_in_one_place_whatever_happens_at_once(db: PgPool) {
             let is_over = callers.is_empty();
             assert_eq!(count(&db, TWICE).await, 0, "in two places; case {case}");
             assert_eq!(count(&db, APART).await, 0, "apart from the party; case {case}");
+            assert_eq!(count(&db, LOOSE).await, 0, "a ticket holds nobody; case {case}");
             if is_over {
                 break;
             }
