@@ -47,3 +47,69 @@ create function leave_lost_battles(players uuid[]) returns integer language sql 
     )
     select count(*)::integer from told
 $$;
+
+-- An id of the time (UUIDv7, RFC 9562): milliseconds, then a part of the next one, then `noise`, a
+-- random UUID. Where several nodes write, ids made here are in the order of one clock.
+create function uuid_at(at timestamptz, noise uuid) returns uuid language sql immutable as $$
+    select (lpad(to_hex(us / 1000), 12, '0') || '7' || lpad(to_hex(us % 1000 * 4), 3, '0')
+        || right(replace(noise::text, '-', ''), 16))::uuid
+    from (select floor(extract(epoch from at) * 1000000)::bigint as us) as since
+$$;
+
+-- A row that nodes write to, to see whether writing works.
+create table write_probe (
+    only_one boolean primary key default true check (only_one),
+    at timestamptz not null
+);
+insert into write_probe (at) values (now());
+
+-- How often ratings have changed: each change of a row takes the next number. A leaderboard outside
+-- of Postgres that knows the last number it has is told apart from one that is older.
+create sequence rating_version;
+alter table rating add column version bigint not null default nextval('rating_version');
+create function rating_version() returns trigger language plpgsql as $$
+begin
+    new.version := nextval('rating_version');
+    return new;
+end
+$$;
+create trigger rating_version before update on rating
+    for each row execute function rating_version();
+create index rating_by_version on rating (season_id, version) where battles > 0;
+
+-- What others keep of a player for as long as a connection lasts (name, roles, bans, logins, mutes,
+-- party, team) is read again within a second of its change: whoever changes it, in whatever way,
+-- these tell of it at the commit. Nothing but the player's id is told: what became of it, the
+-- listener reads here.
+create function player_changed() returns trigger language plpgsql as $$
+declare
+    changed jsonb := to_jsonb(coalesce(new, old));
+begin
+    if tg_table_name = 'role' then
+        perform pg_notify('player_changed', player_id::text) from player_role
+        where role = changed->>'role';
+    else
+        perform pg_notify('player_changed', changed->>'player_id');
+    end if;
+    return null;
+end
+$$;
+create trigger player_changed after update on player for each row
+    when (old.name is distinct from new.name or old.erased_at is distinct from new.erased_at)
+    execute function player_changed();
+create trigger player_changed after insert or delete on player_role for each row
+    execute function player_changed();
+create trigger player_changed after update on role for each row
+    when (old.permissions is distinct from new.permissions) execute function player_changed();
+create trigger player_changed after insert or update on ban for each row
+    execute function player_changed();
+create trigger player_changed after update on personal.login_session for each row
+    when (old.revoked_at is distinct from new.revoked_at) execute function player_changed();
+create trigger player_left after delete on personal.login_session for each row
+    when (old.revoked_at is null) execute function player_changed();
+create trigger player_changed after insert or delete on chat_mute for each row
+    execute function player_changed();
+create trigger player_changed after insert or delete on party_member for each row
+    execute function player_changed();
+create trigger player_changed after update on battle_player for each row
+    when (old.team is distinct from new.team) execute function player_changed();

@@ -1,17 +1,20 @@
 //! What chat keeps in Postgres.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sortie_control::error::broken_constraint;
+use sortie_control::permission::{Permission, Permissions};
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::channel::{ChannelName, Place};
 use crate::error::ChatError;
+use crate::member::Known;
 use crate::wire::{Author, Message};
 use crate::words::{Effect, Words};
+use crate::writer::Said;
 
 /// Players that one player may have muted.
 const MUTES_MAX: i64 = 1_000;
@@ -46,6 +49,12 @@ impl Line {
             is_deleted: self.is_deleted,
         }
     }
+}
+
+/// What the database gives to a message.
+struct Stamp {
+    message_id: Uuid,
+    said_at: OffsetDateTime,
 }
 
 /// The least id of a time: ids begin with their milliseconds.
@@ -137,25 +146,41 @@ pub(crate) async fn known_channel(db: &PgPool, place: Place) -> sqlx::Result<Opt
     Ok(row.fetch_optional(db).await?.map(|row| (row.channel_id, row.slow_mode_s)))
 }
 
-/// Stores messages, all or none.
-pub(crate) async fn insert(db: &PgPool, lines: &[(Uuid, Line)]) -> sqlx::Result<()> {
-    let ids: Vec<Uuid> = lines.iter().map(|(_, line)| line.message_id).collect();
-    let channels: Vec<Uuid> = lines.iter().map(|(channel, _)| *channel).collect();
-    let authors: Vec<Uuid> = lines.iter().map(|(_, line)| line.author).collect();
-    let texts: Vec<String> = lines.iter().map(|(_, line)| line.text.clone()).collect();
-    let times: Vec<OffsetDateTime> = lines.iter().map(|(_, line)| line.said_at).collect();
-    sqlx::query!(
-        "insert into chat_message (message_id, channel_id, author, text, said_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])",
-        &ids,
+/// Stores messages, all or none, and gives them as they stand there: times and ids are the
+/// database's, in the order of `said`.
+pub(crate) async fn insert(db: &PgPool, said: &[Said]) -> sqlx::Result<Vec<Line>> {
+    let channels: Vec<Uuid> = said.iter().map(|said| said.channel).collect();
+    let authors: Vec<Uuid> = said.iter().map(|said| said.member.player).collect();
+    let texts: Vec<String> = said.iter().map(|said| said.text.clone()).collect();
+    let noise: Vec<Uuid> = said.iter().map(|_| Uuid::new_v4()).collect();
+    let mut stamps = sqlx::query_as!(
+        Stamp,
+        "with began as materialized (select clock_timestamp() as at)
+         insert into chat_message (message_id, channel_id, author, text, said_at)
+         select uuid_at(at + place * interval '1 microsecond', noise), channel, author, text,
+             at + place * interval '1 microsecond'
+         from began, unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[])
+             with ordinality as said (channel, author, text, noise, place)
+         returning message_id, said_at",
         &channels,
         &authors,
         &texts,
-        &times
+        &noise
     )
-    .execute(db)
+    .fetch_all(db)
     .await?;
-    Ok(())
+    stamps.sort_by_key(|stamp| stamp.message_id);
+    let stamped = said.iter().zip(stamps);
+    let lines = stamped.map(|(said, stamp)| Line {
+        message_id: stamp.message_id,
+        author: said.member.player,
+        name: said.member.name(),
+        text: said.text.clone(),
+        said_at: stamp.said_at,
+        edited_at: None,
+        is_deleted: false,
+    });
+    Ok(lines.collect())
 }
 
 /// A page of a channel, newest first; one row more than `limit` says that there is another.
@@ -281,12 +306,6 @@ pub(crate) async fn message(
     }))
 }
 
-/// Whom a player has muted.
-pub(crate) async fn mutes(db: &PgPool, player: Uuid) -> sqlx::Result<HashSet<Uuid>> {
-    let query = sqlx::query_scalar!("select muted from chat_mute where player_id = $1", player);
-    Ok(query.fetch_all(db).await?.into_iter().collect())
-}
-
 /// Mutes somebody; again: no change.
 pub(crate) async fn mute(db: &PgPool, player: Uuid, muted: Uuid) -> Result<(), ChatError> {
     let done = sqlx::query!(
@@ -349,9 +368,8 @@ pub(crate) async fn report(
     })
 }
 
-/// A player's name and whether it is banned from chat, and from everything.
+/// Whether a player is banned from chat, and from everything.
 pub(crate) struct Standing {
-    pub(crate) name: String,
     pub(crate) is_banned: bool,
     pub(crate) is_out: bool,
 }
@@ -360,8 +378,7 @@ pub(crate) struct Standing {
 pub(crate) async fn standing(db: &PgPool, player: Uuid) -> sqlx::Result<Option<Standing>> {
     let query = sqlx::query_as!(
         Standing,
-        r#"select name,
-               exists(select from ban b where b.player_id = $1 and scope = 'chat'
+        r#"select exists(select from ban b where b.player_id = $1 and scope = 'chat'
                    and lifted_at is null and (expires_at is null or expires_at > now()))
                    as "is_banned!",
                erased_at is not null
@@ -411,22 +428,58 @@ pub(crate) async fn fallen(
     query.fetch_all(db).await
 }
 
-/// Which of some players are not in the parties that they are beside.
-pub(crate) async fn party_leavers(
-    db: &PgPool,
-    players: &[Uuid],
-    parties: &[Uuid],
-) -> sqlx::Result<Vec<(Uuid, Uuid)>> {
+/// What sockets keep of their players, as it is now. Players who are no more are left out.
+pub(crate) async fn known(db: &PgPool, players: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Known>> {
     let rows = sqlx::query!(
-        r#"select player_id as "player_id!", party_id as "party_id!"
-           from unnest($1::uuid[], $2::uuid[]) as a (player_id, party_id)
+        r#"select player_id, name,
+               array(select distinct unnest(permissions) from player_role r join role using (role)
+                   where r.player_id = p.player_id) as "permissions!",
+               array(select muted from chat_mute m where m.player_id = p.player_id) as "mutes!"
+           from player p where player_id = any($1)"#,
+        players
+    )
+    .fetch_all(db)
+    .await?;
+    let known = rows.into_iter().map(|row| {
+        let is_moderator = Permissions::new(row.permissions).allow(Permission::ChatModerate);
+        let mutes = row.mutes.into_iter().collect();
+        (row.player_id, Known { name: row.name, is_moderator, mutes })
+    });
+    Ok(known.collect())
+}
+
+/// A player in a channel of a party or battle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sitting {
+    pub(crate) player: Uuid,
+    pub(crate) party: Option<Uuid>,
+    pub(crate) battle: Option<Uuid>,
+    /// Of the battle; `None`: either.
+    pub(crate) team: Option<i16>,
+}
+
+/// The places in `sitting` of those who may not be there.
+pub(crate) async fn strangers(db: &PgPool, sitting: &[Sitting]) -> sqlx::Result<Vec<usize>> {
+    let players: Vec<Uuid> = sitting.iter().map(|it| it.player).collect();
+    let parties: Vec<Option<Uuid>> = sitting.iter().map(|it| it.party).collect();
+    let battles: Vec<Option<Uuid>> = sitting.iter().map(|it| it.battle).collect();
+    let teams: Vec<Option<i16>> = sitting.iter().map(|it| it.team).collect();
+    let query = sqlx::query_scalar!(
+        r#"select place - 1 as "at!"
+           from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
+               with ordinality as a (player_id, party_id, battle_id, team, place)
            where not exists(select from party_member m
-               where m.player_id = a.player_id and m.party_id = a.party_id)"#,
-        players,
-        parties
+                   where m.player_id = a.player_id and m.party_id = a.party_id)
+               and not exists(select from battle_player b
+                   where b.player_id = a.player_id and b.battle_id = a.battle_id
+                       and b.team = coalesce(a.team, b.team))"#,
+        &players,
+        &parties as &[Option<Uuid>],
+        &battles as &[Option<Uuid>],
+        &teams as &[Option<i16>]
     );
-    let rows = rows.fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.player_id, row.party_id)).collect())
+    let places = query.fetch_all(db).await?;
+    Ok(places.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
 }
 
 /// Names of players.

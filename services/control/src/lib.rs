@@ -13,7 +13,9 @@
 pub mod access;
 pub mod audit;
 pub mod bus;
+pub mod changes;
 pub mod chat;
+pub mod clock;
 pub mod cluster;
 pub mod error;
 pub mod flag;

@@ -94,9 +94,9 @@ async fn create(
 }
 
 async fn insert(state: &Matchmaking, player_id: Uuid) -> Result<Party, MatchmakingError> {
+    let (party_id, now) = (Uuid::now_v7(), state.now().await?);
     let mut tx = state.db().begin().await?;
     let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
-    let (party_id, now) = (Uuid::now_v7(), state.settings.now());
     sqlx::query!(
         "insert into party (party_id, leader, code, created_at) values ($1, $2, $3, $4)",
         party_id,
@@ -155,6 +155,7 @@ async fn enter(
     player_id: Uuid,
     code: &str,
 ) -> Result<Party, MatchmakingError> {
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     // The lock makes those who come at once stand in line: eight are eight.
     let party_id =
@@ -171,7 +172,7 @@ async fn enter(
     }
     refuse_waiting_party(&mut tx, party_id).await?;
     let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
-    claim.enter_party(&mut tx, party_id, state.settings.now()).await.map_err(waits)?;
+    claim.enter_party(&mut tx, party_id, now).await.map_err(waits)?;
     let party = load(&mut tx, party_id).await?;
     tx.commit().await?;
     Ok(party)

@@ -124,8 +124,9 @@ async fn insert(
     if !Flag::MatchmakingOpen.is_on(state.db()).await? {
         return Err(MatchmakingError::Closed);
     }
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
-    let made = make(&mut tx, state, queue, caller).await;
+    let made = make(&mut tx, state, queue, caller, now).await;
     // At once, not when the connection is used again: others wait for what was locked.
     if made.is_ok() {
         tx.commit().await?;
@@ -140,8 +141,8 @@ async fn make(
     state: &Matchmaking,
     queue: &Queue,
     caller: Uuid,
+    now: OffsetDateTime,
 ) -> Result<Uuid, MatchmakingError> {
-    let now = state.settings.now();
     let (party_id, players) = match party::lock(&mut *tx, caller).await {
         Ok((_, leader)) if leader != caller => return Err(MatchmakingError::NotLeader),
         Ok((party_id, _)) => (Some(party_id), party::members_of(&mut *tx, party_id).await?),
@@ -313,8 +314,9 @@ pub(crate) async fn poll(
     }
     let life = state.settings.pace.ticket_life;
     // Half its life is left: writing at every poll would cost more than all the rest.
-    if ticket.expires_at < state.settings.now() + life / 2 {
-        ticket.expires_at = state.settings.now() + life;
+    let now = state.now().await?;
+    if ticket.expires_at < now + life / 2 {
+        ticket.expires_at = now + life;
         sqlx::query!(
             "update ticket set expires_at = $2
              where ticket_id = $1 and state in ('waiting', 'proposed')",
@@ -338,7 +340,7 @@ async fn load(
     ticket_id: Uuid,
     player_id: Uuid,
 ) -> Result<Ticket, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let row = sqlx::query!(
         r#"select t.queue, t.created_at, t.expires_at, t.rating, t.match_id, t.battle_id, t.why,
             case when t.state = 'waiting' and t.expires_at <= $3 then 'expired' else t.state end

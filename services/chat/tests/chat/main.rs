@@ -1,7 +1,9 @@
 //! Chat over real sockets, on one node and on two, with a local bus and with Redis.
 
 mod abuse;
+mod authority;
 mod between_nodes;
+mod clocks;
 mod document;
 mod faults;
 mod harness;

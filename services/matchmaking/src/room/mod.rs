@@ -160,7 +160,7 @@ async fn insert(
     owner: Uuid,
     body: &CreateRoom,
 ) -> Result<Room, MatchmakingError> {
-    let (room_id, now) = (Uuid::now_v7(), state.settings.now());
+    let (room_id, now) = (Uuid::now_v7(), state.now().await?);
     let mut tx = state.db().begin().await?;
     ban::refuse_banned(&mut tx, owner, &[owner], now).await?;
     let claim = whereabouts::claim(&mut tx, &[owner]).await?;

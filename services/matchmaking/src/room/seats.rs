@@ -58,7 +58,7 @@ async fn join(
 }
 
 async fn enter(state: &Matchmaking, player_id: Uuid, code: &str) -> Result<Room, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room_id = sqlx::query_scalar!("select room_id from room where code = $1", code)
         .fetch_optional(&mut *tx)
@@ -127,7 +127,7 @@ async fn team_in(
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn leave(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<StatusCode> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room_id = room_of(&mut tx, caller.player_id).await?;
     let room = lock(&mut tx, room_id).await?;

@@ -47,7 +47,7 @@ async fn begin(
     room_id: Uuid,
     player_id: Uuid,
 ) -> Result<Room, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room = lock_owned(&mut tx, room_id, player_id).await?;
     if room.state != "open" {
@@ -115,6 +115,7 @@ async fn close(
     caller: Caller,
     Path(room_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room = lock_owned(&mut tx, room_id, caller.player_id).await?;
     if room.state == "closed" {
@@ -123,7 +124,7 @@ async fn close(
     sqlx::query!(
         "update room set state = 'closed', closed_at = $2 where room_id = $1",
         room_id,
-        state.settings.now()
+        now
     )
     .execute(&mut *tx)
     .await?;
