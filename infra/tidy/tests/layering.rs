@@ -1,6 +1,6 @@
 //! Which crate may know which. Arrows point one way; see `docs/architecture.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
@@ -48,7 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "sortie-bench",
+        "sortie-players",
         &[
             "sortie-client",
             "sortie-bridge",
@@ -63,9 +63,25 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sortie-bench",
+        &[
+            "sortie-players",
+            "sortie-client",
+            "sortie-bridge",
+            "sortie-sim",
+            "sortie-field",
+            "sortie-quic",
+            "sortie-sealed",
+            "sortie-session",
+            "sortie-udp",
+            "sortie-wire",
+        ],
+    ),
+    (
         "sortie-guard",
         &[
             "sortie-bench",
+            "sortie-players",
             "sortie-field",
             "sortie-sealed",
             "sortie-session",
@@ -84,22 +100,32 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-rpc",
         ],
     ),
+    ("sortie-cli", &["sortie-kit"]),
     (
         "sortie",
         &[
             "sortie-battle",
-            "sortie-bench",
-            "sortie-kit",
+            "sortie-players",
+            "sortie-cli",
             "sortie-sim",
             "sortie-field",
             "sortie-wire",
-            "sortie-control",
+        ],
+    ),
+    (
+        "sortie-control-plane",
+        &[
             "sortie-account",
-            "sortie-matchmaking",
-            "sortie-ranking",
-            "sortie-chat",
-            "sortie-fleet",
             "sortie-admin",
+            "sortie-chat",
+            "sortie-cli",
+            "sortie-control",
+            "sortie-fleet",
+            "sortie-kit",
+            "sortie-matchmaking",
+            "sortie-players",
+            "sortie-ranking",
+            "sortie-wire",
         ],
     ),
 ];
@@ -115,17 +141,8 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ),
     ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
-    (
-        "sortie",
-        &[
-            "sortie-client",
-            "sortie-bridge",
-            "sortie-wire",
-            "sortie-udp",
-            "sortie-quic",
-            "sortie-rpc",
-        ],
-    ),
+    ("sortie", &["sortie-bench", "sortie-bridge"]),
+    ("sortie-control-plane", &["sortie-rpc"]),
 ];
 
 /// Foreign crates that a layer must never see, with the reason.
@@ -180,6 +197,42 @@ fn no_crate_knows_a_crate_beyond_its_arrows() {
     assert_none("arrows between crates may only point the way of docs/architecture.md:", &findings);
 }
 
+/// An image for battles holds no SQL, no client of HTTP and none of the control plane, not even by
+/// way of others; and whoever builds one does not wait for it.
+#[test]
+fn the_program_of_battles_holds_nothing_of_the_control_plane() {
+    let banned = ["sqlx", "sqlx-core", "fred", "utoipa", "reqwest", "lettre", "argon2", "protox"];
+    let tree = resolved("sortie");
+    assert!(tree.len() > 100, "the tree is not read whole: {tree:?}");
+    let findings: Vec<String> = tree
+        .into_iter()
+        .filter(|name| {
+            let ours = ["control", "account", "matchmaking", "ranking", "chat", "fleet", "admin"];
+            let ours = name.strip_prefix("sortie-").is_some_and(|name| ours.contains(&name));
+            ours || banned.contains(&name.as_str())
+        })
+        .collect();
+    assert_none("the program `sortie` is for battles alone:", &findings);
+}
+
+/// Names of all crates that a package is built from and with, as the lock file and the features
+/// that are on resolve them; tests left out.
+fn resolved(package: &str) -> Vec<String> {
+    let tree = ["tree", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"];
+    let output = cargo(&[&tree[..], &["--format", "{p}", "--package", package]].concat());
+    let lines = output.lines().filter_map(|line| line.split(' ').next());
+    let names: BTreeSet<&str> = lines.collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output =
+        Command::new(cargo).args(arguments).current_dir(workspace_root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn layers_do_not_see_foreign_crates_of_other_layers() {
     let crates = workspace();
@@ -207,14 +260,8 @@ fn allowed(
 
 /// The workspace's crates with their declared dependencies.
 fn workspace() -> BTreeMap<String, Vec<Dependency>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(workspace_root())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let metadata: Value = serde_json::from_str(&metadata).expect("cargo prints JSON");
     let packages = metadata["packages"].as_array().expect("a list of packages");
     packages.iter().map(|package| (text(&package["name"]), dependencies(package))).collect()
 }

@@ -1,7 +1,9 @@
 //! What the control plane and battle servers say to each other over gRPC.
 //!
 //! This crate only includes what is made from `proto/sortie/…`; the comments there are the
-//! documentation. Rules, stores and transports are the services' own.
+//! documentation. What is made lies in `src/generated`, so that nobody who builds a server has to
+//! build a compiler of `.proto` files first; a test makes it anew and compares. Rules, stores and
+//! transports are the services' own.
 
 #![allow(missing_docs, unused_qualifications, reason = "made from the .proto files")]
 #![allow(clippy::all, reason = "made from the .proto files")]
@@ -9,23 +11,23 @@
 /// Battle servers: registration, heartbeats, orders.
 pub mod fleet {
     pub mod v1 {
-        tonic::include_proto!("sortie.fleet.v1");
+        include!("generated/sortie.fleet.v1.rs");
     }
 }
 
 /// Running and finished battles, for players, spectators and tools.
 pub mod game {
     pub mod v1 {
-        tonic::include_proto!("sortie.game.v1");
+        include!("generated/sortie.game.v1.rs");
     }
 }
 
 /// Results of battles and what they do to ratings.
 pub mod ranking {
     pub mod v1 {
-        tonic::include_proto!("sortie.ranking.v1");
+        include!("generated/sortie.ranking.v1.rs");
     }
 }
 
 /// All services' descriptors, for server reflection.
-pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");

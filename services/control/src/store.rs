@@ -215,13 +215,8 @@ mod tests {
     async fn an_empty_database_is_brought_up_to_date(db: PgPool) {
         let before = schema_state(&db).await.unwrap();
         assert!(before.applied.is_empty() && !before.pending.is_empty());
-        assert!(
-            require_current(&db)
-                .await
-                .unwrap_err()
-                .to_string()
-                .contains("sortie-control migrate up")
-        );
+        let error = require_current(&db).await.unwrap_err().to_string();
+        assert!(error.contains("sortie-control migrate up"), "{error}");
         let after = migrate(&db).await.unwrap();
         assert_eq!((after.applied, after.pending), (before.pending, Vec::new()));
         require_current(&db).await.unwrap();

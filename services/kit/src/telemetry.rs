@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 /// Chooses how a log line looks: `text`, the default, or `json`, an object a line for machines.
 pub const FORMAT_ENVIRONMENT: &str = "SORTIE_LOG_FORMAT";
@@ -18,8 +18,10 @@ pub const FORMAT_ENVIRONMENT: &str = "SORTIE_LOG_FORMAT";
 /// # Errors
 /// The filter cannot be read, or the format is none. A second call changes nothing.
 pub fn init(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .with_context(|| format!("the log filter '{filter}' cannot be read; try 'info'"))?;
+    // Levels per module: the filter that also knows spans and fields costs a regex engine.
+    let filter: Targets = filter.parse().with_context(|| {
+        format!("the log filter '{filter}' cannot be read; try 'info' or 'warn,sortie_sim=debug'")
+    })?;
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     let counted = tracing_subscriber::registry().with(CountErrors.with_filter(LevelFilter::ERROR));
     // Tests of one process may come here twice; the first choice stays.
@@ -51,6 +53,15 @@ impl<S: Subscriber> Layer<S> for CountErrors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_is_a_level_and_levels_of_modules() {
+        for right in ["off", "warn", "INFO", "info,sortie_battle=debug", "sortie_battle=trace"] {
+            assert!(right.parse::<Targets>().is_ok(), "{right} was refused");
+        }
+        let wrong = init("info,sortie_battle=loud").unwrap_err().to_string();
+        assert!(wrong.contains("'info,sortie_battle=loud'") && wrong.contains("try"), "{wrong}");
+    }
 
     #[test]
     fn errors_are_counted_even_when_they_are_not_shown() {

@@ -1,0 +1,367 @@
+//! Bots over the network: real clients, real sockets, against an own server or a running one.
+//!
+//! [`run`] starts the server as a child process (or is told of a running one), signs a ticket for
+//! each bot, spreads the bots over a few threads, and counts what they saw. Each bot owns a
+//! socket and a client, as a player's machine would; a simulated link may stand between the two.
+//! Verifying the replay is the caller's part: this crate knows no server code.
+
+mod crowd;
+mod link;
+mod report;
+mod seat;
+mod server;
+mod worker;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use crowd::{Crowd, Visit, Visited};
+pub use report::{LaneReport, SwarmReport, TickCpu};
+pub use sortie_client::LanePolicy;
+
+pub use server::{Ended, Ready, ServerProcess, Target};
+
+use sortie_bridge::predict::Fields;
+use sortie_client::Corrections;
+
+use crate::samples::{P50P99Max, Samples, rounded};
+use crate::scenario::Scenario;
+use seat::{Seat, SeatStatus};
+use worker::{Outcome, Worker};
+
+/// What a run consists of.
+#[derive(Clone, Debug)]
+pub struct SwarmConfig {
+    /// How many bots.
+    pub bots: usize,
+    /// How long they play, from the start of connecting.
+    pub duration: Duration,
+    /// What they do.
+    pub scenario: Scenario,
+    /// Seed of bots, battle and simulated network.
+    pub seed: u64,
+    /// Threads that drive the bots.
+    pub threads: usize,
+    /// What inputs and snapshots travel over.
+    pub lane: LanePolicy,
+    /// The simulated network.
+    pub link: Link,
+    /// What they connect to.
+    pub server: Server,
+}
+
+/// A simulated network; each direction is treated alike, on its own. All zero: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Link {
+    /// Share of the packets dropped, 0 to 1.
+    pub loss: f64,
+    /// Added one way.
+    pub delay: Duration,
+    /// The delay varies by up to this much, both ways.
+    pub jitter: Duration,
+    /// Share of the packets that later ones overtake, 0 to 1.
+    pub reorder: f64,
+    /// Share of the packets delivered twice, 0 to 1.
+    pub duplicate: f64,
+    /// How often each bot moves to a new address.
+    pub rebind_every: Option<Duration>,
+}
+
+impl Link {
+    /// Whether packets are to be touched at all.
+    pub fn is_plain(&self) -> bool {
+        Self { rebind_every: None, ..*self } == Self::default()
+    }
+}
+
+/// What the bots connect to.
+#[derive(Clone, Debug)]
+pub enum Server {
+    /// A child process of our own.
+    Own(OwnServer),
+    /// One that runs already.
+    Running(Target),
+}
+
+/// How to start a server of our own.
+#[derive(Clone, Debug)]
+pub struct OwnServer {
+    /// The `sortie` binary.
+    pub program: PathBuf,
+    /// Where it keeps journal and keys.
+    pub data_dir: PathBuf,
+    /// Its map; the scenario's without one.
+    pub map: Option<String>,
+    /// Ticks a second.
+    pub tick_hz: u32,
+    /// Simulation threads.
+    pub threads: usize,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Since the start of connecting.
+    pub elapsed: Duration,
+    /// Bots that have a soldier now.
+    pub connected: usize,
+    /// Bots that lost it.
+    pub lost: usize,
+    /// Newest server tick seen.
+    pub tick: u32,
+    /// Mean round-trip time, milliseconds.
+    pub rtt_ms: f64,
+    /// Snapshots decoded a second, all bots.
+    pub snapshots_per_s: f64,
+    /// Tickets left (or score reached) per team, as the bots were told.
+    pub tickets: [u32; 2],
+}
+
+/// Why a run could not be carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum SwarmError {
+    /// The child process did not start.
+    #[error("the battle server could not be started")]
+    Spawn(#[source] io::Error),
+    /// The child process ended when it should not have; its own message is above on stderr.
+    #[error("the battle server ended by itself ({0}); its message stands above")]
+    Ended(String),
+    /// The data directory cannot be written.
+    #[error("cannot write to the data directory {0}")]
+    DataDir(PathBuf, #[source] io::Error),
+    /// The child process does not answer.
+    #[error("the battle server did not say `{0}` within {1:?}")]
+    Silent(&'static str, Duration),
+    /// The first line is not what it should be.
+    #[error("the battle server's ready line cannot be read")]
+    ReadyLine(#[source] serde_json::Error),
+    /// A field of the first line is not what it should be.
+    #[error("the battle server's ready line has no usable `{0}`")]
+    ReadyField(&'static str),
+    /// A bot's socket could not be opened or driven.
+    #[error("a bot's socket failed")]
+    Socket(#[from] io::Error),
+    /// A bot could not be set up.
+    #[error("a bot could not be set up: {0}")]
+    Client(String),
+    /// A thread of the swarm panicked.
+    #[error("a thread of the swarm panicked")]
+    Panicked,
+}
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs a swarm to its end, or until `stop` is set; `progress` hears of it now and then.
+pub fn run(
+    config: &SwarmConfig,
+    progress: &mut dyn FnMut(&Progress),
+    stop: &AtomicBool,
+) -> Result<SwarmReport, SwarmError> {
+    let mut own = None;
+    let target = match &config.server {
+        Server::Running(target) => target.clone(),
+        Server::Own(server) => {
+            let arguments = arguments(config, server)?;
+            own.insert(ServerProcess::start(&server.program, &arguments)?).target()?
+        }
+    };
+    let started = Instant::now();
+    let outcome = drive(config, &target, progress, stop, &mut || {
+        own.as_mut().is_some_and(ServerProcess::has_ended)
+    })?;
+    let mut report = summarise(config, outcome, started.elapsed());
+    if let Some(server) = own {
+        add_server(&mut report, &server.end()?);
+    }
+    Ok(report)
+}
+
+/// Drives all bots to the end of the run; `server_gone` tells whether there is still a point.
+fn drive(
+    config: &SwarmConfig,
+    target: &Target,
+    progress: &mut dyn FnMut(&Progress),
+    stop: &AtomicBool,
+    server_gone: &mut dyn FnMut() -> bool,
+) -> Result<Outcome, SwarmError> {
+    let started = Instant::now();
+    let end = started + config.duration;
+    let threads = config.threads.clamp(1, config.bots.max(1));
+    let abandon = AtomicBool::new(false);
+    let fields = Fields::default();
+    thread::scope(|scope| {
+        let (sender, receiver) = channel();
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| {
+                let (sender, fields, abandon) = (sender.clone(), fields.clone(), &abandon);
+                scope.spawn(move || {
+                    let numbers = (0..config.bots).filter(|number| number % threads == thread);
+                    let seats =
+                        numbers.map(|number| Seat::new(config, target, number, started, &fields));
+                    let worker = Worker::new(thread, seats.collect::<Result<_, _>>()?)?;
+                    let stopped = || stop.load(Relaxed) || abandon.load(Relaxed);
+                    worker.run(end, &stopped, &sender)
+                })
+            })
+            .collect();
+        drop(sender);
+        let mut board = Board::new(threads, started);
+        // Ends when every thread has dropped its sender.
+        while let Ok((thread, status)) = receiver.recv() {
+            if board.update(thread, status) {
+                progress(&board.progress());
+                if server_gone() {
+                    abandon.store(true, Relaxed);
+                }
+            }
+        }
+        let mut all = Outcome::default();
+        for worker in workers {
+            let outcome = worker.join().map_err(|_| SwarmError::Panicked)??;
+            all.seats.extend(outcome.seats);
+            all.cpu += outcome.cpu;
+        }
+        Ok(all)
+    })
+}
+
+/// The flags of our own server; leaves its rules in the data directory.
+pub fn arguments(config: &SwarmConfig, own: &OwnServer) -> Result<Vec<String>, SwarmError> {
+    // Room for a few guests beside the bots.
+    let rules = config.scenario.rules(config.bots + 8, own.tick_hz);
+    let rules_path = own.data_dir.join("swarm-rules.toml");
+    let written =
+        fs::create_dir_all(&own.data_dir).and_then(|()| fs::write(&rules_path, rules.to_toml()));
+    written.map_err(|error| SwarmError::DataDir(own.data_dir.clone(), error))?;
+    let map = own.map.clone().unwrap_or_else(|| config.scenario.map_for(config.bots));
+    let valued = [
+        ("--listen", "127.0.0.1:0".to_owned()),
+        ("--ops", "127.0.0.1:0".to_owned()),
+        ("--data-dir", own.data_dir.display().to_string()),
+        ("--map", map),
+        ("--rules", rules_path.display().to_string()),
+        ("--threads", own.threads.to_string()),
+        ("--seed", config.seed.to_string()),
+    ];
+    let valued = valued.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
+    let flags = ["--dev-tickets", "--json", "--end-with-stdin"].map(str::to_owned);
+    Ok(valued.chain(flags).collect())
+}
+
+/// The newest word of each thread.
+struct Board {
+    threads: Vec<SeatStatus>,
+    started: Instant,
+    told: Instant,
+    snapshots_told: u64,
+    progress: Progress,
+}
+
+impl Board {
+    fn new(threads: usize, started: Instant) -> Self {
+        Self {
+            threads: vec![SeatStatus::default(); threads],
+            started,
+            told: started,
+            snapshots_told: 0,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Takes a thread's word; true when it is time to tell the user.
+    fn update(&mut self, thread: usize, status: SeatStatus) -> bool {
+        self.threads[thread] = status;
+        let since = self.told.elapsed();
+        if since < PROGRESS_EVERY {
+            return false;
+        }
+        let sum = self.threads.iter().copied().fold(SeatStatus::default(), SeatStatus::plus);
+        let fresh = sum.snapshots.saturating_sub(self.snapshots_told);
+        self.progress = Progress {
+            elapsed: self.started.elapsed(),
+            connected: sum.playing,
+            lost: sum.lost,
+            tick: sum.tick,
+            rtt_ms: sum.rtt_ms_sum / sum.playing.max(1) as f64,
+            snapshots_per_s: fresh as f64 / since.as_secs_f64(),
+            tickets: sum.tickets,
+        };
+        (self.told, self.snapshots_told) = (Instant::now(), sum.snapshots);
+        true
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+}
+
+/// What the bots saw, as a report.
+fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> SwarmReport {
+    let mut report = SwarmReport {
+        scenario: config.scenario.to_string(),
+        bots: config.bots,
+        duration_s: rounded(elapsed.as_secs_f64()),
+        swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
+        lane: LaneReport { asked: config.lane.to_string(), ..LaneReport::default() },
+        ..SwarmReport::default()
+    };
+    // What a tick of the server owed to one bot, it owed to all that were there.
+    let last = outcome.seats.iter().filter_map(|seat| seat.ticks).map(|(_, newest)| newest).max();
+    let (mut rtt_ms, mut corrections) = (Samples::default(), Corrections::default());
+    let (mut bytes, mut playing_s) = (0, 0.0);
+    for seat in &outcome.seats {
+        report.told.extend(&seat.told);
+        report.clients_connected += usize::from(seat.connected);
+        report.clients_lost += usize::from(seat.connected && !seat.playing);
+        report.clients_resumed += seat.resumes;
+        report.soldiers_changed += usize::from(seat.soldier_changed);
+        let resume_ms = rounded(seat.resume_max.as_secs_f64() * 1e3);
+        report.resume_ms_max = report.resume_ms_max.max(resume_ms);
+        if let (Some((first, _)), Some(last)) = (seat.ticks, last) {
+            report.updates_expected += u64::from(last - first + 1);
+        }
+        report.lane.add(seat.playing, &seat.lane);
+        report.updates_delivered += seat.snapshots;
+        bytes += seat.snapshot_bytes;
+        playing_s += seat.playing_for.as_secs_f64();
+        rtt_ms.extend(&seat.rtt_ms);
+        corrections.merge(&seat.corrections);
+        if let Some(reason) = &seat.ended {
+            tracing::warn!(bot = seat.number, reason, "a bot was put out of the battle");
+        }
+    }
+    report.rtt_ms = rtt_ms.p50_p99();
+    let correction_m = |share| rounded(f64::from(corrections.quantile_m(share)));
+    report.correction_m = P50P99Max {
+        p50: correction_m(0.5),
+        p99: correction_m(0.99),
+        max: rounded(f64::from(corrections.max_m())),
+    };
+    report.snapshot_bytes_per_client_per_s = rounded(bytes as f64 / f64::max(playing_s, 1e-3));
+    report
+}
+
+/// What the server itself reported.
+fn add_server(report: &mut SwarmReport, ended: &Ended) {
+    let server = &ended.report;
+    let count = |name: &str| server[name].as_u64();
+    report.ticks = count("ticks");
+    report.tick_overruns = count("tick_overruns");
+    report.tick_cpu_us = server.get("tick_cpu_us").map(|cpu| {
+        let at = |name: &str| cpu[name].as_f64().unwrap_or_default();
+        TickCpu { p50: at("p50"), p99: at("p99"), p999: at("p999") }
+    });
+    report.server_cpu_seconds = ended.cpu_seconds.or(server["server_cpu_seconds"].as_f64());
+    report.server_rss_mib = ended.rss_mib;
+    report.shots = count("shots");
+    report.hits = count("hits");
+    report.kills = count("kills");
+    report.captures = count("captures");
+    report.replay_path = server["replay_path"].as_str().map(PathBuf::from);
+}

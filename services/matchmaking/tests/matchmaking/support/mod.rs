@@ -1,0 +1,191 @@
+//! A node with its routes, and players who call them.
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sortie_control::plane::Plane;
+use sortie_control::service::{self, Stopper};
+use sortie_control::testing;
+use sortie_matchmaking::matcher::{self, Pass};
+use sortie_matchmaking::{Queue, Settings, Window};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// One node on a database. Jobs do not run by themselves: tests call `pass` and `clean_up`.
+pub struct Node {
+    pub plane: Plane,
+    pub settings: Settings,
+    router: Router,
+    _stopper: Stopper,
+}
+
+/// A queue for two to eight a side that takes anybody after ten seconds.
+pub fn queue(name: &str) -> Queue {
+    Queue {
+        name: name.to_owned(),
+        mode: "conquest".to_owned(),
+        map: "ridge".to_owned(),
+        is_ranked: true,
+        team_min: 1,
+        team_max: 8,
+        players_max: 16,
+        duration_s: Some(600),
+        team_difference_max: 1,
+        ready_check_s: None,
+        backfill_share: 0.5,
+        window: Window { per_s: 4.0, unfair_per_s: 0.04, patience_s: 10, ..Window::default() },
+    }
+}
+
+impl Node {
+    pub fn new(db: &PgPool, queues: Vec<Queue>) -> Self {
+        let mut settings = Settings { queues, ..Settings::default() };
+        settings.pace.view_life = std::time::Duration::ZERO;
+        let plane = Plane::local(db.clone());
+        let (stopper, stop) = service::stop();
+        let service = sortie_matchmaking::service(&plane, settings.clone(), &stop);
+        let router = Router::from(service.routes);
+        Self { plane, settings, router, _stopper: stopper }
+    }
+
+    pub fn db(&self) -> &PgPool {
+        &self.plane.db
+    }
+
+    pub async fn call(
+        &self,
+        player: Uuid,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let token = testing::token(&self.plane, player);
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        testing::call(&self.router, method, path, Some(&token), body).await
+    }
+
+    /// Calls without a token.
+    pub async fn call_unknown(&self, method: &str, path: &str) -> (StatusCode, Value) {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        testing::call(&self.router, method, path, None, Some(json!({}))).await
+    }
+
+    /// Expects this status and gives the body.
+    pub async fn ok(&self, player: Uuid, method: &str, path: &str, body: Option<Value>) -> Value {
+        let (status, answer) = self.call(player, method, path, body).await;
+        assert!(status.is_success(), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    /// Expects a refusal, given as status and code.
+    pub async fn refused(
+        &self,
+        player: Uuid,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, String) {
+        let (status, answer) = self.call(player, method, path, body).await;
+        let code = answer["error"]["code"].as_str().unwrap_or_default().to_owned();
+        (status.as_u16(), code)
+    }
+
+    /// Players by name.
+    pub async fn players<const N: usize>(&self, names: [&str; N]) -> [Uuid; N] {
+        let mut ids = [Uuid::nil(); N];
+        for (id, name) in ids.iter_mut().zip(names) {
+            *id = testing::player(self.db(), name).await;
+        }
+        ids
+    }
+
+    /// Queues a player or party; gives the ticket's id.
+    pub async fn wait_in(&self, player: Uuid, queue: &str) -> String {
+        let body = json!({ "queue": queue });
+        let ticket = self.ok(player, "POST", "/v1/matchmaking/tickets", Some(body)).await;
+        ticket["ticket_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A party of these; the first leads.
+    pub async fn party(&self, players: &[Uuid]) -> Value {
+        let mut party = self.ok(players[0], "POST", "/v1/parties", None).await;
+        let code = party["code"].clone();
+        for &player in &players[1..] {
+            let body = json!({ "code": code });
+            party = self.ok(player, "POST", "/v1/parties/join", Some(body)).await;
+        }
+        party
+    }
+
+    pub async fn ticket(&self, player: Uuid, ticket_id: &str) -> Value {
+        self.ok(player, "GET", &format!("/v1/matchmaking/tickets/{ticket_id}"), None).await
+    }
+
+    /// One look of the matcher at the first queue.
+    pub async fn pass(&self) -> Pass {
+        matcher::pass(self.db(), &self.settings, &self.settings.queues[0]).await.unwrap()
+    }
+
+    pub async fn clean_up(&self) {
+        sortie_matchmaking::clean_up(self.db(), &self.settings).await.unwrap();
+    }
+
+    /// Puts the clock ahead.
+    pub fn wait_s(&self, seconds: i64) {
+        self.settings.clock.advance(time::Duration::seconds(seconds));
+    }
+
+    /// As the fleet does: a server that runs the battle.
+    pub async fn run_battle(&self, battle_id: &str) -> Uuid {
+        let server_id = Uuid::now_v7();
+        let name = format!("server-{}", server_id.simple());
+        sqlx::query(
+            "insert into battle_server (server_id, name, address, fingerprint, version,
+                protocol_version, battles_max, players_max, state, lease_until)
+             values ($1, $2, '127.0.0.1:4433', $3, '0', 2, 4, 100, 'ready', now())",
+        )
+        .bind(server_id)
+        .bind(name)
+        .bind(vec![0xab_u8; 32])
+        .execute(self.db())
+        .await
+        .unwrap();
+        sqlx::query(
+            "update battle set state = 'running', server_id = $2, server_epoch = 1,
+                started_at = $3 where battle_id = $1",
+        )
+        .bind(battle_id.parse::<Uuid>().unwrap())
+        .bind(server_id)
+        .bind(self.settings.clock.estimate())
+        .execute(self.db())
+        .await
+        .unwrap();
+        server_id
+    }
+
+    pub async fn set_battle(&self, battle_id: &str, state: &str) {
+        sqlx::query("update battle set state = $2 where battle_id = $1")
+            .bind(battle_id.parse::<Uuid>().unwrap())
+            .bind(state)
+            .execute(self.db())
+            .await
+            .unwrap();
+    }
+
+    pub async fn ban(&self, player: Uuid, scope: &str) {
+        sqlx::query(
+            "insert into ban (ban_id, player_id, scope, reason) values ($1, $2, $3, 'aimbot')",
+        )
+        .bind(Uuid::now_v7())
+        .bind(player)
+        .bind(scope)
+        .execute(self.db())
+        .await
+        .unwrap();
+    }
+
+    /// Rows that a query counts.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(self.db()).await.unwrap()
+    }
+}
