@@ -1,6 +1,6 @@
 //! What chat keeps in Postgres.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use sortie_control::error::broken_constraint;
