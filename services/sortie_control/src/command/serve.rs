@@ -333,10 +333,24 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
 async fn refuse_foreign_schema(plane: &Plane) -> Result {
     match store::schema_state(&plane.db).await {
         Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
+        // The pool does not say why it has no connection.
+        Err(sqlx::Error::PoolTimedOut | sqlx::Error::Database(_)) => refuse_pooler(plane).await,
         Err(error) => {
             tracing::warn!(%error, "the database is away; this node waits for it");
             Ok(())
         }
+    }
+}
+
+/// A pooler that drops what sessions are started with ends the start.
+async fn refuse_pooler(plane: &Plane) -> Result {
+    match store::require_direct(&plane.db).await {
+        Err(error) if error.is::<store::PoolerError>() => Err(Failure::Start.because(error)),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "the database is away; this node waits");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 
