@@ -11,7 +11,6 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sortie_control::who::Caller;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use totp_rs::{Builder, Secret, Totp};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -222,7 +221,8 @@ pub async fn use_code(
 ) -> Result<(), AccountError> {
     let (db, lockout) = (&accounts.plane.db, accounts.settings.lockout);
     let guess = Guess::count(db, &Guessed::code_of(player_id), lockout).await?;
-    guess.settle(db, check_code(db, player_id, secret, code).await).await
+    let now_s = accounts.plane.clock.estimate().unix_timestamp();
+    guess.settle(db, check_code(db, player_id, secret, code, now_s).await).await
 }
 
 async fn check_code(
@@ -230,8 +230,9 @@ async fn check_code(
     player_id: Uuid,
     secret: &str,
     code: &str,
+    now_s: i64,
 ) -> Result<(), AccountError> {
-    let now_s = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    let now_s = u64::try_from(now_s).unwrap_or_default();
     let step = Some(code)
         .filter(|code| code.len() <= CODE_BYTES_MAX)
         .and_then(|code| totp_of(secret, "", "")?.check(code, now_s))

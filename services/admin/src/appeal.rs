@@ -146,7 +146,7 @@ async fn appeal_without_login(
     Path(ban_id): Path<Uuid>,
     Json(appeal): Json<AppealWithToken>,
 ) -> ApiResult<StatusCode> {
-    let now = OffsetDateTime::now_utc();
+    let now = plane.clock.estimate();
     let known = plane.access.verify_appeal(&appeal.appeal_token, now);
     let (player, of_token) = known.map_err(|_| {
         let message = "the appeal token is invalid or too old; log in to get another";

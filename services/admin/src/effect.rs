@@ -65,7 +65,7 @@ pub(crate) async fn tell_chat_banned(plane: &Plane, player_id: Uuid) {
 
 /// Tells now, and goes on trying in the background when the bus is away.
 async fn tell(plane: &Plane, revocations: Vec<Revocation>) {
-    let now_s = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now_s = plane.clock.estimate().unix_timestamp();
     let mut left = Vec::new();
     for revocation in revocations {
         // This node need not wait for the bus to hear itself.

@@ -9,7 +9,6 @@ use sortie_control::bus::Rate;
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::Permission;
 use sortie_control::who::permissions_of;
-use time::OffsetDateTime;
 use tokio::sync::mpsc::error::TrySendError;
 use uuid::Uuid;
 
@@ -63,13 +62,13 @@ async fn done(hub: &Arc<Hub>, member: &Arc<Member>, body: RequestBody) -> Outcom
         RequestBody::Mute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
             store::mute(&hub.plane.db, member.player, player_id).await?;
-            lock(&member.mutes).insert(player_id);
+            lock(&member.known).mutes.insert(player_id);
             Ok(Done::default())
         }
         RequestBody::Unmute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
             store::unmute(&hub.plane.db, member.player, player_id).await?;
-            lock(&member.mutes).remove(&player_id);
+            lock(&member.known).mutes.remove(&player_id);
             Ok(Done::default())
         }
         RequestBody::Report { message_id, text } => report(hub, member, message_id, &text).await,
@@ -166,7 +165,7 @@ async fn say(
         }
     };
     let text = hub.words().apply(&text).ok_or(ChatError::Word)?;
-    if slow_mode_s > 0 && !member.is_moderator {
+    if slow_mode_s > 0 && !member.is_moderator() {
         let rate = Rate::per(1, Duration::from_secs(u64::from(slow_mode_s)));
         let bucket = format!("chat/slow/{channel}/{}", member.player);
         hub.plane.bus.limiter.take(&bucket, rate).await.map_err(ChatError::SlowMode)?;
@@ -211,19 +210,15 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     let moderates = may_change(hub, member.player, &line).await?;
     let before = std::mem::take(&mut line.text);
     line.text = hub.words().apply(&text).ok_or(ChatError::Word)?;
-    let edited_at = OffsetDateTime::now_utc();
-    line.edited_at = Some(edited_at);
     let mut transaction = hub.plane.db.begin().await?;
-    let done = sqlx::query!(
-        "update chat_message set text = $2, edited_at = $3
-         where message_id = $1 and deleted_at is null",
+    let done = sqlx::query_scalar!(
+        r#"update chat_message set text = $2, edited_at = clock_timestamp()
+         where message_id = $1 and deleted_at is null returning edited_at as "edited_at!""#,
         message_id,
-        line.text,
-        edited_at
+        line.text
     );
-    if done.execute(&mut *transaction).await?.rows_affected() == 0 {
-        return Err(ChatError::NoMessage);
-    }
+    let edited_at = done.fetch_optional(&mut *transaction).await?.ok_or(ChatError::NoMessage)?;
+    line.edited_at = Some(edited_at);
     if moderates {
         let mut entry = Entry::done(member.player, "chat.edit", format!("message:{message_id}"));
         entry.before = Some(about(line.author, &before));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,13 @@ pub struct Claims {
 
 /// Signs and checks access tokens. All nodes share one key.
 #[derive(Clone)]
-pub struct AccessKeys(Arc<Ed25519KeyPair>);
+pub struct AccessKeys(Arc<Secrets>);
+
+struct Secrets {
+    pair: Ed25519KeyPair,
+    /// Made of the same seed, for nothing but the bus.
+    bus: [u8; 32],
+}
 
 impl std::fmt::Debug for AccessKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,7 +80,15 @@ impl AccessKeys {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let pair =
             Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are an Ed25519 seed");
-        Self(Arc::new(pair))
+        let seed = hmac::Key::new(hmac::HMAC_SHA256, seed);
+        let mut bus = [0; 32];
+        bus.copy_from_slice(hmac::sign(&seed, b"sortie bus").as_ref());
+        Self(Arc::new(Secrets { pair, bus }))
+    }
+
+    /// What seals messages between nodes ([`crate::bus::seal`]).
+    pub(crate) fn bus_secret(&self) -> &[u8; 32] {
+        &self.0.bus
     }
 
     /// New random ones; for tests and first starts.
@@ -98,7 +113,7 @@ impl AccessKeys {
     fn sign(&self, claims: &Claims) -> String {
         let body = serde_json::to_vec(claims).expect("claims always serialise");
         let signed = format!("{HEADER}.{}", BASE64.encode(body));
-        let signature = BASE64.encode(self.0.sign(signed.as_bytes()));
+        let signature = BASE64.encode(self.0.pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
 
@@ -144,7 +159,7 @@ impl AccessKeys {
         }
         let (signed, signature) = token.rsplit_once('.')?;
         let body = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
-        let key = UnparsedPublicKey::new(&ED25519, self.0.public_key().as_ref());
+        let key = UnparsedPublicKey::new(&ED25519, self.0.pair.public_key().as_ref());
         key.verify(signed.as_bytes(), &BASE64.decode(signature).ok()?).ok()?;
         serde_json::from_slice(&BASE64.decode(body).ok()?).ok()
     }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::request;
+use crate::store::READ_ONLY;
 
 /// Why a call was not done.
 #[derive(Debug)]
@@ -124,12 +125,12 @@ impl From<sqlx::Error> for ApiError {
     /// Away is 503, a value that no column could hold is 422, anything else 500: constraints must
     /// have been turned into errors before.
     fn from(error: sqlx::Error) -> Self {
-        // Classes 57 and 08, closed for now, or too busy: locked for too long, a deadlock, a
-        // failed serialization, too many connections.
+        // Classes 57 and 08, closed for now; 53 and 58, out of disk, memory or connections, or a
+        // disk that fails; a standby, or a primary that is one by now; or too busy: locked for too
+        // long, a deadlock, a failed serialization.
         let is_passing = |code: &str| {
-            code.starts_with("57")
-                || code.starts_with("08")
-                || matches!(code, "55000" | "55P03" | "40P01" | "40001" | "53300")
+            ["57", "08", "53", "58"].iter().any(|class| code.starts_with(class))
+                || matches!(code, READ_ONLY | "55000" | "55P03" | "40P01" | "40001")
         };
         let is_away = match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,

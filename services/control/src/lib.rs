@@ -13,7 +13,9 @@
 pub mod access;
 pub mod audit;
 pub mod bus;
+pub mod changes;
 pub mod chat;
+pub mod clock;
 pub mod cluster;
 pub mod error;
 pub mod flag;
@@ -34,4 +36,5 @@ pub mod service;
 pub mod store;
 pub mod testing;
 pub mod text;
+pub mod whereabouts;
 pub mod who;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::text::look;
 
@@ -17,6 +17,13 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 /// How long a call waits for a connection before it is refused with 503.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What every session is set to, at its start.
+const SESSION: [(&str, &str); 3] = [
+    ("statement_timeout", "5s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "5s"),
+];
+
 /// A pool for a URL like `postgres://user@host/database`.
 ///
 /// Every statement, lock and idle transaction has five seconds; nothing that a player waits for
@@ -24,22 +31,109 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 /// transaction behind (sqlx issues 4385 and 4393). Connections are made when they are needed, so
 /// that a database that is away at the start is away for its callers only.
 ///
+/// A connection is given out only if its session has the settings that were asked for, which a
+/// pooler in between may drop. One whose database takes no writes any more, because another one
+/// was made the primary, is closed before it is used again: the next one is made where the URL
+/// leads then.
+///
 /// # Errors
 /// The URL cannot be read.
 pub fn pool(url: &str, connections_max: u32) -> anyhow::Result<PgPool> {
     let options: PgConnectOptions = url.parse().context("the database URL cannot be read")?;
-    let options = options.application_name("sortie").options([
-        ("statement_timeout", "5s"),
-        ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "5s"),
-    ]);
+    let options = options.application_name("sortie").options(SESSION);
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(Duration::from_secs(1_800))
-        .test_before_acquire(true);
+        // Asking finds dead connections as well.
+        .test_before_acquire(false)
+        .before_acquire(|db, _| Box::pin(takes_writes(db)))
+        .after_connect(|db, _| Box::pin(require_session(db)));
     Ok(pool.connect_lazy_with(options))
 }
+
+async fn takes_writes(db: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select current_setting('transaction_read_only') = 'off'")
+        .fetch_one(db)
+        .await
+}
+
+/// A pooler stands between us and Postgres that will not do.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{0}: a pooler in between that will not do; use Postgres itself, or a pooler in session mode \
+    that passes startup options on"
+)]
+pub struct PoolerError(String);
+
+/// `None`: the session has all settings.
+async fn lacking(db: &mut PgConnection) -> sqlx::Result<Option<PoolerError>> {
+    for (name, asked) in SESSION {
+        let query = sqlx::query_scalar("select current_setting($1)").bind(name);
+        let set: String = query.fetch_one(&mut *db).await?;
+        if set != asked {
+            return Ok(Some(PoolerError(format!("{name} is {set} in a new session, not {asked}"))));
+        }
+    }
+    Ok(None)
+}
+
+async fn require_session(db: &mut PgConnection) -> sqlx::Result<()> {
+    match lacking(db).await? {
+        Some(pooler) => Err(sqlx::Error::Configuration(Box::new(pooler))),
+        None => Ok(()),
+    }
+}
+
+/// Writes something, as calls will have to.
+///
+/// # Errors
+/// Why it cannot be written: the database is away, takes no writes, or a pooler is in between
+/// that will not do.
+pub async fn require_writable(db: &PgPool) -> anyhow::Result<()> {
+    let probe = "update write_probe set at = clock_timestamp()";
+    let error = match sqlx::query(probe).execute(db).await {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    if code_of(&error).as_deref() == Some(READ_ONLY) {
+        bail!("the database takes no writes: it is a standby, or set to read only");
+    }
+    // The pool does not say why it has no connection.
+    require_direct(db).await?;
+    Err(error).context("the database cannot be written to")
+}
+
+/// Looks at a connection of its own, beside the pool.
+///
+/// # Errors
+/// The database is away, or (a [`PoolerError`]) a pooler is in between that will not do.
+pub async fn require_direct(db: &PgPool) -> anyhow::Result<()> {
+    let mut direct = PgConnection::connect_with(&db.connect_options()).await.map_err(|error| {
+        // What PgBouncer says of startup options, unless it is told to drop them.
+        if code_of(&error).as_deref() == Some(PROTOCOL) {
+            anyhow::Error::new(PoolerError(error.to_string()))
+        } else {
+            anyhow::Error::new(error).context("the database does not let us in")
+        }
+    })?;
+    let lacking = lacking(&mut direct).await;
+    drop(direct.close().await);
+    match lacking? {
+        Some(pooler) => Err(pooler.into()),
+        None => Ok(()),
+    }
+}
+
+fn code_of(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+/// SQLSTATE of a write where only reading is possible.
+pub const READ_ONLY: &str = "25006";
+
+/// SQLSTATE of a startup that was not understood.
+const PROTOCOL: &str = "08P01";
 
 /// Where a database's schema stands, beside the migrations of this program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use axum::extract::{FromRef, FromRequestParts, MatchedPath};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry, Outcome};
@@ -32,7 +31,7 @@ impl Caller {
     /// 401 with `auth.invalid`, `auth.expired` or `auth.revoked`.
     pub fn of_token(plane: &Plane, token: &str) -> Result<Self, ApiError> {
         let claims =
-            plane.access.verify(token, OffsetDateTime::now_utc()).map_err(|error| match error {
+            plane.access.verify(token, plane.clock.estimate()).map_err(|error| match error {
                 crate::access::AccessError::Invalid => {
                     ApiError::unauthenticated("auth.invalid", "the access token is invalid")
                 }

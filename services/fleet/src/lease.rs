@@ -43,7 +43,7 @@ async fn answers(db: &PgPool, in_time: Duration) -> sqlx::Result<()> {
     if asked_at.elapsed() < in_time { Ok(()) } else { Err(sqlx::Error::PoolTimedOut) }
 }
 
-/// One look at all servers.
+/// One look at all servers. All of it goes by the database's clock.
 pub(crate) async fn clean_up(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
     while let Some(server_id) = mark_gone(db).await? {
         metrics::counter!("sortie_servers_gone_total").increment(1);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sortie_control::clock::Clock;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
@@ -12,10 +13,14 @@ const EVERY: Duration = Duration::from_secs(3_600);
 const RETRY: Duration = Duration::from_secs(60);
 
 /// Keeps house until the stop is asked for.
-pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
+pub(crate) async fn run(db: PgPool, clock: Clock, settings: Settings, mut stop: Stop) {
     loop {
-        let pause = match keep_house(&db, &settings).await {
-            Ok(_) => EVERY,
+        let kept = match clock.lets_remove(&db).await {
+            Ok(true) => keep_house(&db, &settings).await.map(|_| EVERY),
+            lets => lets.map(|_| RETRY),
+        };
+        let pause = match kept {
+            Ok(pause) => pause,
             Err(error) => {
                 tracing::warn!(%error, "the battle log was not looked after");
                 RETRY

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 use sortie_control::error::{ApiError, broken_constraint};
+use sortie_control::whereabouts::{Place, PlaceError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -33,6 +34,12 @@ pub enum MatchmakingError {
     /// The leader has to cancel the ticket first.
     #[error("the party waits for a battle; cancel its ticket first")]
     PartyWaits,
+    /// Again and again, while it queued.
+    #[error("the party changes too often; try again")]
+    PartyChanged,
+    /// Of a player who has erased the account.
+    #[error("a player is no more")]
+    Erased,
     /// Staff have closed them.
     #[error("the queues take nobody at the moment")]
     Closed,
@@ -124,8 +131,8 @@ pub enum MatchmakingError {
     /// A battle needs two.
     #[error("a battle needs at least two players")]
     TooFew,
-    /// The battle of another room goes on, with one of the players.
-    #[error("the battle of another room is not over yet")]
+    /// Another battle goes on, with one of the players.
+    #[error("another battle is not over yet; leave it first")]
     InRoomBattle {
         /// Who.
         player_id: Uuid,
@@ -173,6 +180,24 @@ impl From<sqlx::Error> for MatchmakingError {
     }
 }
 
+impl From<PlaceError> for MatchmakingError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Elsewhere { player_id, place: Place::Queue(ticket_id) } => {
+                Self::WaitsAlready { player_id, ticket_id }
+            }
+            PlaceError::Elsewhere { player_id, place: Place::Room(_) } => Self::InRoom(player_id),
+            PlaceError::Elsewhere { player_id, place: Place::Battle(battle_id) } => {
+                Self::InBattle { player_id, battle_id }
+            }
+            PlaceError::PartyChanged => Self::PartyChanged,
+            PlaceError::SeatTaken => Self::SeatTaken,
+            PlaceError::Erased => Self::Erased,
+            PlaceError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<MatchmakingError> for ApiError {
     fn from(error: MatchmakingError) -> Self {
         use MatchmakingError as E;
@@ -186,6 +211,8 @@ impl From<MatchmakingError> for ApiError {
             E::NotLeader => Self::forbidden("party.not_leader", message),
             E::NotMember => Self::not_found("party.not_member", message),
             E::PartyWaits => Self::conflict("party.waiting", message),
+            E::PartyChanged => Self::unavailable("party.changed", message),
+            E::Erased => Self::unauthenticated("auth.revoked", message),
             E::Closed => Self::conflict("matchmaking.closed", message),
             E::UnknownQueue => Self::not_found("matchmaking.unknown_queue", message),
             E::PartyTooLarge(most) => Self::invalid("matchmaking.party_too_large", message)

@@ -67,7 +67,7 @@ async fn join(
     Path(battle_id): Path<Uuid>,
 ) -> ApiResult<Json<Admission>> {
     state.limit("join", caller.player_id, 30).await?;
-    let now = state.settings.now();
+    let now = state.now().await?;
     let seat = find(&state, battle_id, caller.player_id, now).await?;
     let admission = admit(&state.settings, battle_id, caller.player_id, seat, now)?;
     metrics::counter!("sortie_matchmaking_join_tickets_total").increment(1);

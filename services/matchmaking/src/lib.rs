@@ -12,7 +12,6 @@
 mod ban;
 mod battle;
 mod cleanup;
-mod clock;
 mod code;
 mod error;
 mod join;
@@ -38,7 +37,6 @@ use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use cleanup::clean_up;
-pub use clock::Clock;
 pub use error::{Ban, MatchmakingError};
 pub use rating::win_chance;
 pub use settings::{PARTY_MAX, Pace, Queue, Settings, Window};

@@ -89,6 +89,6 @@ async fn load(state: &Matchmaking, player_id: Uuid) -> Result<Mine, MatchmakingE
         },
         None => None,
     };
-    let pause = pause::of(state.db(), player_id, state.settings.now()).await?;
+    let pause = pause::of(state.db(), player_id, state.now().await?).await?;
     Ok(Mine { ticket, pause, room_id: places.room_id, battles })
 }

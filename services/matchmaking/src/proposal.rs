@@ -85,7 +85,7 @@ async fn note(
     player_id: Uuid,
     accept: bool,
 ) -> Result<(), MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let found = sqlx::query!(
         "select p.state, p.queue, p.answer_by, p.win_chance

@@ -54,7 +54,7 @@ struct QueueState {
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn list(State(state): State<Matchmaking>, _: Caller) -> ApiResult<Json<Queues>> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut queues = Vec::with_capacity(state.settings.queues.len());
     for queue in &state.settings.queues {
         let view = state.views.of(state.db(), &state.settings, queue).await?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sortie_control::clock::Clock;
 use sortie_wire::ticket::TicketSigner;
+use sqlx::PgPool;
 use time::OffsetDateTime;
-
-use crate::clock::Clock;
 
 /// Players in a party, most. The wire and the database know the same number.
 pub const PARTY_MAX: usize = 8;
@@ -24,7 +24,7 @@ pub struct Settings {
     pub pace: Pace,
     /// Signs join tickets; battle servers know its public key.
     pub ticket_signer: Arc<TicketSigner>,
-    /// The wall clock; a test sets its own.
+    /// What the time is; a test puts its own ahead.
     pub clock: Clock,
 }
 
@@ -143,7 +143,7 @@ impl Default for Settings {
             room_maps: ["ridge", "steppe", "plain", "quarry"].map(str::to_owned).to_vec(),
             pace: Pace::default(),
             ticket_signer: Arc::new(signer),
-            clock: Clock::system(),
+            clock: Clock::default(),
         }
     }
 }
@@ -297,8 +297,9 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn now(&self) -> OffsetDateTime {
-        self.clock.now()
+    /// The time, by the database's clock.
+    pub(crate) async fn now(&self, db: &PgPool) -> sqlx::Result<OffsetDateTime> {
+        self.clock.now(db).await
     }
 }
 

@@ -8,6 +8,7 @@ use sortie_control::bus::Rate;
 use sortie_control::error::ApiError;
 use sortie_control::plane::Plane;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::settings::Settings;
@@ -28,6 +29,11 @@ impl Matchmaking {
 
     pub fn db(&self) -> &PgPool {
         &self.plane.db
+    }
+
+    /// The time, by the database's clock.
+    pub async fn now(&self) -> sqlx::Result<OffsetDateTime> {
+        self.settings.now(self.db()).await
     }
 
     /// Takes one of `count` calls in ten seconds that a player has for `what`.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
+use sortie_control::whereabouts;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -18,9 +19,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
-use crate::settings::{Queue, Settings};
+use crate::settings::{Decline, Queue, Settings};
 use crate::state::Matchmaking;
-use crate::{ban, party, pause, proposal, rating, seat};
+use crate::{ban, party, pause, proposal, rating};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
@@ -99,37 +100,64 @@ async fn create(
 ) -> ApiResult<(StatusCode, Json<Ticket>)> {
     state.limit("ticket", caller.player_id, 20).await?;
     let queue = state.settings.queue(&body.queue).ok_or(MatchmakingError::UnknownQueue)?;
-    let ticket_id = insert(&state, queue, caller.player_id).await?;
+    let mut made = insert(&state, queue, caller.player_id).await;
+    for _ in 0..PARTY_TRIES {
+        if !matches!(made, Err(MatchmakingError::PartyChanged)) {
+            break;
+        }
+        made = insert(&state, queue, caller.player_id).await;
+    }
+    let ticket_id = made?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "created").increment(1);
     let mut ticket = load(&state, ticket_id, caller.player_id).await?;
     ticket.position = state.views.of(state.db(), &state.settings, queue).await?.next_position();
     Ok((StatusCode::CREATED, Json(ticket)))
 }
 
+/// Players change their party while they queue; not for ever.
+const PARTY_TRIES: usize = 3;
+
 async fn insert(
     state: &Matchmaking,
     queue: &Queue,
     caller: Uuid,
 ) -> Result<Uuid, MatchmakingError> {
-    let now = state.settings.now();
     if !Flag::MatchmakingOpen.is_on(state.db()).await? {
         return Err(MatchmakingError::Closed);
     }
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
-    let (party_id, players) = match party::lock(&mut tx, caller).await {
+    let made = make(&mut tx, state, queue, caller, now).await;
+    // At once, not when the connection is used again: others wait for what was locked.
+    if made.is_ok() {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    made
+}
+
+async fn make(
+    tx: &mut PgConnection,
+    state: &Matchmaking,
+    queue: &Queue,
+    caller: Uuid,
+    now: OffsetDateTime,
+) -> Result<Uuid, MatchmakingError> {
+    let (party_id, players) = match party::lock(&mut *tx, caller).await {
         Ok((_, leader)) if leader != caller => return Err(MatchmakingError::NotLeader),
-        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut tx, party_id).await?),
+        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut *tx, party_id).await?),
         Err(MatchmakingError::NoParty) => (None, vec![caller]),
         Err(error) => return Err(error),
     };
     if players.len() > queue.team_max as usize {
         return Err(MatchmakingError::PartyTooLarge(queue.team_max));
     }
-    ban::refuse_banned(&mut tx, caller, &players, now).await?;
-    pause::refuse_paused(&mut tx, &players, now).await?;
-    refuse_in_room(&mut tx, &players).await?;
-    expire_of(&mut tx, &players, now).await?;
-    let rated = rating::of_players(&mut tx, &players, &queue.mode, now).await?;
+    let claim = whereabouts::claim(&mut *tx, &players).await?;
+    ban::refuse_banned(&mut *tx, caller, &players, now).await?;
+    pause::refuse_paused(&mut *tx, &players, now).await?;
+    expire_of(&mut *tx, &players, now).await?;
+    let rated = rating::of_players(&mut *tx, &players, &queue.mode, now).await?;
     let ticket_id = Uuid::now_v7();
     let all = rating::together(&rated);
     let count = f64::from(all.players);
@@ -161,53 +189,8 @@ async fn insert(
     )
     .execute(&mut *tx)
     .await?;
-    open(&mut tx, ticket_id, &ids).await?;
-    // After the place to wait in is taken: a match that is made at this moment is seen here.
-    seat::refuse_in_battle(&mut tx, &ids).await?;
-    tx.commit().await?;
+    claim.wait(&mut *tx, ticket_id, party_id).await?;
     Ok(ticket_id)
-}
-
-/// Takes the one place that every player has to wait in.
-async fn open(
-    db: &mut PgConnection,
-    ticket_id: Uuid,
-    players: &[Uuid],
-) -> Result<(), MatchmakingError> {
-    let opened = sqlx::query!(
-        "insert into ticket_open (player_id, ticket_id)
-         select p, $1 from unnest($2::uuid[]) as p order by p
-         on conflict do nothing",
-        ticket_id,
-        players
-    )
-    .execute(&mut *db)
-    .await?;
-    if opened.rows_affected() == players.len() as u64 {
-        return Ok(());
-    }
-    let taken = sqlx::query!(
-        "select player_id, ticket_id from ticket_open
-         where player_id = any($1) and ticket_id <> $2 limit 1",
-        players,
-        ticket_id
-    )
-    .fetch_optional(db)
-    .await?;
-    let (player_id, ticket_id) =
-        taken.map_or((players[0], ticket_id), |taken| (taken.player_id, taken.ticket_id));
-    Err(MatchmakingError::WaitsAlready { player_id, ticket_id })
-}
-
-async fn refuse_in_room(db: &mut PgConnection, players: &[Uuid]) -> Result<(), MatchmakingError> {
-    let seated = sqlx::query_scalar!(
-        "select player_id from room_player join room using (room_id)
-         where player_id = any($1) and state = 'open' limit 1",
-        players
-    )
-    .fetch_optional(db)
-    .await?;
-    seated.map_or(Ok(()), |player_id| Err(MatchmakingError::InRoom(player_id)))
 }
 
 /// What has run out does not keep its players from queueing anew, swept up or not.
@@ -260,7 +243,7 @@ pub(crate) async fn end(
 }
 
 /// Lets the players of tickets queue again.
-pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
+async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
     sqlx::query!("delete from ticket_open where ticket_id = any($1)", tickets).execute(db).await?;
     Ok(())
 }
@@ -268,9 +251,10 @@ pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(),
 /// Cancels the open tickets that a party waits with.
 pub(crate) async fn cancel_of_party(
     db: &mut PgConnection,
-    settings: &Settings,
+    rule: &Decline,
     party_id: Uuid,
     why: &str,
+    now: OffsetDateTime,
 ) -> Result<(), MatchmakingError> {
     let open = sqlx::query_scalar!(
         "select distinct ticket_id from ticket_open join party_member using (player_id)
@@ -279,7 +263,7 @@ pub(crate) async fn cancel_of_party(
     )
     .fetch_all(&mut *db)
     .await?;
-    withdraw(db, settings, &open, why).await?;
+    withdraw(db, rule, &open, why, now).await?;
     Ok(())
 }
 
@@ -287,9 +271,10 @@ pub(crate) async fn cancel_of_party(
 /// how many were open.
 async fn withdraw(
     db: &mut PgConnection,
-    settings: &Settings,
+    rule: &Decline,
     tickets: &[Uuid],
     why: &str,
+    now: OffsetDateTime,
 ) -> Result<u64, MatchmakingError> {
     let done = sqlx::query!(
         r#"select withdrawn as "withdrawn!", failed as "failed!" from withdraw_tickets($1, $2)"#,
@@ -312,7 +297,7 @@ async fn withdraw(
         )
         .fetch_all(&mut *db)
         .await?;
-        pause::begin(db, &settings.pace.decline, &declined, settings.now()).await?;
+        pause::begin(db, rule, &declined, now).await?;
     }
     Ok(withdrawn)
 }
@@ -347,8 +332,9 @@ pub(crate) async fn poll(
     }
     let life = state.settings.pace.ticket_life;
     // Half its life is left: writing at every poll would cost more than all the rest.
-    if ticket.expires_at < state.settings.now() + life / 2 {
-        ticket.expires_at = state.settings.now() + life;
+    let now = state.now().await?;
+    if ticket.expires_at < now + life / 2 {
+        ticket.expires_at = now + life;
         sqlx::query!(
             "update ticket set expires_at = $2
              where ticket_id = $1 and state in ('waiting', 'proposed')",
@@ -372,7 +358,7 @@ async fn load(
     ticket_id: Uuid,
     player_id: Uuid,
 ) -> Result<Ticket, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let row = sqlx::query!(
         r#"select t.queue, t.created_at, t.expires_at, t.rating, t.match_id, t.battle_id, t.why,
             case when t.state = 'waiting' and t.expires_at <= $3 then 'expired' else t.state end
@@ -435,6 +421,7 @@ async fn cancel(
     caller: Caller,
     Path(ticket_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
+    let (rule, now) = (&state.settings.pace.decline, state.now().await?);
     let mut tx = state.db().begin().await?;
     let is_own = sqlx::query_scalar!(
         r#"select exists (
@@ -449,7 +436,7 @@ async fn cancel(
         return Err(MatchmakingError::UnknownTicket.into());
     }
     let why = "cancelled by a player of the ticket";
-    if withdraw(&mut tx, &state.settings, &[ticket_id], why).await? == 0 {
+    if withdraw(&mut tx, rule, &[ticket_id], why, now).await? == 0 {
         let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
             .fetch_one(&mut *tx)
             .await?;

@@ -61,7 +61,7 @@ async fn why(
     Path(ticket_id): Path<Uuid>,
 ) -> ApiResult<Json<Why>> {
     let ticket = ticket::poll(&state, ticket_id, caller.player_id).await?;
-    let waited_s = (state.settings.now() - ticket.created_at).as_seconds_f64().max(0.0);
+    let waited_s = (state.now().await? - ticket.created_at).as_seconds_f64().max(0.0);
     let reasons = reasons(&state, &ticket, waited_s).await?;
     Ok(Json(Why { ticket_id, state: ticket.state, waited_s, reasons }))
 }
@@ -165,7 +165,7 @@ async fn placed(state: &Matchmaking, battle_id: Uuid) -> Result<Reason, Matchmak
     .fetch_optional(state.db())
     .await?
     .ok_or(MatchmakingError::UnknownBattle)?;
-    let since_s = (state.settings.now() - row.asked_at).as_seconds_f64().max(0.0);
+    let since_s = (state.now().await? - row.asked_at).as_seconds_f64().max(0.0);
     let numbers = json!({ "battle_id": battle_id, "asked_s_ago": since_s,
         "battles_before": row.before });
     let (code, text) = match row.state.as_str() {

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -108,7 +107,7 @@ async fn checked(
 fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> AccountError {
     match error {
         AccountError::Banned { ban_id, appeal_token: _, reason, expires_at } => {
-            let (access, now) = (&accounts.plane.access, OffsetDateTime::now_utc());
+            let (access, now) = (&accounts.plane.access, accounts.plane.clock.estimate());
             let appeal_token = Some(access.issue_appeal(player.player_id, ban_id, now));
             AccountError::Banned { ban_id, appeal_token, reason, expires_at }
         }

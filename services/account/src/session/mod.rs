@@ -8,7 +8,6 @@ pub mod refresh;
 use serde::{Deserialize, Serialize};
 use sortie_control::access;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -103,7 +102,7 @@ async fn next_tokens(
     )
     .execute(&mut *tx)
     .await?;
-    let now = OffsetDateTime::now_utc();
+    let now = accounts.plane.clock.estimate();
     let Locked { player_id, is_guest } = player;
     let access_token = accounts.plane.access.issue(player_id, session_id, is_guest, now);
     let expires_in = access::LIFE.whole_seconds();

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use sortie_chat::{Rates, Settings, service};
+use sortie_control::access::AccessKeys;
+use sortie_control::bus::seal::Seal;
 use sortie_control::bus::{Bus, Rate, redis};
+use sortie_control::clock::Clock;
 use sortie_control::http::{HttpOptions, serve};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
@@ -233,6 +236,8 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// A Redis of its own on a socket in a folder of its own; ends with the test.
 pub struct Redis {
+    /// Of the deployment that it belongs to.
+    seal: Seal,
     child: Child,
     folder: TempDir,
 }
@@ -240,14 +245,15 @@ pub struct Redis {
 impl Redis {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let redis = Self { child: spawn(&folder), folder };
+        let seal = Seal::new(&AccessKeys::generate(), &Clock::default());
+        let redis = Self { seal, child: spawn(&folder), folder };
         redis.wait_until_there().await;
         redis
     }
 
     pub async fn bus(&self) -> Bus {
         let url = format!("redis+unix://{}/redis.sock", self.folder.path().display());
-        redis::connect(&url, redis::PREFIX).await.unwrap()
+        redis::connect(&url, redis::PREFIX, self.seal.clone()).await.unwrap()
     }
 
     async fn wait_until_there(&self) {

@@ -2,7 +2,9 @@
 
 mod abuse;
 mod again;
+mod authority;
 mod between_nodes;
+mod clocks;
 mod document;
 mod faults;
 mod harness;

@@ -79,10 +79,13 @@ async fn the_muted_are_not_heard_and_reports_are_kept_once(db: PgPool) {
     bob.assert_quiet().await;
     let mut again = node.client(bob.player).await;
     again.join(&global()).await;
+    ann.say(&global(), "rudest").await;
+    for client in [&mut bob, &mut again] {
+        client.assert_quiet().await;
+    }
     bob.ok(json!({ "type": "unmute", "player_id": ann.player })).await;
     ann.say(&global(), "sorry").await;
     assert_eq!(bob.hear().await, "sorry");
-    again.assert_quiet().await;
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

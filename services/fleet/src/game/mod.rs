@@ -21,7 +21,6 @@ use sortie_control::service::Stop;
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sortie_rpc::game::v1::game_server::{Game, GameServer};
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
@@ -82,7 +81,7 @@ impl GameRpc {
         let value = bearer(metadata);
         Caller::of_bearer(&self.plane, value)?;
         let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        let claims = self.plane.access.verify(token.trim(), OffsetDateTime::now_utc());
+        let claims = self.plane.access.verify(token.trim(), self.plane.clock.estimate());
         claims.map_err(|error| Status::unauthenticated(error.to_string()))
     }
 }

@@ -102,7 +102,8 @@ async fn free_no_shows(
     Ok(())
 }
 
-/// Locked until the transaction ends, so that no other node fills them at the same time.
+/// Locked until the transaction ends, so that no other node fills them at the same time. Where the
+/// server is gone, nobody could come.
 async fn open_battles(
     db: &mut PgConnection,
     queue: &Queue,
@@ -116,6 +117,8 @@ async fn open_battles(
         "select battle_id from queue_battle join battle using (battle_id)
          where queue = $1 and is_open and state in ('asked', 'allocated', 'running')
            and coalesce(started_at, asked_at) > $2
+           and not exists (select from battle_server s
+               where s.server_id = battle.server_id and s.state = 'gone')
          order by made_at desc limit $3
          for update of queue_battle skip locked",
         queue.name,

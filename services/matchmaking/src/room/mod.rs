@@ -13,6 +13,7 @@ use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::text::name::{self, BadName};
 use sortie_control::text::words::Words;
+use sortie_control::whereabouts::{self, Place, PlaceError};
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -115,8 +116,8 @@ struct Seat {
         (status = 201, description = "The new room", body = Room),
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 403, description = "`matchmaking.banned`", body = ErrorBody),
-        (status = 409, description = "`room.in_another`, `room.in_battle`: of another room, or \
-            `party.waiting` for a battle", body = ErrorBody),
+        (status = 409, description = "`room.in_another`, `room.in_battle`: another one that is \
+            not over, or `party.waiting` for a battle", body = ErrorBody),
         (status = 422, description = "A value is out of bounds", body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
@@ -175,11 +176,11 @@ async fn insert(
     owner: Uuid,
     body: &CreateRoom,
 ) -> Result<Room, MatchmakingError> {
-    let (room_id, now) = (Uuid::now_v7(), state.settings.now());
+    let (room_id, now) = (Uuid::now_v7(), state.now().await?);
     let mut tx = state.db().begin().await?;
     ban::refuse_banned(&mut tx, owner, &[owner], now).await?;
-    refuse_waiting(&mut tx, owner).await?;
-    refuse_in_battle(&mut tx, &[owner], None, Earlier::Any).await?;
+    let claim = whereabouts::claim(&mut tx, &[owner]).await?;
+    refuse_unfinished(&mut tx, owner).await?;
     sqlx::query!(
         "insert into room (room_id, code, owner, name, mode, map, players_max, is_public,
             duration_s, created_at)
@@ -197,57 +198,35 @@ async fn insert(
     )
     .execute(&mut *tx)
     .await?;
-    seats::sit(&mut tx, room_id, owner, now).await?;
+    claim.sit(&mut tx, room_id, None, now).await.map_err(elsewhere)?;
     let room = load(&mut tx, room_id, owner).await?;
     tx.commit().await?;
     Ok(room)
 }
 
-/// How much of an earlier room battle stands in the way.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Earlier {
-    /// Any that goes on: whoever makes battles has to see the last one end. Two players could
-    /// otherwise start one after the other, until no server is left for anybody else.
-    Any,
-    /// One that the player has not left for good.
-    NotLeft,
-}
-
-/// A player is in one room battle at a time. `own` is the battle of the room that the players
-/// come into.
-async fn refuse_in_battle(
-    db: &mut PgConnection,
-    players: &[Uuid],
-    own: Option<Uuid>,
-    earlier: Earlier,
-) -> Result<(), MatchmakingError> {
-    let live = sqlx::query!(
-        "select player_id, battle_id from battle_player p join battle b using (battle_id)
-         where player_id = any($1) and came_by = 'room'
+/// Whoever makes battles has to see the last one end, also after leaving it. Two players could
+/// otherwise start one after the other, until no server is left for anybody else.
+async fn refuse_unfinished(db: &mut PgConnection, player_id: Uuid) -> Result<(), MatchmakingError> {
+    let live = sqlx::query_scalar!(
+        "select battle_id from battle_player p join battle b using (battle_id)
+         where player_id = $1 and came_by = 'room'
              and b.state in ('asked', 'allocated', 'running')
-             and ($2::uuid is null or battle_id <> $2) and ($3 or gone_at is null)
          order by battle_id limit 1",
-        players,
-        own,
-        earlier == Earlier::Any
+        player_id
     )
     .fetch_optional(db)
     .await?;
-    live.map_or(Ok(()), |live| {
-        let (player_id, battle_id) = (live.player_id, live.battle_id);
-        Err(MatchmakingError::InRoomBattle { player_id, battle_id })
-    })
+    live.map_or(Ok(()), |battle_id| Err(MatchmakingError::InRoomBattle { player_id, battle_id }))
 }
 
-/// Who waits in a queue has to stop that first.
-async fn refuse_waiting(db: &mut PgConnection, player_id: Uuid) -> Result<(), MatchmakingError> {
-    let waits = sqlx::query_scalar!(
-        r#"select exists (select from ticket_open where player_id = $1) as "waits!""#,
-        player_id
-    )
-    .fetch_one(db)
-    .await?;
-    if waits { Err(MatchmakingError::PartyWaits) } else { Ok(()) }
+/// Who waits in a queue has to stop that first, and who has a seat in a battle to leave it.
+fn elsewhere(error: PlaceError) -> MatchmakingError {
+    let PlaceError::Elsewhere { player_id, place } = error else { return error.into() };
+    match place {
+        Place::Queue(_) => MatchmakingError::PartyWaits,
+        Place::Room(_) => MatchmakingError::SitsInRoom,
+        Place::Battle(battle_id) => MatchmakingError::InRoomBattle { player_id, battle_id },
+    }
 }
 
 /// Public rooms that are open or being played, newest first

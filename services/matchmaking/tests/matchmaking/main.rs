@@ -4,6 +4,7 @@
 mod fairness;
 mod nodes;
 mod party;
+mod places;
 mod queue;
 mod ready_check;
 mod rooms;

@@ -88,7 +88,7 @@ async fn pause_s(node: &Node, player: Uuid, leader: Uuid) -> i64 {
     let mine = node.ok(player, "GET", "/v1/matchmaking/mine", None).await;
     let details = &refused["error"]["details"];
     assert_eq!(details["declines"], mine["pause"]["declines"], "{mine}");
-    let wait = until(&mine["pause"]["until"]) - node.settings.clock.now();
+    let wait = until(&mine["pause"]["until"]) - node.settings.clock.now(node.db()).await.unwrap();
     assert!(until(&details["until"]) >= until(&mine["pause"]["until"]));
     wait.whole_milliseconds() as i64 / 1_000 + 1
 }

@@ -2,11 +2,13 @@
 //!
 //! - Postgres is the truth; equal scores stand in the order of ids.
 //! - The bus may have the same in sorted sets, which give a place at any depth at once. A node
-//!   reads a set only after it has seen it complete, and while it is at least as large as then:
-//!   nobody leaves a leaderboard during a season. A set that was emptied is therefore noticed,
-//!   Postgres is read instead, and the set is filled again.
+//!   reads a set only after it has seen it complete, and while it is at least as large and as far
+//!   as then: nobody leaves a leaderboard during a season. How far a set is, its mark says: it has
+//!   all changes up to that `rating.version`. A set that was emptied, or is as it was an hour ago
+//!   because Redis was restored, or cannot be written to, is therefore noticed, Postgres is read
+//!   instead, and the set is brought up to date from its mark, or filled again if it has none.
 //! - Scores reach the sets when the outbox tells of a result, and once more by a job that follows
-//!   `rating.changed_at`: a node that dies in between leaves nothing stale behind.
+//!   `rating.version`: a node that dies in between leaves nothing stale behind.
 
 mod bus;
 pub(crate) mod events;

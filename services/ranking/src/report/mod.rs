@@ -1,7 +1,7 @@
 //! Results of battles: told over gRPC, stored once, with everything that follows from them.
 //!
-//! `check` reads what is told, with all bounds; `change` says what it does to ratings; `store` is the transaction, its fences and
-//! its order of locks; `write` are the statements.
+//! `check` reads what is told, with all bounds; `change` says what it does to ratings; `store` is
+//! the transaction, its fences and its order of locks; `write` are the statements.
 
 mod change;
 mod check;

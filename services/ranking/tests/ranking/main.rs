@@ -3,6 +3,7 @@
 mod common;
 mod jobs;
 mod leaderboards;
+mod marks;
 mod once;
 mod ratings;
 mod reading;

@@ -82,7 +82,8 @@ pub struct ServeArgs {
     pub chat_origin: Vec<String>,
     /// Players who may share one address: limits by address are for so many, and for 16 at least
     #[arg(long, value_name = "COUNT", default_value_t = PLAYERS_PER_ADDRESS)]
-    #[arg(env = "SORTIE_PLAYERS_PER_ADDRESS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(env = "SORTIE_PLAYERS_PER_ADDRESS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub players_per_address: u32,
     /// Queues of matchmaking: a TOML file of `[[queue]]` tables [default: those that are shipped]
     #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
@@ -333,10 +334,24 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
 async fn refuse_foreign_schema(plane: &Plane) -> Result {
     match store::schema_state(&plane.db).await {
         Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
+        // The pool does not say why it has no connection.
+        Err(sqlx::Error::PoolTimedOut | sqlx::Error::Database(_)) => refuse_pooler(plane).await,
         Err(error) => {
             tracing::warn!(%error, "the database is away; this node waits for it");
             Ok(())
         }
+    }
+}
+
+/// A pooler that drops what sessions are started with ends the start.
+async fn refuse_pooler(plane: &Plane) -> Result {
+    match store::require_direct(&plane.db).await {
+        Err(error) if error.is::<store::PoolerError>() => Err(Failure::Start.because(error)),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "the database is away; this node waits");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -9,6 +9,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::routing::get;
+use sortie_control::bus::seal::Seal;
+use sortie_control::clock::Clock;
 use sortie_control::http::{self, HttpOptions};
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
@@ -131,7 +133,7 @@ impl Node {
         let revoked = listen_for_revocations(plane.clone(), ending.clone());
         node.work("revocations", revoked);
         node.work("heartbeat", readiness::beat(node.health.clone(), ending.clone()));
-        let watch = readiness::watch(plane.db.clone(), node.health.clone(), ending);
+        let watch = readiness::watch(plane.clone(), node.health.clone(), ending);
         node.work("readiness", watch);
         node.health.set_not_ready("start", None);
         Ok(node)
@@ -348,13 +350,15 @@ pub async fn plane(
     access: sortie_control::access::AccessKeys,
 ) -> anyhow::Result<Plane> {
     let db = sortie_control::store::pool(database_url, connections_max)?;
+    let clock = Clock::default();
+    let seal = Seal::new(&access, &clock);
     let bus = match redis {
-        Some(RedisAt { url, prefix }) => {
-            sortie_control::bus::redis::connect(url, prefix).await.context("Redis is unusable")?
-        }
+        Some(RedisAt { url, prefix }) => sortie_control::bus::redis::connect(url, prefix, seal)
+            .await
+            .context("Redis is unusable")?,
         None => sortie_control::bus::Bus::local(),
     };
-    Ok(Plane::new(db, bus, access))
+    Ok(Plane::with_clock(db, bus, access, clock))
 }
 
 #[cfg(test)]

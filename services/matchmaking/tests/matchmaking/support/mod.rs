@@ -156,7 +156,7 @@ impl Node {
         )
         .bind(battle_id.parse::<Uuid>().unwrap())
         .bind(server_id)
-        .bind(self.settings.clock.now())
+        .bind(self.settings.clock.estimate())
         .execute(self.db())
         .await
         .unwrap();
