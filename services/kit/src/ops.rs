@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::health::Health;
 use crate::metrics::PrometheusHandle;
+use crate::process;
 
 /// Connections served at a time; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -97,7 +98,7 @@ fn router(shared: Shared) -> Router {
 
 async fn show_metrics(State(shared): State<Shared>) -> String {
     shared.metrics.run_upkeep();
-    shared.metrics.render()
+    shared.metrics.render() + &process::render()
 }
 
 async fn show_health(State(shared): State<Shared>) -> (StatusCode, String) {
@@ -171,7 +172,9 @@ mod tests {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let ops = OpsListener::start(listen, health.clone(), recorder).unwrap();
         metrics::counter!("sortie_test_total").increment(3);
-        assert!(ask(ops.addr(), "/metrics").contains("sortie_test_total 3"));
+        let metrics = ask(ops.addr(), "/metrics");
+        assert!(metrics.contains("sortie_test_total 3"));
+        assert!(metrics.contains("process_open_fds ") && metrics.contains("sortie_build_info{"));
         assert!(ask(ops.addr(), "/healthz").starts_with("HTTP/1.0 200"));
         assert!(ask(ops.addr(), "/readyz").starts_with("HTTP/1.0 200"));
         health.set_not_ready("journal", Some("disk full".into()));
