@@ -44,6 +44,7 @@ impl Server {
                 if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
                     tracing::debug!(%peer, %code, "a client is turned away");
                     self.counters.turned_away += 1;
+                    self.site.metrics.note_refusal(code);
                     self.shards[shard].close(peer, code);
                 }
             }
@@ -98,6 +99,7 @@ impl Server {
         };
         let admitted = Admitted {
             slot,
+            key,
             ticket_id: ticket.ticket_id,
             expires_at_ms: ticket.expires_at_ms,
             name: ticket.name,

@@ -84,6 +84,7 @@ impl Script {
             self.inputs.push(Input::default());
             admitted.push(Admitted {
                 slot,
+                key: PlayerKey(1_000 + u128::from(slot.0)),
                 ticket_id: u128::from(self.dice.next()),
                 expires_at_ms: 1_700_000_030_000 + u64::from(tick),
                 name: format!("player {}", slot.0),

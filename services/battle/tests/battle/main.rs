@@ -5,6 +5,7 @@ mod crash;
 mod fleet;
 mod intruder;
 mod journal;
+mod names;
 mod operations;
 mod plane;
 mod recovery;

@@ -1,9 +1,11 @@
 //! Results of battles: told over gRPC, stored once, with everything that follows from them.
 //!
 //! `check` reads what is told, with all bounds; `store` is the transaction, its fences and
-//! its order of locks; `write` are the statements.
+//! its order of locks, `fit` holds the result against what is known of the battle, and `write` are
+//! the statements.
 
 mod check;
+mod fit;
 mod rpc;
 mod store;
 mod write;
