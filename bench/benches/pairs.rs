@@ -1,12 +1,12 @@
 //! Per (client, entity): coding a changed soldier, finding out who is visible, casting a ray.
 
 use divan::{Bencher, counter::ItemsCount};
-use sortie_bench::ground;
-use sortie_bench::headless::{Arena, SimRunConfig};
 use sortie_bench::measure::codec::Walk;
 use sortie_bench::measure::rays::Rays;
-use sortie_bench::scenario::Scenario;
 use sortie_field::Field;
+use sortie_players::ground;
+use sortie_players::headless::{Arena, SimRunConfig};
+use sortie_players::scenario::Scenario;
 use sortie_sim::interest::Visibility;
 use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::snapshot::Snapshot;

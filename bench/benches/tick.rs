@@ -1,8 +1,8 @@
 //! One tick of the simulation with its players' decisions, and what it allocates.
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
-use sortie_bench::headless::{Arena, SimRunConfig};
-use sortie_bench::scenario::Scenario;
+use sortie_players::headless::{Arena, SimRunConfig};
+use sortie_players::scenario::Scenario;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();

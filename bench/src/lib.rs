@@ -1,19 +1,10 @@
-//! Bots, scenarios and measurements.
+//! Measurements: what a tick, a snapshot and a packet cost, thousands of clients on one core, and the
+//! goals of `docs/benchmarks.md`.
 //!
-//! A library that the `sortie` binary uses for `swarm` and `sim`, and that the benchmarks stand
-//! on. It knows clients and the simulation, never the server: a server under test is another
-//! process. Start with [`scenario`], then [`headless`] and [`measure`].
+//! It knows clients, players and the simulation, never the server: a server under test is another
+//! process. No program that ships depends on it. Start with [`measure`], then [`goals`].
 
-pub mod bots;
 pub mod goals;
-pub mod ground;
-pub mod headless;
 pub mod light;
 pub mod measure;
-pub mod minds;
 pub mod pin;
-pub mod samples;
-pub mod scenario;
-pub mod swarm;
-pub mod ticket;
-pub mod walker;

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
-use sortie_bench::scenario::Scenario;
 use sortie_guard::kernels::{MAIN_STACK, Onlookers, PLAIN_GLIBC};
+use sortie_players::scenario::Scenario;
 
 #[library_benchmark]
 #[bench::circle_300(Onlookers::new(Scenario::Uniform))]

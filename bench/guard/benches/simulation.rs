@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
-use sortie_bench::scenario::Scenario;
 use sortie_guard::kernels::{Battlefield, MAIN_STACK, PLAIN_GLIBC, Walkers};
+use sortie_players::scenario::Scenario;
 
 #[library_benchmark]
 #[bench::uniform_300(Battlefield::new(Scenario::Uniform))]

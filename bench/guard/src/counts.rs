@@ -5,11 +5,11 @@
 
 use std::io;
 
-use sortie_bench::headless::SimRunConfig;
 use sortie_bench::measure::serve::Serving;
 use sortie_bench::measure::trial::{Cost, Trial};
 use sortie_bench::measure::{quic_lane, sealed_lane};
-use sortie_bench::scenario::Scenario;
+use sortie_players::headless::SimRunConfig;
+use sortie_players::scenario::Scenario;
 
 use crate::measured::Figures;
 

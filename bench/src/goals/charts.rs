@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::{Error, Report, file};
 use crate::light::run::Run;
 use crate::measure::chart::{Bar, Frame, Line, bars, lines};
-use crate::measure::cpu::median;
-use crate::scenario::Scenario;
+use sortie_players::cpu::median;
+use sortie_players::scenario::Scenario;
 
 /// Phases of the server's tick, in order.
 const PHASES: [&str; 7] = ["receive", "gather", "step", "record", "look", "tell", "send"];

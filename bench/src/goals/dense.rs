@@ -5,7 +5,7 @@ use std::io;
 use super::Outcome;
 use super::stage::Stage;
 use super::whole::guard_of;
-use crate::scenario::Scenario;
+use sortie_players::scenario::Scenario;
 
 /// Players of the largest battle on record in a shooter (PlanetSide 2).
 const RECORD: usize = 1_158;

@@ -5,7 +5,7 @@ use std::io;
 use super::Outcome;
 use super::stage::Stage;
 use crate::light::run::Run;
-use crate::scenario::Scenario;
+use sortie_players::scenario::Scenario;
 
 /// Players held on one core, at least.
 const HELD: usize = 1_200;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::cpu::median;
 use crate::measure::table::digits;
+use sortie_players::cpu::median;
 
 /// What a figure should be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

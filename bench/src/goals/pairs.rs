@@ -4,10 +4,10 @@ use std::io;
 
 use super::Outcome;
 use super::stage::Stage;
-use crate::headless::SimRunConfig;
 use crate::measure::copy;
 use crate::measure::serve::{Serving, Spent};
-use crate::scenario::Scenario;
+use sortie_players::headless::SimRunConfig;
+use sortie_players::scenario::Scenario;
 
 /// Nanoseconds of a pair over those of copying 32 bytes, at most.
 const COPIES: f64 = 10.0;

@@ -6,11 +6,11 @@ use std::io;
 use super::Outcome;
 use super::details::Scaling;
 use super::stage::Stage;
-use crate::headless::SimRunConfig;
-use crate::measure::cpu::median;
 use crate::measure::listen::Heard;
 use crate::measure::serve::{Serving, Spent};
-use crate::scenario::Scenario;
+use sortie_players::cpu::median;
+use sortie_players::headless::SimRunConfig;
+use sortie_players::scenario::Scenario;
 
 /// Exponent at constant density, at most.
 const CONSTANT: f64 = 1.05;

@@ -13,7 +13,7 @@ use super::{Error, Options};
 use crate::light::run::{Run, RunConfig, run};
 use crate::measure::floor;
 use crate::measure::trial::{Cost, Trial};
-use crate::scenario::Scenario;
+use sortie_players::scenario::Scenario;
 
 /// Players whose clients decode everything.
 const WATCHED: usize = 16;

@@ -5,9 +5,9 @@ use std::io;
 use super::Outcome;
 use super::stage::Stage;
 use super::whole::guard_of;
-use crate::headless::SimRunConfig;
 use crate::measure::serve::Serving;
-use crate::scenario::Scenario;
+use sortie_players::headless::SimRunConfig;
+use sortie_players::scenario::Scenario;
 
 /// p99.9 over p50 of a tick's CPU time, at most.
 const TAIL: f64 = 2.0;

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::samples::{Samples, Tail};
+use sortie_players::samples::{Samples, Tail};
 
 /// Ticks whose ages are judged together: a server that left ticks out goes on later.
 const BUCKET_TICKS: u32 = 60;

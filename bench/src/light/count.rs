@@ -10,10 +10,10 @@ use super::process;
 use super::report::Run;
 use super::run::RunConfig;
 use super::scrape::Metrics;
-use crate::measure::cpu::thread_time;
 use crate::pin::SERVER_CORE;
-use crate::samples::rounded;
-use crate::swarm::ServerProcess;
+use sortie_players::cpu::thread_time;
+use sortie_players::samples::rounded;
+use sortie_players::swarm::ServerProcess;
 
 /// Ticks that watched clients keep.
 const KEPT_TICKS: u32 = 120;

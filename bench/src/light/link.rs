@@ -12,7 +12,7 @@ use sortie_sealed::{
 };
 use sortie_wire::limits::LANE_AES_128_GCM;
 
-use crate::swarm::Target;
+use sortie_players::swarm::Target;
 
 /// QUIC's timers are looked at in every so many ticks while the sealed lane carries the game.
 const QUIC_TICKS: u32 = 8;

@@ -6,7 +6,6 @@
 
 pub mod age;
 pub mod count;
-pub mod frames;
 pub mod link;
 pub mod oracle;
 pub mod pace;

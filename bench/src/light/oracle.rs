@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::frames::{Frame, Row};
 use super::watch::Seen;
+use sortie_players::frames::{Frame, Row};
 
 /// Whoever is nearer than this share of the radius must be known: the rest is hysteresis.
 const MUST_SHARE: f64 = 0.99;

@@ -21,9 +21,9 @@ use super::age::Ages;
 use super::link::{Heard, Lane, Link, Traffic};
 use super::pace::Guest;
 use super::watch::Watch;
-use crate::swarm::Target;
-use crate::ticket::{self, TicketRequest};
-use crate::walker::Walker;
+use sortie_players::swarm::Target;
+use sortie_players::ticket::{self, TicketRequest};
+use sortie_players::walker::Walker;
 
 /// An input is for this many ticks after the newest snapshot, least: it arrives before its tick.
 const LEAD_TICKS: u32 = 2;

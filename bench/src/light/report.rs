@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::oracle::Verdict;
-use crate::samples::Tail;
+use sortie_players::samples::Tail;
 
 /// What one run came to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::count::Counting;
-use super::frames;
 use super::link::Lane;
 use super::oracle::{self, Verdict};
 use super::pace::{PHASES, Pace};
@@ -15,8 +14,9 @@ use super::player::{Board, Player};
 pub use super::report::Run;
 use super::watch::Seen;
 use crate::pin::{CLIENT_CORE, SERVER_CORE, on_core, raise_file_limit};
-use crate::scenario::{S1_RADIUS_M, Scenario};
-use crate::swarm::{self, OwnServer, ServerProcess, SwarmConfig};
+use sortie_players::frames;
+use sortie_players::scenario::{S1_RADIUS_M, Scenario};
+use sortie_players::swarm::{self, OwnServer, ServerProcess, SwarmConfig};
 
 /// New connections a second: handshakes cost, and must not look like overload.
 const ARRIVALS_PER_S: u32 = 120;

@@ -72,9 +72,9 @@ impl Bits {
 
 #[cfg(test)]
 mod tests {
-    use crate::headless::SimRunConfig;
     use crate::measure::serve::Serving;
-    use crate::scenario::Scenario;
+    use sortie_players::headless::SimRunConfig;
+    use sortie_players::scenario::Scenario;
 
     #[test]
     fn every_bit_is_spent_on_something() {

@@ -12,11 +12,11 @@ use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::snapshot::{DeltaCode, Snapshot, SnapshotEncoder, SnapshotHeader, Tuning};
 use sortie_wire::state::{EntityState, SelfState, flags, quantise_yaw};
 
-use super::cpu::thread_time;
 use super::suite::Run;
 use super::table::Row;
-use crate::scenario::uniform_side_m;
-use crate::walker::Walker;
+use sortie_players::cpu::thread_time;
+use sortie_players::scenario::uniform_side_m;
+use sortie_players::walker::Walker;
 
 /// Soldiers in the battle.
 const SOLDIERS: usize = 500;

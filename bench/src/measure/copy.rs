@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::cpu::thread_time;
+use sortie_players::cpu::thread_time;
 
 /// Bytes of a row.
 const ROW_BYTES: usize = 32;

@@ -10,11 +10,11 @@ use sortie_sim::id::EntityId;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::{SoldierRow, Status, View};
 
-use super::cpu::thread_time;
 use super::suite::Run;
 use super::table::Row;
-use crate::headless::{Arena, SimRunConfig};
-use crate::scenario::Scenario;
+use sortie_players::cpu::thread_time;
+use sortie_players::headless::{Arena, SimRunConfig};
+use sortie_players::scenario::Scenario;
 
 /// What interest costs on one thread.
 #[derive(Clone, Copy, Debug, Default)]

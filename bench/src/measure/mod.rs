@@ -7,7 +7,6 @@ pub mod bits;
 pub mod chart;
 pub mod codec;
 pub mod copy;
-pub mod cpu;
 pub mod floor;
 pub mod interest;
 pub mod listen;

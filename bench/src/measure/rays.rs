@@ -4,10 +4,10 @@ use std::io;
 
 use sortie_field::{Field, Pitch, Vec3, Yaw, angle::direction};
 
-use super::cpu::thread_time;
 use super::suite::Run;
 use super::table::Row;
-use crate::ground;
+use sortie_players::cpu::thread_time;
+use sortie_players::ground;
 
 /// Length of a ray, metres: the reach of a rifle.
 const REACH_M: f32 = 300.0;

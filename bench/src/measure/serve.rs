@@ -22,9 +22,9 @@ use sortie_wire::input::{InputCommand, InputDatagram};
 use sortie_wire::limits::{DATAGRAM_BYTES_MAX, INPUT_BYTES_MAX};
 use sortie_wire::message::LoadStep;
 
-use super::cpu::thread_time;
 use super::listen::{Heard, Listener};
-use crate::headless::{Arena, SimRunConfig};
+use sortie_players::cpu::thread_time;
+use sortie_players::headless::{Arena, SimRunConfig};
 
 /// An ack is for the snapshot of so many ticks ago: a round trip of 50 ms at 60 Hz.
 const ACK_TICKS: u32 = 3;
@@ -293,7 +293,7 @@ fn lane(slot: usize, now: Instant) -> Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Scenario;
+    use sortie_players::scenario::Scenario;
 
     #[test]
     fn one_thread_and_two_tell_the_same() {

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::suite::Run;
 use super::table::Row;
-use crate::headless::{self, SimReport, SimRunConfig, Stopwatch};
-use crate::scenario::Scenario;
+use sortie_players::headless::{self, SimReport, SimRunConfig, Stopwatch};
+use sortie_players::scenario::Scenario;
 
 /// The section with all sizes.
 pub fn rows(run: &Run) -> io::Result<Vec<Row>> {

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::cpu::median;
 use super::suite::Run;
 use super::table::Row;
 use super::trial::Trial;
 use super::{floor, quic_lane};
+use sortie_players::cpu::median;
 
 /// The section of the table.
 pub fn rows(run: &Run) -> io::Result<Vec<Row>> {

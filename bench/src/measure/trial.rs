@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cpu::thread_time;
 use crate::light::pace::{Guest, Pace};
 use crate::pin::{CLIENT_CORE, SERVER_CORE, on_core, raise_file_limit};
+use sortie_players::cpu::thread_time;
 
 /// Longest that all clients together may take to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -48,7 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "sortie-bench",
+        "sortie-players",
         &[
             "sortie-client",
             "sortie-bridge",
@@ -63,9 +63,25 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sortie-bench",
+        &[
+            "sortie-players",
+            "sortie-client",
+            "sortie-bridge",
+            "sortie-sim",
+            "sortie-field",
+            "sortie-quic",
+            "sortie-sealed",
+            "sortie-session",
+            "sortie-udp",
+            "sortie-wire",
+        ],
+    ),
+    (
         "sortie-guard",
         &[
             "sortie-bench",
+            "sortie-players",
             "sortie-field",
             "sortie-sealed",
             "sortie-session",
@@ -89,7 +105,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "sortie",
         &[
             "sortie-battle",
-            "sortie-bench",
+            "sortie-players",
             "sortie-cli",
             "sortie-sim",
             "sortie-field",
@@ -101,13 +117,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "sortie-account",
             "sortie-admin",
-            "sortie-bench",
             "sortie-chat",
             "sortie-cli",
             "sortie-control",
             "sortie-fleet",
             "sortie-kit",
             "sortie-matchmaking",
+            "sortie-players",
             "sortie-ranking",
             "sortie-wire",
         ],
@@ -125,7 +141,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ),
     ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
-    ("sortie", &["sortie-bridge"]),
+    ("sortie", &["sortie-bench", "sortie-bridge"]),
     ("sortie-control-plane", &["sortie-rpc"]),
 ];
 

@@ -1,7 +1,7 @@
 //! Lanes on the command line.
 
 use serde::{Deserialize, Serialize};
-use sortie_bench::swarm::LanePolicy;
+use sortie_players::swarm::LanePolicy;
 
 /// What inputs and snapshots travel over, by the names that users type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What the live display of a swarm says.
 
-use sortie_bench::swarm::Progress;
+use sortie_players::swarm::Progress;
 
 /// One line for how far a swarm is.
 pub fn line(progress: &Progress) -> String {

@@ -1,7 +1,7 @@
 //! Scenarios on the command line.
 
 use serde::{Deserialize, Serialize};
-use sortie_bench::scenario::Scenario;
+use sortie_players::scenario::Scenario;
 
 /// The scenarios by the names that users type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]

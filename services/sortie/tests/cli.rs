@@ -40,6 +40,25 @@ fn completions_exist_for_common_shells() {
     }
 }
 
+/// For one release: scripts that call the old names are told the new ones.
+#[test]
+fn commands_of_the_control_plane_name_their_new_program() {
+    for arguments in [
+        &["up", "--bots", "100"][..],
+        &["serve", "--dev", "--database-url", "postgres://db"],
+        &["migrate", "up", "--help"],
+        &["check"],
+        &["openapi"],
+    ] {
+        let run = sortie(arguments);
+        assert_eq!(run.code, USAGE, "{arguments:?}: {}", run.stderr);
+        let new_name = format!("`sortie-control {}`", arguments[0]);
+        assert!(run.stderr.contains(&new_name), "{arguments:?} says: {}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+    assert!(!sortie(&["--help"]).stdout.contains("  migrate"), "old names are not advertised");
+}
+
 #[test]
 fn wrong_usage_is_refused_with_what_is_right() {
     for (arguments, hint) in [

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use common::{command, sortie};
 use serde_json::Value;
-use sortie_bench::scenario::Scenario;
-use sortie_bench::swarm::{self, LanePolicy, Link, Server, SwarmConfig, Target};
+use sortie_players::scenario::Scenario;
+use sortie_players::swarm::{self, LanePolicy, Link, Server, SwarmConfig, Target};
 
 const BOTS: usize = 8;
 

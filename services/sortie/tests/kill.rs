@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use common::sortie;
 use sortie_battle::replay;
-use sortie_bench::scenario::Scenario;
-use sortie_bench::swarm::{self, LanePolicy, Link, Server, ServerProcess, SwarmConfig};
 use sortie_bridge::feed::Feed;
+use sortie_players::scenario::Scenario;
+use sortie_players::swarm::{self, LanePolicy, Link, Server, ServerProcess, SwarmConfig};
 use sortie_sim::Battle;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sortie_bench::light::link::Lane;
 use sortie_bench::light::run::{RunConfig, run};
-use sortie_bench::scenario::Scenario;
+use sortie_players::scenario::Scenario;
 
 #[test]
 fn light_clients_are_told_the_truth_over_both_lanes() {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use sortie_bench::headless::{Arena, SimRunConfig};
 use sortie_bench::measure::rays::Rays;
-use sortie_bench::{ground, scenario::Scenario};
 use sortie_field::body::{Body, MoveIntent, MoveRules, step_body};
 use sortie_field::{Field, Vec3, Yaw};
+use sortie_players::headless::{Arena, SimRunConfig};
+use sortie_players::{ground, scenario::Scenario};
 use sortie_sim::command::Command;
 use sortie_sim::interest::Visibility;
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sortie_battle::config::{BattleServerConfig, Ready, TicketAuthority};
 use sortie_battle::fleet::{FleetConfig, FleetEvent, Registered};
 use sortie_battle::report::BattleReport;
-use sortie_bench::ground;
+use sortie_players::ground;
 use sortie_sim::config::{Mode, SimConfig};
 use toml::Table;
 

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde_json::json;
-use sortie_bench::swarm::{Crowd, LanePolicy, Visit};
+use sortie_players::swarm::{Crowd, LanePolicy, Visit};
 
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;

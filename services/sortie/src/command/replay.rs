@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use sortie_battle::journal;
 use sortie_battle::replay::{self, ReplayError, Verified};
-use sortie_bench::light::frames;
+use sortie_players::frames;
 use sortie_sim::Battle;
 use sortie_sim::id::PlayerKey;
 use sortie_sim::view::{SoldierRow, Status, View};

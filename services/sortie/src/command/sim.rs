@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use sortie_bench::headless::{self, SimReport, SimRunConfig, Stopwatch};
+use sortie_players::headless::{self, SimReport, SimRunConfig, Stopwatch};
 
 use crate::scenario::ScenarioName;
 use sortie_cli::exit::{Failure, OrFail, Result};

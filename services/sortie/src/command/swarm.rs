@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use sortie_bench::swarm::{
+use sortie_players::swarm::{
     self, Link, OwnServer, Progress, Server, SwarmConfig, SwarmError, SwarmReport, Target,
 };
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
-use sortie_bench::ticket::{self, TicketRequest};
+use sortie_players::ticket::{self, TicketRequest};
 
 use crate::secret;
 use sortie_cli::exit::{Failure, OrFail, Result};

@@ -1,8 +1,6 @@
 //! A result is stored once, whoever brings it, however often and late.
 
-mod common;
-
-use common::{World, ranked, seat, server, stored};
+use crate::common::{World, ranked, seat, server, stored};
 use sortie_ranking::report::{BattleResult, Outcome, Refusal, store};
 use sqlx::PgPool;
 use uuid::Uuid;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::measure::cpu::thread_time;
+use crate::cpu::thread_time;
 use crate::samples::{Samples, rounded};
 
 /// What one system of the tick takes, microseconds.

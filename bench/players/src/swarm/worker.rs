@@ -8,7 +8,7 @@ use mio::{Events, Poll, Token};
 
 use super::SwarmError;
 use super::seat::{Seat, SeatReport, SeatStatus};
-use crate::measure::cpu::thread_time;
+use crate::cpu::thread_time;
 
 /// How often a thread tells how its bots are.
 const STATUS_EVERY: Duration = Duration::from_millis(200);

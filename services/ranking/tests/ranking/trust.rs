@@ -1,8 +1,6 @@
 //! What a battle server may say: of its own battles, and what can have been.
 
-mod common;
-
-use common::{World, seat, stored};
+use crate::common::{World, seat, stored};
 use sortie_control::access::AccessKeys;
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
@@ -132,7 +130,7 @@ async fn listen(plane: &Plane) -> (ResultsClient<Channel>, Stopper) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_server_reports_its_own_battles_and_no_others(db: PgPool) {
     let world = World::new(db.clone()).await;
-    let other = common::server(&db, "other").await;
+    let other = crate::common::server(&db, "other").await;
     let identity = "update battle_server set identity_hash = sha256(convert_to(name, 'UTF8'))";
     sqlx::query(identity).execute(&db).await.unwrap();
     let players = world.players(8).await;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-use sortie_bench::headless::{SimReport, SimRunConfig, run};
-use sortie_bench::scenario::Scenario;
+use sortie_players::headless::{SimReport, SimRunConfig, run};
+use sortie_players::scenario::Scenario;
 
 fn report(scenario: Scenario, threads: usize, seed: u64) -> SimReport {
     let config =

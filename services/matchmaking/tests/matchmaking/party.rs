@@ -1,11 +1,9 @@
 //! Parties: who is in, who leads, and what they wait for.
 
-mod support;
-
+use crate::support::{Node, queue};
 use serde_json::json;
 use sortie_control::store::MIGRATOR;
 use sqlx::PgPool;
-use support::{Node, queue};
 use uuid::Uuid;
 
 fn of(player: Uuid) -> Option<serde_json::Value> {

@@ -3,7 +3,7 @@
 //! [`run`] steps a battle as fast as it goes. The bots decide between two steps, from nothing but
 //! the view and their seeds, so the state hash at the end is a function of the configuration.
 
-mod crowd;
+pub mod crowd;
 mod meter;
 mod report;
 
@@ -83,7 +83,8 @@ pub struct Arena {
     pub field: Arc<Field>,
     /// The map's name.
     pub map: String,
-    pub(crate) crowd: Crowd,
+    /// What its players decide.
+    pub crowd: Crowd,
 }
 
 impl Arena {

@@ -1,8 +1,6 @@
 //! What happens by itself: idleness.
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use sortie_ranking::decay;
 use sortie_ranking::rating::Skill;
 use sqlx::PgPool;

@@ -1,5 +1,4 @@
 //! A node with its routes, and players who call them.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use axum::Router;
 use axum::http::{Method, StatusCode};

@@ -1,11 +1,9 @@
 //! Rooms: battles that players arrange themselves.
 
-mod support;
-
+use crate::support::{Node, queue};
 use serde_json::{Value, json};
 use sortie_control::store::MIGRATOR;
 use sqlx::PgPool;
-use support::{Node, queue};
 use uuid::Uuid;
 
 fn about(is_public: bool) -> Value {

@@ -1,12 +1,10 @@
 //! Everybody of a match has to say that they are there.
 
-mod support;
-
+use crate::support::{Node, queue};
 use serde_json::json;
 use sortie_control::store::MIGRATOR;
 use sortie_matchmaking::Queue;
 use sqlx::PgPool;
-use support::{Node, queue};
 use uuid::Uuid;
 
 fn asking() -> Queue {

@@ -1,7 +1,6 @@
 //! From the queue into a battle: tickets, matches, join tickets, places in running battles.
 
-mod support;
-
+use crate::support::{Node, queue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
@@ -9,7 +8,6 @@ use sortie_control::store::MIGRATOR;
 use sortie_matchmaking::Queue;
 use sortie_wire::ticket::TicketVerifier;
 use sqlx::PgPool;
-use support::{Node, queue};
 use uuid::Uuid;
 
 #[sqlx::test(migrator = "MIGRATOR")]

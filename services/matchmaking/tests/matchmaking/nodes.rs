@@ -1,12 +1,10 @@
 //! Four nodes on one database: no ticket and no player in two matches, and the counts add up.
 
-mod support;
-
+use crate::support::{Node, queue};
 use sortie_control::store::{self, MIGRATOR};
 use sortie_matchmaking::{Queue, Settings, matcher};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use support::{Node, queue};
 use uuid::Uuid;
 
 const TICKETS: i64 = 10_000;

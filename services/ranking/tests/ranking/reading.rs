@@ -1,10 +1,8 @@
 //! What players read over REST.
 
-mod common;
-
+use crate::common::World;
 use axum::Router;
 use axum::http::{Method, StatusCode};
-use common::World;
 use serde_json::{Value, json};
 use sortie_control::plane::Plane;
 use sortie_control::service::stop;

@@ -1,7 +1,5 @@
 //! A server, players and battles to report on.
 
-#![allow(dead_code, reason = "each test file uses a part")]
-
 use sortie_control::testing;
 use sortie_ranking::report::{BattleResult, Outcome, store};
 use sortie_ranking::{Settings, eligibility::Reason};

@@ -1,8 +1,6 @@
 //! The gRPC service, over a real listener.
 
-mod common;
-
-use common::{World, player};
+use crate::common::{World, player};
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::service::stop;
@@ -49,7 +47,7 @@ async fn receipts_say_what_became_of_a_result(db: PgPool) {
     let players = world.players(8).await;
     let battle = world.battle().await;
     let report = world.report(battle, &players);
-    common::seat(&world.db, &report).await;
+    crate::common::seat(&world.db, &report).await;
     let mut receipt = async |report: rpc::ReportRequest| {
         let answer = client.report(with_secret(report, SECRET)).await.unwrap().into_inner();
         (answer.outcome, answer.why)
@@ -59,7 +57,7 @@ async fn receipts_say_what_became_of_a_result(db: PgPool) {
     let malformed = "ranking.malformed: players.team: must be 0 or 1";
     assert_eq!(receipt(bad).await, ("refused".to_owned(), malformed.to_owned()));
     let mut other = report.clone();
-    other.server_id = common::server(&world.db, "other").await.to_string();
+    other.server_id = crate::common::server(&world.db, "other").await.to_string();
     let (outcome, why) = receipt(other).await;
     assert_eq!(outcome, "refused");
     assert!(why.starts_with("ranking.other_server: "), "{why}");
@@ -91,8 +89,8 @@ async fn the_largest_battle_fits(db: PgPool) {
     let mut client = client(&plane).await;
     let players = world.players(8_192).await;
     let mut report = world.report(world.battle().await, &players);
-    report.events = vec![common::event(5, "kill"); 20_000];
-    common::seat(&world.db, &report).await;
+    report.events = vec![crate::common::event(5, "kill"); 20_000];
+    crate::common::seat(&world.db, &report).await;
     let too_many = {
         let mut report = report.clone();
         report.players.push(player(Uuid::now_v7()));

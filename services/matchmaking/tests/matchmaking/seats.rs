@@ -1,12 +1,10 @@
 //! Whose a seat in a battle is, and who gets it after its player left for good.
 
-mod support;
-
+use crate::support::{Node, queue};
 use serde_json::json;
 use sortie_control::store::MIGRATOR;
 use sortie_matchmaking::Queue;
 use sqlx::PgPool;
-use support::{Node, queue};
 use uuid::Uuid;
 
 /// Two a side, and slots for two who come later.

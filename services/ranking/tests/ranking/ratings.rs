@@ -1,10 +1,8 @@
 //! Who is rated, why, and that ratings and sums add up whatever happens at once.
 
-mod common;
-
 use std::collections::HashMap;
 
-use common::{Random, TICKS, World, guest, ranked, seat, stored};
+use crate::common::{Random, TICKS, World, guest, ranked, seat, stored};
 use sortie_control::plane::Plane;
 use sortie_ranking::eligibility::Reason;
 use sortie_ranking::rating::Skill;

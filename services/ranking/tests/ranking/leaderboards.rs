@@ -1,14 +1,12 @@
 //! Leaderboards are what Postgres says, wherever they are read from.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::common::{Random, World};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::{Method, StatusCode};
-use common::{Random, World};
 use serde_json::Value;
 use sortie_control::bus::{Boards, BusError};
 use sortie_control::plane::Plane;

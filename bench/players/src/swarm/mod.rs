@@ -232,7 +232,7 @@ fn drive(
 }
 
 /// The flags of our own server; leaves its rules in the data directory.
-pub(crate) fn arguments(config: &SwarmConfig, own: &OwnServer) -> Result<Vec<String>, SwarmError> {
+pub fn arguments(config: &SwarmConfig, own: &OwnServer) -> Result<Vec<String>, SwarmError> {
     // Room for a few guests beside the bots.
     let rules = config.scenario.rules(config.bots + 8, own.tick_hz);
     let rules_path = own.data_dir.join("swarm-rules.toml");

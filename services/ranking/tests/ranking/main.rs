@@ -1,0 +1,10 @@
+//! Ranking against a real Postgres: one program, since each would compile the whole service anew.
+
+mod common;
+mod jobs;
+mod leaderboards;
+mod once;
+mod ratings;
+mod reading;
+mod reporting;
+mod trust;

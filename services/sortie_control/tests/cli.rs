@@ -1,0 +1,75 @@
+//! The command line of `sortie-control` as users meet it.
+
+mod common;
+
+use common::{command, control, finished};
+
+const OK: i32 = 0;
+const PROMISE: i32 = 1;
+const USAGE: i32 = 2;
+const START: i32 = 3;
+
+#[test]
+fn help_teaches_by_examples_and_lists_the_exit_codes() {
+    let help = control(&["--help"]);
+    assert_eq!(help.code, OK);
+    assert!(help.stdout.contains("Examples:") && help.stdout.contains("Exit codes:"));
+    for command in ["up", "serve", "migrate", "openapi", "healthcheck", "completions"] {
+        let help = control(&[command, "--help"]);
+        assert_eq!(help.code, OK, "{}", help.stderr);
+        assert!(help.stdout.contains("Example"), "{command} --help shows no example");
+        assert!(help.stdout.lines().all(|line| line.chars().count() <= 100), "{command}: too wide");
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let version = control(&["--version"]);
+    assert_eq!(version.stdout.trim(), concat!("sortie-control ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn completions_are_of_this_program() {
+    for shell in ["bash", "zsh", "fish"] {
+        let run = control(&["completions", shell]);
+        assert!(run.code == OK && run.stdout.contains("sortie-control"), "{shell}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused_with_what_is_right() {
+    for (arguments, hint) in [
+        (&["up", "--round", "1s"][..], "--round"),
+        (&["up", "--duration", "5s"], "--duration"),
+        (&["serve", "--role", "king"], "api"),
+        (&["battle"], "unrecognized subcommand"),
+    ] {
+        let run = control(arguments);
+        assert_eq!(run.code, USAGE, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(hint), "{arguments:?} says: {}", run.stderr);
+    }
+}
+
+#[test]
+fn an_absent_node_is_unhealthy() {
+    // Bound and dropped: nothing listens there now.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ops = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let run = control(&["healthcheck", "--ops", &ops]);
+    assert_eq!(run.code, PROMISE);
+    assert!(run.stderr.contains(&ops), "{}", run.stderr);
+}
+
+#[test]
+fn up_without_the_program_of_battle_servers_says_so_before_it_starts_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let missing = folder.path().join("nowhere/sortie");
+    let mut up = command(&["up", "--port", "0", "--data-dir", data.to_str().unwrap()]);
+    let run = finished(up.arg("--battle-program").arg(&missing).output().unwrap());
+    assert_eq!(run.code, START, "{}", run.stderr);
+    assert!(run.stderr.contains("--battle-program"), "{}", run.stderr);
+    assert!(run.stderr.contains(missing.to_str().unwrap()), "{}", run.stderr);
+    assert!(!data.exists(), "something was started already");
+}
