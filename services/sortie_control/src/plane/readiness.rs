@@ -39,6 +39,10 @@ pub async fn watch(db: PgPool, health: Health, mut stop: Stop) {
         }
         was_ready = reason.is_none();
         health.set_not_ready("database", reason);
+        if was_ready {
+            // Why not is told by the next look.
+            drop(timeout(ANSWER_WITHIN, store::show(&db)).await);
+        }
         if !stop.wait(LOOK_EVERY).await {
             return;
         }
