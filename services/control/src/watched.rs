@@ -1,8 +1,8 @@
 //! What operators see of calls: rate, errors and duration by route, and a line in the log for each.
 //!
 //! Labels are bounded: methods that we know, routes as they are written
-//! (`/v1/battles/{battle_id}`), numbers of statuses. What matches no route is `other`; no id, no address and nothing that a
-//! caller typed is a label, or in a line of the log.
+//! (`/v1/battles/{battle_id}`), numbers of statuses. What matches no route is `other`; no id, no
+//! address and nothing that a caller typed is a label, or in a line of the log.
 
 use std::time::Instant;
 

@@ -134,7 +134,8 @@ async fn drop_orders(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
     sqlx::query!(
         "delete from server_order o using battle_server s
          where o.server_id = s.server_id and o.acknowledged_at is null
-             and o.kind <> 'erase' and s.state = 'gone' and s.gone_at < now() - make_interval(secs => $1)",
+             and o.kind <> 'erase' and s.state = 'gone'
+             and s.gone_at < now() - make_interval(secs => $1)",
         settings.return_grace.as_secs_f64()
     )
     .execute(db)

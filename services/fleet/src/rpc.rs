@@ -18,8 +18,9 @@ use crate::settings::Settings;
 use crate::wakes::Wakes;
 use crate::{register, tools};
 
-/// Adds the service `Fleet`, closed to whoever has neither the secret nor a credential. Call it within a Tokio
-/// runtime, once a process: one connection to the database listens for orders from here on.
+/// Adds the service `Fleet`, closed to whoever has neither the secret nor a credential. Call it
+/// within a Tokio runtime, once a process: one connection to the database listens for orders from
+/// here on.
 pub fn add_rpc(
     routes: &mut RoutesBuilder,
     plane: &Plane,

@@ -78,8 +78,8 @@ pub fn methods() -> Vec<String> {
 }
 
 /// Calls every method with no credential, a wrong secret, a player's token, one of a login that
-/// has ended, a server's credential, and the secret; gives a line for everything that is not as [`EXPECTED`] says, and
-/// how many calls were made.
+/// has ended, a server's credential, and the secret; gives a line for everything that is not as
+/// [`EXPECTED`] says, and how many calls were made.
 ///
 /// # Panics
 /// A listener cannot be reached.

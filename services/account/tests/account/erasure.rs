@@ -52,7 +52,8 @@ pub async fn plant(api: &Api, player: Uuid, other: Uuid) {
             select $1, 'walk', 'field', false, 8, 'running', $1 where $2 is not null",
         "insert into battle_player (battle_id, player_id, team) values ($1, $1, 0), ($1, $2, 1)",
         "insert into server_order (server_id, kind, body) select $1::uuid, kind, jsonb_build_object(
-                'battle_id', $1::uuid, 'player_id', $1::uuid, 'reason', 'canary-' || kind, 'text', 'canary')
+                'battle_id', $1::uuid, 'player_id', $1::uuid,
+                'reason', 'canary-' || kind, 'text', 'canary')
             from unnest(array['kick', 'message', 'end']) as kind where $2 is not null",
         "update server_order set acknowledged_at = now()
             where server_id = $1 and kind <> 'kick' and $2 is not null",

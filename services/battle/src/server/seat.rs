@@ -143,7 +143,8 @@ impl Seat {
         Action::Lapse { since: Tick(tick.saturating_sub(ticks)) }
     }
 
-    /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its socket.
+    /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its
+    /// socket.
     pub fn choose_lane(&mut self, now: Instant) -> bool {
         let sealed = self.lane.is_sealed(now);
         if std::mem::replace(&mut self.told_sealed, sealed) != sealed {

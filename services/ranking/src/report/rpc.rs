@@ -87,7 +87,11 @@ impl Results for Reports {
             Outcome::Stored(stored) => {
                 metrics::counter!("sortie_results_under_review_total").increment(1);
                 let misfits = stored.misfits.join("; ");
-                tracing::warn!(%battle_id, misfits, "a result does not fit its battle; nobody is rated");
+                tracing::warn!(
+                    %battle_id,
+                    misfits,
+                    "a result does not fit its battle; nobody is rated"
+                );
                 receipt("stored", format!("ranking.under_review: {misfits}"))
             }
             Outcome::Known { state } => receipt("known", format!("ranking.{state}")),

@@ -82,7 +82,8 @@ pub struct ServeArgs {
     pub chat_origin: Vec<String>,
     /// Players who may share one address: limits by address are for so many, and for 16 at least
     #[arg(long, value_name = "COUNT", default_value_t = PLAYERS_PER_ADDRESS)]
-    #[arg(env = "SORTIE_PLAYERS_PER_ADDRESS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(env = "SORTIE_PLAYERS_PER_ADDRESS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub players_per_address: u32,
     /// Queues of matchmaking: a TOML file of `[[queue]]` tables [default: those that are shipped]
     #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
