@@ -9,8 +9,8 @@ use sortie_field::map::Map;
 pub enum GroundError {
     /// Neither a shipped map nor a file.
     #[error(
-        "no map '{0}': neither a file nor one of ridge, steppe, quarry, plain:SIZE (SIZE in metres, \
-         like plain:256)"
+        "no map '{0}': neither a file nor one of ridge, steppe, quarry, plain:SIZE (SIZE in \
+         metres, like plain:256)"
     )]
     Unknown(String),
     /// The file cannot be read.

@@ -85,6 +85,9 @@ pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountE
     )
     .execute(&mut *tx)
     .await?;
+    // Orders lock their servers: first all that the player ever had a battle on, in their order,
+    // then those of them that have one now.
+    sqlx::query_scalar!("select forget_name($1, $2)", player_id, BLANK).fetch_one(&mut *tx).await?;
     sqlx::query_scalar!("select kick_player($1, 'erased')", player_id).fetch_one(&mut *tx).await?;
     tx.commit().await?;
 

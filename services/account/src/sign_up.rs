@@ -178,7 +178,8 @@ async fn new_guest(accounts: &Accounts, client: &Client) -> Result<LoggedIn, Acc
             account.name_similar, account.email_taken",
             body = ErrorBody),
         (status = 422, description = "account.name_shape, account.name_scripts, \
-            account.name_reserved, account.name_word, account.email_shape, account.password_*", body = ErrorBody),
+            account.name_reserved, account.name_word, account.email_shape, account.password_*",
+            body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]

@@ -109,8 +109,10 @@ async fn list(
 struct BanDetail {
     ban: BanView,
     appeal_text: Option<String>,
-    /// Where the replay of the linked battle lies.
+    /// Where the replay of the linked battle lies: a path on the battle server of this name, or an
+    /// object's name.
     replay_place: Option<String>,
+    replay_server: Option<String>,
 }
 
 /// See a ban, its appeal and the replay of its battle
@@ -125,13 +127,19 @@ async fn view(
     let mut db = office.db().acquire().await?;
     let ban = one(&mut db, ban_id).await?;
     let more = sqlx::query!(
-        r#"select appeal_text, place as "place?" from ban left join replay using (battle_id)
-           where ban_id = $1"#,
+        r#"select appeal_text, place as "place?", s.name as "server?"
+           from ban left join replay using (battle_id)
+               left join battle_server s using (server_id) where ban_id = $1"#,
         ban_id
     )
     .fetch_one(&mut *db)
     .await?;
-    Ok(Json(BanDetail { ban, appeal_text: more.appeal_text, replay_place: more.place }))
+    Ok(Json(BanDetail {
+        ban,
+        appeal_text: more.appeal_text,
+        replay_place: more.place,
+        replay_server: more.server,
+    }))
 }
 
 pub(crate) async fn one(db: &mut PgConnection, ban_id: Uuid) -> Result<BanView, AdminError> {

@@ -104,8 +104,9 @@ async fn list(
 struct BattleDetail {
     battle: Battle,
     players: Vec<Fighter>,
-    /// Where its replay lies.
+    /// Where its replay lies: a path on the battle server of this name, or an object's name.
     replay_place: Option<String>,
+    replay_server: Option<String>,
 }
 
 /// A player of a battle.
@@ -148,9 +149,16 @@ async fn view(
     )
     .fetch_all(office.db())
     .await?;
-    let replay = sqlx::query_scalar!("select place from replay where battle_id = $1", battle_id);
-    let replay_place = replay.fetch_optional(office.db()).await?;
-    Ok(Json(BattleDetail { battle, players, replay_place }))
+    let replay = sqlx::query!(
+        r#"select place, name as "server?" from replay left join battle_server using (server_id)
+           where battle_id = $1"#,
+        battle_id
+    )
+    .fetch_optional(office.db())
+    .await?;
+    let (replay_place, replay_server) =
+        replay.map_or((None, None), |replay| (Some(replay.place), replay.server));
+    Ok(Json(BattleDetail { battle, players, replay_place, replay_server }))
 }
 
 /// Why a battle is ended.

@@ -42,8 +42,10 @@ struct Report {
     decided_by: Option<Uuid>,
     #[serde(with = "time::serde::rfc3339::option")]
     decided_at: Option<OffsetDateTime>,
-    /// Where the replay of the battle lies.
+    /// Where the replay of the battle lies: a path on the battle server of this name, or an
+    /// object's name.
     replay_place: Option<String>,
+    replay_server: Option<String>,
 }
 
 /// Which reports.
@@ -71,9 +73,11 @@ async fn list(
     let reports = sqlx::query_as!(
         Report,
         r#"select report_id, reporter, accused, kind, text, message_id, battle_id, tick,
-               created_at, state, decided_by, decided_at, place as "replay_place?"
+               created_at, report.state, decided_by, decided_at, place as "replay_place?",
+               s.name as "replay_server?"
            from report left join replay using (battle_id)
-           where ($1::text is null or state = $1) and ($2::text is null or kind = $2)
+               left join battle_server s using (server_id)
+           where ($1::text is null or report.state = $1) and ($2::text is null or kind = $2)
                and ($3::uuid is null or accused = $3) and ($4::uuid is null or report_id < $4)
            order by report_id desc limit $5"#,
         filter.state,
@@ -99,8 +103,10 @@ async fn view(
     let report = sqlx::query_as!(
         Report,
         r#"select report_id, reporter, accused, kind, text, message_id, battle_id, tick,
-               created_at, state, decided_by, decided_at, place as "replay_place?"
-           from report left join replay using (battle_id) where report_id = $1"#,
+               created_at, report.state, decided_by, decided_at, place as "replay_place?",
+               s.name as "replay_server?"
+           from report left join replay using (battle_id)
+               left join battle_server s using (server_id) where report_id = $1"#,
         report_id
     )
     .fetch_optional(office.db())

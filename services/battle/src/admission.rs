@@ -7,8 +7,8 @@ use sortie_wire::resume::{ResumeClaims, ResumeKey, ResumeToken};
 use sortie_wire::ticket::{Ticket, TicketVerifier};
 
 /// The ids of all tickets that were used in a battle. None is ever forgotten while the battle
-/// lasts, a restart included: what a clock says of their age can change, that they were used cannot.
-/// Each took a signed ticket and 16 bytes.
+/// lasts, a restart included: what a clock says of their age can change, that they were used
+/// cannot. Each took a signed ticket and 16 bytes.
 pub type UsedTickets = BTreeSet<u128>;
 
 /// Checks credentials for one battle.

@@ -41,7 +41,7 @@ pub struct ReplayInfo {
     pub groups: usize,
     /// Checkpoints.
     pub checkpoints: usize,
-    /// Players by slot, as far as the newest checkpoint knows them.
+    /// Players by slot; those who were erased have no name.
     pub players: Vec<String>,
 }
 
@@ -113,13 +113,13 @@ const PROGRESS_TICKS: u32 = 100;
 /// # Errors
 /// It is no replay, or damaged.
 pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
-    let mut reader = JournalReader::open(path)?;
+    let reader = JournalReader::open(path)?;
     let setup = reader.header.setup(1)?;
     let count = |kind| reader.blocks.iter().filter(|block| block.head.kind == kind).count();
     let (groups, checkpoints) = (count(Kind::Ticks), count(Kind::Checkpoint));
     let ticks = reader.last_tick();
-    let newest = reader.checkpoint_before(ticks);
-    let (checkpoint, _) = reader.start(newest)?;
+    let mut roster = Roster::default();
+    reader.names.iter().for_each(|named| roster.name_as(named));
     let header = &reader.header;
     Ok(ReplayInfo {
         battle_id: format!("{:032x}", header.battle_id),
@@ -135,7 +135,7 @@ pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
         bytes: reader.bytes,
         groups,
         checkpoints,
-        players: checkpoint.map(|checkpoint| checkpoint.roster.names).unwrap_or_default(),
+        players: roster.names,
     })
 }
 
@@ -192,7 +192,10 @@ fn walk(
             Found::Checkpoint(tick, checkpoint) => {
                 scratch.clear();
                 battle.checkpoint(&mut scratch);
-                if scratch != checkpoint.battle || checkpoint.roster != roster {
+                // Names stand apart, and may have been blanked since.
+                let names = roster.names.clone();
+                let known = Roster { names, ..checkpoint.roster };
+                if scratch != checkpoint.battle || known != roster {
                     return Err(ReplayError::Checkpoint { tick });
                 }
                 checkpoints += 1;

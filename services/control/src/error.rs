@@ -137,6 +137,12 @@ impl From<sqlx::Error> for ApiError {
             sqlx::Error::Database(error) => error.code().as_deref().is_some_and(is_passing),
             _ => false,
         };
+        let kind = match &error {
+            sqlx::Error::PoolTimedOut => "no_connection",
+            _ if is_away => "away",
+            _ => "failed",
+        };
+        metrics::counter!("sortie_database_errors_total", "kind" => kind).increment(1);
         if is_away {
             tracing::warn!(%error, request_id = %request::id(), "the database is away");
             return Self::unavailable("store.unavailable", "the database is away; try again soon");

@@ -32,6 +32,7 @@ use crate::bus::{Bus, Rate};
 use crate::error::ApiError;
 use crate::gate::{self, Gate, Guarded};
 use crate::request;
+use crate::watched;
 
 /// Limits of a listener.
 #[derive(Clone, Debug)]
@@ -127,6 +128,7 @@ fn with_limits(router: Router, shared: Shared) -> Router {
         }))
         .layer(middleware::from_fn(lawful))
         .layer(middleware::from_fn_with_state(shared, admit))
+        .layer(middleware::from_fn(watched::watch_call))
         .layer(middleware::from_fn(request::give_id))
         .layer(middleware::map_response(discreet))
 }
@@ -202,7 +204,7 @@ async fn admit(
 struct Peer(IpAddr);
 
 /// The last address that no trusted proxy stands for: what is left of it may be invented.
-fn client_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
+pub(crate) fn client_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
     let mut address = peer.to_canonical();
     for hop in forwarded.rsplit(',') {
         if !trusted.iter().any(|trusted| trusted.to_canonical() == address) {

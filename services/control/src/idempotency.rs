@@ -33,6 +33,9 @@ pub const REPLAYED: &str = "idempotency-replayed";
 const KEY_BYTES_MAX: usize = 100;
 const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Ids that are noted of a call and its answer.
+const ABOUT_MAX: usize = 256;
+
 /// Middleware: does a POST with the header once.
 pub async fn keep(State(plane): State<Plane>, request: Request, next: Next) -> Response {
     let asked = request.headers().get(HEADER).cloned();
@@ -60,7 +63,10 @@ async fn once(plane: Plane, key: HeaderValue, request: Request, next: Next) -> A
     })?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let hash = hash_of(target, &body);
-    let place = Place { db: plane.db, player_id: caller.player_id, key: key.to_owned() };
+    let mut about = Vec::new();
+    note_ids(target, &mut about);
+    note_ids(&String::from_utf8_lossy(&body), &mut about);
+    let place = Place { db: plane.db, player_id: caller.player_id, key: key.to_owned(), about };
     if let Some(answer) = place.claim(&hash).await? {
         return Ok(answer);
     }
@@ -89,6 +95,8 @@ struct Place {
     db: PgPool,
     player_id: Uuid,
     key: String,
+    /// Whom the call names: when one of them is erased, the answer is forgotten.
+    about: Vec<Uuid>,
 }
 
 impl Place {
@@ -136,7 +144,7 @@ impl Place {
     }
 
     /// Stores the answer, or frees the key.
-    async fn settle(self, response: Response) -> ApiResult<Response> {
+    async fn settle(mut self, response: Response) -> ApiResult<Response> {
         let (parts, body) = response.into_parts();
         let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
             self.free().await;
@@ -153,14 +161,16 @@ impl Place {
             if body.is_empty() { Some(Value::Null) } else { json_of(&parts.headers, &body) };
         match answer {
             Some(answer) if !tried_in_vain => {
+                note_ids(&answer.to_string(), &mut self.about);
                 let status = i16::try_from(status.as_u16()).unwrap_or_default();
                 let stored = sqlx::query!(
-                    "update idempotency_key set status = $3, answer = $4
+                    "update idempotency_key set status = $3, answer = $4, about = $5
                      where player_id = $1 and key = $2",
                     self.player_id,
                     self.key,
                     status,
-                    answer
+                    answer,
+                    &self.about
                 )
                 .execute(&self.db)
                 .await;
@@ -185,6 +195,19 @@ impl Place {
         if let Err(error) = freed {
             // It frees itself after a minute.
             tracing::warn!(%error, "an Idempotency-Key could not be freed");
+        }
+    }
+}
+
+/// Ids of people and things that a text names; the first [`ABOUT_MAX`].
+fn note_ids(text: &str, ids: &mut Vec<Uuid>) {
+    let is_part = |letter: char| letter.is_ascii_hexdigit() || letter == '-';
+    for word in text.split(|letter| !is_part(letter)).filter(|word| word.len() == 36) {
+        if let Ok(id) = Uuid::try_parse(word)
+            && ids.len() < ABOUT_MAX
+            && !ids.contains(&id)
+        {
+            ids.push(id);
         }
     }
 }

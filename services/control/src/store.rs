@@ -2,7 +2,8 @@
 //! for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Once;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use sqlx::migrate::Migrator;
@@ -48,8 +49,14 @@ pub fn pool(url: &str, connections_max: u32) -> anyhow::Result<PgPool> {
         // Asking finds dead connections as well.
         .test_before_acquire(false)
         .before_acquire(|db, _| Box::pin(takes_writes(db)))
-        .after_connect(|db, _| Box::pin(require_session(db)));
+        .after_connect(|db, _| Box::pin(prepare(db)));
     Ok(pool.connect_lazy_with(options))
+}
+
+/// A new connection: what it has to be, and what it is told.
+async fn prepare(db: &mut PgConnection) -> sqlx::Result<()> {
+    require_session(db).await?;
+    keep_details_out_of_logs(db).await
 }
 
 async fn takes_writes(db: &mut PgConnection) -> sqlx::Result<bool> {
@@ -134,6 +141,50 @@ pub const READ_ONLY: &str = "25006";
 
 /// SQLSTATE of a startup that was not understood.
 const PROTOCOL: &str = "08P01";
+
+/// What a statement breaks is told by Postgres with the row's own words, as `Key
+/// (email_key)=(ada@example.org) already exists`: to us, who need it, and to its log, where nobody
+/// erases it. Its log goes without where we may say so.
+async fn keep_details_out_of_logs(db: &mut PgConnection) -> sqlx::Result<()> {
+    static WARNED: Once = Once::new();
+    metrics::counter!("sortie_database_connects_total").increment(1);
+    let verbosity: String = sqlx::query_scalar(
+        "select case when has_parameter_privilege('log_error_verbosity', 'SET')
+             then set_config('log_error_verbosity', 'terse', false)
+             else current_setting('log_error_verbosity') end",
+    )
+    .fetch_one(db)
+    .await?;
+    if verbosity != "terse" {
+        WARNED.call_once(|| {
+            tracing::warn!(
+                "Postgres may write names and addresses of players into its log: set \
+                 log_error_verbosity = terse there, or grant set on parameter log_error_verbosity"
+            );
+        });
+    }
+    Ok(())
+}
+
+/// Shows how a pool fares, and how long its database takes to answer; for a job to repeat.
+///
+/// # Errors
+/// No connection is there in time, or the database does not answer.
+pub async fn show(db: &PgPool) -> sqlx::Result<()> {
+    let idle = db.num_idle() as f64;
+    let connections = |state| metrics::gauge!("sortie_database_connections", "state" => state);
+    connections("idle").set(idle);
+    connections("used").set(f64::from(db.size()) - idle);
+    metrics::gauge!("sortie_database_connections_max")
+        .set(f64::from(db.options().get_max_connections()));
+    let began = Instant::now();
+    let mut connection = db.acquire().await?;
+    metrics::histogram!("sortie_database_acquire_seconds").record(began.elapsed().as_secs_f64());
+    let asked = Instant::now();
+    sqlx::query("select 1").execute(&mut *connection).await?;
+    metrics::histogram!("sortie_database_answer_seconds").record(asked.elapsed().as_secs_f64());
+    Ok(())
+}
 
 /// Where a database's schema stands, beside the migrations of this program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -230,6 +281,37 @@ mod tests {
         let after = migrate(&db).await.unwrap();
         assert_eq!((after.applied, after.pending), (before.pending, Vec::new()));
         require_current(&db).await.unwrap();
+    }
+
+    /// Our statements break constraints now and then, and Postgres quotes the row.
+    #[tokio::test]
+    async fn what_players_wrote_is_not_in_postgres_log() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let cluster = crate::cluster::PrivateCluster::start(dir.path()).await.unwrap();
+        let db = pool(&cluster.url(), 1).unwrap();
+        sqlx::query("create table t (email text unique, name text check (name <> ''))")
+            .execute(&db)
+            .await
+            .unwrap();
+        let insert = async |db: &PgPool, email: &str, name: &str| {
+            let insert = sqlx::query("insert into t values ($1, $2)").bind(email).bind(name);
+            insert.execute(db).await.map(drop)
+        };
+        insert(&db, "canary@example.org", "Canary").await.unwrap();
+        let error = insert(&db, "canary@example.org", "Canary").await.unwrap_err();
+        assert!(error.as_database_error().unwrap().is_unique_violation(), "we are told");
+        insert(&db, "canary-too@example.org", "").await.unwrap_err();
+        // As it would be without: the test can see what it looks for.
+        let loud = PgPool::connect(&cluster.url()).await.unwrap();
+        insert(&loud, "plain@example.org", "Plain").await.unwrap();
+        insert(&loud, "plain@example.org", "Plain").await.unwrap_err();
+        drop((db, loud, cluster));
+        let log = std::fs::read_to_string(dir.path().join("postgres.log")).unwrap();
+        assert!(log.contains("Key (email)=(plain@example.org)"), "{log}");
+        assert!(log.contains("duplicate key"), "{log}");
+        assert!(!log.to_lowercase().contains("canary"), "{log}");
     }
 
     #[sqlx::test(migrator = "MIGRATOR")]

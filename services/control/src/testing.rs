@@ -68,7 +68,25 @@ pub async fn call(
     token: Option<&str>,
     body: Option<Value>,
 ) -> (StatusCode, Value) {
+    call_with_key(router, method, path, token, None, body).await
+}
+
+/// Like [`call`], with an `Idempotency-Key`.
+///
+/// # Panics
+/// The answer's body is not JSON.
+pub async fn call_with_key(
+    router: &Router,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+    key: Option<&str>,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let mut request = Request::builder().method(method).uri(path);
+    if let Some(key) = key {
+        request = request.header(crate::idempotency::HEADER, key);
+    }
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }

@@ -1,5 +1,5 @@
 //! The job `battle log`: makes the partitions of the months to come, drops those that are kept
-//! long enough, and with them orders that were carried out long ago.
+//! long enough, and with them orders that were carried out long ago and results under review.
 
 use std::time::Duration;
 
@@ -57,8 +57,16 @@ pub(crate) async fn keep_house(db: &PgPool, settings: &Settings) -> sqlx::Result
     .fetch_one(&mut *tx)
     .await?;
     sqlx::query!(
-        "delete from server_order where acknowledged_at < now() - make_interval(secs => $1)",
-        settings.orders_keep.as_secs_f64()
+        "delete from server_order where acknowledged_at < now() - make_interval(secs => $1)
+             or created_at < now() - make_interval(secs => $2)",
+        settings.orders_keep.as_secs_f64(),
+        settings.battle_log_keep.as_secs_f64()
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "delete from result_review where received_at < now() - make_interval(secs => $1)",
+        settings.battle_log_keep.as_secs_f64()
     )
     .execute(&mut *tx)
     .await?;

@@ -159,7 +159,7 @@ async fn place(db: &PgPool, battle_id: Uuid, server_id: Uuid) -> sqlx::Result<bo
     // one that locked it need not.
     let placed = sqlx::query!(
         "update battle set state = 'allocated', server_id = $2, server_epoch = $3,
-             allocated_at = now(), status = '{}'
+             allocated_at = now(), given_at = coalesce(given_at, now()), status = '{}'
          where battle_id = $1
              and (select count(*) from battle where server_id = $2
                  and state in ('allocated', 'running'))

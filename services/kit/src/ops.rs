@@ -27,6 +27,7 @@ use tokio::task::AbortHandle;
 
 use crate::health::Health;
 use crate::metrics::PrometheusHandle;
+use crate::process;
 
 /// Connections served at a time.
 pub const CONNECTIONS_MAX: usize = 256;
@@ -75,7 +76,7 @@ impl Metrics {
             let source = self.source.clone();
             let render = move || {
                 source.run_upkeep();
-                source.render()
+                source.render() + &process::render()
             };
             let text = tokio::task::spawn_blocking(render).await.unwrap_or_default();
             *last = (began_at, text.into());
@@ -240,7 +241,9 @@ mod tests {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let ops = OpsListener::start(listen, health.clone(), recorder).unwrap();
         metrics::counter!("sortie_test_total").increment(3);
-        assert!(ask(ops.addr(), "/metrics").contains("sortie_test_total 3"));
+        let metrics = ask(ops.addr(), "/metrics");
+        assert!(metrics.contains("sortie_test_total 3"));
+        assert!(metrics.contains("process_open_fds ") && metrics.contains("sortie_build_info{"));
         assert!(ask(ops.addr(), "/healthz").starts_with("HTTP/1.0 200"));
         assert!(ask(ops.addr(), "/readyz").starts_with("HTTP/1.0 200"));
         health.set_not_ready("journal", Some("disk full".into()));

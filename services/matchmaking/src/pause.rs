@@ -39,10 +39,12 @@ pub(crate) async fn begin(
          from (select distinct player_id from ticket_player where ticket_id = any($1)) as asked
          order by player_id
          on conflict (player_id) do update set
-             declines = case when old.declined_at > $5 then least(old.declines + 1, 1000) else 1 end,
+             declines = case when old.declined_at > $5
+                 then least(old.declines + 1, 1000) else 1 end,
              declined_at = excluded.declined_at,
              until = $2::timestamptz + make_interval(secs => least($4::float8, $3::float8
-                 * 2.0 ^ (case when old.declined_at > $5 then least(old.declines, 20) else 0 end)))",
+                 * 2.0 ^ (case when old.declined_at > $5
+                     then least(old.declines, 20) else 0 end)))",
         tickets,
         now,
         rule.first.as_secs_f64(),

@@ -37,6 +37,8 @@ impl Default for Rules {
 /// order in which they stand here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
+    /// The result does not fit what is known of the battle; people look at it.
+    UnderReview,
     /// The battle was not made as a ranked one.
     BattleUnranked,
     /// The battle was stopped: by its server's end or an operator.
@@ -60,7 +62,8 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::UnderReview,
         Self::BattleUnranked,
         Self::NoResult,
         Self::TooShort,
@@ -75,6 +78,7 @@ impl Reason {
     /// As it is stored and answered.
     pub fn name(self) -> &'static str {
         match self {
+            Self::UnderReview => "under_review",
             Self::BattleUnranked => "battle_unranked",
             Self::NoResult => "no_result",
             Self::TooShort => "too_short",

@@ -231,7 +231,8 @@ impl SwarmReport {
         let control = &self.control;
         if control.bots_without > 0 {
             missed.push(format!(
-                "{} bots were without control of their soldiers for longer than {} s, {:.1} s at worst",
+                "{} bots were without control of their soldiers for longer than {} s, {:.1} s at \
+                 worst",
                 control.bots_without,
                 WITHOUT_CONTROL_MAX.as_secs(),
                 control.without_ms.max / 1e3
@@ -239,7 +240,8 @@ impl SwarmReport {
         }
         if control.bots_starved > 0 {
             missed.push(format!(
-                "the server consumed the inputs of {} bots in less than {:.0} % of the ticks, {:.0} % at worst",
+                "the server consumed the inputs of {} bots in less than {:.0} % of the ticks, \
+                 {:.0} % at worst",
                 control.bots_starved,
                 100.0 * TICKS_PLAYED_MIN,
                 100.0 * (1.0 - control.ticks_unplayed.max)

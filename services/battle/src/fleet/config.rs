@@ -28,8 +28,8 @@ impl Secret {
         Ok(Self(text.to_owned()))
     }
 
-    pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn names_and_secrets_are_checked() {
         let secret = Secret::new("0123456789abcdef\n").unwrap();
-        assert_eq!(secret.bearer(), "Bearer 0123456789abcdef");
+        assert_eq!(secret.as_str(), "0123456789abcdef");
         assert!(!format!("{secret:?}").contains("0123"));
         assert!(Secret::new("short").is_err() && Secret::new("0123456789\tabcdef").is_err());
         let new = |url, name| FleetConfig::new(url, secret.clone(), name);

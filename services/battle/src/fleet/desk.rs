@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     /// Battles with a folder and without a result. The tick never looks at it.
     unfinished: Mutex<BTreeSet<u128>>,
     refused: Mutex<VecDeque<(u128, String)>>,
+    /// Players whose names were taken out of journals since the process started.
+    erased: Mutex<BTreeSet<PlayerKey>>,
     /// Something happened that the control plane should hear at once.
     pub news: Notify,
     /// A result was spooled.
@@ -98,6 +100,11 @@ impl Shared {
     /// Battles with a folder and without a result.
     pub(super) fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u128>> {
         lock(&self.unfinished)
+    }
+
+    /// Players whose names are to be in no journal.
+    pub(super) fn erased(&self) -> MutexGuard<'_, BTreeSet<PlayerKey>> {
+        lock(&self.erased)
     }
 
     /// Battles that could not be opened, with the reason.

@@ -104,6 +104,7 @@ impl Host {
             name: config.name.clone(),
             address: address.clone(),
             fingerprint: site.identity.fingerprint().0,
+            identity: site.store.key("fleet-identity")?,
         };
         let registered = Registered {
             listen,
@@ -269,6 +270,12 @@ impl Host {
                 None
             }
         };
+        let erased: Vec<_> = self.desk.shared().erased().iter().copied().collect();
+        if let Some(path) = replay.as_deref().filter(|_| !erased.is_empty())
+            && let Err(error) = crate::journal::blank(path, &erased)
+        {
+            tracing::error!(%error, "a name cannot be taken out of a replay");
+        }
         report.replay_path.clone_from(&replay);
         if ending == Ending::Forgotten {
             self.remove(battle_id)?;

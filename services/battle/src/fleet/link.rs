@@ -80,9 +80,23 @@ impl Turn {
     }
 }
 
-/// Puts the secret into every call.
+/// Puts the secret, or the server's credential, into every call.
 #[derive(Clone)]
 pub(super) struct Bearer(MetadataValue<Ascii>);
+
+impl Bearer {
+    fn new(credential: &str) -> anyhow::Result<Self> {
+        let mut value: MetadataValue<Ascii> = format!("Bearer {credential}").parse()?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bearer")
+    }
+}
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -117,9 +131,8 @@ impl Line {
             Ok(endpoint.connect_lazy())
         };
         let channels = config.control_planes.iter().map(channel).collect::<Result<_, _>>()?;
-        let mut bearer: MetadataValue<Ascii> = config.secret.bearer().parse()?;
-        bearer.set_sensitive(true);
-        Ok(Self { channels, turn: Arc::default(), bearer: Bearer(bearer) })
+        let bearer = Bearer::new(config.secret.as_str())?;
+        Ok(Self { channels, turn: Arc::default(), bearer })
     }
 
     /// The channel to the node that is used at present.
@@ -141,18 +154,27 @@ impl Line {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What opens registration: the secret.
     pub(super) fn bearer(&self) -> Bearer {
         self.bearer.clone()
+    }
+
+    /// What opens the rest: the credential of this registration. A control plane of before there
+    /// were credentials is shown the secret.
+    pub(super) fn bearer_of(&self, registration: &Registration) -> Bearer {
+        registration.credential.clone().unwrap_or_else(|| self.bearer())
     }
 }
 
 /// Who the server is to the control plane.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Registration {
     pub server_id: Uuid,
     pub epoch: u64,
     pub heartbeat: Duration,
     pub ticket_public_key: [u8; 32],
+    /// What it shows from now on; `None`: the secret.
+    pub credential: Option<Bearer>,
 }
 
 /// What the server says of itself.
@@ -161,6 +183,8 @@ pub(super) struct Facts {
     pub name: String,
     pub address: String,
     pub fingerprint: [u8; 32],
+    /// Proves that the name is its own; kept over restarts.
+    pub identity: [u8; 32],
 }
 
 pub(super) struct Link {
@@ -225,9 +249,10 @@ impl Link {
         let mut is_known = false;
         let mut is_away = false;
         loop {
-            let mut client = FleetClient::with_interceptor(self.line.channel(), self.line.bearer());
             let mut why_away = None;
             if !is_known {
+                let (channel, secret) = (self.line.channel(), self.line.bearer());
+                let mut client = FleetClient::with_interceptor(channel, secret);
                 match self.register(&mut client).await {
                     Ok(()) => is_known = true,
                     Err(error) => why_away = Some(Trouble::of(&error)),
@@ -235,7 +260,7 @@ impl Link {
             }
             if is_known {
                 let mut lasted = false;
-                match self.serve(&mut client, &mut lasted, &mut is_away).await {
+                match self.serve(&mut lasted, &mut is_away).await {
                     Gone::Away(why) => why_away = Some(why),
                     Gone::Unknown => is_known = false,
                     Gone::Over => return,
@@ -271,6 +296,7 @@ impl Link {
             battles_max: 1,
             players_max: self.base.rules.players_max.into(),
             battles,
+            identity: self.facts.identity.to_vec(),
         };
         let answer = timeout(ANSWER_WITHIN, client.register(request)).await??.into_inner();
         let registration = read_registration(&answer)?;
@@ -290,8 +316,10 @@ impl Link {
     }
 
     /// Heartbeats up and orders down, until something ends it.
-    async fn serve(&mut self, client: &mut Client, lasted: &mut bool, is_away: &mut bool) -> Gone {
+    async fn serve(&mut self, lasted: &mut bool, is_away: &mut bool) -> Gone {
         let Some(registration) = self.registration.borrow().clone() else { return Gone::Unknown };
+        let bearer = self.line.bearer_of(&registration);
+        let mut client = FleetClient::with_interceptor(self.line.channel(), bearer);
         let (heartbeats, stream) = mpsc::channel(HEARTBEATS_MAX);
         // The first one is there before the call: the other side may wait for it to answer.
         let Ok(()) = heartbeats.try_send(self.heartbeat(&registration)) else {
@@ -379,6 +407,10 @@ impl Link {
                 id(&say.battle_id).map(|battle| Wish::Say { battle, text: cut(say.text) })
             }
             Some(What::End(end)) => id(&end.battle_id).map(Wish::End),
+            Some(What::Erase(erase)) => id(&erase.player_id).map(|player| {
+                self.erase(PlayerKey(player));
+                Wish::Nothing
+            }),
             Some(What::Drain(_)) => Some(Wish::Drain),
             None => None,
         };
@@ -386,6 +418,21 @@ impl Link {
             tracing::warn!("an order of the control plane makes no sense; it is passed over");
             Wish::Nothing
         })
+    }
+
+    /// Takes a player's name out of all journals and replays. What is being written just now is
+    /// looked through once more when its battle is over.
+    fn erase(&self, player: PlayerKey) {
+        self.shared.erased().insert(player);
+        match self.folders.blank(&[player]) {
+            Ok(names) => tracing::info!(names, "a player's name is taken out of replays"),
+            Err(error) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "a player's name cannot be taken out of all replays"
+                );
+            }
+        }
     }
 
     /// Puts the order on the disk before anything else happens to it.
@@ -453,7 +500,9 @@ fn cut(mut text: String) -> String {
 
 fn gone(status: &Status) -> Gone {
     match status.code() {
-        Code::FailedPrecondition | Code::NotFound => Gone::Unknown,
+        // The credential is of another control plane, or its keys are new: another comes with the
+        // next registration. If the secret is wrong, that says so.
+        Code::FailedPrecondition | Code::NotFound | Code::Unauthenticated => Gone::Unknown,
         _ => Gone::Away(Trouble::of_status(status)),
     }
 }
@@ -475,11 +524,13 @@ fn note_away(is_away: &mut bool, Trouble { why, is_refusal }: &Trouble) {
 
 fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> {
     let key = answer.ticket_public_key.as_slice().try_into();
+    let credential = (!answer.credential.is_empty()).then(|| Bearer::new(&answer.credential));
     Ok(Registration {
         server_id: answer.server_id.parse().context("the server id is no UUID")?,
         epoch: answer.epoch,
         heartbeat: Duration::from_millis(answer.heartbeat_ms.clamp(50, 60_000).into()),
         ticket_public_key: key.context("the key of join tickets must have 32 bytes")?,
+        credential: credential.transpose().context("the credential is none")?,
     })
 }
 

@@ -43,6 +43,7 @@ impl Server {
             if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
                 tracing::debug!(%peer, %code, "a client is turned away");
                 self.counters.turned_away += 1;
+                self.site.metrics.note_refusal(code);
                 self.shards[shard].close(peer, code);
             }
         }
@@ -94,7 +95,7 @@ impl Server {
             Some(slot) => slot,
             None => self.free_slot(key)?,
         };
-        let admitted = Admitted { slot, ticket_id: ticket.ticket_id, name: ticket.name };
+        let admitted = Admitted { slot, key, ticket_id: ticket.ticket_id, name: ticket.name };
         self.roster.admit(&admitted);
         self.admitted.push(admitted);
         let tick = self.battle.tick().0 + 1;

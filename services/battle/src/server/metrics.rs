@@ -1,10 +1,12 @@
 //! What `/metrics` shows. Handles are made once; without a recorder they do nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use metrics::{Counter, Gauge, Histogram};
 use sortie_quic::SealedCounters;
+use sortie_wire::close::CloseCode;
 
+use super::seat::Path;
 use super::shard::Shard;
 use super::work::Took;
 
@@ -21,6 +23,10 @@ pub(super) struct Metrics {
     pub(super) overload_step: Gauge,
     pub(super) regions: Gauge,
     pub(super) region_load_max: Gauge,
+    /// One for each region that there ever was at a time: at most as many as the rules allow.
+    region_loads: RefCell<Vec<Gauge>>,
+    client_rtt: Histogram,
+    client_loss: Histogram,
     pub(super) region_splits: Running,
     pub(super) region_merges: Running,
     pub(super) inputs_late: Running,
@@ -38,6 +44,7 @@ pub(super) struct Metrics {
     pub(super) journal_lag: Gauge,
     pub(super) journal_bytes: Gauge,
     pub(super) journal_dead: Gauge,
+    pub(super) journal_errors: Counter,
 }
 
 impl Metrics {
@@ -55,6 +62,9 @@ impl Metrics {
             overload_step: metrics::gauge!("sortie_overload_step"),
             regions: metrics::gauge!("sortie_regions"),
             region_load_max: metrics::gauge!("sortie_region_load_max"),
+            region_loads: RefCell::default(),
+            client_rtt: metrics::histogram!("sortie_client_rtt_seconds"),
+            client_loss: metrics::histogram!("sortie_client_loss_ratio"),
             region_splits: Running::of(metrics::counter!("sortie_region_splits_total")),
             region_merges: Running::of(metrics::counter!("sortie_region_merges_total")),
             inputs_late: Running::of(metrics::counter!("sortie_inputs_late_total")),
@@ -72,6 +82,7 @@ impl Metrics {
             journal_lag: metrics::gauge!("sortie_journal_lag_seconds"),
             journal_bytes: metrics::gauge!("sortie_journal_size_bytes"),
             journal_dead: metrics::gauge!("sortie_journal_dead"),
+            journal_errors: metrics::counter!("sortie_journal_errors_total"),
         }
     }
 
@@ -102,6 +113,37 @@ impl Metrics {
             &lanes.moves,
         ];
         all.into_iter().for_each(Running::begin_battle);
+    }
+
+    /// How much each region has to do, by its place in their order. What there was more of before
+    /// is shown as idle.
+    pub(super) fn show_regions(&self, loads: impl Iterator<Item = u32>) {
+        let mut gauges = self.region_loads.borrow_mut();
+        let mut shown = 0;
+        for (index, load) in loads.enumerate() {
+            if index == gauges.len() {
+                let region = index.to_string();
+                gauges.push(metrics::gauge!("sortie_region_load_units", "region" => region));
+            }
+            gauges[index].set(f64::from(load));
+            shown = index + 1;
+        }
+        gauges[shown..].iter().for_each(|gauge| gauge.set(0.0));
+    }
+
+    /// How the path of a player who is here is.
+    pub(super) fn note_path(&self, path: &mut Path) {
+        if let Some(rtt) = path.rtt {
+            self.client_rtt.record(rtt.as_secs_f64());
+        }
+        if let Some(loss) = path.loss_since_shown() {
+            self.client_loss.record(loss);
+        }
+    }
+
+    /// A hello was refused.
+    pub(super) fn note_refusal(&self, code: CloseCode) {
+        metrics::counter!("sortie_refusals_total", "reason" => format!("{code:?}")).increment(1);
     }
 
     /// The battle is over: nobody is in it.
@@ -208,6 +250,16 @@ fn describe() {
     gauge!("sortie_overload_step", "0 all is well, 1 far thinned out, 2 half rate, 3 no joins");
     gauge!("sortie_regions", "Regions of the battlefield");
     gauge!("sortie_region_load_max", "Work units of the busiest region");
+    gauge!("sortie_region_load_units", "Work units of each region, by its place in their order");
+    metrics::describe_histogram!(
+        "sortie_client_rtt_seconds",
+        "Smoothed round-trip times of clients, each about once a second"
+    );
+    metrics::describe_histogram!(
+        "sortie_client_loss_ratio",
+        "Share of packets lost on the way to clients, each about once a second"
+    );
+    counter!("sortie_refusals_total", "Hellos refused, by the code that the client is told");
     counter!("sortie_region_splits_total", "Regions split");
     counter!("sortie_region_merges_total", "Pairs of regions merged");
     counter!("sortie_inputs_late_total", "Inputs that came too late to be used");
@@ -232,4 +284,5 @@ fn describe() {
     gauge!("sortie_journal_lag_seconds", "Age of the oldest tick that is not on the disk");
     gauge!("sortie_journal_size_bytes", "Size of the journal");
     gauge!("sortie_journal_dead", "1 when the battle goes on unrecorded");
+    counter!("sortie_journal_errors_total", "Journals given up: the disk failed, or was too slow");
 }

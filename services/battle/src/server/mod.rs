@@ -80,6 +80,9 @@ struct Counters {
     inputs: InputCounters,
 }
 
+/// Paths of clients are shown in metrics every so many ticks.
+const PATHS_SHOWN_TICKS: u32 = 64;
+
 /// A battle server.
 pub struct Server {
     config: BattleServerConfig,
@@ -408,6 +411,7 @@ impl Server {
     fn note_journal(&mut self) {
         if !self.journal_is_dead && self.journal.is_dead() {
             self.journal_is_dead = true;
+            self.site.metrics.journal_errors.increment(1);
             // The writer has said so in the log. The battle goes on, but takes nobody new soon.
             self.site.health.set_not_ready("journal", Some("cannot be written".to_owned()));
         }
@@ -455,6 +459,7 @@ impl Server {
         metrics.players.set(self.slots.len() as f64);
         metrics.overload_step.set(f64::from(self.ladder.step() as u8));
         metrics.regions.set(f64::from(report.regions));
+        metrics.show_regions(self.battle.regions().map(|leaf| leaf.load_units));
         metrics.region_load_max.set(f64::from(report.load_max));
         metrics.region_splits.absolute(self.roster.totals.splits);
         metrics.region_merges.absolute(self.roster.totals.merges);
@@ -476,6 +481,11 @@ impl Server {
         metrics.journal_lag.set(f64::from(behind) * self.clock.period().as_secs_f64());
         metrics.journal_bytes.set(self.journal.bytes() as f64);
         metrics.journal_dead.set(f64::from(u8::from(self.journal_is_dead)));
+        if tick.0.is_multiple_of(PATHS_SHOWN_TICKS) {
+            let seats = self.shards.iter_mut().flat_map(|shard| shard.seats.values_mut());
+            let here = seats.filter(|seat| seat.peer.is_some());
+            here.for_each(|seat| metrics.note_path(&mut seat.path));
+        }
     }
 
     /// What became of the inputs of all players.

@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sortie_bridge::lens::Lens;
 use sortie_quic::{LaneChoice, PeerId};
+use sortie_session::peer::LossCounters;
 use sortie_session::server::{ServerSession, SessionConfig};
 use sortie_sim::command::Action;
 use sortie_sim::id::{PlayerKey, PlayerSlot, Tick};
@@ -16,6 +17,32 @@ pub const REQUESTS_PER_TICK_MAX: usize = 8;
 
 /// A message for the reliable stream: it may leave when its tick is durable.
 pub type Held = (u32, Arc<[u8]>);
+
+/// How a player's path is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Path {
+    /// Smoothed round-trip time; `None` while nothing was measured.
+    pub rtt: Option<Duration>,
+    /// Packets sent and lost on the present lane.
+    pub total: LossCounters,
+    /// The same when metrics were shown last.
+    shown: LossCounters,
+}
+
+impl Path {
+    /// Share of the packets sent since the last call that were lost; `None` while they are too few
+    /// to say.
+    pub fn loss_since_shown(&mut self) -> Option<f64> {
+        let before = std::mem::replace(&mut self.shown, self.total);
+        // Another lane begins at zero.
+        let sent = self.total.sent.checked_sub(before.sent).filter(|sent| *sent >= SENT_MIN)?;
+        let lost = self.total.lost.checked_sub(before.lost)?;
+        Some((lost as f64 / sent as f64).min(1.0))
+    }
+}
+
+/// Packets that say something of a path.
+const SENT_MIN: u64 = 16;
 
 /// A player's place in the battle.
 pub struct Seat {
@@ -49,6 +76,8 @@ pub struct Seat {
     pub owes_sign: bool,
     /// Whether the player had a connection when last looked at.
     pub was_here: bool,
+    /// How the path was when it was last looked at.
+    pub path: Path,
     /// Messages that may still come before it is a flood.
     pub message_credit: f32,
 }
@@ -78,6 +107,7 @@ impl Seat {
             told_sealed: false,
             owes_sign: false,
             was_here: false,
+            path: Path::default(),
             message_credit: MESSAGE_BURST,
         }
     }
@@ -113,7 +143,8 @@ impl Seat {
         Action::Lapse { since: Tick(tick.saturating_sub(ticks)) }
     }
 
-    /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its socket.
+    /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its
+    /// socket.
     pub fn choose_lane(&mut self, now: Instant) -> bool {
         let sealed = self.lane.is_sealed(now);
         if std::mem::replace(&mut self.told_sealed, sealed) != sealed {

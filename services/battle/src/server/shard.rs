@@ -14,6 +14,7 @@ use sortie_quic::{
 };
 use sortie_session::codes::DeltaCodes;
 use sortie_session::history::FrameHistory;
+use sortie_session::peer::Peer;
 use sortie_sim::command::Action;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::View;
@@ -398,6 +399,7 @@ impl Shard {
         let mut lane = ways.to(peer, is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);
+            (seat.path.rtt, seat.path.total) = (Some(lane.rtt()), lane.loss());
         }
         counters.updates_due += 1;
         let seen = outlook.visibility.visible(seat.slot);

@@ -82,6 +82,7 @@ impl Script {
             self.inputs.push(Input::default());
             admitted.push(Admitted {
                 slot,
+                key: PlayerKey(1_000 + u128::from(slot.0)),
                 ticket_id: u128::from(self.dice.next()),
                 name: format!("player {}", slot.0),
             });

@@ -6,6 +6,7 @@ mod fleet;
 mod intruder;
 mod journal;
 mod leaving;
+mod names;
 mod operations;
 mod plane;
 mod recovery;

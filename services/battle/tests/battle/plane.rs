@@ -10,9 +10,9 @@ use sortie_battle::ticket_clock::TicketClock;
 use sortie_rpc::fleet::v1::fleet_server::{Fleet, FleetServer};
 use sortie_rpc::fleet::v1::order::What;
 use sortie_rpc::fleet::v1::{
-    DrainRequest, DrainResponse, DrainServer, EndBattleRequest, EndBattleResponse, Heartbeat,
-    KickPlayer, KickRequest, KickResponse, ListServersRequest, ListServersResponse, OpenBattle,
-    Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle,
+    DrainRequest, DrainResponse, DrainServer, EndBattleRequest, EndBattleResponse, ErasePlayer,
+    Heartbeat, KickPlayer, KickRequest, KickResponse, ListServersRequest, ListServersResponse,
+    OpenBattle, Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle,
 };
 use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
 use sortie_rpc::ranking::v1::{ReportRequest, ReportResponse};
@@ -45,6 +45,12 @@ pub struct Told {
     pub stored: BTreeMap<String, ReportRequest>,
     /// Refuses every result, for this reason.
     pub refuses: Option<&'static str>,
+    /// Speaks as a control plane of before there were credentials.
+    pub is_old: bool,
+    /// Credentials of before are worth nothing.
+    pub keys: u64,
+    /// What each `Serve` and `Report` that was let in showed.
+    pub shown: Vec<String>,
     /// Tells servers to register again.
     pub forgets_servers: bool,
     /// Battles to be forgotten at the next registration.
@@ -146,6 +152,16 @@ impl Plane {
         self.runtime = Some(runtime);
     }
 
+    /// From now on it speaks as before there were credentials.
+    pub fn set_old(&self) {
+        self.shared.with(|told| told.is_old = true);
+    }
+
+    /// Credentials that it gave out are worth nothing any more.
+    pub fn renew_credentials(&self) {
+        self.shared.with(|told| told.keys += 1);
+    }
+
     pub fn told(&self) -> MutexGuard<'_, Told> {
         self.shared.0.0.lock().unwrap()
     }
@@ -212,6 +228,11 @@ impl Plane {
         self.order(What::Message(SayInBattle { battle_id, text }))
     }
 
+    pub fn erase(&self, player: u128) -> u64 {
+        let player_id = Uuid::from_u128(player).to_string();
+        self.order(What::Erase(ErasePlayer { player_id }))
+    }
+
     pub fn drain(&self) -> u64 {
         self.order(What::Drain(DrainServer {}))
     }
@@ -242,11 +263,40 @@ pub fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> 
     TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
 }
 
+fn carried<T>(request: &Request<T>) -> &str {
+    let value = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+    value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+}
+
+/// Of an epoch, made with so many-th keys.
+fn credential(epoch: u64, keys: u64) -> String {
+    format!("credential of epoch {epoch} by {keys}")
+}
+
 fn check(request: Request<()>) -> Result<Request<()>, Status> {
-    let carried = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-    match carried == Some(&format!("Bearer {SECRET}")) {
+    let carried = carried(&request);
+    match carried == SECRET || carried.starts_with("credential of epoch ") {
         true => Ok(request),
         false => Err(Status::unauthenticated("no secret")),
+    }
+}
+
+impl Shared {
+    /// Only the newest credential opens what is a server's own.
+    fn check_credential<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let shown = carried(request).to_owned();
+        self.with(|told| {
+            let epoch = told.registers.len() as u64;
+            let wanted = match told.is_old {
+                true => SECRET.to_owned(),
+                false => credential(epoch, told.keys),
+            };
+            if shown != wanted {
+                return Err(Status::unauthenticated("not the credential"));
+            }
+            told.shown.push(shown);
+            Ok(())
+        })
     }
 }
 
@@ -261,12 +311,14 @@ impl Fleet for Shared {
         Ok(Response::new(self.with(|told| {
             told.registers.push(request.into_inner());
             told.forgets_servers = false;
+            let epoch = told.registers.len() as u64;
             RegisterResponse {
                 server_id: Uuid::from_u128(SERVER_ID).to_string(),
-                epoch: told.registers.len() as u64,
+                epoch,
                 heartbeat_ms: 100,
                 ticket_public_key: TicketSigner::from_seed(SEED).public_key().to_vec(),
                 forget: std::mem::take(&mut told.forget),
+                credential: if told.is_old { String::new() } else { credential(epoch, told.keys) },
             }
         })))
     }
@@ -275,6 +327,7 @@ impl Fleet for Shared {
         &self,
         request: Request<Streaming<Heartbeat>>,
     ) -> Result<Response<Self::ServeStream>, Status> {
+        self.check_credential(&request)?;
         let mut heartbeats = request.into_inner();
         let (orders, stream) = tokio::sync::mpsc::channel(64);
         let shared = self.clone();
@@ -346,6 +399,7 @@ impl Results for Shared {
         &self,
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
+        self.check_credential(&request)?;
         let result = request.into_inner();
         let (outcome, why) = self.with(|told| {
             told.reports.push(result.clone());

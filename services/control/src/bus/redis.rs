@@ -169,15 +169,27 @@ impl Link {
     ) -> Result<T, BusError> {
         let is_spared = self.now_ms() < self.spared_until_ms.load(Ordering::Relaxed);
         if is_spared || !self.client.is_connected() {
+            count("away");
             return Err(BusError("not connected".to_owned()));
         }
+        let began = Instant::now();
         let answer = command(&self.client).await;
+        metrics::histogram!("sortie_redis_command_seconds").record(began.elapsed().as_secs_f64());
+        count(match &answer {
+            Ok(_) => "ok",
+            Err(error) if *error.kind() == ErrorKind::Timeout => "timeout",
+            Err(_) => "error",
+        });
         if matches!(&answer, Err(error) if *error.kind() == ErrorKind::Timeout) {
             let until_ms = self.now_ms() + SPARED.as_millis() as u64;
             self.spared_until_ms.store(until_ms, Ordering::Relaxed);
         }
         Ok(answer?)
     }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("sortie_redis_commands_total", "outcome" => outcome).increment(1);
 }
 
 /// Takes a token. A bucket is a hash of tokens and the time they were counted at, and is

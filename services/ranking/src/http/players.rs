@@ -105,7 +105,7 @@ pub struct RatingChange {
     /// Whether the rating was changed.
     pub is_ranked: bool,
     /// Why: `ranked`, or why not: `battle_unranked`, `no_result`, `too_short`, `uneven_teams`,
-    /// `guest`, `joined_late`, `left_early`, `too_few_players`.
+    /// `guest`, `joined_late`, `left_early`, `too_few_players`, `under_review`.
     pub reason: String,
     /// Mean before the battle.
     pub rating_before: f64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use sortie_rpc::ranking::v1 as rpc;
 use uuid::Uuid;
 
@@ -20,12 +21,15 @@ const NAME_BYTES_MAX: usize = 32;
 const PLACE_BYTES_MAX: usize = 500;
 
 /// How a battle went.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BattleResult {
     /// Who reports.
     pub server_id: Uuid,
     /// Under which epoch.
     pub epoch: i64,
+    /// Whether the server showed its credential. Read from a message, it is not: whoever let the
+    /// call in knows.
+    pub is_proven: bool,
     /// What.
     pub battle_id: Uuid,
     /// The battle's length.
@@ -47,7 +51,8 @@ pub struct BattleResult {
 }
 
 /// How a battle ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// A team won, or both lost.
     Round,
@@ -60,7 +65,7 @@ pub enum EndedBy {
 }
 
 /// What a player did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlayerResult {
     /// Who.
     pub player_id: Uuid,
@@ -83,7 +88,7 @@ pub const COUNTS: [&str; 8] =
     ["points", "kills", "deaths", "assists", "revives", "captures", "shots", "hits"];
 
 /// What a player did with a weapon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WeaponCounts {
     /// Shots fired.
     pub shots: i64,
@@ -94,7 +99,7 @@ pub struct WeaponCounts {
 }
 
 /// Something worth keeping.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogEvent {
     /// When; at most the battle's length.
     pub tick: i32,
@@ -105,7 +110,7 @@ pub struct LogEvent {
 }
 
 /// Where a recording lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replay {
     /// A path on the battle server, or an object's name.
     pub place: String,
@@ -179,6 +184,7 @@ impl TryFrom<rpc::ReportRequest> for BattleResult {
         Ok(Self {
             server_id: id("server_id", &request.server_id)?,
             epoch: i64::try_from(request.epoch).map_err(|_| malformed("epoch", "is too large"))?,
+            is_proven: false,
             battle_id: id("battle_id", &request.battle_id)?,
             ticks,
             // At most TICK_HZ_MAX.

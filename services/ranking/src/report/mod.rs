@@ -1,10 +1,12 @@
 //! Results of battles: told over gRPC, stored once, with everything that follows from them.
 //!
-//! `check` reads what is told, with all bounds; `change` says what it does to ratings; `store` is
-//! the transaction, its fences and its order of locks; `write` are the statements.
+//! `check` reads what is told, with all bounds; `fit` holds the result against what is known of the
+//! battle; `change` says what it does to ratings; `store` is the transaction, its fences and its
+//! order of locks; `write` are the statements.
 
 mod change;
 mod check;
+mod fit;
 mod rpc;
 #[cfg(test)]
 mod simulation;

@@ -8,4 +8,5 @@ mod once;
 mod ratings;
 mod reading;
 mod reporting;
+mod trust;
 mod unrated_mates;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::common::{Random, TICKS, World, guest, ranked, stored};
+use crate::common::{Random, TICKS, World, guest, ranked, seat, stored};
 use sortie_control::plane::Plane;
 use sortie_ranking::eligibility::Reason;
 use sortie_ranking::rating::Skill;
@@ -129,6 +129,7 @@ async fn parallel_battles_of_the_same_players_keep_the_ledger(db: PgPool) {
         for _ in 0..12 {
             let report = random_report(&world, &mut random, &players).await;
             expected_rows += report.players.len() as i64;
+            seat(&world.db, &report).await;
             let result = BattleResult::try_from(report).unwrap();
             let (db, settings) = (world.db.clone(), world.settings.clone());
             reports.spawn(async move { store(&db, &settings, &result).await.unwrap() });
@@ -259,7 +260,9 @@ async fn results_and_a_new_season_wait_for_each_other(db: PgPool) {
     let mut reports = tokio::task::JoinSet::new();
     for at in 0..16 {
         let battle = world.battle().await;
-        let result = BattleResult::try_from(world.report(battle, &players)).unwrap();
+        let report = world.report(battle, &players);
+        seat(&world.db, &report).await;
+        let result = BattleResult::try_from(report).unwrap();
         let (plane, settings) = (plane.clone(), world.settings.clone());
         reports.spawn(async move {
             if at % 5 == 4 {

@@ -427,24 +427,27 @@ async fn every_grpc_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPo
     const SECRET: &str = "the secret of the matrix";
     let world = World::new(db).await;
     let (plane, settings, stop) = (&world.plane, &world.settings, &world.stop);
-    let secret = SharedSecret::new(SECRET).unwrap();
-    let internal = serve_rpc(fleet_rpc(plane, settings, &secret, stop).routes, stop).await;
     let public = serve_rpc(game_rpc(plane, settings, stop).routes, stop).await;
     let callers = world.callers().await;
     for caller in &callers {
         if !caller.may(Players) {
             continue;
         }
+        // Each with a door of its own: wrong secrets are counted.
+        let secret = SharedSecret::new(SECRET).unwrap();
+        let internal = serve_rpc(fleet_rpc(plane, settings, &secret, stop).routes, stop).await;
+        let now = OffsetDateTime::now_utc();
         let listeners = Listeners {
             internal,
             public,
             secret: SECRET.to_owned(),
+            credential: plane.access.issue_server(Uuid::now_v7(), 1, now),
             token: world.token(caller).await.unwrap(),
             ended: world.logged_out().await,
         };
         let (faults, calls) = authorisation_faults(&listeners).await;
         assert!(faults.is_empty(), "as {caller:?}: {faults:#?}");
-        assert_eq!(calls, EXPECTED.len() * 5);
+        assert_eq!(calls, EXPECTED.len() * 6);
     }
     world.stopper.stop();
 }

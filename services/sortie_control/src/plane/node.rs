@@ -111,7 +111,9 @@ impl Node {
     /// An address cannot be listened at.
     pub async fn start(config: NodeConfig, plane: &Plane) -> anyhow::Result<Self> {
         let health = Health::default();
-        let ops = OpsListener::start(config.listen.ops, health.clone(), metrics::recorder()?)?;
+        let recorder = metrics::recorder()?;
+        sortie_control::helps::describe();
+        let ops = OpsListener::start(config.listen.ops, health.clone(), recorder)?;
         let (listeners, closing) = stop();
         let (jobs, ending) = stop();
         let mut node = Self {
@@ -183,8 +185,8 @@ impl Node {
             self.serve("--grpc-listen", serve_rpc(listener, routes, proxies, closing.clone()));
             let listener = internal::bind(fleet, "--fleet-listen").await?;
             self.addresses.fleet = Some(listener.local_addr()?);
-            let secret = &config.fleet_secret;
-            let Rpc { routes, health } = fleet_rpc(plane, &config.services, secret, closing);
+            let secret = config.fleet_secret.clone().behind(&config.http.trusted_proxies);
+            let Rpc { routes, health } = fleet_rpc(plane, &config.services, &secret, closing);
             self.rpc_health.push(health);
             let proxies = config.http.trusted_proxies.clone();
             self.serve("--fleet-listen", serve_rpc(listener, routes, proxies, closing.clone()));

@@ -42,6 +42,10 @@ pub async fn watch(plane: Plane, health: Health, mut stop: Stop) {
         was_ready = database.is_none() && clock.is_none();
         health.set_not_ready("database", database);
         health.set_not_ready("clock", clock);
+        if was_ready {
+            // Why not is told by the next look.
+            drop(timeout(ANSWER_WITHIN, store::show(&plane.db)).await);
+        }
         if !stop.wait(LOOK_EVERY).await {
             return;
         }

@@ -1,6 +1,8 @@
 //! What the control plane does when something around it fails: real processes, whose database or
-//! Redis goes away, and whose clients are slow, many or rude.
+//! Redis goes away, and whose clients are slow, many or rude; and what is left of a player who does
+//! not want to be remembered.
 
+mod canary;
 mod chat;
 #[path = "../common/mod.rs"]
 mod common;

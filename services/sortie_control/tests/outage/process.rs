@@ -74,6 +74,11 @@ impl Process {
         }
     }
 
+    /// All that it logged.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
     /// What it logged at error level.
     pub fn errors(&self) -> Vec<String> {
         let is_error = |line: &&String| line.contains(" ERROR ") || line.contains("panicked at");

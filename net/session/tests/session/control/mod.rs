@@ -224,7 +224,8 @@ fn play(seed: u64) -> Result<(), String> {
         if let Some(fault) = fault {
             let counters = stage.counters();
             return Err(format!(
-                "phase {number}, {hz} Hz, drift {drift}: {fault}; margin {}, {counters:?}, {phase:?}",
+                "phase {number}, {hz} Hz, drift {drift}: {fault}; margin {}, {counters:?}, \
+                 {phase:?}",
                 stage.margin()
             ));
         }
