@@ -96,9 +96,13 @@ impl OpsListener {
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(async { listen(addr) }).with_context(|| {
-            format!("cannot listen at {addr} for metrics and health; choose another with --ops")
-        })?;
+        let listener = {
+            // Whoever starts this may be inside a runtime itself, where none may be waited for.
+            let _inside = runtime.enter();
+            listen(addr).with_context(|| {
+                format!("cannot listen at {addr} for metrics and health; choose another with --ops")
+            })?
+        };
         let addr = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let shared = Shared { health, metrics: Arc::new(Metrics::new(metrics.clone())) };
