@@ -197,6 +197,9 @@ fn no_crate_knows_a_crate_beyond_its_arrows() {
     assert_none("arrows between crates may only point the way of docs/architecture.md:", &findings);
 }
 
+/// Names of crates that a first build of `sortie` may take: each is paid by whoever tries it out.
+const CRATES_MAX: usize = 225;
+
 /// An image for battles holds no SQL, no client of HTTP and none of the control plane, not even by
 /// way of others; and whoever builds one does not wait for it.
 #[test]
@@ -204,6 +207,11 @@ fn the_program_of_battles_holds_nothing_of_the_control_plane() {
     let banned = ["sqlx", "sqlx-core", "fred", "utoipa", "reqwest", "lettre", "argon2", "protox"];
     let tree = resolved("sortie");
     assert!(tree.len() > 100, "the tree is not read whole: {tree:?}");
+    assert!(
+        tree.len() <= CRATES_MAX,
+        "a first battle waits for {} crates, {CRATES_MAX} are the most: see docs/decisions/0012",
+        tree.len()
+    );
     let findings: Vec<String> = tree
         .into_iter()
         .filter(|name| {
