@@ -98,12 +98,23 @@ def with_real(value):
     return value
 
 
+def short(query):
+    """A stream that would go on for minutes ends after a second; what is refused stays."""
+    query = dict(query or {})
+    for_s = str(query.get("for_s", 300))
+    if for_s.isdigit() and 1 <= int(for_s) <= 300:
+        query["for_s"] = 1
+    return query
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     operation = (case.method.upper(), case.operation.path)
     case.path_parameters = with_real(case.path_parameters)
     case.query = with_real(case.query)
     case.body = with_real(case.body)
+    if operation[1].endswith("/events"):
+        case.query = short(case.query)
     if operation == ("PUT", "/v1/me/picture") and CHANCE.random() < 0.5:
         case.body, case.media_type = picture(), "image/png"
     token = CHANCE.choice(TOLD["tokens"])

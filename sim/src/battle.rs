@@ -8,15 +8,16 @@ use bevy_ecs::prelude::*;
 use sortie_field::Field;
 
 use crate::combat::{Bodies, Combat, History};
-use crate::command::Command;
+use crate::command::{Action, Command};
 use crate::components::{PropTable, Roster, Stats};
 use crate::config::SimConfig;
 use crate::event::TickOutput;
-use crate::facts::{Deaths, EventLog, Work, Wounds};
+use crate::facts::{Deaths, Departures, EventLog, Work, Wounds};
 use crate::hash::Mixer;
-use crate::id::{PlayerSlot, Tick};
+use crate::id::{PlayerKey, PlayerSlot, Team, Tick};
 use crate::movement::MoveRows;
-use crate::objective::Round;
+use crate::objective::{Round, battle_end, next_round};
+use crate::place::{Place, place_of};
 use crate::publish::Face;
 use crate::receive::Inbox;
 use crate::region::{Leaf, Regions};
@@ -24,7 +25,7 @@ use crate::rng::Rng;
 use crate::schedule::Timetable;
 use crate::separation::Crowd;
 use crate::state::StateReader;
-use crate::view::View;
+use crate::view::{RoundState, Status, View};
 use crate::workers::Workers;
 use crate::world::{Clock, Ground, Rules};
 
@@ -115,6 +116,42 @@ impl Battle {
         &self.world.resource::<Face>().0
     }
 
+    /// The place of a player in the next tick, `commands` being what that tick has so far.
+    pub fn place_for(&self, key: PlayerKey, commands: &[Command]) -> Place {
+        let rows = &self.view().soldiers;
+        let joins = commands.iter().filter_map(|command| match command.action {
+            Action::Join { key, .. } => Some((command.player, key)),
+            _ => None,
+        });
+        let joins: Vec<(PlayerSlot, PlayerKey)> = joins.collect();
+        let joins_again = |slot| joins.iter().any(|&(joining, _)| joining == slot);
+        let known = rows.iter().map(|row| match row.status {
+            Status::Left if joins_again(row.slot) => (row.key, Status::Waiting),
+            status => (row.key, status),
+        });
+        let new = joins.iter().filter(|(slot, _)| usize::from(slot.0) >= rows.len());
+        let new = new.map(|&(_, key)| (key, Status::Waiting));
+        place_of(known.chain(new), key, self.config().players_max)
+    }
+
+    /// Who has won the battle: the team that won more of its rounds. `None` for a draw, and while
+    /// a round is being fought.
+    pub fn winner(&self) -> Option<Team> {
+        self.world.resource::<Round>().winner()
+    }
+
+    /// Whether its last round has ended: no other follows.
+    pub fn is_over(&self) -> bool {
+        let (round, clock) = (self.world.resource::<Round>(), self.world.resource::<Clock>());
+        let next = next_round(round, clock, &self.config().objective);
+        round.state != RoundState::Running && next.is_none()
+    }
+
+    /// The last tick that the rules allow it; `None`: there is no such limit.
+    pub fn last_tick(&self) -> Option<Tick> {
+        battle_end(self.world.resource::<Clock>(), &self.config().objective)
+    }
+
     /// What the last [`step`](Self::step) gave; empty before the first and after a restore.
     pub fn output(&self) -> &TickOutput {
         &self.output
@@ -178,6 +215,7 @@ fn insert_resources(world: &mut World, setup: &BattleSetup) {
     world.init_resource::<EventLog>();
     world.init_resource::<Wounds>();
     world.init_resource::<Deaths>();
+    world.init_resource::<Departures>();
     world.init_resource::<Work>();
     world.init_resource::<MoveRows>();
     world.init_resource::<Crowd>();

@@ -12,6 +12,7 @@ mod flight;
 mod hands;
 mod history;
 mod kits;
+mod leave;
 mod rays;
 mod revive;
 mod shape;
@@ -24,6 +25,7 @@ pub use history::History;
 
 use crate::config::Mode;
 use crate::objective::Round;
+use crate::receive::apply_commands;
 use crate::schedule::{Phase, Timetable};
 use crate::view::RoundState;
 use crate::world::Rules;
@@ -38,6 +40,7 @@ pub struct Combat {
 }
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
+    timetable.add(Phase::Receive, leave::bury_leavers.after(apply_commands));
     timetable.add(Phase::Fire, history::record_poses);
     timetable.add(
         Phase::Fire,
@@ -50,21 +53,25 @@ pub(crate) fn add_systems(timetable: &mut Timetable) {
         )
             .chain()
             .after(history::record_poses)
-            .run_if(fighting),
+            .run_if(is_fought),
     );
     timetable.add(
         Phase::Hit,
         (rays::trace_rays, flight::fly_props, kits::use_kits, spot::spot_enemies)
             .chain()
-            .run_if(fighting),
+            .run_if(is_fought),
     );
     timetable.add(
         Phase::Damage,
-        (damage::apply_damage, revive::help_downed, revive::end_lives).chain().run_if(fighting),
+        (damage::apply_damage, revive::help_downed, revive::end_lives).chain().run_if(is_fought),
     );
 }
 
+fn is_fought(rules: Res<Rules>, round: Res<Round>) -> bool {
+    fighting(&rules, &round)
+}
+
 /// Whether anybody can be hurt: not on a walk, not after the round.
-fn fighting(rules: Res<Rules>, round: Res<Round>) -> bool {
+fn fighting(rules: &Rules, round: &Round) -> bool {
     rules.mode != Mode::Walk && round.state == RoundState::Running
 }

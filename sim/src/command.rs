@@ -32,7 +32,8 @@ pub enum Action {
         /// Class for the first spawn.
         class: Class,
     },
-    /// The player leaves for good: the soldier dies without a kill, the slot stays taken.
+    /// The player leaves for good; the slot stays taken. A soldier in the field dies: by the enemy
+    /// that hurt it last, when that was lately.
     Leave,
     /// The intent for this tick. At most one counts per tick, the last.
     Input(Input),
@@ -53,6 +54,12 @@ pub enum Action {
     SquadOrder(PointId),
     /// Marks the enemy nearest to the view direction for the team, if it can be seen.
     Spot,
+    /// The player was lost and did not come back: as [`Leave`](Self::Leave), and what counts as
+    /// lately is counted from when it was last there.
+    Lapse {
+        /// When that was; not after the present tick.
+        since: Tick,
+    },
 }
 
 /// Where a soldier comes into the battle.

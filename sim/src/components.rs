@@ -17,7 +17,7 @@ mod vitals;
 use bevy_ecs::prelude::{Bundle, Entity, Resource};
 
 pub use arsenal::{Arsenal, CarriedWeapon};
-pub use grudges::Grudges;
+pub use grudges::{Blow, Grudges};
 pub use identity::Identity;
 pub use intent::{Intent, Requests, SquadRequest};
 pub use pose::{Border, Pose};

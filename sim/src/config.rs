@@ -31,7 +31,7 @@ pub struct SimConfig {
     pub mode: Mode,
     /// Whether a team can hurt itself.
     pub friendly_fire: bool,
-    /// Slots, 1 to [`PLAYERS_MAX`].
+    /// Most players at a time, 1 to [`PLAYERS_MAX`].
     pub players_max: u16,
     /// How far back a shot may look, seconds.
     pub rewind_s_max: f32,

@@ -116,4 +116,9 @@ pub enum Event {
         /// Who won; `None`: a draw.
         winner: Option<Team>,
     },
+    /// The next round of the battle begins; the first has no such event.
+    RoundBegan {
+        /// Rounds before it.
+        before: u32,
+    },
 }

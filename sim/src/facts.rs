@@ -4,7 +4,8 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::event::Event;
-use crate::id::{PlayerSlot, WeaponId};
+use crate::id::{PlayerSlot, Tick, WeaponId};
+use crate::view::Status;
 
 /// What happened, in order; the tick's output.
 #[derive(Resource, Debug, Default)]
@@ -47,6 +48,21 @@ pub enum Cause {
 /// [`Event::Died`] is in the log already.
 #[derive(Resource, Debug, Default)]
 pub struct Deaths(pub Vec<PlayerSlot>);
+
+/// Players who left for good this tick, in order. Their [`Event::Left`] follows in the same tick.
+#[derive(Resource, Debug, Default)]
+pub struct Departures(pub Vec<Departure>);
+
+/// One player's leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// Who.
+    pub player: PlayerSlot,
+    /// What its soldier was before.
+    pub was: Status,
+    /// When the player was last there: now, or before it was lost.
+    pub since: Tick,
+}
 
 /// Deterministic work units of this tick by slot: what a region's load is made of.
 #[derive(Resource, Debug, Default)]

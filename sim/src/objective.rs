@@ -4,26 +4,35 @@
 
 mod conquest;
 mod deathmatch;
+mod rounds;
 
 use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
 use sortie_field::map::Map;
 
 use crate::codec::{Corrupt, Saved, Sink, Source, saved};
-use crate::components::{Identity, Roster};
-use crate::config::{Mode, ObjectiveRules};
+use crate::components::{Identity, Roster, Vitals};
+use crate::config::{Mode, ObjectiveRules, SimConfig};
 use crate::event::Event;
 use crate::facts::EventLog;
 use crate::id::{Team, Tick};
 use crate::schedule::{Phase, Timetable};
-use crate::view::RoundState;
+use crate::view::{RoundState, Status};
 use crate::world::{Clock, Rules};
+
+pub(crate) use rounds::next_round;
 
 /// How the round stands.
 #[derive(Resource, Clone, Debug, PartialEq)]
 pub struct Round {
     /// Running, or how it ended.
     pub state: RoundState,
+    /// The tick in which it began; 0: with the battle.
+    pub began: Tick,
+    /// Rounds of the battle before it.
+    pub before: u32,
+    /// Rounds that each team has won, this one included once it is over.
+    pub won: [u32; 2],
     /// Capture points, in the map's order.
     pub points: Vec<Point>,
     /// Tickets lost (Conquest) per team.
@@ -32,7 +41,8 @@ pub struct Round {
     pub bleeding: [u32; 2],
     /// Deathmatch: score per team.
     pub kills: [u32; 2],
-    /// Players that ever joined, per team.
+    /// Most players that a team had at a time in this round: whoever leaves and comes again, and
+    /// whoever takes a leaver's place, does not count twice.
     pub players: [u32; 2],
 }
 
@@ -48,19 +58,29 @@ pub struct Point {
 }
 
 saved!(Point { owner, progress, inside });
-saved!(Round { state, points, spent, bleeding, kills, players });
+saved!(Round { state, began, before, won, points, spent, bleeding, kills, players });
 
 impl Round {
     /// A round that begins, over so many points.
     pub fn new(points: usize) -> Self {
         Self {
             state: RoundState::Running,
+            began: Tick(0),
+            before: 0,
+            won: [0; 2],
             points: vec![Point::default(); points],
             spent: [0; 2],
             bleeding: [0; 2],
             kills: [0; 2],
             players: [0; 2],
         }
+    }
+
+    /// The next round, with `before` ones behind it.
+    fn begin(&mut self, before: u32, tick: Tick) {
+        (self.state, self.began, self.before) = (RoundState::Running, tick, before);
+        self.points.fill(Point::default());
+        (self.spent, self.bleeding, self.kills, self.players) = Default::default();
     }
 
     /// Tickets that a Conquest team has left.
@@ -80,9 +100,60 @@ impl Round {
         })
     }
 
-    fn end(&mut self, winner: Option<Team>, clock: &Clock, events: &mut EventLog) {
+    /// Who has won the battle so far: who has won more rounds. `None`: nobody, or one is being
+    /// fought.
+    pub fn winner(&self) -> Option<Team> {
+        if self.state == RoundState::Running { None } else { ahead(self.won) }
+    }
+
+    /// Who is ahead in the present round: by tickets left and then by points held (Conquest), by
+    /// kills (Deathmatch). `None`: nobody, which is a draw when the time is up.
+    pub fn leader(&self, rules: &SimConfig) -> Option<Team> {
+        match rules.mode {
+            Mode::Conquest => {
+                let tickets = Team::ALL.map(|team| self.tickets_left(team, &rules.objective));
+                ahead(tickets).or_else(|| ahead(Team::ALL.map(|team| self.points_of(team))))
+            }
+            Mode::Deathmatch => ahead(self.kills),
+            Mode::Walk => None,
+        }
+    }
+
+    /// Points that a team owns.
+    fn points_of(&self, team: Team) -> u32 {
+        self.points.iter().filter(|point| point.owner == Some(team)).count() as u32
+    }
+
+    /// The round is over; the score says who won.
+    fn end(&mut self, rules: &SimConfig, clock: &Clock, events: &mut EventLog) {
+        let winner = self.leader(rules);
+        if let Some(team) = winner {
+            let won = &mut self.won[team.index()];
+            *won = won.saturating_add(1);
+        }
         self.state = RoundState::Ended { winner, at: clock.tick };
         events.0.push(Event::RoundEnded { winner });
+    }
+
+    /// Whether the time of the round, or of the battle, is up.
+    fn is_out_of_time(&self, clock: &Clock, rules: &ObjectiveRules) -> bool {
+        let fought = clock.tick.0.saturating_sub(self.began.0);
+        fought >= clock.ticks(rules.round_s)
+            || battle_end(clock, rules).is_some_and(|end| clock.tick >= end)
+    }
+}
+
+/// The last tick of a battle whose time is limited.
+pub(crate) fn battle_end(clock: &Clock, rules: &ObjectiveRules) -> Option<Tick> {
+    (rules.battle_s > 0.0).then(|| Tick(clock.ticks(rules.battle_s)))
+}
+
+/// The team with more, if one has.
+fn ahead([red, blue]: [u32; 2]) -> Option<Team> {
+    match red.cmp(&blue) {
+        std::cmp::Ordering::Greater => Some(Team::Red),
+        std::cmp::Ordering::Less => Some(Team::Blue),
+        std::cmp::Ordering::Equal => None,
     }
 }
 
@@ -94,7 +165,8 @@ fn is_inside(pos: Vec3, center: Vec3, radius_m: f32) -> bool {
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
     let running = |round: Res<Round>| round.state == RoundState::Running;
-    timetable.add(Phase::Objective, count_players);
+    let ended = |round: Res<Round>| round.state != RoundState::Running;
+    timetable.add(Phase::Objective, (rounds::begin_round.run_if(ended), count_players).chain());
     timetable.add(
         Phase::Objective,
         (conquest::capture_points, conquest::count_tickets)
@@ -123,21 +195,19 @@ fn in_mode(mode: Mode) -> impl FnMut(Res<Rules>) -> bool + Clone {
     move |rules: Res<Rules>| rules.mode == mode
 }
 
-/// Tickets grow with the team.
-fn count_players(roster: Res<Roster>, soldiers: Query<&Identity>, mut round: ResMut<Round>) {
-    let known = round.players.iter().fold(0u32, |sum, &players| sum.saturating_add(players));
-    // Players never vanish, so only new slots are looked at.
-    for &entity in roster.entities().iter().skip(known as usize) {
-        if let Ok(identity) = soldiers.get(entity) {
-            let players = &mut round.players[identity.team.index()];
-            *players = players.saturating_add(1);
-        }
+/// Tickets grow with the team, and never shrink in a round.
+fn count_players(
+    roster: Res<Roster>,
+    soldiers: Query<(&Identity, &Vitals)>,
+    mut round: ResMut<Round>,
+) {
+    let mut present = [0u32; 2];
+    for (identity, vitals) in soldiers.iter_many(roster.entities()).flatten() {
+        present[identity.team.index()] += u32::from(vitals.status != Status::Left);
     }
-}
-
-/// After this tick no round goes on.
-fn is_out_of_time(clock: &Clock, rules: &ObjectiveRules) -> bool {
-    clock.tick >= Tick(clock.ticks(rules.round_s))
+    for team in Team::ALL.map(Team::index) {
+        round.players[team] = round.players[team].max(present[team]);
+    }
 }
 
 impl Saved for RoundState {

@@ -9,7 +9,7 @@ use crate::config::Mode;
 use crate::id::Team;
 use crate::objective::Round;
 use crate::schedule::{Phase, Timetable};
-use crate::spawn::next_wave;
+use crate::spawn::next_entry;
 use crate::view::{PointRow, PropRow, SoldierRow, Status, View};
 use crate::world::{Clock, Rules};
 
@@ -36,10 +36,10 @@ fn publish_soldiers(
     clock: Res<Clock>,
     roster: Res<Roster>,
     rules: Res<Rules>,
+    round: Res<Round>,
     soldiers: Query<SoldierParts>,
     mut face: ResMut<Face>,
 ) {
-    let wave_ticks = clock.ticks(rules.objective.wave_s);
     let view = &mut face.0;
     view.tick = clock.tick;
     view.soldiers.clear();
@@ -69,8 +69,12 @@ fn publish_soldiers(
                 grenades: arsenal.grenades,
                 spotted_until: vitals.spotted_until,
                 order: squad.order,
-                spawns_at: (vitals.status == Status::Waiting && requests.spawn.is_some())
-                    .then(|| next_wave(clock.tick, identity.team, wave_ticks)),
+                spawns_at: (vitals.status == Status::Waiting && requests.spawn.is_some()).then(
+                    || {
+                        let who = (clock.tick, identity.team, vitals.spawned_at);
+                        next_entry(&clock, &rules.objective, &round, who)
+                    },
+                ),
                 score: stats.score,
             }
         },

@@ -6,10 +6,13 @@
 use bevy_ecs::prelude::*;
 
 use crate::command::{Action, Buttons, Command, Input};
-use crate::components::{Identity, Intent, Requests, Roster, Soldier, SquadRequest, Vitals};
+use crate::components::{
+    Identity, Intent, Requests, Roster, Soldier, SquadMember, SquadRequest, Vitals,
+};
 use crate::event::Event;
-use crate::facts::{Deaths, EventLog, Work, Wounds};
+use crate::facts::{Deaths, Departure, Departures, EventLog, Work, Wounds};
 use crate::id::{Class, PlayerKey, PlayerSlot, Team};
+use crate::place::{Place, place_of};
 use crate::schedule::{Phase, Timetable};
 use crate::view::Status;
 use crate::world::{Clock, Rules};
@@ -33,11 +36,13 @@ fn clear_facts(
     mut events: ResMut<EventLog>,
     mut wounds: ResMut<Wounds>,
     mut deaths: ResMut<Deaths>,
+    mut departures: ResMut<Departures>,
     mut work: ResMut<Work>,
 ) {
     events.0.clear();
     wounds.0.clear();
     deaths.0.clear();
+    departures.0.clear();
     work.0.fill(0);
 }
 
@@ -53,19 +58,47 @@ fn admit_players(world: &mut World) {
     world.resource_mut::<Inbox>().0 = inbox;
 }
 
+/// A join for another slot than the rule of places gives is nobody's.
 fn admit(world: &mut World, slot: PlayerSlot, key: PlayerKey, team: Option<Team>, class: Class) {
-    let taken = world.resource::<Roster>().len();
-    let limit = usize::from(world.resource::<Rules>().players_max);
-    // Slots are dense: a taken one keeps its player, one out of turn is nobody's.
-    if usize::from(slot.0) != taken || taken >= limit {
-        return;
-    }
-    let team = team.unwrap_or_else(|| smaller_team(world));
-    let identity = Identity { key, slot, team, class };
-    let entity = world.spawn(Soldier { identity, ..Soldier::default() }).id();
-    world.resource_mut::<Roster>().push(entity);
-    world.resource_mut::<Work>().0.push(0);
+    let players_max = world.resource::<Rules>().players_max;
+    let rows = world.resource::<Roster>().entities().iter().filter_map(|&entity| {
+        Some((world.get::<Identity>(entity)?.key, world.get::<Vitals>(entity)?.status))
+    });
+    let team = match place_of(rows, key, players_max) {
+        Place::New(free) if free == slot => {
+            let team = team.unwrap_or_else(|| smaller_team(world));
+            let identity = Identity { key, slot, team, class };
+            let entity = world.spawn(Soldier { identity, ..Soldier::default() }).id();
+            world.resource_mut::<Roster>().push(entity);
+            world.resource_mut::<Work>().0.push(0);
+            team
+        }
+        Place::Again(own) if own == slot => match come_again(world, slot, team, class) {
+            Some(team) => team,
+            None => return,
+        },
+        _ => return,
+    };
     world.resource_mut::<EventLog>().0.push(Event::Joined { player: slot, team });
+}
+
+/// Who left is back, and waits to come in: with the side of before unless it is sent to another,
+/// with the old score, and at the end of the queue of the waves.
+fn come_again(
+    world: &mut World,
+    slot: PlayerSlot,
+    team: Option<Team>,
+    class: Class,
+) -> Option<Team> {
+    let entity = world.resource::<Roster>().get(slot)?;
+    let mut soldier = world.get_entity_mut(entity).ok()?;
+    *soldier.get_mut::<Requests>()? = Requests::default();
+    *soldier.get_mut::<SquadMember>()? = SquadMember::default();
+    soldier.get_mut::<Vitals>()?.status = Status::Waiting;
+    let mut identity = soldier.get_mut::<Identity>()?;
+    identity.team = team.unwrap_or(identity.team);
+    identity.class = class;
+    Some(identity.team)
 }
 
 /// The team with fewer players who have not left; Red when equal.
@@ -93,13 +126,12 @@ fn start_intents(roster: Res<Roster>, mut soldiers: Query<(&mut Intent, &mut Req
     }
 }
 
-fn apply_commands(
+pub(crate) fn apply_commands(
     inbox: Res<Inbox>,
     roster: Res<Roster>,
     clock: Res<Clock>,
     mut soldiers: Query<(&mut Intent, &mut Requests, &mut Vitals)>,
-    mut events: ResMut<EventLog>,
-    mut deaths: ResMut<Deaths>,
+    mut departures: ResMut<Departures>,
 ) {
     for command in &inbox.0 {
         let Some(entity) = roster.get(command.player) else { continue };
@@ -109,13 +141,13 @@ fn apply_commands(
         }
         match command.action {
             Action::Join { .. } => {}
-            Action::Leave => {
-                if vitals.in_field() {
-                    deaths.0.push(command.player);
-                    events.0.push(Event::Died { victim: command.player });
-                }
-                vitals.status = Status::Left;
-                events.0.push(Event::Left { player: command.player });
+            Action::Leave | Action::Lapse { .. } => {
+                let since = match command.action {
+                    Action::Lapse { since } => since.min(clock.tick),
+                    _ => clock.tick,
+                };
+                let was = std::mem::replace(&mut vitals.status, Status::Left);
+                departures.0.push(Departure { player: command.player, was, since });
             }
             Action::Input(input) => intent.input = legal(input, &intent.input, &clock),
             Action::Spawn { at, class } => requests.spawn = Some((at, class)),

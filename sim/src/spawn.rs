@@ -1,30 +1,39 @@
 //! Soldiers come into the field in waves: a wave per team every few seconds, Blue's half a period
-//! after Red's.
+//! after Red's. Where they come in is the business of [`places`].
+
+#[cfg(test)]
+mod cases;
+pub(crate) mod places;
 
 use bevy_ecs::prelude::*;
-use sortie_field::Vec3;
-use sortie_field::body::Body;
 
-use crate::command::SpawnAt;
 use crate::components::{
     Arsenal, Border, CarriedWeapon, Grudges, Identity, Pose, Requests, Roster, SquadMember, Vitals,
 };
-use crate::config::SimConfig;
+use crate::config::{ObjectiveRules, SimConfig};
 use crate::event::Event;
 use crate::facts::EventLog;
-use crate::id::{Class, PlayerSlot, SquadId, Team, Tick};
+use crate::id::{Class, Team, Tick};
 use crate::objective::Round;
-use crate::rng::{Dice, Rng, Stream};
+use crate::rng::{Rng, Stream};
+use crate::spawn::places::{Anchor, Places};
 use crate::view::{RoundState, Status};
 use crate::world::{Clock, Ground, Rules};
 
-/// Places that chance tries before it takes one that may be inside something.
-const TRIES_MAX: usize = 24;
-/// Beside a squad mate is within this, metres.
-const BESIDE_M: f32 = 4.0;
+/// The first tick after `tick` in which a soldier of `team` may come in, whose last life began at
+/// `spawned_at`. Who was not in the field in this round has waited for nothing yet.
+pub(crate) fn next_entry(
+    clock: &Clock,
+    rules: &ObjectiveRules,
+    round: &Round,
+    (tick, team, spawned_at): (Tick, Team, Tick),
+) -> Tick {
+    let is_first = spawned_at == Tick(0) || spawned_at <= round.began;
+    next_wave(tick, team, clock.ticks(if is_first { rules.deploy_s } else { rules.wave_s }))
+}
 
 /// The first tick after `tick` in which a wave of `team` comes in.
-pub(crate) fn next_wave(tick: Tick, team: Team, period: u32) -> Tick {
+fn next_wave(tick: Tick, team: Team, period: u32) -> Tick {
     let offset = if team == Team::Blue { period / 2 } else { 0 };
     let since = tick.0.saturating_add(period - offset) % period;
     Tick(tick.0.saturating_add(period - since))
@@ -41,15 +50,6 @@ type Recruit = (
     &'static SquadMember,
 );
 
-/// A living soldier whom squad mates may join.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Anchor {
-    slot: PlayerSlot,
-    team: Team,
-    squad: SquadId,
-    pos: Vec3,
-}
-
 pub(crate) fn spawn_waves(
     roster: Res<Roster>,
     clock: Res<Clock>,
@@ -61,10 +61,13 @@ pub(crate) fn spawn_waves(
     mut anchors: Local<Vec<Anchor>>,
     mut events: ResMut<EventLog>,
 ) {
-    let period = clock.ticks(rules.objective.wave_s);
     let before = Tick(clock.tick.0 - 1);
-    let due = Team::ALL.map(|team| next_wave(before, team, period) == clock.tick);
-    if round.state != RoundState::Running || due == [false; 2] {
+    let is_due = |team, spawned_at| {
+        next_entry(&clock, &rules.objective, &round, (before, team, spawned_at)) == clock.tick
+    };
+    // Most ticks bring nobody in, of neither kind.
+    let may_come = |team| is_due(team, Tick(0)) || is_due(team, clock.tick);
+    if round.state != RoundState::Running || !Team::ALL.into_iter().any(may_come) {
         return;
     }
     let calm = clock.ticks(rules.objective.squad_calm_s);
@@ -74,9 +77,9 @@ pub(crate) fn spawn_waves(
             let hit =
                 vitals.hit_at > Tick(0) && clock.tick.0.saturating_sub(vitals.hit_at.0) < calm;
             let Identity { slot, team, .. } = *identity;
-            let pos = pose.0.pos;
-            let fit = vitals.alive() && !hit;
-            squad.squad.filter(|_| fit).map(|squad| Anchor { slot, team, squad, pos })
+            let body = pose.0;
+            let fit = vitals.alive() && !hit && ground.inside_boundary(body.pos.x, body.pos.z);
+            squad.squad.filter(|_| fit).map(|squad| Anchor { slot, team, squad, body })
         },
     ));
     let places = Places { ground: &ground, rules: &rules, round: &round, anchors: &anchors };
@@ -92,14 +95,15 @@ pub(crate) fn spawn_waves(
         squad,
     ))) = recruits.fetch_next()
     {
-        if vitals.status != Status::Waiting || !due[identity.team.index()] {
+        if vitals.status != Status::Waiting || !is_due(identity.team, vitals.spawned_at) {
             continue;
         }
         let Some((at, class)) = requests.spawn.take() else { continue };
         let mut dice = rng.dice(clock.tick, identity.slot, Stream::Spawn);
-        let pos = places.choose(&identity, squad, at, &mut dice);
+        let body = places.choose(&identity, squad, at, &mut dice);
+        let pos = body.pos;
         identity.class = class;
-        pose.0 = Body::at(pos);
+        pose.0 = body;
         border.deadline = None;
         *grudges = Grudges::default();
         *arsenal = issue(class, &rules, clock.tick);
@@ -128,84 +132,6 @@ fn issue(class: Class, rules: &SimConfig, now: Tick) -> Arsenal {
         next_fire: now,
         next_gadget: now,
         ..Arsenal::default()
-    }
-}
-
-/// Where soldiers may come in.
-struct Places<'a> {
-    ground: &'a Ground,
-    rules: &'a SimConfig,
-    round: &'a Round,
-    anchors: &'a [Anchor],
-}
-
-impl Places<'_> {
-    fn choose(
-        &self,
-        identity: &Identity,
-        squad: &SquadMember,
-        at: SpawnAt,
-        dice: &mut Dice,
-    ) -> Vec3 {
-        let asked = match at {
-            SpawnAt::Base => None,
-            SpawnAt::Point(point) => self.own_point(usize::from(point.0), identity.team),
-            SpawnAt::Squad => self.mate(identity, squad, dice),
-        };
-        let (center, radius_m) = asked.unwrap_or_else(|| self.base(identity.team, dice));
-        self.free_place(center, radius_m, dice)
-    }
-
-    fn own_point(&self, point: usize, team: Team) -> Option<(Vec3, f32)> {
-        let owned = self.round.points.get(point)?.owner == Some(team);
-        let place = self.ground.map().points.get(point)?;
-        owned.then_some((place.pos, place.radius_m))
-    }
-
-    fn mate(
-        &self,
-        identity: &Identity,
-        squad: &SquadMember,
-        dice: &mut Dice,
-    ) -> Option<(Vec3, f32)> {
-        let squad = squad.squad?;
-        let mates = || {
-            self.anchors.iter().filter(move |anchor| {
-                (anchor.team, anchor.squad) == (identity.team, squad)
-                    && anchor.slot != identity.slot
-            })
-        };
-        let chosen = dice.below(mates().count() as u32) as usize;
-        mates().nth(chosen).map(|anchor| (anchor.pos, BESIDE_M))
-    }
-
-    fn base(&self, team: Team, dice: &mut Dice) -> (Vec3, f32) {
-        let map = self.ground.map();
-        let areas = &map.bases[team.index()];
-        match areas.get(dice.below(areas.len() as u32) as usize) {
-            Some(area) => (area.center, area.radius_m),
-            // A map without bases: anywhere.
-            None => (Vec3::new(map.size_m * 0.5, 0.0, map.size_m * 0.5), map.size_m * 0.45),
-        }
-    }
-
-    /// A place on the ground where a body fits.
-    fn free_place(&self, center: Vec3, radius_m: f32, dice: &mut Dice) -> Vec3 {
-        let movement = &self.rules.movement;
-        let size_m = self.ground.map().size_m;
-        let mut place = center;
-        for _ in 0..TRIES_MAX {
-            let (x, z) = dice.disc();
-            let edge = movement.radius_m;
-            let x = (center.x + x * radius_m).clamp(edge, size_m - edge);
-            let z = (center.z + z * radius_m).clamp(edge, size_m - edge);
-            place = Vec3::new(x, self.ground.ground_y(x, z), z);
-            let inside = self.ground.inside_boundary(x, z);
-            if inside && self.ground.has_room(place, movement.radius_m, movement.stand_m) {
-                break;
-            }
-        }
-        place
     }
 }
 

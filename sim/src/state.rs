@@ -13,9 +13,10 @@ use crate::components::{
     SquadMember, Stats, Vitals,
 };
 use crate::facts::Work;
-use crate::id::{EntityId, PlayerSlot, Tick, WeaponId};
+use crate::id::{EntityId, PLAYERS_MAX, PlayerSlot, Tick, WeaponId};
 use crate::objective::Round;
 use crate::region::{Regions, Tree};
+use crate::view::Status;
 use crate::world::{Clock, Rules};
 
 /// Every component of a soldier.
@@ -98,8 +99,8 @@ pub(crate) fn load_world(world: &mut World, source: &mut Source<'_>) -> Result<(
 }
 
 fn load_soldiers(world: &mut World, source: &mut Source<'_>) -> Result<(), Corrupt> {
-    let limit = usize::from(world.resource::<Rules>().players_max);
-    let count = source.take_count(limit)?;
+    let count = source.take_count(PLAYERS_MAX)?;
+    let mut present = 0;
     for slot in 0..count {
         // The fields are read in the order in which they are written here.
         let soldier = Soldier {
@@ -123,9 +124,14 @@ fn load_soldiers(world: &mut World, source: &mut Source<'_>) -> Result<(), Corru
         if !soldier.arsenal.weapons.iter().all(|carried| is_known(carried.id, world)) {
             return Err(Corrupt("a soldier carries a weapon that the rules do not know"));
         }
+        present += usize::from(soldier.vitals.status != Status::Left);
         let entity = world.spawn(soldier).id();
         world.resource_mut::<Roster>().push(entity);
         world.resource_mut::<Work>().0.push(0);
+    }
+    let players_max = world.resource::<Rules>().players_max;
+    if present > usize::from(players_max) {
+        return Err(Corrupt("more players are in it than its rules allow"));
     }
     Ok(())
 }

@@ -2,19 +2,20 @@
 
 use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
-use sortie_field::body::Body;
+use sortie_field::body::{Body, MoveRules};
 
 use crate::components::{Identity, Pose, Requests, Roster, Vitals};
 use crate::config::Mode;
 use crate::event::Event;
 use crate::facts::EventLog;
-use crate::rng::{Rng, Stream};
+use crate::id::Team;
+use crate::rng::{Dice, Rng, Stream};
 use crate::schedule::{Phase, Timetable};
 use crate::spawn::spawn_waves;
 use crate::view::Status;
 use crate::world::{Clock, Ground, Rules};
 
-/// Places that chance tries before it takes one that may be inside something.
+/// Places that chance tries, some of which may be out of bounds.
 const TRIES_MAX: usize = 16;
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
@@ -43,21 +44,24 @@ fn place_walkers(
             continue;
         }
         let mut dice = rng.dice(clock.tick, identity.slot, Stream::Spawn);
-        let size_m = ground.map().size_m;
-        let mut pos = Vec3::ZERO;
-        for _ in 0..TRIES_MAX {
-            let (x, z) = (dice.unit() * size_m, dice.unit() * size_m);
-            pos = Vec3::new(x, ground.ground_y(x, z), z);
-            if ground.has_room(pos, rules.movement.radius_m, rules.movement.stand_m) {
-                break;
-            }
-        }
+        let pos = anywhere(&ground, identity.team, &rules.movement, &mut dice);
         pose.0 = Body::at(pos);
         vitals.status = Status::Alive;
         vitals.health_hp = 100;
         vitals.spawned_at = clock.tick;
         events.0.push(Event::Spawned { player: identity.slot, pos });
     }
+}
+
+/// A free place by chance within the boundary; near the team's base when chance finds none.
+fn anywhere(ground: &Ground, team: Team, rules: &MoveRules, dice: &mut Dice) -> Vec3 {
+    let map = ground.map();
+    let mut chance = (0..TRIES_MAX).map(|_| (dice.unit() * map.size_m, dice.unit() * map.size_m));
+    let (x, z) = chance.find(|&(x, z)| ground.inside_boundary(x, z)).unwrap_or_else(|| {
+        let base = map.bases[team.index()].first();
+        base.map_or((map.size_m * 0.5, map.size_m * 0.5), |base| (base.center.x, base.center.z))
+    });
+    ground.free_place(x, z, rules)
 }
 
 /// Health changes for one walker in a hundred each second, so that there is something to send.

@@ -245,4 +245,12 @@ impl Boards for Counted {
     async fn clear(&self, board: &str) -> Result<(), BusError> {
         self.boards.clear(board).await
     }
+
+    async fn mark(&self, board: &str) -> Result<Option<i64>, BusError> {
+        self.boards.mark(board).await
+    }
+
+    async fn set_mark(&self, board: &str, mark: i64) -> Result<(), BusError> {
+        self.boards.set_mark(board, mark).await
+    }
 }

@@ -56,9 +56,10 @@ pub async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
 async fn open(db: &PgPool, server: Uuid, count: usize, size: usize) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar(
         "insert into battle (battle_id, mode, map, is_ranked, players_max, state, server_id,
-            server_epoch, started_at)
-        select gen_random_uuid(), 'conquest', 'plain', true, $3, 'running', $1, 1, now()
-        from generate_series(1, $2) returning battle_id",
+            server_epoch, started_at, given_at)
+        select gen_random_uuid(), 'conquest', 'plain', true, $3, 'running', $1, 1, ago, ago
+        from (select now() - interval '1 hour' as ago) as past, generate_series(1, $2)
+        returning battle_id",
     )
     .bind(server)
     .bind(count as i64)
@@ -86,6 +87,7 @@ impl Round<'_> {
         let size = self.size;
         let ids = open(db, self.server, battles, size).await?;
         let reports = self.reports(&ids)?;
+        seat(db, &reports).await?;
         let began = Instant::now();
         let mut times = store_all(db, reports.clone()).await?;
         let rate = battles as f64 / began.elapsed().as_secs_f64();
@@ -172,6 +174,22 @@ impl Round<'_> {
             replay: Some(rpc::Replay { place: "bench.journal".to_owned(), bytes: 1 }),
         }
     }
+}
+
+/// Everybody who is reported has a seat and a join ticket, as matchmaking and joining see to.
+async fn seat(db: &PgPool, reports: &[BattleResult]) -> sqlx::Result<()> {
+    for report in reports {
+        let players: Vec<Uuid> = report.players.iter().map(|player| player.player_id).collect();
+        sqlx::query(
+            "insert into battle_player (battle_id, player_id, team, joined_at)
+            select $1, player_id, 0, now() from unnest($2::uuid[]) as player (player_id)",
+        )
+        .bind(report.battle_id)
+        .bind(players)
+        .execute(db)
+        .await?;
+    }
+    Ok(())
 }
 
 async fn rows(db: &PgPool, battles: &[Uuid]) -> sqlx::Result<i64> {

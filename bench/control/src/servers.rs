@@ -9,7 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use sortie_control::access::AccessKeys;
 use sortie_control::bus::redis;
+use sortie_control::bus::seal::Seal;
+use sortie_control::clock::Clock;
 use sortie_control::cluster::PrivateCluster;
 use sortie_control::store;
 use sqlx::PgPool;
@@ -168,7 +171,11 @@ fn version() -> String {
 /// The bus on a Redis, and the bus of one process without.
 pub async fn bus(url: Option<&str>) -> anyhow::Result<sortie_control::bus::Bus> {
     match url {
-        Some(url) => redis::connect(url, redis::PREFIX).await,
+        Some(url) => {
+            // The same for all nodes.
+            let seal = Seal::new(&AccessKeys::from_seed(&[7; 32]), &Clock::default());
+            redis::connect(url, redis::PREFIX, seal).await
+        }
         None => Ok(sortie_control::bus::Bus::local()),
     }
 }

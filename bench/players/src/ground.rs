@@ -9,8 +9,8 @@ use sortie_field::map::Map;
 pub enum GroundError {
     /// Neither a shipped map nor a file.
     #[error(
-        "no map '{0}': neither a file nor one of ridge, steppe, plain:SIZE (SIZE in metres, like \
-         plain:256)"
+        "no map '{0}': neither a file nor one of ridge, steppe, quarry, plain:SIZE (SIZE in \
+         metres, like plain:256)"
     )]
     Unknown(String),
     /// The file cannot be read.
@@ -24,7 +24,7 @@ pub enum GroundError {
 /// Smallest and largest side of a plain, metres.
 const PLAIN_SIDE_M: std::ops::RangeInclusive<f32> = 16.0..=4_095.0;
 
-/// The map of a name: `ridge`, `steppe`, `plain:SIZE` or a TOML file.
+/// The map of a name: `ridge`, `steppe`, `quarry`, `plain:SIZE` or a TOML file.
 pub fn load(name: &str) -> Result<Map, GroundError> {
     if let Some(side) = name.strip_prefix("plain:") {
         let side_m = side.parse::<f32>().ok().filter(|side_m| PLAIN_SIDE_M.contains(side_m));

@@ -15,4 +15,5 @@ pub mod samples;
 pub mod scenario;
 pub mod swarm;
 pub mod ticket;
+pub mod turns;
 pub mod walker;

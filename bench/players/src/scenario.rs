@@ -21,7 +21,7 @@ pub enum Scenario {
     Crowd,
 }
 
-/// Up to so many players meet on the small shipped map: a crowd there, but a battle at once.
+/// Up to so many players meet on the small shipped map, where they see each other at once.
 const SMALL_MAP_PLAYERS: usize = 256;
 
 /// Side of the square that a crush happens on, and a crowd walks on, metres.
@@ -53,7 +53,7 @@ impl Scenario {
     /// The map that this many players need, as `sortie battle --map` takes it.
     pub fn map_for(self, players: usize) -> String {
         match self {
-            Self::Conquest if players <= SMALL_MAP_PLAYERS => "ridge".to_owned(),
+            Self::Conquest if players <= SMALL_MAP_PLAYERS => "quarry".to_owned(),
             Self::Conquest => "steppe".to_owned(),
             Self::Uniform => format!("plain:{:.1}", uniform_side_m(players)),
             Self::Crush | Self::Crowd => format!("plain:{CRUSH_SIDE_M}"),
@@ -68,7 +68,11 @@ impl Scenario {
             ..SimConfig::default()
         };
         match self {
-            Self::Conquest => rules.mode = Mode::Conquest,
+            Self::Conquest => {
+                rules.mode = Mode::Conquest;
+                // One round after the other, for as long as there are players.
+                rules.objective.rounds = 0;
+            }
             Self::Uniform | Self::Crowd => {
                 let radius_m =
                     if self == Self::Crowd { CROWD_RADIUS_M } else { S1_RADIUS_M as f32 };

@@ -37,9 +37,11 @@ mod tests {
 
     #[test]
     fn the_own_process_has_worked() {
-        let sum = (0..30_000_000u64).fold(0, |sum: u64, x| std::hint::black_box(sum ^ x));
-        assert_ne!(sum, u64::MAX);
-        assert!(cpu_seconds(std::process::id()).unwrap() > 0.0);
+        // The kernel counts in hundredths of a second.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while cpu_seconds(std::process::id()).unwrap() == 0.0 {
+            assert!(std::time::Instant::now() < deadline, "no work is counted");
+        }
         assert!(cpu_seconds(u32::MAX).is_err());
     }
 }

@@ -19,7 +19,8 @@ pub struct Line {
     pub text: String,
     /// Without comments, and with the contents of strings left out.
     pub code: String,
-    /// At or below the file's `#[cfg(test)]`, or in a file under `tests/` or `benches/`.
+    /// At or below the file's `#[cfg(test)]`, or in a file under `tests/` or `benches/`, or in a
+    /// test for the code of an old commit.
     pub in_test: bool,
 }
 
@@ -44,7 +45,8 @@ impl SourceFile {
     /// Splits `text`; `path` decides whether all of it is test code.
     pub fn parse(path: &str, text: &str) -> Self {
         let mut inside = Inside::Code;
-        let mut in_test = path.contains("/tests/") || path.contains("/benches/");
+        let homes = ["/tests/", "/benches/", "/failed-before.d/"];
+        let mut in_test = homes.iter().any(|home| path.contains(home));
         let mut lines = Vec::new();
         for text in text.lines() {
             let code = strip(text, &mut inside);

@@ -1,4 +1,5 @@
-//! Documents and code must not part: every relative link of a document leads to a file.
+//! Documents and code must not part: every relative link of a document leads to a file, and to a
+//! heading where it names one.
 
 use sortie_tidy::{assert_none, documents, workspace_root};
 
@@ -10,14 +11,34 @@ fn relative_links_lead_somewhere() {
         let text = std::fs::read_to_string(root.join(&document)).expect("documents are UTF-8");
         let folder = root.join(&document).parent().expect("a folder").to_path_buf();
         for target in links(&text) {
-            let path = target.split('#').next().unwrap_or_default();
-            let outside = target.contains("://") || target.starts_with("mailto:");
-            if !outside && !path.is_empty() && !folder.join(path).exists() {
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let file = folder.join(path);
+            let is_there = match (path, heading) {
+                (_, "") => file.exists(),
+                ("", heading) => has_heading(&text, heading),
+                (_, heading) => std::fs::read_to_string(&file)
+                    .is_ok_and(|text| !path.ends_with(".md") || has_heading(&text, heading)),
+            };
+            if !is_there {
                 findings.push(format!("{}: {target}", document.display()));
             }
         }
     }
-    assert_none("links to files that do not exist:", &findings);
+    assert_none("links to files or headings that do not exist:", &findings);
+}
+
+/// Whether a document has the heading that GitHub calls so: in lower case, dashes for blanks, and
+/// no other signs.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let name = |heading: &str| -> String {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        heading.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    };
+    headings.map(name).any(|name| name == anchor)
 }
 
 /// The map of the code names files and folders in backticks; none may be gone.
@@ -48,6 +69,15 @@ fn links(text: &str) -> Vec<&str> {
         }
     }
     found
+}
+
+#[test]
+fn headings_have_the_names_that_links_use() {
+    let text = "# One\n## What it does *not* keep\n### `a_b`, and c\n";
+    for anchor in ["one", "what-it-does-not-keep", "a_b-and-c"] {
+        assert!(has_heading(text, anchor), "{anchor}");
+    }
+    assert!(!has_heading(text, "two"));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use sortie_wire::{
 
 use crate::{
     config::{ClientConfig, LocalInput},
+    control::Control,
     corrections::Corrections,
     event::{Event, State},
     lane::LaneUse,
@@ -29,6 +30,15 @@ use crate::{
 
 /// Pace of a client that is in no battle: it has nothing to play.
 const IDLE_TICK: Duration = Duration::from_millis(20);
+
+/// A client is called several times in this time. One that is not was late itself, and what it
+/// has not read yet is not the server's silence.
+const CALLED_WITHIN: Duration = Duration::from_millis(150);
+
+/// A clock that waits for the server is no reason to fall silent: after this time without a tick
+/// the newest input is sent again, which tells of the snapshots that arrived and that the lane
+/// works.
+const REPEAT_AFTER: Duration = Duration::from_millis(100);
 
 /// One player's client.
 ///
@@ -43,11 +53,17 @@ pub struct GameClient<P> {
     resume: Option<Resume>,
     playing: Option<Playing>,
     prediction: Prediction,
+    control: Control,
     view: ClientView,
     events: VecDeque<Event>,
     closed: Option<(Option<u16>, String)>,
     stats: ClientStats,
     idle_tick_at: Instant,
+    /// When the newest input is to be sent again, if no tick comes first.
+    repeat_at: Instant,
+    called_at: Instant,
+    /// Why the last attempt failed.
+    trouble: Option<String>,
 }
 
 /// What the last welcome gave for coming back.
@@ -71,16 +87,21 @@ impl<P: Predict> GameClient<P> {
             resume: None,
             playing: None,
             prediction: Prediction::default(),
+            control: Control::default(),
             view: ClientView::default(),
             events: VecDeque::new(),
             closed: None,
             stats: ClientStats::default(),
             idle_tick_at: now,
+            repeat_at: now,
+            called_at: now,
+            trouble: None,
         })
     }
 
     /// Takes one UDP datagram in.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.note_call(now);
         self.stats.bytes_in += datagram.len() as u64;
         if sortie_quic::is_sealed(datagram) {
             if let Some(payload) = self.lane.receive(now, datagram) {
@@ -97,21 +118,27 @@ impl<P: Predict> GameClient<P> {
 
     /// Runs what is due: QUIC's timers, the next attempt, giving up.
     pub fn handle_timeouts(&mut self, now: Instant) {
+        self.note_call(now);
         self.link.quic.handle_timeouts(now);
         self.settle(now);
+        self.repeat(now);
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             match self.link.stage {
                 Stage::Pausing(_) => self.retry(now),
                 // Silent on one lane, it may be well on the other.
                 _ if self.lane.give_way(now) => self.link.heard_at = now,
-                _ => self.lose(now, "the server does not answer"),
+                _ => match self.lane.quic_lives(now) {
+                    Some(heard_at) => self.link.heard_at = heard_at,
+                    None => self.lose(now, "the server does not answer"),
+                },
             }
         }
     }
 
     /// When something is to be done without a datagram coming in.
     pub fn next_wake(&mut self) -> Instant {
-        let due = [self.link.quic.next_timeout(), self.deadline()];
+        let repeat_at = self.playing.as_ref().map(|_| self.repeat_at);
+        let due = [self.link.quic.next_timeout(), self.deadline(), repeat_at];
         due.into_iter().flatten().fold(self.next_tick_at(), Instant::min)
     }
 
@@ -124,12 +151,14 @@ impl<P: Predict> GameClient<P> {
 
     /// Plays the tick that is due with what the player wants. In no battle, nothing happens.
     pub fn tick(&mut self, now: Instant, wish: &LocalInput) {
+        self.note_call(now);
         let Some(playing) = &mut self.playing else {
             self.idle_tick_at = now + IDLE_TICK;
             return;
         };
         let Self { predictor, prediction, view, .. } = self;
         let datagram = playing.tick(now, wish, predictor, prediction, view);
+        self.repeat_at = now + REPEAT_AFTER;
         if self.lane.give_way(now) {
             self.link.heard_at = now;
         }
@@ -138,6 +167,21 @@ impl<P: Predict> GameClient<P> {
         }
         if let Some(datagram) = self.lane.tick(now, &mut self.link.quic, datagram) {
             // A datagram that does not leave is a lost datagram; the next ones repeat it.
+            let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
+        }
+    }
+
+    /// Sends the newest input again when the clock has waited for long.
+    fn repeat(&mut self, now: Instant) {
+        if now < self.repeat_at {
+            return;
+        }
+        self.repeat_at = now + REPEAT_AFTER;
+        let Some(playing) = &mut self.playing else { return };
+        let datagram = playing.repeat();
+        if !datagram.is_empty()
+            && let Some(datagram) = self.lane.tick(now, &mut self.link.quic, datagram)
+        {
             let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
         }
     }
@@ -197,6 +241,11 @@ impl<P: Predict> GameClient<P> {
         }
     }
 
+    /// Why the last attempt to get in or to come back failed; `None` before the first failure.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
     /// Whether everything is over and sent.
     pub fn is_done(&self) -> bool {
         self.closed.is_some() && self.link.quic.is_drained()
@@ -210,7 +259,7 @@ impl<P: Predict> GameClient<P> {
     /// What was counted.
     pub fn stats(&self) -> ClientStats {
         let mut stats = self.stats;
-        stats.rtt = self.lane.rtt().unwrap_or_else(|| self.link.quic.rtt());
+        stats.rtt = self.rtt();
         stats.lane = self.lane.stats();
         stats.attempts = self.link.attempts;
         if let Some(playing) = &self.playing {
@@ -220,9 +269,30 @@ impl<P: Predict> GameClient<P> {
         stats
     }
 
+    /// The longest time from one sign that the server consumed an input of this client to the
+    /// next, since the first welcome; the present one counts until `now`.
+    pub fn without_control_max(&self, now: Instant) -> Duration {
+        self.control.longest(now)
+    }
+
     /// How far prediction was off.
     pub fn corrections(&self) -> &Corrections {
         &self.prediction.corrections
+    }
+
+    /// Round-trip time of the lane in use.
+    fn rtt(&self) -> Duration {
+        self.lane.rtt().unwrap_or_else(|| self.link.quic.rtt())
+    }
+
+    /// Leaves the time that the client slept out of what counts as silence.
+    fn note_call(&mut self, now: Instant) {
+        let slept = now.saturating_duration_since(self.called_at);
+        self.called_at = self.called_at.max(now);
+        if slept > CALLED_WITHIN {
+            self.link.heard_at += slept;
+            self.lane.note_sleep(slept);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -306,6 +376,7 @@ impl<P: Predict> GameClient<P> {
         }
         self.playing = Some(Playing::new(now, &welcome, self.link.quic.rtt()));
         self.prediction.restart();
+        self.control.welcome(now);
         self.view.others.clear();
         self.view.slot = welcome.slot;
         self.view.team = welcome.team;
@@ -323,10 +394,15 @@ impl<P: Predict> GameClient<P> {
 
     fn handle_snapshot(&mut self, now: Instant, datagram: &[u8], sealed: bool) {
         self.link.heard_at = now;
+        let rtt = self.rtt();
         let Some(playing) = &mut self.playing else { return };
         self.lane.note_snapshot(now, sealed);
+        playing.session.note_rtt(rtt);
         let Self { predictor, prediction, view, events, .. } = self;
         playing.handle_snapshot(now, datagram, predictor, prediction, view, events);
+        if let Some(newest) = playing.session.newest() {
+            self.control.note(now, newest.snapshot.header.input_tick);
+        }
     }
 
     fn handle_closed(&mut self, now: Instant, reason: &CloseReason) {
@@ -341,6 +417,12 @@ impl<P: Predict> GameClient<P> {
             self.end(Some(code.number()), code.text().to_owned());
             return;
         }
+        if is_of_certificate(reason) {
+            // Another attempt would see the same one.
+            let server = self.config.quic.server;
+            let why = format!("the certificate at {server} is not the one of the fingerprint");
+            return self.end(None, why);
+        }
         self.lose(now, &reason.to_string());
     }
 
@@ -351,6 +433,7 @@ impl<P: Predict> GameClient<P> {
             self.stats.clock_jumps += playing.session.clock().jumps();
             self.events.push_back(Event::Lost);
         }
+        self.trouble = Some(why.to_owned());
         self.idle_tick_at = now + IDLE_TICK;
         self.lane.close();
         let grace = self.resume.as_ref().map_or(self.config.join_max, |resume| resume.grace);
@@ -377,6 +460,14 @@ impl<P: Predict> GameClient<P> {
         self.closed = Some((code, reason));
         self.events.push_back(Event::Closed);
     }
+}
+
+/// Whether this side did not believe the server's certificate.
+fn is_of_certificate(reason: &CloseReason) -> bool {
+    /// TLS alerts as QUIC carries them (RFC 9001, 4.8): bad_certificate (42) to access_denied (49).
+    const CERTIFICATE_ALERTS: std::ops::RangeInclusive<u64> = 0x12a..=0x131;
+    matches!(reason, CloseReason::Transport { code, by_peer: false, .. }
+        if CERTIFICATE_ALERTS.contains(code))
 }
 
 impl<P: Predict> Driven for GameClient<P> {

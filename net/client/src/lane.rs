@@ -2,13 +2,14 @@
 //!
 //! A lane that the server has opened is tried with empty packets first, while inputs go on over
 //! QUIC; the first answer moves the inputs over. When nothing has come over the lane for two
-//! seconds although the QUIC connection lives, inputs go back to QUIC, and the lane is tried again
-//! later. Everything happens on the client's tick.
+//! seconds while the QUIC connection answered all the time, inputs go back to QUIC, and the lane is
+//! tried again later. A server that is late on both lanes, and a client that was late itself, are
+//! no reason to leave the lane. Everything happens on the client's tick.
 
 use std::time::{Duration, Instant};
 
 use sortie_quic::{Client, client_secrets};
-use sortie_sealed::{ClientLane, LaneConfig, SILENCE, Suite};
+use sortie_sealed::{ClientLane, Evidence, LaneConfig, SILENCE, Suite};
 use sortie_wire::limits::INPUT_BYTES_MAX;
 
 use crate::{config::LanePolicy, stats::LaneStats};
@@ -20,10 +21,14 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// After so much silence on the sealed lane the QUIC connection is asked whether it lives: QUIC
 /// alone notices that the server was restarted, and only when something is sent over it.
 const ASK_QUIC_AFTER: Duration = Duration::from_millis(250);
+/// The same when the lane is well and the QUIC connection, which is kept alive every two seconds,
+/// has not answered for so long: under heavy loss too little of what it says by itself gets through
+/// to save it from its idle timeout.
+const QUIC_QUIET: Duration = Duration::from_secs(3);
 /// Between two such questions: the answer may be lost.
 const ASK_QUIC_EVERY: Duration = Duration::from_millis(100);
-/// Snapshots that come over QUIC for so long, and none over the sealed lane, say that the server
-/// hears no sealed packets.
+/// Snapshots that come over QUIC for so long and a round trip, and none over the sealed lane, say
+/// that the server hears no sealed packets.
 const TURNED_AFTER: Duration = Duration::from_millis(500);
 /// The QUIC connection lives when it answered within this time.
 const QUIC_LIVES: Duration = Duration::from_secs(1);
@@ -48,9 +53,15 @@ pub(crate) struct LaneUse {
     /// replaces it, and repeats what it said.
     waiting: Option<usize>,
     payload: [u8; INPUT_BYTES_MAX],
+    /// When the server was last heard on the sealed lane; time that the client slept is left out.
     heard_at: Instant,
-    /// When the first snapshot came over QUIC after the last sealed packet.
-    turned_at: Option<Instant>,
+    /// Against the way down: the server answers over QUIC.
+    against_down: Evidence,
+    /// Against the way up: inputs leave sealed, and snapshots come over QUIC.
+    against_up: Evidence,
+    /// Whether a sealed packet left since the last snapshot that came over QUIC.
+    has_spoken: bool,
+    quic_rtt: Duration,
     ask_quic_at: Instant,
     quic_heard_at: Instant,
     acks_heard: u64,
@@ -66,7 +77,10 @@ impl LaneUse {
             waiting: None,
             payload: [0; INPUT_BYTES_MAX],
             heard_at: now,
-            turned_at: None,
+            against_down: Evidence::default(),
+            against_up: Evidence::default(),
+            has_spoken: false,
+            quic_rtt: Duration::ZERO,
             ask_quic_at: now,
             quic_heard_at: now,
             acks_heard: 0,
@@ -82,7 +96,7 @@ impl LaneUse {
     /// The connection is gone, and the lane with it.
     pub(crate) fn close(&mut self) {
         self.lane = None;
-        self.turned_at = None;
+        self.forget_evidence();
         self.waiting = None;
         self.way = Way::Quic { retry_at: None };
     }
@@ -98,6 +112,7 @@ impl LaneUse {
         self.stats.opened += 1;
         (self.heard_at, self.quic_heard_at) = (now, now);
         self.acks_heard = quic.acks_heard();
+        self.forget_evidence();
         self.way = match self.policy {
             LanePolicy::Sealed => Way::Sealed,
             _ => Way::Trying { next_at: now },
@@ -108,7 +123,7 @@ impl LaneUse {
     pub(crate) fn receive<'a>(&mut self, now: Instant, packet: &'a mut [u8]) -> Option<&'a [u8]> {
         let payload = self.lane.as_mut()?.open(now, packet).ok()?;
         self.heard_at = now;
-        self.turned_at = None;
+        self.forget_evidence();
         if let Way::Trying { .. } = self.way {
             self.way = Way::Sealed;
         }
@@ -141,23 +156,35 @@ impl LaneUse {
 
     /// Notes a snapshot that came over one lane or the other.
     pub(crate) fn note_snapshot(&mut self, now: Instant, sealed: bool) {
-        if !sealed && self.way == Way::Sealed {
-            self.turned_at.get_or_insert(now);
+        if !sealed && self.way == Way::Sealed && std::mem::take(&mut self.has_spoken) {
+            self.against_up.note(now);
         }
         self.stats.snapshots_sealed += u64::from(sealed);
         self.stats.snapshots_quic += u64::from(!sealed);
     }
 
-    /// Gives the lane up when one direction of it fails and QUIC lives; whether it did.
+    /// The client was not called for so long: nothing was silent meanwhile.
+    pub(crate) fn note_sleep(&mut self, slept: Duration) {
+        self.heard_at += slept;
+    }
+
+    /// Gives the lane up when one direction of it fails and QUIC works; whether it did.
     pub(crate) fn give_way(&mut self, now: Instant) -> bool {
-        let quiet = |at: Instant| now.saturating_duration_since(at);
-        let unheard = self.turned_at.is_some_and(|at| quiet(at) >= TURNED_AFTER);
-        let silent = quiet(self.heard_at) >= SILENCE && quiet(self.quic_heard_at) < QUIC_LIVES;
+        let quiet = now.saturating_duration_since(self.heard_at);
+        let unheard = self.against_up.time() >= TURNED_AFTER + self.quic_rtt;
+        let silent = self.against_down.is_enough_for_silence(quiet);
         let gives_way = self.is_sealed(LanePolicy::Auto) && (unheard || silent);
         if gives_way {
             self.fall_back(now);
         }
         gives_way
+    }
+
+    /// When the server last answered over QUIC, while that is all that it is asked there: it lives,
+    /// whatever the sealed lane brings.
+    pub(crate) fn quic_lives(&self, now: Instant) -> Option<Instant> {
+        let lives = now.saturating_duration_since(self.quic_heard_at) < QUIC_LIVES;
+        (lives && self.is_sealed(LanePolicy::Auto)).then_some(self.quic_heard_at)
     }
 
     /// Whether the server is silent on the lane and there is no other: only a new connection helps.
@@ -178,6 +205,7 @@ impl LaneUse {
         out.clear();
         let payload = &self.payload[..length];
         let sealed = lane.seal(now, |out| out.extend_from_slice(payload), out);
+        self.has_spoken |= sealed.is_ok();
         if sealed.is_err() && self.policy == LanePolicy::Auto {
             // Its numbers are used up; only a new connection brings another lane.
             self.lane = None;
@@ -199,26 +227,32 @@ impl LaneUse {
         let acks_heard = quic.acks_heard();
         if std::mem::replace(&mut self.acks_heard, acks_heard) != acks_heard {
             self.quic_heard_at = now;
+            self.against_down.note(now);
         }
+        self.quic_rtt = quic.rtt();
+        let quiet = now.saturating_duration_since(self.heard_at);
         // The server sees us at a new address. QUIC has to move there too, or what it sends goes to
         // the old one until the next keep-alive.
         let moved = self.lane.as_ref().is_some_and(ClientLane::owes_echo);
+        let quiet_at = (self.heard_at + ASK_QUIC_AFTER).min(self.quic_heard_at + QUIC_QUIET);
         match self.way {
             Way::Sealed if moved && now >= self.ask_quic_at => {
                 self.ask_quic_at = now + ASK_QUIC_EVERY;
                 quic.ping();
             }
-            Way::Sealed if now >= self.ask_quic_at.max(self.heard_at + ASK_QUIC_AFTER) => {
+            Way::Sealed if now >= self.ask_quic_at.max(quiet_at) => {
                 self.ask_quic_at = now + ASK_QUIC_EVERY;
                 quic.ping();
             }
-            Way::Trying { .. } if self.lane.as_ref().is_some_and(|lane| lane.is_silent(now)) => {
+            Way::Trying { .. } if self.against_down.is_enough_for_silence(quiet) => {
                 self.fall_back(now);
             }
             Way::Quic { retry_at: Some(at) } if at <= now && self.lane.is_some() => {
                 if let Some(lane) = &mut self.lane {
                     lane.try_again();
                 }
+                self.heard_at = now;
+                self.forget_evidence();
                 self.way = Way::Trying { next_at: now };
             }
             _ => {}
@@ -230,9 +264,15 @@ impl LaneUse {
         self.waiting = Some(payload.len());
     }
 
+    fn forget_evidence(&mut self) {
+        self.against_down.clear();
+        self.against_up.clear();
+        self.has_spoken = false;
+    }
+
     fn fall_back(&mut self, now: Instant) {
         self.stats.fallbacks += 1;
-        self.turned_at = None;
+        self.forget_evidence();
         self.waiting = None;
         self.way = Way::Quic { retry_at: Some(now + RETRY_AFTER) };
     }

@@ -8,6 +8,7 @@
 //! which whoever embeds it hands in as a [`Predict`].
 
 mod config;
+mod control;
 mod corrections;
 mod event;
 mod game;

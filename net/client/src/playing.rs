@@ -63,6 +63,11 @@ impl Playing {
         datagram
     }
 
+    /// The newest input once more, with the acks of now.
+    pub(crate) fn repeat(&mut self) -> &[u8] {
+        self.session.repeat_input(&mut self.datagram)
+    }
+
     /// Reads a snapshot and works it into prediction and view.
     pub(crate) fn handle_snapshot(
         &mut self,

@@ -23,8 +23,6 @@ use crate::path_guard::PathGuard;
 const SETTLING: Duration = Duration::from_secs(3);
 /// Room below the MTU that shows that nothing more waited to be written into a packet.
 const SPARE_BYTES: usize = 64;
-/// Streams refused before the connection is closed for it.
-const REFUSED_STREAMS_MAX: u32 = 16;
 
 /// Bounds and codes of one connection.
 #[derive(Clone, Copy)]
@@ -55,7 +53,6 @@ pub(crate) struct Connection {
     announced: bool,
     has_datagrams: bool,
     has_messages: bool,
-    streams_refused: u32,
     /// `send_buffer_space` of an empty datagram queue.
     datagram_room: usize,
     /// Largest datagram as of the last packet or timer; asking takes `&mut`.
@@ -99,7 +96,6 @@ impl Connection {
             announced: false,
             has_datagrams: false,
             has_messages: false,
-            streams_refused: 0,
             datagram_room,
             datagram_bytes_max: 0,
             visits: 0,
@@ -210,7 +206,7 @@ impl Connection {
         }
     }
 
-    /// The client's first bidirectional stream carries messages; all others are sent back.
+    /// The client's first bidirectional stream carries messages; any other ends the connection.
     fn accept_streams(&mut self, dir: Dir, now: Instant, counters: &mut Counters) {
         while let Some(id) = self.quic.streams().accept(dir) {
             if dir == Dir::Bi && self.quic.side().is_server() && self.stream.is_none() {
@@ -220,16 +216,7 @@ impl Connection {
                 continue;
             }
             counters.streams_refused += 1;
-            self.streams_refused += 1;
-            let code = VarInt::from_u32(self.rules.codes.stream_misuse);
-            // A stream that is already over needs no refusal.
-            let _ = self.quic.recv_stream(id).stop(code);
-            if dir == Dir::Bi {
-                let _ = self.quic.send_stream(id).reset(code);
-            }
-        }
-        if self.streams_refused > REFUSED_STREAMS_MAX {
-            self.close(now, self.rules.codes.stream_misuse, b"too many streams");
+            self.close(now, self.rules.codes.stream_misuse, b"a second stream");
         }
     }
 

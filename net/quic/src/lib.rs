@@ -44,6 +44,7 @@ pub use sealed::{
 };
 pub use secrets::Secrets;
 pub use server::{Server, ServerEvent};
+pub use sortie_sealed::LaneChoice;
 
 /// Where a datagram written by `poll_transmit` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -299,6 +299,21 @@ impl Server {
         self.get(peer).map(Connection::sent_and_lost)
     }
 
+    /// Acknowledgements received from the peer so far: one more means that it lives, and that QUIC
+    /// gets through both ways. 0 when the peer is gone.
+    pub fn acks_heard(&self, peer: PeerId) -> u64 {
+        self.get(peer).map_or(0, Connection::acks_heard)
+    }
+
+    /// Asks the peer for a sign of life; [`Self::acks_heard`] tells of the answer. Does nothing
+    /// when the peer is gone.
+    pub fn ping(&mut self, peer: PeerId) {
+        if let Some(connection) = find(&mut self.slots, peer) {
+            connection.ping();
+            self.mark_dirty(peer.index);
+        }
+    }
+
     /// Fills `key` with a secret that only this peer and we can know, bound to the handshake (TLS
     /// exporter, RFC 8446 section 7.5); the same for both sides that say the same `label` and
     /// `context`.

@@ -17,8 +17,10 @@ use quinn_proto::{IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 use crate::congestion::GameWindowFactory;
 
+/// One stream carries the messages. A second of either kind closes the connection; there is room
+/// to open it, so that whoever does is told the code and does not wait for ever.
 pub(crate) const STREAMS_BIDI_MAX: u32 = 2;
-pub(crate) const STREAMS_UNI_MAX: u32 = 3;
+pub(crate) const STREAMS_UNI_MAX: u32 = 1;
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 const DATAGRAMS_IN_BYTES: usize = 64 << 10;

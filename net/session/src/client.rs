@@ -60,6 +60,8 @@ pub struct ClientSession {
     clock: ClientClock,
     /// Index = tick modulo the ring's length.
     inputs: Vec<InputCommand>,
+    /// The tick of the newest input; `None` before the first.
+    newest_input: Option<u32>,
     snapshots: Vec<Received>,
     /// Decoded into, then swapped into the ring: a refused datagram spoils nothing.
     scratch: Received,
@@ -75,6 +77,7 @@ impl ClientSession {
         Self {
             clock: ClientClock::new(now, tick_hz, server_tick, rtt),
             inputs: vec![InputCommand::default(); INPUTS_REMEMBERED as usize],
+            newest_input: None,
             snapshots: (0..RECORD_SNAPSHOTS).map(|_| Received::default()).collect(),
             scratch: Received::default(),
             newest: None,
@@ -86,6 +89,11 @@ impl ClientSession {
     /// The clock that says when to play the next tick.
     pub fn clock(&self) -> &ClientClock {
         &self.clock
+    }
+
+    /// The path's round trip, as measured lately.
+    pub fn note_rtt(&mut self, rtt: Duration) {
+        self.clock.note_rtt(rtt);
     }
 
     /// Begins the next tick and gives its number. The caller plays it with
@@ -103,8 +111,27 @@ impl ClientSession {
     ) -> &'a [u8] {
         let tick = input.tick;
         self.inputs[(tick % INPUTS_REMEMBERED) as usize] = input;
+        self.newest_input = Some(tick);
         self.counters.inputs += 1;
-        let mut newest_first = [input; INPUT_COMMANDS_MAX];
+        self.write_inputs(input, out)
+    }
+
+    /// Writes the newest input again, with the acks of now: for a client whose clock waits. Nothing
+    /// before the first input.
+    pub fn repeat_input<'a>(&self, out: &'a mut [u8; INPUT_BYTES_MAX]) -> &'a [u8] {
+        match self.newest_input.and_then(|tick| self.input(tick)) {
+            Some(input) => self.write_inputs(*input, out),
+            None => &[],
+        }
+    }
+
+    fn write_inputs<'a>(
+        &self,
+        newest: InputCommand,
+        out: &'a mut [u8; INPUT_BYTES_MAX],
+    ) -> &'a [u8] {
+        let tick = newest.tick;
+        let mut newest_first = [newest; INPUT_COMMANDS_MAX];
         let mut count = 1;
         // Behind ticks that the clock skipped stand older ones, which are of no use any more.
         for back in 1..INPUT_COMMANDS_MAX as u32 {
@@ -154,8 +181,7 @@ impl ClientSession {
         }
         let header = &self.snapshots[slot].snapshot.header;
         self.counters.starved += u64::from(header.input_tick < tick);
-        self.clock.note_server_tick(now, tick, header.input_tick);
-        self.clock.note_margin(now, header.input_margin, header.input_tick);
+        self.clock.note_snapshot(now, tick, header.input_margin, header.input_tick);
         SnapshotVerdict::Newest
     }
 

@@ -10,6 +10,8 @@ use crate::jitter::{Arrival, JitterBuffer};
 
 /// A missing input repeats the last one for so many ticks.
 pub const REPEAT_TICKS: u32 = 10;
+/// The newest input to arrive is that for so many ticks; then the next one to arrive is.
+const NEWEST_COUNTS_TICKS: u32 = 128;
 /// Buttons that act once per press, or cost something: a repeated input does not hold them.
 const EDGES: u16 = buttons::FIRE | buttons::JUMP | buttons::THROW | buttons::MELEE;
 
@@ -64,13 +66,33 @@ pub struct InputCounters {
     pub early: u64,
 }
 
+impl InputCounters {
+    /// Ticks that had no input of their own.
+    pub fn missing(&self) -> u64 {
+        self.repeated + self.neutral
+    }
+
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            fresh: self.fresh + other.fresh,
+            repeated: self.repeated + other.repeated,
+            neutral: self.neutral + other.neutral,
+            late: self.late + other.late,
+            duplicate: self.duplicate + other.duplicate,
+            early: self.early + other.early,
+        }
+    }
+}
+
 /// One player's inputs in order of tick.
 #[derive(Clone, Debug)]
 pub struct InputQueue {
     buffer: JitterBuffer<InputCommand>,
     last: Option<InputCommand>,
     consumed: u32,
-    newest_arrived: Option<u32>,
+    /// The newest input that arrived, whatever was done with it, and the tick consumed by then.
+    newest_arrived: Option<(u32, u32)>,
     /// Ticks whose own input was consumed, newest = bit 0 = `consumed`.
     fresh_bits: u64,
     counters: InputCounters,
@@ -104,8 +126,14 @@ impl InputQueue {
                 *counter += 1;
             }
         }
-        if command.tick <= self.consumed + crate::jitter::WINDOW_TICKS {
-            self.newest_arrived = self.newest_arrived.max(Some(command.tick));
+        // One that came too early counts, or its client would take it for late and go further
+        // ahead. It does not count for ever: a client that started its clock anew, or sent
+        // nonsense once, is told of what it sends now.
+        let is_newest = self.newest_arrived.is_none_or(|(newest, since)| {
+            command.tick > newest || self.consumed.saturating_sub(since) > NEWEST_COUNTS_TICKS
+        });
+        if is_newest {
+            self.newest_arrived = Some((command.tick, self.consumed));
         }
     }
 
@@ -135,9 +163,10 @@ impl InputQueue {
     }
 
     /// How far the newest arrived input is ahead of the last consumed tick, in ticks: inputs in
-    /// hand when positive, by how much they come too late when not.
+    /// hand when positive, by how much they come too late when not. The least there is while none
+    /// has arrived.
     pub fn margin(&self) -> i8 {
-        let Some(newest) = self.newest_arrived else { return 0 };
+        let Some((newest, _)) = self.newest_arrived else { return i8::MIN };
         let ahead = i64::from(newest) - i64::from(self.consumed);
         ahead.clamp(i64::from(i8::MIN), i64::from(i8::MAX)) as i8
     }
@@ -152,9 +181,11 @@ impl InputQueue {
         self.last.map_or(0, |last| last.tick)
     }
 
-    /// Forgets where inputs came from so far: a resumed client starts with a clock of its own.
+    /// Forgets what has arrived and waits: a resumed client starts with a clock of its own, and
+    /// what it wanted before must not stand in the way of what it wants now.
     pub fn reset_arrivals(&mut self) {
         self.newest_arrived = None;
+        self.buffer = JitterBuffer::new(self.consumed);
     }
 
     /// Totals so far.
@@ -168,6 +199,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::jitter::WINDOW_TICKS;
 
     fn run_and_fire(tick: u32) -> InputCommand {
         InputCommand {
@@ -214,10 +246,37 @@ mod tests {
         assert_eq!(queue.counters().late, 1);
     }
 
+    #[test]
+    fn the_newest_input_counts_until_others_have_come_for_a_while() {
+        let mut queue = InputQueue::new(0);
+        assert_eq!(queue.margin(), i8::MIN);
+        queue.insert(run_and_fire(u32::MAX));
+        for tick in 1..=NEWEST_COUNTS_TICKS {
+            queue.insert(run_and_fire(tick + 1));
+            queue.take(tick);
+            assert_eq!(queue.margin(), 127);
+        }
+        queue.take(NEWEST_COUNTS_TICKS + 1);
+        queue.insert(run_and_fire(NEWEST_COUNTS_TICKS + 3));
+        assert_eq!(queue.margin(), 2);
+    }
+
+    #[test]
+    fn who_comes_back_starts_with_nothing_in_hand() {
+        let mut queue = InputQueue::new(0);
+        queue.insert(run_and_fire(9));
+        queue.take(1);
+        queue.reset_arrivals();
+        assert_eq!(queue.margin(), i8::MIN);
+        queue.insert(InputCommand { yaw: 1, ..run_and_fire(9) });
+        (2..9).for_each(|tick| _ = queue.take(tick));
+        assert_eq!(queue.take(9).command.yaw, 1);
+    }
+
     proptest! {
         #[test]
         fn no_arrival_order_yields_more_than_one_own_input_a_tick(
-            arrivals in vec((0u32..60, 0u32..90), 0..300),
+            arrivals in vec((0u32..60, 0u32..400), 0..600),
         ) {
             let mut queue = InputQueue::new(0);
             for now in 1..=60 {
@@ -227,7 +286,7 @@ mod tests {
                 let TakenInput { command, origin } = queue.take(now);
                 prop_assert_eq!(command.tick, now);
                 let sent_in_time = arrivals.iter().any(|&(at, tick)| {
-                    tick == now && at <= now && at >= 1 && tick - (at - 1) <= 16
+                    tick == now && at <= now && at >= 1 && tick - (at - 1) <= WINDOW_TICKS
                 });
                 prop_assert_eq!(origin == Origin::Fresh, sent_in_time);
             }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use sortie_wire::{input::InputDatagram, limits::FIRST_PROP_ID, message::LoadStep};
+use sortie_wire::{
+    input::{InputCommand, InputDatagram},
+    limits::FIRST_PROP_ID,
+    message::LoadStep,
+};
 
 pub use crate::snapshot::SnapshotSource;
 use crate::{
@@ -11,14 +15,16 @@ use crate::{
     peer::{LossCounters, Peer},
     plan::Pace,
     record::{Held, SentRecord},
+    rewind::{oldest_shown, rewind_ticks},
 };
 
 /// Malformed datagrams after which a player is to be closed.
 pub const STRIKES_MAX: u32 = 32;
-/// Input datagrams looked at per tick; the rest of a flood is dropped unread.
+/// Input datagrams looked at per tick in the long run; the rest of a flood is dropped unread.
 pub const DATAGRAMS_PER_TICK_MAX: u32 = 8;
-/// Ticks that a client may show others behind its newest snapshot.
-pub const INTERPOLATION_TICKS_MAX: u32 = 8;
+/// And at once: what a path or this server held up comes together, and the newest of it counts.
+pub const DATAGRAMS_AT_ONCE_MAX: u32 = 256;
+
 /// What a session is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionConfig {
@@ -41,7 +47,7 @@ impl Default for SessionConfig {
 pub enum InputVerdict {
     /// Read.
     Taken,
-    /// More came in this tick than any honest client sends; not read.
+    /// More came than any honest client sends; not read.
     Flooded,
     /// Not an input datagram; counted.
     Malformed,
@@ -106,6 +112,7 @@ pub struct ServerSession {
     /// Snapshots that arrived, bit n: the newest acknowledged minus n.
     newest_ack: u32,
     strikes: u32,
+    /// The last tick seen here, and how many datagrams may still be read.
     datagrams: (u32, u32),
     rtt: Duration,
     pub(crate) counters: SessionCounters,
@@ -123,7 +130,7 @@ impl ServerSession {
             budget: ByteBudget::new(config.bytes_per_s, config.tick_hz),
             newest_ack: 0,
             strikes: 0,
-            datagrams: (tick, 0),
+            datagrams: (tick, DATAGRAMS_AT_ONCE_MAX),
             rtt: Duration::ZERO,
             counters: SessionCounters::default(),
         }
@@ -155,11 +162,11 @@ impl ServerSession {
 
     /// Reads one input datagram that arrived while `tick` was the last one stepped.
     pub fn handle_input_datagram(&mut self, datagram: &[u8], tick: u32) -> InputVerdict {
-        if self.datagrams.0 != tick {
-            self.datagrams = (tick, 0);
-        }
-        self.datagrams.1 += 1;
-        if self.datagrams.1 > DATAGRAMS_PER_TICK_MAX {
+        let (last, credit) = self.datagrams;
+        let earned = tick.saturating_sub(last).saturating_mul(DATAGRAMS_PER_TICK_MAX);
+        let credit = credit.saturating_add(earned).min(DATAGRAMS_AT_ONCE_MAX);
+        self.datagrams = (tick, credit.saturating_sub(1));
+        if credit == 0 {
             self.counters.flooded += 1;
             return InputVerdict::Flooded;
         }
@@ -174,7 +181,9 @@ impl ServerSession {
         };
         self.handle_acks(input.ack_tick, input.ack_bits);
         for command in input.commands() {
-            self.inputs.insert(*command);
+            let shown = oldest_shown(command.tick, input.ack_tick);
+            let view_tick = command.view_tick.max(shown);
+            self.inputs.insert(InputCommand { view_tick, ..*command });
         }
         InputVerdict::Taken
     }
@@ -197,14 +206,12 @@ impl ServerSession {
 
     /// The input that `tick` consumes. Ticks rise from call to call.
     ///
-    /// The tick that a shot is judged by is bounded here by what the path explains; the
+    /// The tick that a shot is judged by is bounded here by what the client can have seen; the
     /// simulation bounds it again by its own cap.
     pub fn take_input(&mut self, tick: u32) -> TakenInput {
         let mut taken = self.inputs.take(tick);
-        let rtt_ticks = self.rtt.as_secs_f32() * f32::from(self.config.tick_hz);
-        // A round trip, the inputs in hand, and what interpolation lies behind.
-        let explained = rtt_ticks.ceil() as u32 + INTERPOLATION_TICKS_MAX + 4;
-        let oldest = tick.saturating_sub(explained.min(self.config.rewind_ticks_max));
+        let SessionConfig { tick_hz, rewind_ticks_max, .. } = self.config;
+        let oldest = tick.saturating_sub(rewind_ticks(self.rtt, tick_hz, rewind_ticks_max));
         taken.command.view_tick = taken.command.view_tick.clamp(oldest, tick);
         taken
     }

@@ -26,7 +26,7 @@ pub const INPUT_COMMANDS_MAX: usize = 4;
 /// Bytes of an input datagram, most.
 pub const INPUT_BYTES_MAX: usize = 66;
 /// An input may be for this many ticks after the last one stepped, most.
-pub const INPUT_WINDOW_TICKS: u32 = 16;
+pub const INPUT_WINDOW_TICKS: u32 = 512;
 
 /// A snapshot's baseline is less than this many ticks older than the snapshot.
 pub const BASELINE_TICKS: u32 = 64;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use sortie_control::clock::Clock;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
@@ -12,10 +13,14 @@ const ROWS_MAX: i64 = 2_000;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Cleans up every `period` until the stop is asked for.
-pub async fn run(db: PgPool, period: Duration, mut stop: Stop) {
+pub async fn run(db: PgPool, clock: Clock, period: Duration, mut stop: Stop) {
     let mut is_away = false;
     loop {
-        let wait = match round(&db).await {
+        let cleaned = match clock.lets_remove(&db).await {
+            Ok(true) => round(&db).await,
+            lets => lets.map(|_| 0),
+        };
+        let wait = match cleaned {
             Ok(removed) => {
                 is_away = false;
                 metrics::counter!("sortie_account_cleaned_rows_total").increment(removed);
@@ -119,7 +124,7 @@ mod tests {
         assert_eq!(round(&db).await.unwrap(), 4);
         assert_eq!(round(&db).await.unwrap(), 0);
         let (mut stopper, stop) = sortie_control::service::stop();
-        let job = tokio::spawn(run(db.clone(), Duration::from_secs(3_600), stop));
+        let job = tokio::spawn(run(db.clone(), Clock::default(), Duration::from_secs(3_600), stop));
         stopper.stop();
         job.await.unwrap();
         let _ = &mut stopper;

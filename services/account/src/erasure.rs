@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::vocabulary::LoginEnd;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Erase {
     /// Needed, but for guests, who have none.
     #[schema(max_length = 256)]
@@ -41,7 +43,8 @@ struct Erase {
 ///
 /// For good: name, address, picture, texts and logins are gone, also for us. Results of battles
 /// stay under an opaque id.
-#[utoipa::path(delete, path = "/v1/me", tag = "account", request_body = Erase,
+#[utoipa::path(delete, operation_id = "erase_me",
+    path = "/v1/me", tag = "account", request_body = Erase,
     security(("bearer" = [])), responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -73,7 +76,7 @@ async fn erase(
 pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
     let mut tx = accounts.plane.db.begin().await?;
     lock_player(&mut tx, player_id).await?;
-    let ended = revoke_all(&mut tx, player_id, None, "erasure").await?;
+    let ended = revoke_all(&mut tx, player_id, None, LoginEnd::Erasure).await?;
     picture::forget(&mut tx, accounts.settings.pictures.as_ref(), player_id).await?;
     leave_everything(&mut tx, player_id).await?;
     empty_personal(&mut tx, player_id).await?;
@@ -85,6 +88,9 @@ pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountE
     )
     .execute(&mut *tx)
     .await?;
+    // Orders lock their servers: first all that the player ever had a battle on, in their order,
+    // then those of them that have one now.
+    sqlx::query_scalar!("select forget_name($1, $2)", player_id, BLANK).fetch_one(&mut *tx).await?;
     sqlx::query_scalar!("select kick_player($1, 'erased')", player_id).fetch_one(&mut *tx).await?;
     tx.commit().await?;
 

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde_json::json;
+use sortie_control::details::Details;
 use sortie_control::error::{ApiError, broken_constraint};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 /// Why an account's call was not done.
@@ -20,20 +19,37 @@ pub enum AccountError {
         "a name has 3 to 24 letters or digits; spaces, '_', '.' and '-' may stand between them"
     )]
     NameShape,
+    /// Letters of scripts that nobody writes together.
+    #[error("a name may not mix letters of several scripts, such as Latin and Cyrillic")]
+    NameScripts,
+    /// Others would take it for the staff or the product.
+    #[error("this name is reserved")]
+    NameReserved,
+    /// A word of the filter.
+    #[error("there is a word in this name that is not said here")]
+    NameWord,
+    /// Whatever its letters are.
+    #[error("another player has a name that looks the same")]
+    NameSimilar,
     /// Another account has it.
     #[error("another account has this e-mail address")]
     EmailTaken,
     /// Not an address that mail can be sent to.
     #[error("this is not an e-mail address")]
     EmailShape,
-    /// Over 500 characters, or control characters in it.
-    #[error("the text about a player has at most 500 characters and no control characters")]
+    /// Over 500 characters or twelve lines, control characters, or too many marks on a letter.
+    #[error(
+        "the text about a player has at most 500 characters in 12 lines, no control characters"
+    )]
     AboutShape,
+    /// A word of the filter that refuses texts.
+    #[error("there is a word in this text that is not said here")]
+    AboutWord,
     /// Staff have closed it.
     #[error("no new accounts are made at the moment")]
     SignUpClosed,
     /// Not 8 to 256 characters.
-    #[error("a password has 8 to 256 characters")]
+    #[error("a password has 8 to 256 characters, and no control characters")]
     PasswordLength,
     /// On the block list, or hardly more than the name.
     #[error("this password is among the first that anybody would try")]
@@ -125,6 +141,7 @@ impl From<sqlx::Error> for AccountError {
     fn from(error: sqlx::Error) -> Self {
         match broken_constraint(&error) {
             Some("player_name_taken") => Self::NameTaken,
+            Some("name_look_taken") => Self::NameSimilar,
             Some("player_name_shape") => Self::NameShape,
             Some("player_about_length") => Self::AboutShape,
             Some("identity_email_taken") => Self::EmailTaken,
@@ -141,9 +158,14 @@ impl From<AccountError> for ApiError {
         match error {
             E::NameTaken => Self::conflict("account.name_taken", text),
             E::NameShape => Self::invalid("account.name_shape", text),
+            E::NameScripts => Self::invalid("account.name_scripts", text),
+            E::NameReserved => Self::invalid("account.name_reserved", text),
+            E::NameWord => Self::invalid("account.name_word", text),
+            E::NameSimilar => Self::conflict("account.name_similar", text),
             E::EmailTaken => Self::conflict("account.email_taken", text),
             E::EmailShape => Self::invalid("account.email_shape", text),
             E::AboutShape => Self::invalid("account.about_shape", text),
+            E::AboutWord => Self::invalid("account.about_word", text),
             E::SignUpClosed => Self::forbidden("account.sign_up_closed", text),
             E::PasswordLength => Self::invalid("account.password_length", text),
             E::PasswordCommon => Self::invalid("account.password_common", text),
@@ -156,13 +178,10 @@ impl From<AccountError> for ApiError {
                 .with_retry_after(wait),
             E::TooMany(wait) => Self::too_many(wait),
             E::Banned { ban_id, appeal_token, reason, expires_at } => {
-                let expires_at = expires_at.and_then(|at| at.format(&Rfc3339).ok());
-                Self::forbidden("account.banned", text).with_details(json!({
-                    "ban_id": ban_id,
-                    "reason": reason,
-                    "expires_at": expires_at,
-                    "appeal_token": appeal_token,
-                }))
+                let (ban_id, reason) = (Some(ban_id), Some(reason));
+                let details =
+                    Details { ban_id, reason, expires_at, appeal_token, ..Details::default() };
+                Self::forbidden("account.banned", text).with_details(details)
             }
             E::Busy => Self::unavailable("account.busy", text),
             E::UnknownPlayer => Self::not_found("account.unknown_player", text),

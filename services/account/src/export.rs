@@ -6,9 +6,11 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::who::Caller;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -21,13 +23,49 @@ pub fn router() -> OpenApiRouter<Accounts> {
     OpenApiRouter::new().routes(routes!(export))
 }
 
+/// A row of a table.
+#[derive(Debug, ToSchema)]
+#[schema(as = ExportRow, value_type = Object)]
+#[expect(dead_code, reason = "the database makes it; this describes it")]
+struct Row(Map<String, Value>);
+
+/// All that is stored about a player: a list for each kind of row. What rows have is what their
+/// tables have, and may change with them.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the database makes it; this describes it")]
+struct Export {
+    exported_at: OffsetDateTime,
+    /// Rows of each kind at most.
+    rows_max: i64,
+    player: Row,
+    identity: Option<Row>,
+    credential: Option<Row>,
+    logins: Vec<Row>,
+    roles: Vec<Row>,
+    bans: Vec<Row>,
+    staff_notes: Vec<Row>,
+    battles: Vec<Row>,
+    ratings: Vec<Row>,
+    rating_changes: Vec<Row>,
+    statistics: Vec<Row>,
+    weapon_statistics: Vec<Row>,
+    tickets: Vec<Row>,
+    party: Option<Row>,
+    rooms: Vec<Row>,
+    messages: Vec<Row>,
+    mutes: Vec<Row>,
+    reports_made: Vec<Row>,
+    reports_about: Vec<Row>,
+}
+
 /// Export one's own data
 ///
 /// One object with a list for each kind of row. Of each kind at most `rows_max` rows are given,
 /// the newest first where rows have a time.
-#[utoipa::path(get, path = "/v1/me/export", tag = "account", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "export_me",
+    path = "/v1/me/export", tag = "account", security(("bearer" = [])),
     responses(
-        (status = 200, body = Object, content_type = "application/json"),
+        (status = 200, body = Export),
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::error::AccountError;
@@ -25,11 +26,12 @@ pub struct Guessed {
 }
 
 impl Guessed {
-    /// Whose login: what was typed.
+    /// Whose login: what was typed, composed as names are. Each spelling would be a count of its
+    /// own otherwise.
     pub fn login(typed: &str) -> Self {
         // Nobody is called so, and Postgres cannot read it: all of them are one.
         let whom = if has_control_characters(typed) { "" } else { typed };
-        Self { kind: "login", whom: whom.to_owned() }
+        Self { kind: "login", whom: whom.nfkc().collect() }
     }
 
     /// The password of somebody who is logged in, and must show it again.

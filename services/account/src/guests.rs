@@ -25,7 +25,11 @@ const AGE_DAYS: i32 = 30;
 /// Forgets guests until the stop.
 pub async fn run(accounts: Accounts, mut stop: Stop) {
     loop {
-        let pause = match round(&accounts).await {
+        let forgotten = match accounts.plane.clock.lets_remove(&accounts.plane.db).await {
+            Ok(true) => round(&accounts).await,
+            lets => lets.map(|_| 0).map_err(AccountError::from),
+        };
+        let pause = match forgotten {
             Ok(forgotten) if forgotten as i64 == ROUND => Duration::from_millis(100),
             Ok(_) => EVERY,
             Err(error) => {

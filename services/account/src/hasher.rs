@@ -1,20 +1,22 @@
 //! Passwords become argon2id hashes, on a bounded number of threads.
 //!
 //! A hash takes 19 MiB and some 30 ms: whoever could ask for any number of them would have our
-//! memory. So many are computed at once, so many wait, and the rest is refused at once. Verifying
-//! against nobody's hash costs the same as against somebody's: the time tells nothing.
+//! memory. So many are computed at once, so many wait, and the rest is refused at once. Who waits
+//! holds a password and nothing more; who computes borrows memory that is used again and again:
+//! blocks of this size from an allocator would stay behind in one heap a thread. Verifying against
+//! nobody's hash costs the same as against somebody's: the time tells nothing.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use sortie_control::access::random_bytes;
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::AccountError;
 
@@ -53,6 +55,34 @@ impl Default for Pool {
     }
 }
 
+/// What a password is, compared with a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another one.
+    Wrong,
+    /// The one.
+    Right,
+    /// The one, but its hash is of the bytes that were typed: from before passwords were
+    /// prepared. It should be renewed.
+    RightAsTyped,
+}
+
+/// A password as it is hashed (RFC 8265, "OpaqueString"): all blanks are one, and what can be
+/// written in two ways is composed (NFC), so that it does not matter which keyboard typed it.
+pub fn prepared(password: &str) -> String {
+    let blank = |char: char| if is_blank(char) { ' ' } else { char };
+    password.chars().map(blank).nfc().collect()
+}
+
+/// Unicode's category Zs.
+fn is_blank(char: char) -> bool {
+    matches!(
+        char,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
+}
+
 /// Makes and checks hashes. Cheap to clone.
 #[derive(Clone)]
 pub struct Hasher(Arc<Inner>);
@@ -63,7 +93,26 @@ struct Inner {
     dummy: String,
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    /// What nobody computes in at the moment: at most one for each that may run.
+    memory: Mutex<Vec<Memory>>,
     computed: AtomicU64,
+}
+
+/// The blocks that a hash is computed in.
+type Memory = Vec<Block>;
+
+impl Inner {
+    /// Does `work` in memory that was used before, or that others will use.
+    fn with_memory<T>(&self, work: impl FnOnce(&mut Memory) -> T) -> T {
+        let pool = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = pool().pop().unwrap_or_default();
+        let result = work(&mut memory);
+        // A hash of another cost may have needed more; only today's size is kept.
+        if memory.len() <= self.argon.params().block_count() {
+            pool().push(memory);
+        }
+        result
+    }
 }
 
 impl std::fmt::Debug for Hasher {
@@ -82,12 +131,14 @@ impl Hasher {
         let params = params.expect("a cost that argon2 can do");
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let unknown: [u8; 32] = random_bytes();
-        let dummy = hash_with(&argon, &BASE64.encode(unknown));
+        let mut memory = Memory::new();
+        let dummy = hash_with(&argon, &BASE64.encode(unknown), &mut memory);
         Self(Arc::new(Inner {
             argon,
             dummy,
             running: Arc::new(Semaphore::new(pool.running_max)),
             admitted: Arc::new(Semaphore::new(pool.running_max + pool.waiting_max)),
+            memory: Mutex::new(vec![memory]),
             computed: AtomicU64::new(0),
         }))
     }
@@ -97,7 +148,8 @@ impl Hasher {
     /// # Errors
     /// [`AccountError::Busy`].
     pub async fn hash(&self, password: String) -> Result<String, AccountError> {
-        self.compute(move |inner| hash_with(&inner.argon, &password)).await
+        self.compute(move |inner, memory| hash_with(&inner.argon, &prepared(&password), memory))
+            .await
     }
 
     /// Whether `password` is the one of `phc`; with `None`, it is not, after the same time.
@@ -109,10 +161,30 @@ impl Hasher {
         password: String,
         phc: Option<String>,
     ) -> Result<bool, AccountError> {
-        self.compute(move |inner| {
+        Ok(self.look_at(password, phc).await? != Verdict::Wrong)
+    }
+
+    /// As [`Self::verify`], and in which form.
+    ///
+    /// # Errors
+    /// [`AccountError::Busy`].
+    pub async fn look_at(
+        &self,
+        password: String,
+        phc: Option<String>,
+    ) -> Result<Verdict, AccountError> {
+        self.compute(move |inner, memory| {
             let is_known = phc.is_some();
             let phc = phc.as_deref().unwrap_or(&inner.dummy);
-            inner.argon.verify_password(password.as_bytes(), phc).is_ok() && is_known
+            let mut is_of = |text: &str| is_hash_of(phc, text, memory) == Some(true) && is_known;
+            let prepared = prepared(&password);
+            if is_of(&prepared) {
+                Verdict::Right
+            } else if prepared != password && is_of(&password) {
+                Verdict::RightAsTyped
+            } else {
+                Verdict::Wrong
+            }
         })
         .await
     }
@@ -134,7 +206,7 @@ impl Hasher {
 
     async fn compute<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> T + Send + 'static,
+        work: impl FnOnce(&Inner, &mut Memory) -> T + Send + 'static,
     ) -> Result<T, AccountError> {
         let Ok(admitted) = Arc::clone(&self.0.admitted).try_acquire_owned() else {
             metrics::counter!("sortie_account_hashes_refused_total").increment(1);
@@ -145,7 +217,7 @@ impl Hasher {
         let inner = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
-            let result = work(&inner);
+            let result = inner.with_memory(|memory| work(&inner, memory));
             inner.computed.fetch_add(1, Ordering::Relaxed);
             metrics::histogram!("sortie_account_hash_seconds").record(started.elapsed());
             // Held until here even if the caller has gone: the thread is busy all the same.
@@ -156,12 +228,52 @@ impl Hasher {
     }
 }
 
-fn hash_with(argon: &Argon2<'static>, password: &str) -> String {
+fn hash_with(argon: &Argon2<'static>, password: &str, memory: &mut Memory) -> String {
     let salt: [u8; 16] = random_bytes();
-    let hash: PasswordHash = argon
-        .hash_password_with_salt(password.as_bytes(), &salt)
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    derive(argon, password, &salt, &mut output, memory)
         .expect("16 bytes are a salt, and passwords are bounded");
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon.params()).expect("parameters have a text"),
+        salt: Some(Salt::new(&salt).expect("16 bytes are a salt")),
+        hash: Some(Output::new(&output).expect("32 bytes are a hash")),
+    };
     hash.to_string()
+}
+
+/// Whether `phc` is the hash of `password`, with the cost that it names; `None` when it is no hash
+/// of ours.
+fn is_hash_of(phc: &str, password: &str, memory: &mut Memory) -> Option<bool> {
+    let hash = PasswordHash::new(phc).ok()?;
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+    let version = hash.version.map_or(Some(Version::V0x13), |version| version.try_into().ok())?;
+    let params = Params::try_from(&hash).ok()?;
+    let (salt, expected) = (hash.salt?, hash.hash?);
+    let argon = Argon2::new(algorithm, version, params);
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output.get_mut(..expected.len())?;
+    derive(&argon, password, &salt, output, memory)?;
+    // Compares in constant time.
+    Some(Output::new(output).ok()? == expected)
+}
+
+/// Fills `output`, in `memory`, which grows to what it takes.
+fn derive(
+    argon: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    output: &mut [u8],
+    memory: &mut Memory,
+) -> Option<()> {
+    let blocks = argon.params().block_count();
+    if memory.len() < blocks {
+        memory.reserve_exact(blocks - memory.len());
+        memory.resize(blocks, Block::default());
+    }
+    let memory = &mut memory[..blocks];
+    argon.hash_password_into_with_memory(password.as_bytes(), salt, output, memory).ok()
 }
 
 #[cfg(test)]
@@ -173,7 +285,8 @@ mod tests {
     #[test]
     fn the_default_cost_is_what_we_promise() {
         assert_eq!(Cost::default(), Cost { memory_kib: 19_456, passes: 2, lanes: 1 });
-        let phc = hash_with(&Hasher::new(Cost::default(), Pool::default()).0.argon, "a password");
+        let hasher = Hasher::new(Cost::default(), Pool::default());
+        let phc = hash_with(&hasher.0.argon, "a password", &mut Memory::new());
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
     }
 
@@ -189,6 +302,53 @@ mod tests {
         let dearer = Hasher::new(Cost { passes: 2, ..CHEAP }, Pool::default());
         assert!(dearer.is_outdated(&phc) && dearer.is_outdated("rubbish"));
         assert!(dearer.verify("correct horse".to_owned(), Some(phc)).await.unwrap());
+    }
+
+    #[test]
+    fn used_memory_and_fresh_memory_give_the_same_hash() {
+        let hasher = Hasher::new(CHEAP, Pool { running_max: 1, waiting_max: 1 });
+        let argon = &hasher.0.argon;
+        let mut used = Memory::new();
+        for password in ["one", "another", "a third one"] {
+            let [mut here, mut there, mut theirs] = [[0; 32]; 3];
+            derive(argon, password, &[7; 16], &mut here, &mut used).unwrap();
+            derive(argon, password, &[7; 16], &mut there, &mut Memory::new()).unwrap();
+            argon.hash_password_into(password.as_bytes(), &[7; 16], &mut theirs).unwrap();
+            assert_eq!((here, there), (theirs, theirs));
+        }
+    }
+
+    #[tokio::test]
+    async fn only_memory_of_todays_size_is_kept() {
+        let cost = |memory_kib| Cost { memory_kib, ..CHEAP };
+        let pool = Pool { running_max: 2, waiting_max: 1 };
+        let (dear, hasher) = (Hasher::new(cost(512), pool), Hasher::new(CHEAP, pool));
+        let phc = dear.hash("a password".to_owned()).await.unwrap();
+        for _ in 0..3 {
+            assert!(hasher.verify("a password".to_owned(), Some(phc.clone())).await.unwrap());
+            assert!(!hasher.verify("a password".to_owned(), None).await.unwrap());
+        }
+        let kept: Vec<usize> = hasher.0.memory.lock().unwrap().iter().map(Vec::len).collect();
+        assert_eq!(kept, [64]);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_it_is_typed() {
+        let hasher = Hasher::new(CHEAP, Pool { running_max: 1, waiting_max: 1 });
+        let (composed, apart) = ("p\u{e4}ssw\u{f6}rt gut", "pa\u{308}sswo\u{308}rt\u{a0}gut");
+        let phc = hasher.hash(apart.to_owned()).await.unwrap();
+        for typed in [composed, apart] {
+            let verdict = hasher.look_at(typed.to_owned(), Some(phc.clone())).await.unwrap();
+            assert_eq!(verdict, Verdict::Right);
+        }
+        // Compatibility letters are other letters: NFKC would make passwords weaker.
+        assert!(!hasher.verify("\u{fb01}sh and chips".to_owned(), Some(phc)).await.unwrap());
+        let old = hash_with(&hasher.0.argon, apart, &mut Memory::new());
+        let verdict = hasher.look_at(apart.to_owned(), Some(old.clone())).await.unwrap();
+        assert_eq!(verdict, Verdict::RightAsTyped);
+        assert!(!hasher.verify(composed.to_owned(), Some(old)).await.unwrap());
+        let verdict = hasher.look_at(apart.to_owned(), None).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
     }
 
     #[tokio::test]

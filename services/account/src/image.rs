@@ -1,19 +1,31 @@
-//! Pictures as strangers send them: what kind, how large, and without what a camera or an editor
-//! wrote into them (places, names, comments): of a picture only the picture is kept.
+//! Pictures as strangers send them: decoded under limits, and of them nothing kept but the pixels,
+//! which are written anew. What a camera or an editor wrote into the file (places, names,
+//! comments) is gone with the file, and what is served is what was looked at.
+
+use std::io::Cursor;
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use imagesize::ImageType;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult, Limits};
+use tokio::sync::Semaphore;
 
 use crate::error::AccountError;
 
-/// Bytes of a picture.
+/// Bytes of a picture, as it is sent and as it is kept.
 pub const BYTES_MAX: usize = 256 << 10;
-const SIDE_PX: std::ops::RangeInclusive<usize> = 16..=1_024;
+const SIDE_PX: RangeInclusive<u32> = 16..=1_024;
 
-const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
-/// What of a PNG is the picture, and how its colours are meant.
-const PNG_CHUNKS: &[&[u8]] =
-    &[b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"IDAT", b"IEND"];
+/// Bytes that a decoder may take: the largest picture has 8 MiB (16 bits a colour).
+const DECODER_BYTES_MAX: u64 = 24 << 20;
+
+/// Of 100; above, files grow and nobody sees a difference.
+const JPEG_QUALITY: u8 = 85;
+
+/// Pictures that are decoded at once: each takes a processor for a while, and its memory.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// Two kinds are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +39,9 @@ pub enum Kind {
 impl Kind {
     /// By the first bytes.
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        match imagesize::image_type(bytes) {
-            Ok(ImageType::Png) => Some(Self::Png),
-            Ok(ImageType::Jpeg) => Some(Self::Jpeg),
+        match image::guess_format(bytes) {
+            Ok(ImageFormat::Png) => Some(Self::Png),
+            Ok(ImageFormat::Jpeg) => Some(Self::Jpeg),
             _ => None,
         }
     }
@@ -41,119 +53,87 @@ impl Kind {
             Self::Jpeg => "image/jpeg",
         }
     }
+
+    fn format(self) -> ImageFormat {
+        match self {
+            Self::Png => ImageFormat::Png,
+            Self::Jpeg => ImageFormat::Jpeg,
+        }
+    }
 }
 
-/// The picture alone, if `bytes` are one of the kind that `media_type` says.
+/// The picture's pixels in a file of our own, if `bytes` are one of the kind that `media_type`
+/// says. Upright, whatever the file said of how it was held; 8 bits a colour; made smaller where
+/// the pixels take more than [`BYTES_MAX`].
 ///
 /// # Errors
 /// [`AccountError::PictureType`], [`AccountError::PictureSize`].
-pub fn cleaned(bytes: &[u8], media_type: &str) -> Result<Bytes, AccountError> {
-    let kind = Kind::of(bytes).filter(|kind| kind.media_type() == media_type);
+pub async fn rewritten(bytes: Bytes, media_type: &str) -> Result<Bytes, AccountError> {
+    let kind = Kind::of(&bytes).filter(|kind| kind.media_type() == media_type);
     let kind = kind.ok_or(AccountError::PictureType)?;
-    let size = imagesize::blob_size(bytes).map_err(|_| AccountError::PictureType)?;
-    if !SIDE_PX.contains(&size.width) || !SIDE_PX.contains(&size.height) {
+    let turn = TURNS.acquire().await.map_err(|_| AccountError::PictureType)?;
+    let work = tokio::task::spawn_blocking(move || {
+        let written = decoded(kind, &bytes).and_then(|picture| written(kind, picture));
+        // Held until here even if the caller has gone: the thread is busy all the same.
+        drop(turn);
+        written
+    });
+    // A decoder that panics has met no picture.
+    work.await.map_err(|_| AccountError::PictureType)?
+}
+
+fn decoded(kind: Kind, bytes: &[u8]) -> Result<DynamicImage, AccountError> {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(DECODER_BYTES_MAX);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), kind.format());
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|_| AccountError::PictureType)?;
+    // Before anything is allocated by it.
+    let (width, height) = decoder.dimensions();
+    if !SIDE_PX.contains(&width) || !SIDE_PX.contains(&height) {
         return Err(AccountError::PictureSize);
     }
-    let cleaned = match kind {
-        Kind::Png => cleaned_png(bytes),
-        Kind::Jpeg => cleaned_jpeg(bytes),
-    };
-    cleaned.map(Bytes::from).ok_or(AccountError::PictureType)
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| AccountError::PictureType)?;
+    picture.apply_orientation(orientation);
+    Ok(if kind == Kind::Png && picture.color().has_alpha() {
+        picture.into_rgba8().into()
+    } else {
+        picture.into_rgb8().into()
+    })
 }
 
-/// Chunks of length, name, data, checksum, up to `IEND`; what follows it is dropped.
-fn cleaned_png(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = bytes.strip_prefix(PNG_SIGNATURE)?;
-    let mut out = PNG_SIGNATURE.to_vec();
+fn written(kind: Kind, mut picture: DynamicImage) -> Result<Bytes, AccountError> {
     loop {
-        let data_bytes = u32::from_be_bytes(*rest.first_chunk()?) as usize;
-        let chunk = rest.get(..data_bytes.checked_add(12)?)?;
-        let name = &chunk[4..8];
-        if PNG_CHUNKS.contains(&name) {
-            out.extend_from_slice(chunk);
+        let file = encoded(kind, &picture).map_err(|_| AccountError::PictureType)?;
+        if file.len() <= BYTES_MAX {
+            return Ok(Bytes::from(file));
         }
-        if name == b"IEND" {
-            return Some(out);
-        }
-        rest = &rest[chunk.len()..];
+        // A quarter off each side until it fits; a picture of 256 pixels a side always does.
+        picture = picture.thumbnail(picture.width() * 3 / 4, picture.height() * 3 / 4);
     }
 }
 
-/// Segments of marker and length up to the first scan, which is kept with all that follows until
-/// the end marker. Dropped: comments and the applications' segments, but JFIF's and Adobe's, which
-/// say how colours are meant.
-fn cleaned_jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
-    const SCAN: u8 = 0xDA;
-    const COMMENT: u8 = 0xFE;
-    let mut rest = bytes.strip_prefix(b"\xFF\xD8")?;
-    let mut out = b"\xFF\xD8".to_vec();
-    loop {
-        let [0xFF, marker] = *rest.first_chunk()? else { return None };
-        if marker == SCAN {
-            let end = rest.windows(2).rposition(|pair| pair == b"\xFF\xD9")?;
-            // A second scan's header may hide between; segments with texts may, too.
-            return (!has_texts(&rest[..end])).then(|| {
-                out.extend_from_slice(&rest[..end + 2]);
-                out
-            });
+fn encoded(kind: Kind, picture: &DynamicImage) -> ImageResult<Vec<u8>> {
+    let mut file = Vec::new();
+    match kind {
+        Kind::Png => {
+            let (compression, filter) = (CompressionType::Default, FilterType::Adaptive);
+            let encoder = PngEncoder::new_with_quality(&mut file, compression, filter);
+            picture.write_with_encoder(encoder)?;
         }
-        let length = u16::from_be_bytes(*rest.get(2..)?.first_chunk()?) as usize;
-        let segment = rest.get(..length.checked_add(2)?).filter(|_| length >= 2)?;
-        let is_text = marker == COMMENT || matches!(marker, 0xE1..=0xED | 0xEF);
-        if !is_text {
-            out.extend_from_slice(segment);
+        Kind::Jpeg => {
+            let encoder = JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY);
+            picture.write_with_encoder(encoder)?;
         }
-        rest = &rest[segment.len()..];
     }
-}
-
-/// Within scans, 0xFF is followed by 0 or a restart marker; a progressive picture has tables and
-/// further scans there, but no comments and no application's segments.
-fn has_texts(scans: &[u8]) -> bool {
-    scans.windows(2).any(|pair| pair[0] == 0xFF && matches!(pair[1], 0xE0..=0xEF | 0xFE | 0xD8))
-}
-
-#[cfg(test)]
-pub(crate) mod samples {
-    /// A PNG of so many pixels a side with this text in it. Its checksums are zeros: browsers
-    /// care, we do not.
-    pub fn png(side: u32, text: &str) -> Vec<u8> {
-        let side = side.to_be_bytes();
-        let header = [&side[..], &side, &[8, 2, 0, 0, 0]].concat();
-        let mut bytes = super::PNG_SIGNATURE.to_vec();
-        for (name, data) in [
-            (b"IHDR", &header[..]),
-            (b"tEXt", text.as_bytes()),
-            (b"IDAT", b"pixels"),
-            (b"IEND", b""),
-        ] {
-            bytes.extend((data.len() as u32).to_be_bytes());
-            bytes.extend(name);
-            bytes.extend(data);
-            bytes.extend([0; 4]);
-        }
-        bytes
-    }
-
-    /// A JPEG likewise.
-    pub fn jpeg(side: u16, text: &str) -> Vec<u8> {
-        let [high, low] = side.to_be_bytes();
-        let frame = [8, high, low, high, low, 1, 1, 0x11, 0];
-        let segments: [(u8, &[u8]); 4] =
-            [(0xE0, b"JFIF\0"), (0xE1, text.as_bytes()), (0xFE, text.as_bytes()), (0xC0, &frame)];
-        let mut bytes = b"\xFF\xD8".to_vec();
-        for (marker, data) in segments {
-            bytes.extend([0xFF, marker]);
-            bytes.extend((data.len() as u16 + 2).to_be_bytes());
-            bytes.extend(data);
-        }
-        bytes.extend(b"\xFF\xDA\x00\x02scan\xFF\x00scan\xFF\xD9 and what somebody hid behind it");
-        bytes
-    }
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use image::{ImageEncoder, Rgb, RgbImage};
+
     use super::*;
 
     const CANARY: &str = "Exif: taken at my home, 52.5 N 13.4 E";
@@ -162,41 +142,180 @@ mod tests {
         bytes.windows(text.len()).any(|window| window == text.as_bytes())
     }
 
-    #[test]
-    fn of_a_picture_only_the_picture_is_kept() {
-        for (bytes, media_type, kept) in [
-            (samples::png(64, CANARY), "image/png", "pixels"),
-            (samples::jpeg(64, CANARY), "image/jpeg", "scan"),
+    async fn sent(bytes: &[u8], media_type: &str) -> Result<Bytes, AccountError> {
+        rewritten(Bytes::copy_from_slice(bytes), media_type).await
+    }
+
+    /// Colours that say where they are.
+    fn pixels(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 7]))
+    }
+
+    fn file(kind: Kind, side: u32) -> Vec<u8> {
+        encoded(kind, &pixels(side, side).into()).unwrap()
+    }
+
+    fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+        let covered = [&name[..], data].concat();
+        let sum = crc32fast::hash(&covered).to_be_bytes();
+        [&(data.len() as u32).to_be_bytes()[..], &covered, &sum].concat()
+    }
+
+    /// A PNG with chunks of one's own behind the header, and a text behind the end.
+    fn png_with(chunks: &[Vec<u8>]) -> Vec<u8> {
+        let file = file(Kind::Png, 64);
+        let (header, rest) = file.split_at(8 + 25);
+        [header, &chunks.concat(), rest, b"hid behind"].concat()
+    }
+
+    /// So many zeros, as a PNG compresses them.
+    fn deflated_zeros(count: usize) -> Vec<u8> {
+        let side = 4_096;
+        let rows = count / (3 * side + 1);
+        let mut file = Vec::new();
+        let zeros = vec![0; side * rows * 3];
+        let encoder =
+            PngEncoder::new_with_quality(&mut file, CompressionType::Best, FilterType::NoFilter);
+        let colour = image::ExtendedColorType::Rgb8;
+        encoder.write_image(&zeros, side as u32, rows as u32, colour).unwrap();
+        // The data of all IDAT chunks.
+        let (mut stream, mut rest) = (Vec::new(), &file[8..]);
+        while let Some(length) = rest.first_chunk().map(|length| u32::from_be_bytes(*length)) {
+            let end = 8 + length as usize;
+            if &rest[4..8] == b"IDAT" {
+                stream.extend_from_slice(&rest[8..end]);
+            }
+            rest = &rest[end + 4..];
+        }
+        stream
+    }
+
+    #[tokio::test]
+    async fn of_a_picture_only_the_pixels_are_kept() {
+        let text = CANARY.as_bytes();
+        let lawful = [
+            chunk(b"tEXt", &[b"Comment\0", text].concat()),
+            chunk(b"iTXt", &[b"Comment\0\0\0\0\0", text].concat()),
+            chunk(b"eXIf", &[b"MM\0\x2a\0\0\0\x08\0\0", text].concat()),
+            chunk(b"prIV", text),
+        ];
+        let kept = sent(&png_with(&lawful), "image/png").await.unwrap();
+        assert!(!contains(&kept, CANARY) && !contains(&kept, "hid behind"));
+        assert_eq!(sent(&kept, "image/png").await.unwrap(), kept);
+        assert_eq!(image::load_from_memory(&kept).unwrap().to_rgb8(), pixels(64, 64));
+        // Chunks of the picture that are longer than they should be.
+        for (name, lawful) in [
+            (b"sRGB", &[0][..]),
+            (b"gAMA", &[0, 0, 0xB1, 0x8F]),
+            (b"cHRM", &[0; 32]),
+            (b"sBIT", &[8, 8, 8]),
+            (b"tRNS", &[0; 6]),
+            (b"PLTE", &[0; 6]),
         ] {
-            assert!(contains(&bytes, CANARY));
-            let cleaned = cleaned(&bytes, media_type).unwrap();
-            assert!(!contains(&cleaned, CANARY) && contains(&cleaned, kept), "{media_type}");
-            assert!(!contains(&cleaned, "hid behind"));
-            assert_eq!(super::cleaned(&cleaned, media_type).unwrap(), cleaned);
+            let file = png_with(&[chunk(name, &[lawful, text].concat())]);
+            let kept = sent(&file, "image/png").await;
+            assert!(!kept.is_ok_and(|kept| contains(&kept, CANARY)));
+        }
+        let jpeg = file(Kind::Jpeg, 64);
+        let segment = |marker: u8, data: &[u8]| {
+            [&[0xFF, marker][..], &(data.len() as u16 + 2).to_be_bytes(), data].concat()
+        };
+        let with_texts = [
+            &jpeg[..2],
+            &segment(0xE1, &[b"Exif\0\0", text].concat()),
+            &segment(0xEE, text),
+            &segment(0xE2, text),
+            &segment(0xFE, text),
+            &jpeg[2..],
+            text,
+        ]
+        .concat();
+        let kept = sent(&with_texts, "image/jpeg").await.unwrap();
+        assert!(!contains(&kept, CANARY) && Kind::of(&kept) == Some(Kind::Jpeg));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_picture_is_refused() {
+        let png = file(Kind::Png, 64);
+        assert!(matches!(sent(&png, "image/jpeg").await, Err(AccountError::PictureType)));
+        assert!(matches!(sent(b"<svg>", "image/png").await, Err(AccountError::PictureType)));
+        // A header without pixels, which the old checker took for a picture.
+        let mut header = png[..8 + 25].to_vec();
+        header.extend(chunk(b"IDAT", b"pixels"));
+        header.extend(chunk(b"IEND", b""));
+        assert!(matches!(sent(&header, "image/png").await, Err(AccountError::PictureType)));
+        for side in [15, 1_025, 2_000] {
+            for kind in [Kind::Png, Kind::Jpeg] {
+                let outcome = sent(&file(kind, side), kind.media_type()).await;
+                assert!(matches!(outcome, Err(AccountError::PictureSize)), "{side}");
+            }
         }
     }
 
-    #[test]
-    fn what_is_no_picture_is_refused() {
-        let png = samples::png(64, "");
-        assert!(matches!(cleaned(&png, "image/jpeg"), Err(AccountError::PictureType)));
-        assert!(matches!(cleaned(b"<svg>", "image/png"), Err(AccountError::PictureType)));
-        for side in [15, 1_025, u32::MAX] {
-            let outcome = cleaned(&samples::png(side, ""), "image/png");
-            assert!(outcome.is_err(), "{side}");
+    #[tokio::test]
+    async fn a_header_of_sixty_thousand_pixels_is_refused_before_it_is_decoded() {
+        for (width, height) in [(60_000, 60_000), (64, 60_000), (60_000, 64), (1 << 30, 1 << 30)] {
+            let mut data = [0_u32, 0].map(u32::to_be_bytes).concat();
+            data[..4].copy_from_slice(&u32::to_be_bytes(width));
+            data[4..].copy_from_slice(&u32::to_be_bytes(height));
+            data.extend([8, 6, 0, 0, 0]);
+            let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+            // The first header says 64 pixels; a decoder that takes the second meets the bomb.
+            let small = &file(Kind::Png, 64)[8..33];
+            let large = chunk(b"IHDR", &data);
+            for header in [large.clone(), [small, &large].concat()] {
+                bytes.truncate(8);
+                bytes.extend(&header);
+                bytes.extend(chunk(b"IDAT", &deflated_zeros(100_000)));
+                bytes.extend(chunk(b"IEND", b""));
+                assert!(sent(&bytes, "image/png").await.is_err(), "{width} x {height}");
+            }
         }
     }
 
-    #[test]
-    fn any_cut_or_changed_byte_ends_in_an_answer() {
-        for whole in [samples::png(64, "text"), samples::jpeg(64, "text")] {
+    #[tokio::test]
+    async fn what_inflates_beyond_its_pixels_leaves_pixels_only() {
+        let zeros = deflated_zeros(100 << 20);
+        assert!(zeros.len() < 200 << 10, "{} bytes", zeros.len());
+        let png = file(Kind::Png, 64);
+        let header = &png[..8 + 25];
+        let surplus = [header, &chunk(b"IDAT", &zeros), &chunk(b"IEND", b"")].concat();
+        let profile = [&b"name\0\0"[..], &zeros].concat();
+        let text = [&b"Comment\0\0"[..], &zeros].concat();
+        for bytes in
+            [surplus, png_with(&[chunk(b"iCCP", &profile)]), png_with(&[chunk(b"zTXt", &text)])]
+        {
+            assert!(bytes.len() <= BYTES_MAX);
+            if let Ok(kept) = sent(&bytes, "image/png").await {
+                assert!(kept.len() < 20_000, "{} bytes", kept.len());
+                assert_eq!(image::load_from_memory(&kept).unwrap().width(), 64);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_too_many_bytes_when_written_anew_is_made_smaller() {
+        let mut state = 1_u64;
+        let noise = RgbImage::from_fn(700, 500, |_, _| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Sixteen colours: a palette of them is small, and the same in full colours is not.
+            let of = (state >> 60) as u8;
+            Rgb([of.wrapping_mul(37), of.wrapping_mul(91), of.wrapping_mul(53)])
+        });
+        let kept = written(Kind::Png, noise.into()).unwrap();
+        let picture = image::load_from_memory(&kept).unwrap();
+        assert!(kept.len() <= BYTES_MAX && picture.width() < 700 && picture.width() > 100);
+    }
+
+    #[tokio::test]
+    async fn any_cut_or_changed_byte_ends_in_an_answer() {
+        for kind in [Kind::Png, Kind::Jpeg] {
+            let whole = file(kind, 24);
             for at in 0..whole.len() {
-                for media_type in ["image/png", "image/jpeg"] {
-                    drop(cleaned(&whole[..at], media_type));
-                    let mut changed = whole.clone();
-                    changed[at] ^= 0xFF;
-                    drop(cleaned(&changed, media_type));
-                }
+                drop(sent(&whole[..at], kind.media_type()).await);
+                let mut changed = whole.clone();
+                changed[at] ^= 0xFF;
+                drop(sent(&changed, kind.media_type()).await);
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod guess;
 pub mod guests;
 pub mod hasher;
 pub mod image;
+pub mod looks;
 pub mod mail;
 pub mod me;
 pub mod names;
@@ -49,14 +50,17 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let (db, settings) = (plane.db.clone(), Arc::clone(&accounts.settings));
     let stopping = stop.clone();
     let mails = async move { password::mails::run(db, &settings, tasks, stopping).await };
-    let cleanup = cleanup::run(plane.db.clone(), accounts.settings.cleanup_every, stop.clone());
+    let (db, clock) = (plane.db.clone(), plane.clock.clone());
+    let cleanup = cleanup::run(db, clock, accounts.settings.cleanup_every, stop.clone());
     let guests = guests::run(accounts.clone(), stop.clone());
+    let looks = looks::run(plane.db.clone(), stop.clone());
     Service {
         routes: router().with_state(accounts),
         jobs: vec![
             Job::new("account mails", mails),
             Job::new("account cleanup", cleanup),
             Job::new("account guests", guests),
+            Job::new("account looks", looks),
         ],
     }
 }

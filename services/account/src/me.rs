@@ -4,6 +4,8 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::text::words::Words;
+use sortie_control::text::{look, prose};
 use sortie_control::who::Caller;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -14,9 +16,10 @@ use uuid::Uuid;
 
 use crate::error::AccountError;
 use crate::names;
-use crate::state::{Accounts, has_control_characters};
+use crate::state::Accounts;
 
-const ABOUT_CHARS_MAX: usize = 500;
+/// What a player says about itself.
+const ABOUT: prose::Bounds = prose::Bounds { chars: 0..=500, lines_max: 12 };
 
 /// The routes.
 pub fn router() -> OpenApiRouter<Accounts> {
@@ -51,6 +54,7 @@ pub struct Me {
 
 /// What is to be changed; what is absent stays.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct MeChange {
     /// 3 to 24 letters and digits; spaces, `_`, `.` and `-` between them.
     #[schema(min_length = 3, max_length = 24)]
@@ -60,7 +64,8 @@ struct MeChange {
 }
 
 /// Show one's own account
-#[utoipa::path(get, path = "/v1/me", tag = "account", security(("bearer" = [])), responses(
+#[utoipa::path(get, operation_id = "get_me",
+    path = "/v1/me", tag = "account", security(("bearer" = [])), responses(
     (status = 200, body = Me),
     (status = 401, description = "auth.*", body = ErrorBody),
     (status = 404, description = "account.unknown_player", body = ErrorBody),
@@ -70,13 +75,16 @@ async fn show(State(accounts): State<Accounts>, caller: Caller) -> ApiResult<Jso
 }
 
 /// Change one's own account
-#[utoipa::path(patch, path = "/v1/me", tag = "account", request_body = MeChange,
+#[utoipa::path(patch, operation_id = "change_me",
+    path = "/v1/me", tag = "account", request_body = MeChange,
     security(("bearer" = [])), responses(
         (status = 200, body = Me),
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
-        (status = 409, description = "account.name_taken", body = ErrorBody),
-        (status = 422, description = "account.name_shape, account.about_shape", body = ErrorBody),
+        (status = 409, description = "account.name_taken, account.name_similar", body = ErrorBody),
+        (status = 422, description = "account.name_shape, account.name_scripts, \
+            account.name_reserved, account.name_word, account.about_shape, account.about_word",
+            body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),
     ))]
 async fn change(
@@ -89,26 +97,42 @@ async fn change(
 }
 
 async fn apply(accounts: &Accounts, player_id: Uuid, body: &MeChange) -> Result<(), AccountError> {
-    if let Some(name) = &body.name {
-        names::check(name)?;
+    let db = &accounts.plane.db;
+    let name = body.name.as_deref().map(names::chosen).transpose()?;
+    if let Some(name) = &name {
         let (rate, key) = (accounts.settings.limits.renames, player_id.to_string());
         accounts.limit("rename", rate, &key).await?;
+        names::refuse_words(db, name).await?;
     }
-    if let Some(about) = &body.about
-        && (about.chars().count() > ABOUT_CHARS_MAX || has_control_characters(about))
-    {
-        return Err(AccountError::AboutShape);
-    }
+    let about = match &body.about {
+        Some(about) => {
+            let about = prose::sane(about, &ABOUT).ok_or(AccountError::AboutShape)?;
+            Some(Words::load(db).await?.apply(&about).ok_or(AccountError::AboutWord)?)
+        }
+        None => None,
+    };
+    let mut tx = db.begin().await?;
+    let old = sqlx::query_scalar!(
+        "select name from player where player_id = $1 and erased_at is null for no key update",
+        player_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AccountError::UnknownPlayer)?;
     sqlx::query!(
         "update player set name = coalesce($2, name), about = coalesce($3, about)
         where player_id = $1 and erased_at is null",
         player_id,
-        body.name,
-        body.about,
+        name,
+        about,
     )
-    .execute(&accounts.plane.db)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    // A name from before looks were compared stays until it is changed.
+    if let Some(name) = name.filter(|name| *name != old) {
+        look::take(&mut tx, player_id, &name).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// A player's own view.

@@ -33,12 +33,13 @@ pub fn router() -> OpenApiRouter<Accounts> {
 
 /// As it lies on a disk; only for the OpenAPI document.
 #[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
+#[schema(as = PictureFile, value_type = String, format = Binary)]
 #[allow(dead_code, reason = "bodies are read as they come")]
 struct File(Vec<u8>);
 
 /// A picture that was stored.
 #[derive(Serialize, ToSchema)]
+#[schema(as = StoredPicture)]
 struct Stored {
     /// Its SHA-256 in hexadecimal digits.
     picture: String,
@@ -46,9 +47,10 @@ struct Stored {
 
 /// Upload a picture
 ///
-/// PNG or JPEG, at most 256 KiB, 16 to 1024 pixels wide and high. Texts in it, such as the place
-/// where it was taken, are removed.
-#[utoipa::path(put, path = "/v1/me/picture", tag = "account", security(("bearer" = [])),
+/// PNG or JPEG, at most 256 KiB, 16 to 1024 pixels wide and high. Its pixels are written anew;
+/// texts in it, such as the place where it was taken, are gone.
+#[utoipa::path(put, operation_id = "set_my_picture",
+    path = "/v1/me/picture", tag = "account", security(("bearer" = [])),
     request_body(content((File = "image/png"), (File = "image/jpeg"))), responses(
         (status = 200, body = Stored),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -67,7 +69,7 @@ async fn put(
 ) -> ApiResult<Json<Stored>> {
     let body = body.map_err(ApiError::from)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), &body).await?;
+    let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), body).await?;
     Ok(Json(Stored { picture: hex(&picture) }))
 }
 
@@ -75,11 +77,11 @@ async fn stored(
     accounts: &Accounts,
     player_id: Uuid,
     media_type: &str,
-    bytes: &[u8],
+    bytes: Bytes,
 ) -> Result<Vec<u8>, AccountError> {
     let limit = accounts.settings.limits.heavy;
     accounts.limit("picture", limit, &player_id.to_string()).await?;
-    let bytes = image::cleaned(bytes, media_type)?;
+    let bytes = image::rewritten(bytes, media_type).await?;
     let digest = digest_of(&bytes);
     let mut tx = accounts.plane.db.begin().await?;
     lock_player(&mut tx, player_id).await?;
@@ -93,7 +95,8 @@ async fn stored(
 }
 
 /// Remove the picture
-#[utoipa::path(delete, path = "/v1/me/picture", tag = "account", security(("bearer" = [])),
+#[utoipa::path(delete, operation_id = "remove_my_picture",
+    path = "/v1/me/picture", tag = "account", security(("bearer" = [])),
     responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -165,7 +168,8 @@ async fn remove_unused(
 }
 
 /// Show a player's picture
-#[utoipa::path(get, path = "/v1/players/{player_id}/picture", tag = "account",
+#[utoipa::path(get, operation_id = "get_player_picture",
+    path = "/v1/players/{player_id}/picture", tag = "account",
     params(("player_id" = Uuid, Path, description = "The player")), responses(
         (status = 200, description = "The picture",
             content((File = "image/png"), (File = "image/jpeg"))),

@@ -34,7 +34,8 @@ struct Profile {
 }
 
 /// Show a player
-#[utoipa::path(get, path = "/v1/players/{player_id}", tag = "account",
+#[utoipa::path(get, operation_id = "get_player",
+    path = "/v1/players/{player_id}", tag = "account",
     params(("player_id" = Uuid, Path, description = "The player")), responses(
         (status = 200, body = Profile),
         (status = 404, description = "account.unknown_player", body = ErrorBody),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sortie_control::bus::Rate;
+use sortie_control::http::crowd;
 
 use crate::hasher::{Cost, Pool};
 use crate::mail::Mailer;
@@ -83,6 +84,19 @@ impl Limits {
         heavy: None,
         renames: None,
     };
+
+    /// With limits by address for so many players.
+    #[must_use]
+    pub fn for_players(self, players: u32) -> Self {
+        let more = |rate: Option<Rate>| rate.map(|rate| rate.times(crowd(players)));
+        Self {
+            logins: more(self.logins),
+            sign_ups: more(self.sign_ups),
+            refreshes: more(self.refreshes),
+            mails: more(self.mails),
+            ..self
+        }
+    }
 }
 
 impl Default for Limits {

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::flag::Flag;
 use sortie_control::json::Json;
+use sortie_control::text::look;
+use sortie_control::vocabulary::LoginEnd;
 use sortie_control::who::Caller;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,6 +27,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct SignUp {
     /// What others see: 3 to 24 letters and digits; spaces, `_`, `.` and `-` between them.
     #[schema(min_length = 3, max_length = 24)]
@@ -38,19 +41,25 @@ struct SignUp {
 }
 
 impl SignUp {
-    fn check(&self) -> Result<(), AccountError> {
-        names::check(&self.name)?;
+    /// With the name as it is kept.
+    async fn checked(mut self, db: &PgPool) -> Result<Self, AccountError> {
+        self.name = names::chosen(&self.name)?;
         names::check_email(&self.email)?;
-        policy::check(&self.password, &[&self.name, &self.email])
+        policy::check(&self.password, &[&self.name, &self.email])?;
+        names::refuse_words(db, &self.name).await?;
+        Ok(self)
     }
 }
 
 /// Sign up
-#[utoipa::path(post, path = "/v1/accounts", tag = "account", request_body = SignUp, responses(
+#[utoipa::path(post, operation_id = "sign_up",
+    path = "/v1/accounts", tag = "account", request_body = SignUp, responses(
     (status = 201, body = LoggedIn),
     (status = 403, description = "account.sign_up_closed", body = ErrorBody),
-    (status = 409, description = "account.name_taken, account.email_taken", body = ErrorBody),
-    (status = 422, description = "account.name_shape, account.email_shape, account.password_*",
+    (status = 409, description = "account.name_taken, account.name_similar, \
+            account.email_taken", body = ErrorBody),
+    (status = 422, description = "account.name_shape, account.name_scripts, \
+            account.name_reserved, account.name_word, account.email_shape, account.password_*",
         body = ErrorBody),
     (status = 429, description = "request.rate_limited", body = ErrorBody),
     (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
@@ -71,7 +80,7 @@ async fn signed_up(
     body: SignUp,
 ) -> Result<LoggedIn, AccountError> {
     accounts.limit_address("sign-up", accounts.settings.limits.sign_ups, client).await?;
-    body.check()?;
+    let body = body.checked(&accounts.plane.db).await?;
     require_open(accounts).await?;
     let phc = accounts.hasher.hash(body.password).await?;
     let player_id = Uuid::now_v7();
@@ -79,6 +88,7 @@ async fn signed_up(
     sqlx::query!("insert into player (player_id, name) values ($1, $2)", player_id, body.name)
         .execute(&mut *tx)
         .await?;
+    look::take(&mut tx, player_id, &body.name).await?;
     add_credential(&mut tx, player_id, &body.email, &phc).await?;
     let player = Locked { player_id, is_guest: false };
     let (tokens, _) = open(&mut tx, accounts, player, client).await?;
@@ -123,7 +133,8 @@ async fn add_credential(
 ///
 /// Without name, address or password. The refresh token is all that a guest has: without it, the
 /// account is lost.
-#[utoipa::path(post, path = "/v1/accounts/guest", tag = "account", responses(
+#[utoipa::path(post, operation_id = "sign_up_guest",
+    path = "/v1/accounts/guest", tag = "account", responses(
     (status = 201, body = LoggedIn),
     (status = 403, description = "account.sign_up_closed", body = ErrorBody),
     (status = 429, description = "request.rate_limited", body = ErrorBody),
@@ -161,16 +172,19 @@ async fn new_guest(accounts: &Accounts, client: &Client) -> Result<LoggedIn, Acc
 /// Make a guest a member
 ///
 /// Everything that the guest has stays. Its logins end; the answer has a new one.
-#[utoipa::path(post, path = "/v1/accounts/upgrade", tag = "account", request_body = SignUp,
+#[utoipa::path(post, operation_id = "upgrade_guest",
+    path = "/v1/accounts/upgrade", tag = "account", request_body = SignUp,
     security(("bearer" = [])), responses(
         (status = 200, body = LoggedIn),
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.banned", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
-        (status = 409, description = "account.not_guest, account.name_taken, account.email_taken",
+        (status = 409, description = "account.not_guest, account.name_taken, \
+            account.name_similar, account.email_taken",
             body = ErrorBody),
-        (status = 422, description = "account.name_shape, account.email_shape, \
-            account.password_*", body = ErrorBody),
+        (status = 422, description = "account.name_shape, account.name_scripts, \
+            account.name_reserved, account.name_word, account.email_shape, account.password_*",
+            body = ErrorBody),
         (status = 429, description = "request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, store.unavailable", body = ErrorBody),
     ))]
@@ -193,7 +207,7 @@ async fn upgraded(
     if !caller.is_guest {
         return Err(AccountError::NotGuest);
     }
-    body.check()?;
+    let body = body.checked(&accounts.plane.db).await?;
     let phc = accounts.hasher.hash(body.password).await?;
     let mut tx = accounts.plane.db.begin().await?;
     let player = lock_player(&mut tx, caller.player_id).await?;
@@ -208,8 +222,9 @@ async fn upgraded(
     )
     .execute(&mut *tx)
     .await?;
+    look::take(&mut tx, caller.player_id, &body.name).await?;
     add_credential(&mut tx, caller.player_id, &body.email, &phc).await?;
-    let mut ended = revoke_all(&mut tx, caller.player_id, None, "upgrade").await?;
+    let mut ended = revoke_all(&mut tx, caller.player_id, None, LoginEnd::Upgrade).await?;
     let player = Locked { is_guest: false, ..player };
     let (tokens, surplus) = open(&mut tx, accounts, player, client).await?;
     tx.commit().await?;

@@ -71,7 +71,7 @@ impl Accounts {
 
     /// Lets this node and all others know that logins have ended; the database knows already.
     pub async fn tell_ended(&self, player_id: Uuid, sessions: &[Uuid], why: &str) {
-        let now_s = time::OffsetDateTime::now_utc().unix_timestamp();
+        let now_s = self.plane.clock.estimate().unix_timestamp();
         for &session_id in sessions {
             let (scope, why) = ("login".to_owned(), why.to_owned());
             let end = Revocation { player_id, session_id: Some(session_id), scope, why };

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use sortie_control::access::random_bytes;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::vocabulary::LoginEnd;
 use sortie_control::who::Caller;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use totp_rs::{Builder, Secret, Totp};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +33,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct TotpBegin {
     #[schema(max_length = 256)]
     password: String,
@@ -48,6 +49,7 @@ struct TotpSecret {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct TotpConfirm {
     /// Six digits, from the authenticator.
     #[schema(max_length = 10)]
@@ -55,6 +57,7 @@ struct TotpConfirm {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct TotpRemove {
     #[schema(max_length = 256)]
     password: String,
@@ -66,7 +69,8 @@ struct TotpRemove {
 /// Begin with an authenticator
 ///
 /// Logins need no code until a first one was right. Begun again, the older secret is forgotten.
-#[utoipa::path(post, path = "/v1/totp", tag = "account", request_body = TotpBegin,
+#[utoipa::path(post, operation_id = "begin_totp",
+    path = "/v1/totp", tag = "account", request_body = TotpBegin,
     security(("bearer" = [])), responses(
         (status = 200, body = TotpSecret),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -112,7 +116,8 @@ async fn begun(
 ///
 /// With a first code; from then on, logins need one. All other logins of the caller end, for they
 /// were opened without.
-#[utoipa::path(post, path = "/v1/totp/confirm", tag = "account", request_body = TotpConfirm,
+#[utoipa::path(post, operation_id = "confirm_totp",
+    path = "/v1/totp/confirm", tag = "account", request_body = TotpConfirm,
     security(("bearer" = [])), responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -149,14 +154,15 @@ async fn confirmed(accounts: &Accounts, caller: Caller, code: &str) -> Result<()
     if confirmed.rows_affected() == 0 {
         return Err(AccountError::TotpMissing);
     }
-    let ended = revoke_all(&mut tx, player_id, Some(caller.session_id), "totp").await?;
+    let ended = revoke_all(&mut tx, player_id, Some(caller.session_id), LoginEnd::Totp).await?;
     tx.commit().await?;
     accounts.tell_ended(player_id, &ended, "totp").await;
     Ok(())
 }
 
 /// Do without an authenticator
-#[utoipa::path(delete, path = "/v1/totp", tag = "account", request_body = TotpRemove,
+#[utoipa::path(delete, operation_id = "remove_totp",
+    path = "/v1/totp", tag = "account", request_body = TotpRemove,
     security(("bearer" = [])), responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -222,7 +228,8 @@ pub async fn use_code(
 ) -> Result<(), AccountError> {
     let (db, lockout) = (&accounts.plane.db, accounts.settings.lockout);
     let guess = Guess::count(db, &Guessed::code_of(player_id), lockout).await?;
-    guess.settle(db, check_code(db, player_id, secret, code).await).await
+    let now_s = accounts.plane.clock.estimate().unix_timestamp();
+    guess.settle(db, check_code(db, player_id, secret, code, now_s).await).await
 }
 
 async fn check_code(
@@ -230,8 +237,9 @@ async fn check_code(
     player_id: Uuid,
     secret: &str,
     code: &str,
+    now_s: i64,
 ) -> Result<(), AccountError> {
-    let now_s = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    let now_s = u64::try_from(now_s).unwrap_or_default();
     let step = Some(code)
         .filter(|code| code.len() <= CODE_BYTES_MAX)
         .and_then(|code| totp_of(secret, "", "")?.check(code, now_s))

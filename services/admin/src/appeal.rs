@@ -3,7 +3,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware;
 use serde::{Deserialize, Serialize};
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
@@ -11,6 +10,7 @@ use sortie_control::idempotency;
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::plane::Plane;
+use sortie_control::vocabulary::{AppealState, BanScope};
 use sortie_control::who::Caller;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -25,11 +25,9 @@ const APPEALS: Rate = Rate::per(10, std::time::Duration::from_secs(3_600));
 const TEXT_CHARS_MAX: usize = 2_000;
 
 pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
-    let keep = middleware::from_fn_with_state(plane.clone(), idempotency::keep);
     OpenApiRouter::new()
         .routes(routes!(list))
-        .routes(routes!(appeal))
-        .layer(keep)
+        .routes(idempotency::kept(plane, routes!(appeal)))
         // Without a login there is nobody whose idempotency keys could be kept.
         .routes(routes!(appeal_without_login))
         .with_state(plane.clone())
@@ -39,7 +37,7 @@ pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
 #[derive(Debug, Serialize, ToSchema)]
 struct MyBan {
     ban_id: Uuid,
-    /// login, chat, matchmaking, purchase
+    #[schema(value_type = BanScope)]
     scope: String,
     reason: String,
     #[serde(with = "time::serde::rfc3339")]
@@ -49,14 +47,15 @@ struct MyBan {
     expires_at: Option<OffsetDateTime>,
     /// Neither lifted nor expired.
     is_in_force: bool,
-    /// none, open, rejected, accepted
+    #[schema(value_type = AppealState)]
     appeal: String,
     /// The battle that shows why.
     battle_id: Option<Uuid>,
 }
 
 /// Your bans, newest first
-#[utoipa::path(get, path = "/v1/me/bans", tag = "account", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "list_my_bans",
+    path = "/v1/me/bans", tag = "account", security(("bearer" = [])),
     params(PageQuery),
     responses((status = 200, description = "A page", body = Page<MyBan>),
         (status = 401, description = "Not logged in", body = ErrorBody),
@@ -93,7 +92,8 @@ struct Appeal {
 }
 
 /// Appeal against a ban of yours, once
-#[utoipa::path(post, path = "/v1/me/bans/{ban_id}/appeal", tag = "account",
+#[utoipa::path(post, operation_id = "appeal_ban",
+    path = "/v1/me/bans/{ban_id}/appeal", tag = "account",
     security(("bearer" = [])), params(("ban_id" = Uuid, Path, description = "The ban")),
     request_body = Appeal,
     responses((status = 204, description = "It waits for a decision"),
@@ -130,7 +130,8 @@ struct AppealWithToken {
 /// Appeal against a ban that keeps you from logging in, once
 ///
 /// `POST /v1/sessions` with the right password answers `account.banned` with an `appeal_token`.
-#[utoipa::path(post, path = "/v1/bans/{ban_id}/appeal", tag = "account",
+#[utoipa::path(post, operation_id = "appeal_with_token",
+    path = "/v1/bans/{ban_id}/appeal", tag = "account",
     params(("ban_id" = Uuid, Path, description = "The ban")), request_body = AppealWithToken,
     responses((status = 204, description = "It waits for a decision"),
         (status = 400, description = "The body cannot be read", body = ErrorBody),
@@ -146,7 +147,7 @@ async fn appeal_without_login(
     Path(ban_id): Path<Uuid>,
     Json(appeal): Json<AppealWithToken>,
 ) -> ApiResult<StatusCode> {
-    let now = OffsetDateTime::now_utc();
+    let now = plane.clock.estimate();
     let known = plane.access.verify_appeal(&appeal.appeal_token, now);
     let (player, of_token) = known.map_err(|_| {
         let message = "the appeal token is invalid or too old; log in to get another";

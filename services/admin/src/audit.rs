@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sortie_control::audit;
+use sortie_control::audit::{self, Outcome};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
 use sortie_control::page::{Page, PageQuery};
@@ -28,8 +28,8 @@ struct Filter {
     actor: Option<Uuid>,
     /// Like `bans.create`.
     action: Option<String>,
-    /// done, refused, failed
-    outcome: Option<String>,
+    /// How it ended.
+    outcome: Option<Outcome>,
     /// What it was done to, like `player:UUID`.
     target: Option<String>,
     /// Not before.
@@ -49,6 +49,7 @@ struct AuditRow {
     /// Null: the product itself, or nobody who could be named.
     actor: Option<Uuid>,
     action: String,
+    #[schema(value_type = Outcome)]
     outcome: String,
     target: String,
     before: Option<Value>,
@@ -59,7 +60,8 @@ struct AuditRow {
 }
 
 /// Search the audit log, newest first
-#[utoipa::path(get, path = "/v1/admin/audit", tag = "admin", params(Filter, PageQuery),
+#[utoipa::path(get, operation_id = "search_audit_log",
+    path = "/v1/admin/audit", tag = "admin", params(Filter, PageQuery),
     responses((status = 200, description = "A page", body = Page<AuditRow>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn search(
@@ -80,7 +82,7 @@ async fn search(
            order by seq desc limit $8"#,
         filter.actor,
         filter.action,
-        filter.outcome,
+        filter.outcome.map(Outcome::name),
         filter.target,
         filter.from,
         filter.until,
@@ -107,7 +109,8 @@ struct Verification {
 }
 
 /// Verify the chain of the audit log
-#[utoipa::path(get, path = "/v1/admin/audit/verification", tag = "admin",
+#[utoipa::path(get, operation_id = "verify_audit_log",
+    path = "/v1/admin/audit/verification", tag = "admin",
     responses((status = 200, description = "Whether it holds", body = Verification),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn verify(State(office): State<Office>) -> ApiResult<Json<Verification>> {

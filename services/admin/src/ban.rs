@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
+use sortie_control::vocabulary::{BanScope, LoginEnd};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -25,37 +26,12 @@ pub(crate) fn routes(desk: Desk) -> Desk {
         .serve::<needs::BansWrite>("bans.decide_appeal", routes!(decide))
 }
 
-/// What a player is banned from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Scope {
-    /// Everything: logins end.
-    Login,
-    /// Chat sockets close.
-    Chat,
-    /// No battles.
-    Matchmaking,
-    /// Nothing is bought.
-    Purchase,
-}
-
-impl Scope {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Chat => "chat",
-            Self::Matchmaking => "matchmaking",
-            Self::Purchase => "purchase",
-        }
-    }
-}
-
 /// A ban to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewBan {
     player_id: Uuid,
-    scope: Scope,
+    scope: BanScope,
     /// Told to the player; 3 to 500 characters.
     #[schema(min_length = 3, max_length = 500)]
     reason: String,
@@ -68,7 +44,8 @@ struct NewBan {
 }
 
 /// Ban a player, with immediate effect
-#[utoipa::path(post, path = "/v1/admin/bans", tag = "admin", request_body = NewBan,
+#[utoipa::path(post, operation_id = "create_ban",
+    path = "/v1/admin/bans", tag = "admin", request_body = NewBan,
     responses((status = 201, description = "The ban", body = BanView),
         (status = 404, description = "`user.unknown`, `battle.unknown`", body = ErrorBody),
         (status = 409, description = "`admin.oneself`, `role.last_administrator`",
@@ -81,11 +58,11 @@ async fn create(
 ) -> ApiResult<(StatusCode, Json<BanView>)> {
     let (ban, ended) = insert(&office, &acting, &new).await?;
     match new.scope {
-        Scope::Login => {
+        BanScope::Login => {
             effect::tell_logins_ended(&office.plane, new.player_id, &ended, "banned").await;
         }
-        Scope::Chat => effect::tell_chat_banned(&office.plane, new.player_id).await,
-        Scope::Matchmaking | Scope::Purchase => {}
+        BanScope::Chat => effect::tell_chat_banned(&office.plane, new.player_id).await,
+        BanScope::Matchmaking | BanScope::Purchase => {}
     }
     metrics::counter!("sortie_admin_bans_total", "scope" => new.scope.name()).increment(1);
     Ok((StatusCode::CREATED, Json(ban)))
@@ -119,14 +96,14 @@ async fn insert(
     .execute(&mut *tx)
     .await?;
     let mut ended = Vec::new();
-    if new.scope == Scope::Login {
-        ended = effect::end_logins(&mut tx, new.player_id, "ban").await?;
+    if new.scope == BanScope::Login {
+        ended = effect::end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
         if is_administrator(&mut tx, new.player_id).await? {
             rank::require_administrator(&mut tx).await?;
         }
     }
     let (mut cancelled, mut kicked) = (0, 0);
-    if matches!(new.scope, Scope::Login | Scope::Matchmaking) {
+    if matches!(new.scope, BanScope::Login | BanScope::Matchmaking) {
         cancelled = effect::cancel_tickets(&mut tx, new.player_id).await?;
         kicked = effect::kick(&mut tx, new.player_id, "banned").await?;
     }
@@ -160,7 +137,8 @@ async fn refuse_unknown_battle(
 }
 
 /// Lift a ban: not your own, nor one of a player who may do what you may not
-#[utoipa::path(post, path = "/v1/admin/bans/{ban_id}/lift", tag = "admin",
+#[utoipa::path(post, operation_id = "lift_ban",
+    path = "/v1/admin/bans/{ban_id}/lift", tag = "admin",
     params(("ban_id" = Uuid, Path, description = "The ban")),
     responses((status = 204, description = "It is lifted"),
         (status = 403, description = "`auth.forbidden`, `admin.outranked`", body = ErrorBody),
@@ -207,7 +185,8 @@ struct Decision {
 }
 
 /// Decide an appeal: not your own, nor one of a player who may do what you may not
-#[utoipa::path(post, path = "/v1/admin/bans/{ban_id}/appeal", tag = "admin",
+#[utoipa::path(post, operation_id = "decide_appeal",
+    path = "/v1/admin/bans/{ban_id}/appeal", tag = "admin",
     params(("ban_id" = Uuid, Path, description = "The ban")), request_body = Decision,
     responses((status = 204, description = "It is decided"),
         (status = 403, description = "`auth.forbidden`, `admin.outranked`", body = ErrorBody),

@@ -8,13 +8,13 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
+use sortie_control::vocabulary::{AppealState, BanScope};
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::ban::Scope;
 use crate::desk::{Desk, Office};
 use crate::error::AdminError;
 
@@ -28,8 +28,7 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 pub(crate) struct BanView {
     pub(crate) ban_id: Uuid,
     pub(crate) player_id: Uuid,
-    /// login, chat, matchmaking, purchase
-    #[schema(value_type = Scope)]
+    #[schema(value_type = BanScope)]
     pub(crate) scope: String,
     pub(crate) reason: String,
     pub(crate) issued_by: Option<Uuid>,
@@ -41,7 +40,7 @@ pub(crate) struct BanView {
     #[serde(with = "time::serde::rfc3339::option")]
     pub(crate) lifted_at: Option<OffsetDateTime>,
     pub(crate) lifted_by: Option<Uuid>,
-    /// none, open, rejected, accepted
+    #[schema(value_type = AppealState)]
     pub(crate) appeal: String,
     /// The battle that shows why.
     pub(crate) battle_id: Option<Uuid>,
@@ -74,7 +73,8 @@ struct Filter {
 }
 
 /// List bans, newest first
-#[utoipa::path(get, path = "/v1/admin/bans", tag = "admin", params(Filter, PageQuery),
+#[utoipa::path(get, operation_id = "list_bans",
+    path = "/v1/admin/bans", tag = "admin", params(Filter, PageQuery),
     responses((status = 200, description = "A page", body = Page<BanView>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
@@ -109,12 +109,15 @@ async fn list(
 struct BanDetail {
     ban: BanView,
     appeal_text: Option<String>,
-    /// Where the replay of the linked battle lies.
+    /// Where the replay of the linked battle lies: a path on the battle server of this name, or an
+    /// object's name.
     replay_place: Option<String>,
+    replay_server: Option<String>,
 }
 
 /// See a ban, its appeal and the replay of its battle
-#[utoipa::path(get, path = "/v1/admin/bans/{ban_id}", tag = "admin",
+#[utoipa::path(get, operation_id = "get_ban",
+    path = "/v1/admin/bans/{ban_id}", tag = "admin",
     params(("ban_id" = Uuid, Path, description = "The ban")),
     responses((status = 200, description = "The ban", body = BanDetail),
         (status = 404, description = "`ban.unknown`", body = ErrorBody)))]
@@ -125,13 +128,19 @@ async fn view(
     let mut db = office.db().acquire().await?;
     let ban = one(&mut db, ban_id).await?;
     let more = sqlx::query!(
-        r#"select appeal_text, place as "place?" from ban left join replay using (battle_id)
-           where ban_id = $1"#,
+        r#"select appeal_text, place as "place?", s.name as "server?"
+           from ban left join replay using (battle_id)
+               left join battle_server s using (server_id) where ban_id = $1"#,
         ban_id
     )
     .fetch_one(&mut *db)
     .await?;
-    Ok(Json(BanDetail { ban, appeal_text: more.appeal_text, replay_place: more.place }))
+    Ok(Json(BanDetail {
+        ban,
+        appeal_text: more.appeal_text,
+        replay_place: more.place,
+        replay_server: more.server,
+    }))
 }
 
 pub(crate) async fn one(db: &mut PgConnection, ban_id: Uuid) -> Result<BanView, AdminError> {

@@ -9,8 +9,10 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::permission::needs;
+use sortie_control::vocabulary::{BattleState, EndedBy, Mode};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use utoipa::openapi::Ref;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -37,10 +39,11 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 #[schema(as = StaffBattle)]
 struct Battle {
     battle_id: Uuid,
+    #[schema(value_type = Mode)]
     mode: String,
     map: String,
     is_ranked: bool,
-    /// asked, allocated, running, finished, lost, cancelled
+    #[schema(value_type = BattleState)]
     state: String,
     server_id: Option<Uuid>,
     players_max: i32,
@@ -50,25 +53,32 @@ struct Battle {
     started_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     ended_at: Option<OffsetDateTime>,
+    #[schema(value_type = Option<EndedBy>)]
     ended_by: Option<String>,
     winner: Option<i16>,
-    /// As its server told it last: players, score, points, regions and their load.
-    #[schema(value_type = Object)]
+    /// As its server told it last.
+    #[schema(schema_with = told_status)]
     status: Value,
+}
+
+/// As players are told it, with regions.
+fn told_status() -> Ref {
+    Ref::from_schema_name("BattleStatus")
 }
 
 /// Which battles.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Filter {
-    /// asked, allocated, running, finished, lost, cancelled
-    state: Option<String>,
+    /// In this state.
+    state: Option<BattleState>,
     /// On this server.
     server_id: Option<Uuid>,
 }
 
 /// List battles, newest first
-#[utoipa::path(get, path = "/v1/admin/battles", tag = "admin", params(Filter, PageQuery),
+#[utoipa::path(get, operation_id = "list_battles_for_staff",
+    path = "/v1/admin/battles", tag = "admin", params(Filter, PageQuery),
     responses((status = 200, description = "A page", body = Page<Battle>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
@@ -86,7 +96,7 @@ async fn list(
          where ($1::text is null or state = $1) and ($2::uuid is null or server_id = $2)
              and ($3::timestamptz is null or (asked_at, battle_id) < ($3, $4))
          order by asked_at desc, battle_id desc limit $5",
-        filter.state,
+        filter.state.map(BattleState::name),
         filter.server_id,
         before_at,
         before.map(|(_, id)| id),
@@ -104,8 +114,9 @@ async fn list(
 struct BattleDetail {
     battle: Battle,
     players: Vec<Fighter>,
-    /// Where its replay lies.
+    /// Where its replay lies: a path on the battle server of this name, or an object's name.
     replay_place: Option<String>,
+    replay_server: Option<String>,
 }
 
 /// A player of a battle.
@@ -120,7 +131,8 @@ struct Fighter {
 }
 
 /// See a battle, its players and where its replay lies
-#[utoipa::path(get, path = "/v1/admin/battles/{battle_id}", tag = "admin",
+#[utoipa::path(get, operation_id = "get_battle_for_staff",
+    path = "/v1/admin/battles/{battle_id}", tag = "admin",
     params(("battle_id" = Uuid, Path, description = "The battle")),
     responses((status = 200, description = "The battle", body = BattleDetail),
         (status = 404, description = "`battle.unknown`", body = ErrorBody)))]
@@ -148,14 +160,22 @@ async fn view(
     )
     .fetch_all(office.db())
     .await?;
-    let replay = sqlx::query_scalar!("select place from replay where battle_id = $1", battle_id);
-    let replay_place = replay.fetch_optional(office.db()).await?;
-    Ok(Json(BattleDetail { battle, players, replay_place }))
+    let replay = sqlx::query!(
+        r#"select place, name as "server?" from replay left join battle_server using (server_id)
+           where battle_id = $1"#,
+        battle_id
+    )
+    .fetch_optional(office.db())
+    .await?;
+    let (replay_place, replay_server) =
+        replay.map_or((None, None), |replay| (Some(replay.place), replay.server));
+    Ok(Json(BattleDetail { battle, players, replay_place, replay_server }))
 }
 
 /// Why a battle is ended.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BattleEnding)]
 struct End {
     /// 3 to 200 characters.
     #[schema(min_length = 3, max_length = 200)]
@@ -165,7 +185,8 @@ struct End {
 /// End a battle, with the result that it has
 ///
 /// One that no server has yet is cancelled.
-#[utoipa::path(post, path = "/v1/admin/battles/{battle_id}/end", tag = "admin",
+#[utoipa::path(post, operation_id = "end_battle",
+    path = "/v1/admin/battles/{battle_id}/end", tag = "admin",
     params(("battle_id" = Uuid, Path, description = "The battle")), request_body = End,
     responses((status = 202, description = "Its server is told"),
         (status = 404, description = "`battle.unknown`", body = ErrorBody),
@@ -242,7 +263,8 @@ struct Message {
 }
 
 /// Say something to all players of a running battle
-#[utoipa::path(post, path = "/v1/admin/battles/{battle_id}/messages", tag = "admin",
+#[utoipa::path(post, operation_id = "send_battle_message",
+    path = "/v1/admin/battles/{battle_id}/messages", tag = "admin",
     params(("battle_id" = Uuid, Path, description = "The battle")), request_body = Message,
     responses((status = 202, description = "Its server is told"),
         (status = 404, description = "`battle.unknown`", body = ErrorBody),

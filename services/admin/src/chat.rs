@@ -11,6 +11,7 @@ use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
 use sortie_control::plane::Plane;
+use sortie_control::vocabulary::WordEffect;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -63,7 +64,8 @@ struct Message {
 }
 
 /// List open reports of messages, oldest first, with what was said around them
-#[utoipa::path(get, path = "/v1/admin/chat/reports", tag = "admin", params(PageQuery),
+#[utoipa::path(get, operation_id = "list_reported_messages",
+    path = "/v1/admin/chat/reports", tag = "admin", params(PageQuery),
     responses((status = 200, description = "A page", body = Page<Reported>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn queue(
@@ -125,7 +127,8 @@ async fn around(office: &Office, channel_id: Uuid, message_id: Uuid) -> sqlx::Re
 }
 
 /// Delete a message
-#[utoipa::path(delete, path = "/v1/admin/chat/messages/{message_id}", tag = "admin",
+#[utoipa::path(delete, operation_id = "delete_chat_message",
+    path = "/v1/admin/chat/messages/{message_id}", tag = "admin",
     params(("message_id" = Uuid, Path, description = "The message")),
     responses((status = 204, description = "Nobody sees it any more"),
         (status = 404, description = "`chat.unknown_message`", body = ErrorBody)))]
@@ -190,7 +193,8 @@ struct SlowMode {
 }
 
 /// Slow a channel down
-#[utoipa::path(put, path = "/v1/admin/chat/channels/{channel_id}/slow_mode", tag = "admin",
+#[utoipa::path(put, operation_id = "set_slow_mode",
+    path = "/v1/admin/chat/channels/{channel_id}/slow_mode", tag = "admin",
     params(("channel_id" = Uuid, Path, description = "The channel")), request_body = SlowMode,
     responses((status = 204, description = "It is so now"),
         (status = 404, description = "`chat.unknown_channel`", body = ErrorBody),
@@ -234,26 +238,18 @@ async fn set_slow_mode(
     Ok(tx.commit().await?)
 }
 
-/// What a word does to a message.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Effect {
-    /// Its letters become stars.
-    Mask,
-    /// The message is refused.
-    Refuse,
-}
-
 /// A word of the filter.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FilterWord)]
 struct Word {
     word: String,
-    #[schema(value_type = Effect)]
+    #[schema(value_type = WordEffect)]
     effect: String,
 }
 
 /// List the words of the filter
-#[utoipa::path(get, path = "/v1/admin/chat/words", tag = "admin",
+#[utoipa::path(get, operation_id = "list_filter_words",
+    path = "/v1/admin/chat/words", tag = "admin",
     responses((status = 200, description = "All words", body = Vec<Word>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn words(State(office): State<Office>) -> ApiResult<Json<Vec<Word>>> {
@@ -268,12 +264,14 @@ async fn words(State(office): State<Office>) -> ApiResult<Json<Vec<Word>>> {
 /// What the word does.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewFilterWord)]
 struct NewWord {
-    effect: Effect,
+    effect: WordEffect,
 }
 
 /// Put a word into the filter
-#[utoipa::path(put, path = "/v1/admin/chat/words/{word}", tag = "admin",
+#[utoipa::path(put, operation_id = "add_filter_word",
+    path = "/v1/admin/chat/words/{word}", tag = "admin",
     params(("word" = String, Path, description = "The word, any case, letters and digits")),
     request_body = NewWord,
     responses((status = 204, description = "It is there now"),
@@ -292,17 +290,14 @@ async fn write_word(
     office: &Office,
     acting: &Acting,
     word: &str,
-    effect: Effect,
+    effect: WordEffect,
 ) -> Result<(), AdminError> {
     // The filter compares whole words: one with a blank in it would never be found.
     let is_word = !word.is_empty() && word.chars().all(char::is_alphanumeric);
     if !is_word || word.chars().count() > WORD_CHARS_MAX {
         return Err(AdminError::BadValue("a word has 1 to 60 letters and digits"));
     }
-    let effect = match effect {
-        Effect::Mask => "mask",
-        Effect::Refuse => "refuse",
-    };
+    let effect = effect.name();
     let mut tx = office.db().begin().await?;
     let old = sqlx::query_scalar!("select effect from chat_word where word = $1", word)
         .fetch_optional(&mut *tx)
@@ -322,7 +317,8 @@ async fn write_word(
 }
 
 /// Take a word out of the filter
-#[utoipa::path(delete, path = "/v1/admin/chat/words/{word}", tag = "admin",
+#[utoipa::path(delete, operation_id = "remove_filter_word",
+    path = "/v1/admin/chat/words/{word}", tag = "admin",
     params(("word" = String, Path, description = "The word")),
     responses((status = 204, description = "It is gone"),
         (status = 404, description = "`chat.unknown_word`", body = ErrorBody)))]

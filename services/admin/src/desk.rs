@@ -93,17 +93,16 @@ impl Desk {
         action: &'static str,
         route: UtoipaMethodRouter<Office>,
     ) -> Self {
-        let (schemas, mut paths, handlers) = route;
+        let (schemas, mut paths, handlers) = idempotency::kept(&self.office.plane, route);
         let path: Arc<str> = paths.paths.keys().next().map_or("", String::as_str).into();
         for item in paths.paths.values_mut() {
             for operation in operations(item) {
                 mark(operation, P::PERMISSION.name(), action);
             }
         }
-        let keep = middleware::from_fn_with_state(self.office.plane.clone(), idempotency::keep);
         let guard = Guard { office: self.office.clone(), action, path };
         let guard = middleware::from_fn_with_state(guard, pass::<P>);
-        let handlers = handlers.route_layer(keep).route_layer(guard);
+        let handlers = handlers.route_layer(guard);
         self.routes = self.routes.routes((schemas, paths, handlers));
         self
     }
@@ -137,10 +136,9 @@ pub(crate) fn mark(operation: &mut Operation, permission: &str, action: &str) {
 }
 
 const REFUSALS: &[(&str, &str)] = &[
-    ("400", "The path, the query or the body cannot be read"),
     ("401", "`auth.missing`, `auth.invalid`, `auth.expired`, `auth.revoked`"),
     ("403", "`auth.forbidden` (the permission is in the details), `admin.totp_required`"),
-    ("422", "A value is out of bounds, or `request.idempotency_key_reused`"),
+    ("422", "A value is out of bounds"),
     ("503", "The database is away"),
 ];
 
@@ -210,7 +208,7 @@ impl Guard {
     async fn pass<P: Needs>(&self, request: Request, next: Next) -> ApiResult<Response> {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Action(self.action));
-        parts.extensions.insert(Target(target_of(&self.path, &parts)));
+        parts.extensions.insert(Target(target_of(&self.path, &parts, Typed::Unknown)));
         if let Err(error) = Caller::from_request_parts(&mut parts, &self.office).await {
             self.note_stranger(&parts, error.code()).await?;
             return Err(error);
@@ -226,21 +224,22 @@ impl Guard {
             is_recorded: Arc::clone(&is_recorded),
         };
         parts.extensions.insert(acting);
-        let (method, target) = (parts.method.clone(), target_of(&self.path, &parts));
+        let (method, known) = (parts.method.clone(), target_of(&self.path, &parts, Typed::Known));
+        let unknown = target_of(&self.path, &parts, Typed::Unknown);
         let response = next.run(Request::from_parts(parts, body)).await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             let code = response.extensions().get::<ErrorCode>().map(|code| code.0);
             let after = json!({ "status": status.as_u16(), "code": code });
             // The answer is an error already; it goes out even if this fails.
-            if let Err(error) = self.note(Some(actor), Outcome::Failed, target, after).await {
+            if let Err(error) = self.note(Some(actor), Outcome::Failed, unknown, after).await {
                 tracing::warn!(%error, "a failed call could not be written down");
             }
         } else if !is_recorded.load(Ordering::Relaxed) {
             let is_replayed = response.headers().contains_key(idempotency::REPLAYED);
             debug_assert!(method == Method::GET || is_replayed, "{}: not recorded", self.action);
             let after = if is_replayed { json!({ "replayed": true }) } else { Value::Null };
-            self.note(Some(actor), Outcome::Done, target, after).await?;
+            self.note(Some(actor), Outcome::Done, known, after).await?;
         }
         Ok(response)
     }
@@ -267,7 +266,8 @@ impl Guard {
         let code = "admin.totp_required";
         let after = json!({ "code": code });
         let actor = Some(caller.player_id);
-        self.note(actor, Outcome::Refused, target_of(&self.path, parts), after).await?;
+        let target = target_of(&self.path, parts, Typed::Unknown);
+        self.note(actor, Outcome::Refused, target, after).await?;
         let message = "staff need a second factor: set up TOTP for your account, and log in again";
         Err(ApiError::forbidden(code, message))
     }
@@ -277,7 +277,8 @@ impl Guard {
         metrics::counter!("sortie_admin_strangers_total").increment(1);
         if self.office.plane.bus.limiter.take("admin/strangers", STRANGERS).await.is_ok() {
             let after = json!({ "code": code });
-            self.note(None, Outcome::Refused, target_of(&self.path, parts), after).await?;
+            let target = target_of(&self.path, parts, Typed::Unknown);
+            self.note(None, Outcome::Refused, target, after).await?;
         }
         Ok(())
     }
@@ -296,16 +297,25 @@ impl Guard {
 }
 
 /// The path of a call, without what could name somebody: queries are searched by e-mail address,
-/// and where an id belongs, anything may have been typed.
-fn target_of(route: &str, parts: &Parts) -> String {
+/// and where an id or a name belongs, anything may have been typed.
+fn target_of(route: &str, parts: &Parts, typed: Typed) -> String {
     let parts: Vec<&str> = parts.uri.path().split('/').collect();
     let targets = route.split('/').zip(parts).map(|(name, part)| match name {
         _ if !name.starts_with('{') => name,
-        _ if !name.ends_with("_id}") && is_name(part) => part,
+        _ if !name.ends_with("_id}") && typed == Typed::Known && is_name(part) => part,
         _ if part.parse::<Uuid>().is_ok() => part,
         _ => name,
     });
     targets.collect::<Vec<_>>().join("/")
+}
+
+/// Whether what was typed for the name of a role, a flag or a word is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    /// The call succeeded.
+    Known,
+    /// It did not, or it is too early to say.
+    Unknown,
 }
 
 /// Of a role, a flag or a word of the filter.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
+use sortie_control::vocabulary::LoginEnd;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -19,13 +20,13 @@ const TRIES_MAX: u32 = 300;
 pub(crate) async fn end_logins(
     db: &mut PgConnection,
     player_id: Uuid,
-    why: &str,
+    why: LoginEnd,
 ) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar!(
         "update personal.login_session set revoked_at = now(), revoked_why = $2
          where player_id = $1 and revoked_at is null returning session_id",
         player_id,
-        why
+        why.name()
     )
     .fetch_all(db)
     .await
@@ -65,7 +66,7 @@ pub(crate) async fn tell_chat_banned(plane: &Plane, player_id: Uuid) {
 
 /// Tells now, and goes on trying in the background when the bus is away.
 async fn tell(plane: &Plane, revocations: Vec<Revocation>) {
-    let now_s = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now_s = plane.clock.estimate().unix_timestamp();
     let mut left = Vec::new();
     for revocation in revocations {
         // This node need not wait for the bus to hear itself.

@@ -12,6 +12,9 @@ pub enum AdminError {
     /// Somebody else has it.
     #[error("this name is taken")]
     NameTaken,
+    /// Whatever its letters are.
+    #[error("another player has a name that looks the same")]
+    NameSimilar,
     /// Nothing to take away.
     #[error("this player has no authenticator")]
     NoTotp,
@@ -108,6 +111,7 @@ impl From<sqlx::Error> for AdminError {
     fn from(error: sqlx::Error) -> Self {
         match broken_constraint(&error) {
             Some("player_name_taken") => Self::NameTaken,
+            Some("name_look_taken") => Self::NameSimilar,
             Some("player_name_shape") => Self::BadValue("a name has 3 to 24 letters and digits"),
             Some("ban_expires_later") => Self::BadValue("expires_at must be in the future"),
             Some("ban_reason_length") => Self::BadValue("reason has 3 to 500 characters"),
@@ -131,6 +135,7 @@ impl From<AdminError> for ApiError {
         match error {
             E::UnknownPlayer => Self::not_found("user.unknown", message),
             E::NameTaken => Self::conflict("user.name_taken", message),
+            E::NameSimilar => Self::conflict("user.name_similar", message),
             E::NoTotp => Self::conflict("user.no_totp", message),
             E::UnknownRole => Self::not_found("role.unknown", message),
             E::RoleIsTemplate => Self::conflict("role.template", message),

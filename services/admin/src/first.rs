@@ -19,7 +19,7 @@ use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sortie_control::who::Caller;
 use sqlx::PgPool;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
@@ -46,11 +46,12 @@ pub async fn first_admin_link(db: &PgPool) -> sqlx::Result<Option<String>> {
     let token = BASE64.encode(random_bytes::<32>());
     let made = sqlx::query!(
         "insert into personal.first_admin_link (token_hash, expires_at)
-         select $1, $2 where not exists (select from player_role where role = $3)
+         select $1, now() + make_interval(secs => $2)
+         where not exists (select from player_role where role = $3)
          on conflict (only_one) do update set token_hash = excluded.token_hash,
              expires_at = excluded.expires_at, used_at = null, used_by = null",
         hash_of(&token),
-        OffsetDateTime::now_utc() + FIRST_LINK_LIFE,
+        FIRST_LINK_LIFE.as_seconds_f64(),
         ADMINISTRATOR
     )
     .execute(db)
@@ -76,6 +77,7 @@ pub(crate) fn routes(office: Office) -> OpenApiRouter {
 /// What was printed at the start.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AdministratorClaim)]
 struct Claim {
     /// 43 characters.
     #[schema(max_length = 64)]
@@ -83,8 +85,10 @@ struct Claim {
 }
 
 /// Become the first administrator, with the token that was printed at the first start
-#[utoipa::path(post, path = "/v1/admin/first", tag = "admin", request_body = Claim,
+#[utoipa::path(post, operation_id = "claim_first_administrator",
+    path = "/v1/admin/first", tag = "admin", request_body = Claim,
     responses((status = 204, description = "You are the administrator"),
+        (status = 403, description = "`admin.first_token`", body = ErrorBody),
         (status = 429, description = "Too many tries", body = ErrorBody)))]
 async fn claim(
     State(office): State<Office>,

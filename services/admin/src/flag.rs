@@ -26,7 +26,7 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 /// A flag.
 #[derive(Debug, Serialize, ToSchema)]
 struct FlagView {
-    flag: &'static str,
+    flag: Flag,
     /// What holds now.
     value: bool,
     /// What holds while nobody has set it.
@@ -47,7 +47,8 @@ struct NewFlag {
 }
 
 /// List the flags: all that there are
-#[utoipa::path(get, path = "/v1/admin/flags", tag = "admin",
+#[utoipa::path(get, operation_id = "list_flags",
+    path = "/v1/admin/flags", tag = "admin",
     responses((status = 200, description = "All flags", body = Vec<FlagView>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<FlagView>>> {
@@ -62,7 +63,7 @@ async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<FlagView>>> {
         let row = rows.iter().find(|row| row.flag == flag.name());
         let value = row.and_then(|row| row.value.as_bool());
         FlagView {
-            flag: flag.name(),
+            flag: *flag,
             value: value.unwrap_or(flag.default_value()),
             default: flag.default_value(),
             about: flag.about(),
@@ -74,8 +75,9 @@ async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<FlagView>>> {
 }
 
 /// Set a flag, for all nodes and at once
-#[utoipa::path(put, path = "/v1/admin/flags/{flag}", tag = "admin",
-    params(("flag" = String, Path, description = "`sign_up_open` or `matchmaking_open`")),
+#[utoipa::path(put, operation_id = "set_flag",
+    path = "/v1/admin/flags/{flag}", tag = "admin",
+    params(("flag" = Flag, Path, description = "Which")),
     request_body = NewFlag,
     responses((status = 204, description = "It is so now"),
         (status = 404, description = "`flag.unknown`", body = ErrorBody),
@@ -120,8 +122,9 @@ async fn write(
 }
 
 /// Remove what was set: the default holds again
-#[utoipa::path(delete, path = "/v1/admin/flags/{flag}", tag = "admin",
-    params(("flag" = String, Path, description = "Its name")),
+#[utoipa::path(delete, operation_id = "reset_flag",
+    path = "/v1/admin/flags/{flag}", tag = "admin",
+    params(("flag" = Flag, Path, description = "Which")),
     responses((status = 204, description = "The default holds"),
         (status = 404, description = "`flag.unknown`", body = ErrorBody)))]
 async fn remove(

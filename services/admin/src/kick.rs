@@ -44,7 +44,8 @@ struct Kicked {
 }
 
 /// Kick a player out of a battle
-#[utoipa::path(post, path = "/v1/admin/users/{player_id}/kick", tag = "admin",
+#[utoipa::path(post, operation_id = "kick_user",
+    path = "/v1/admin/users/{player_id}/kick", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player")), request_body = Kick,
     responses((status = 202, description = "The servers are told", body = Kicked),
         (status = 404, description = "`user.unknown`", body = ErrorBody),

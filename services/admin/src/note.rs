@@ -42,7 +42,8 @@ struct NewNote {
 }
 
 /// Read the notes on a player, newest first
-#[utoipa::path(get, path = "/v1/admin/users/{player_id}/notes", tag = "admin",
+#[utoipa::path(get, operation_id = "list_notes",
+    path = "/v1/admin/users/{player_id}/notes", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player"), PageQuery),
     responses((status = 200, description = "A page", body = Page<Note>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
@@ -67,7 +68,8 @@ async fn list(
 }
 
 /// Write a note on a player
-#[utoipa::path(post, path = "/v1/admin/users/{player_id}/notes", tag = "admin",
+#[utoipa::path(post, operation_id = "write_note",
+    path = "/v1/admin/users/{player_id}/notes", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player")), request_body = NewNote,
     responses((status = 201, description = "The note", body = Note),
         (status = 404, description = "`user.unknown`", body = ErrorBody),

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware;
 use serde::{Deserialize, Serialize};
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
@@ -21,14 +20,14 @@ const REPORTS: Rate = Rate::per(10, std::time::Duration::from_secs(600));
 const TEXT_CHARS_MAX: usize = 1_000;
 
 pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
-    let keep = middleware::from_fn_with_state(plane.clone(), idempotency::keep);
-    OpenApiRouter::new().routes(routes!(report)).layer(keep).with_state(plane.clone())
+    let report = idempotency::kept(plane, routes!(report));
+    OpenApiRouter::new().routes(report).with_state(plane.clone())
 }
 
 /// What the other player did.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum ReportKind {
+enum BattleReportKind {
     /// Plays with help from a program.
     Cheating,
     /// Spoils the battle for others.
@@ -41,7 +40,7 @@ enum ReportKind {
 struct NewReport {
     /// Who.
     player_id: Uuid,
-    kind: ReportKind,
+    kind: BattleReportKind,
     /// What happened, at most 1000 characters.
     #[serde(default)]
     #[schema(max_length = 1000)]
@@ -59,7 +58,8 @@ struct MadeReport {
 }
 
 /// Report a player of a battle that you were in, too; each player once a battle
-#[utoipa::path(post, path = "/v1/battles/{battle_id}/reports", tag = "battles",
+#[utoipa::path(post, operation_id = "report_player",
+    path = "/v1/battles/{battle_id}/reports", tag = "battles",
     security(("bearer" = [])), params(("battle_id" = Uuid, Path, description = "The battle")),
     request_body = NewReport,
     responses((status = 201, description = "Staff will see it", body = MadeReport),
@@ -112,8 +112,8 @@ async fn write(
         return Err(AdminError::NotTogether);
     }
     let kind = match new.kind {
-        ReportKind::Cheating => "cheating",
-        ReportKind::Behaviour => "behaviour",
+        BattleReportKind::Cheating => "cheating",
+        BattleReportKind::Behaviour => "behaviour",
     };
     let report_id = Uuid::now_v7();
     sqlx::query!(

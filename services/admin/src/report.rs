@@ -8,6 +8,7 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
+use sortie_control::vocabulary::{ReportKind, ReportState};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -28,7 +29,7 @@ struct Report {
     report_id: Uuid,
     reporter: Uuid,
     accused: Uuid,
-    /// chat, cheating, behaviour
+    #[schema(value_type = ReportKind)]
     kind: String,
     text: String,
     message_id: Option<Uuid>,
@@ -37,29 +38,32 @@ struct Report {
     tick: Option<i32>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
-    /// open, upheld, dismissed
+    #[schema(value_type = ReportState)]
     state: String,
     decided_by: Option<Uuid>,
     #[serde(with = "time::serde::rfc3339::option")]
     decided_at: Option<OffsetDateTime>,
-    /// Where the replay of the battle lies.
+    /// Where the replay of the battle lies: a path on the battle server of this name, or an
+    /// object's name.
     replay_place: Option<String>,
+    replay_server: Option<String>,
 }
 
 /// Which reports.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Filter {
-    /// open, upheld, dismissed
-    state: Option<String>,
-    /// chat, cheating, behaviour
-    kind: Option<String>,
+    /// That stand so.
+    state: Option<ReportState>,
+    /// About this.
+    kind: Option<ReportKind>,
     /// Against this player.
     accused: Option<Uuid>,
 }
 
 /// List reports, newest first
-#[utoipa::path(get, path = "/v1/admin/reports", tag = "admin", params(Filter, PageQuery),
+#[utoipa::path(get, operation_id = "list_reports",
+    path = "/v1/admin/reports", tag = "admin", params(Filter, PageQuery),
     responses((status = 200, description = "A page", body = Page<Report>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
@@ -71,13 +75,15 @@ async fn list(
     let reports = sqlx::query_as!(
         Report,
         r#"select report_id, reporter, accused, kind, text, message_id, battle_id, tick,
-               created_at, state, decided_by, decided_at, place as "replay_place?"
+               created_at, report.state, decided_by, decided_at, place as "replay_place?",
+               s.name as "replay_server?"
            from report left join replay using (battle_id)
-           where ($1::text is null or state = $1) and ($2::text is null or kind = $2)
+               left join battle_server s using (server_id)
+           where ($1::text is null or report.state = $1) and ($2::text is null or kind = $2)
                and ($3::uuid is null or accused = $3) and ($4::uuid is null or report_id < $4)
            order by report_id desc limit $5"#,
-        filter.state,
-        filter.kind,
+        filter.state.map(ReportState::name),
+        filter.kind.map(ReportKind::name),
         filter.accused,
         before,
         limit + 1
@@ -88,7 +94,8 @@ async fn list(
 }
 
 /// See a report, with the replay of its battle
-#[utoipa::path(get, path = "/v1/admin/reports/{report_id}", tag = "admin",
+#[utoipa::path(get, operation_id = "get_report",
+    path = "/v1/admin/reports/{report_id}", tag = "admin",
     params(("report_id" = Uuid, Path, description = "The report")),
     responses((status = 200, description = "The report", body = Report),
         (status = 404, description = "`report.unknown`", body = ErrorBody)))]
@@ -99,8 +106,10 @@ async fn view(
     let report = sqlx::query_as!(
         Report,
         r#"select report_id, reporter, accused, kind, text, message_id, battle_id, tick,
-               created_at, state, decided_by, decided_at, place as "replay_place?"
-           from report left join replay using (battle_id) where report_id = $1"#,
+               created_at, report.state, decided_by, decided_at, place as "replay_place?",
+               s.name as "replay_server?"
+           from report left join replay using (battle_id)
+               left join battle_server s using (server_id) where report_id = $1"#,
         report_id
     )
     .fetch_optional(office.db())
@@ -118,7 +127,8 @@ struct Decision {
 }
 
 /// Decide a report; what follows, like a ban, is a call of its own
-#[utoipa::path(post, path = "/v1/admin/reports/{report_id}/decision", tag = "admin",
+#[utoipa::path(post, operation_id = "decide_report",
+    path = "/v1/admin/reports/{report_id}/decision", tag = "admin",
     params(("report_id" = Uuid, Path, description = "The report")), request_body = Decision,
     responses((status = 204, description = "It is decided"),
         (status = 404, description = "`report.unknown`", body = ErrorBody),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
-use sortie_control::permission::{Permission, Permissions, needs};
+use sortie_control::permission::{Granted, Permission, Permissions, needs};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -26,7 +26,8 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 #[derive(Debug, Serialize, ToSchema)]
 struct Role {
     role: String,
-    /// Like `bans.write`; `*` is all of them.
+    /// `*` is all of them.
+    #[schema(value_type = Vec<Granted>)]
     permissions: Vec<String>,
     /// Templates come with the product, and do not change.
     is_template: bool,
@@ -37,14 +38,16 @@ struct Role {
 /// What a role may do.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RoleDefinition)]
 struct Definition {
-    /// Names of permissions, all of which you have yourself.
-    #[schema(max_items = 100)]
+    /// All of which you have yourself.
+    #[schema(max_items = 100, value_type = Vec<Permission>)]
     permissions: Vec<String>,
 }
 
 /// List the roles
-#[utoipa::path(get, path = "/v1/admin/roles", tag = "admin",
+#[utoipa::path(get, operation_id = "list_roles",
+    path = "/v1/admin/roles", tag = "admin",
     responses((status = 200, description = "All roles", body = Vec<Role>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<Role>>> {
@@ -61,7 +64,8 @@ async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<Role>>> {
 }
 
 /// Define a role of your own, or change it
-#[utoipa::path(put, path = "/v1/admin/roles/{role}", tag = "admin",
+#[utoipa::path(put, operation_id = "define_role",
+    path = "/v1/admin/roles/{role}", tag = "admin",
     params(("role" = String, Path, description = "Its name", pattern = "^[a-z_]{2,40}$")),
     request_body = Definition,
     responses((status = 204, description = "It is so now"),
@@ -127,7 +131,8 @@ pub(crate) fn refuse_beyond(actor: &Permissions, names: &[String]) -> Result<(),
 }
 
 /// Remove a role of your own that nobody has
-#[utoipa::path(delete, path = "/v1/admin/roles/{role}", tag = "admin",
+#[utoipa::path(delete, operation_id = "remove_role",
+    path = "/v1/admin/roles/{role}", tag = "admin",
     params(("role" = String, Path, description = "Its name")),
     responses((status = 204, description = "It is gone"),
         (status = 404, description = "`role.unknown`", body = ErrorBody),
@@ -149,6 +154,8 @@ async fn delete(office: &Office, acting: &Acting, role: &str) -> Result<(), Admi
             .await?
             .ok_or(AdminError::UnknownRole)?;
     refuse_template(old.is_template)?;
+    // As a change is: what is gone cannot be given to anybody.
+    refuse_beyond(&acting.permissions, &old.permissions)?;
     sqlx::query!("delete from role where role = $1", role).execute(&mut *tx).await?;
     let before = json!({ "permissions": old.permissions });
     acting.record(&mut tx, format!("role:{role}"), Some(before), None).await?;

@@ -20,7 +20,8 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 }
 
 /// Give a player a role
-#[utoipa::path(put, path = "/v1/admin/users/{player_id}/roles/{role}", tag = "admin",
+#[utoipa::path(put, operation_id = "grant_role",
+    path = "/v1/admin/users/{player_id}/roles/{role}", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player"),
         ("role" = String, Path, description = "The role")),
     responses((status = 200, description = "The player's roles now", body = Vec<String>),
@@ -35,7 +36,8 @@ async fn grant(
 }
 
 /// Take a role from a player
-#[utoipa::path(delete, path = "/v1/admin/users/{player_id}/roles/{role}", tag = "admin",
+#[utoipa::path(delete, operation_id = "take_role",
+    path = "/v1/admin/users/{player_id}/roles/{role}", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player"),
         ("role" = String, Path, description = "The role")),
     responses((status = 204, description = "It is taken, or was not there"),

@@ -34,7 +34,8 @@ struct StaffSeason {
 }
 
 /// List the seasons, newest first
-#[utoipa::path(get, path = "/v1/admin/seasons", tag = "admin", params(PageQuery),
+#[utoipa::path(get, operation_id = "list_seasons_for_staff",
+    path = "/v1/admin/seasons", tag = "admin", params(PageQuery),
     responses((status = 200, description = "A page", body = Page<StaffSeason>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
@@ -67,7 +68,8 @@ struct NewSeason {
 ///
 /// The open one is closed. Ratings begin halfway back to the default and less certain; battles that
 /// run count in the season in which their result is stored.
-#[utoipa::path(post, path = "/v1/admin/seasons", tag = "admin", request_body = NewSeason,
+#[utoipa::path(post, operation_id = "open_season",
+    path = "/v1/admin/seasons", tag = "admin", request_body = NewSeason,
     responses((status = 201, description = "The open season", body = StaffSeason),
         (status = 409, description = "`ranking.season_name_taken`", body = ErrorBody),
         (status = 422, description = "`ranking.season_name`", body = ErrorBody)))]

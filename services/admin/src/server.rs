@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
+use sortie_control::vocabulary::ServerState;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -29,7 +30,7 @@ struct Server {
     name: String,
     address: String,
     version: String,
-    /// ready, draining, gone
+    #[schema(value_type = ServerState)]
     state: String,
     epoch: i64,
     #[serde(with = "time::serde::rfc3339")]
@@ -39,12 +40,37 @@ struct Server {
     battles_max: i32,
     players_max: i32,
     /// The newest heartbeat.
-    #[schema(value_type = Object)]
-    load: Value,
+    load: ServerLoad,
+}
+
+/// How much a battle server has to do; 0 until it has told.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+struct ServerLoad {
+    /// Players in its battles.
+    players: u32,
+    /// 99 of 100 ticks took at most so long, in microseconds.
+    tick_p99_us: u32,
+    /// Ticks that took longer than they may.
+    tick_overruns: u64,
+    /// Its step on the ladder of overload; 0: none.
+    overload_step: u32,
+    /// Parts that its maps are simulated in.
+    regions: u32,
+    /// Players in the fullest of them.
+    region_players_max: u32,
+}
+
+impl From<Value> for ServerLoad {
+    /// What cannot be read is 0.
+    fn from(load: Value) -> Self {
+        serde_json::from_value(load).unwrap_or_default()
+    }
 }
 
 /// List battle servers, newest first
-#[utoipa::path(get, path = "/v1/admin/servers", tag = "admin", params(PageQuery),
+#[utoipa::path(get, operation_id = "list_servers",
+    path = "/v1/admin/servers", tag = "admin", params(PageQuery),
     responses((status = 200, description = "A page", body = Page<Server>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
@@ -69,7 +95,8 @@ async fn list(
 }
 
 /// Drain a battle server: it finishes its battles and gets no new ones
-#[utoipa::path(post, path = "/v1/admin/servers/{server_id}/drain", tag = "admin",
+#[utoipa::path(post, operation_id = "drain_server",
+    path = "/v1/admin/servers/{server_id}/drain", tag = "admin",
     params(("server_id" = Uuid, Path, description = "The server")),
     responses((status = 202, description = "It is told"),
         (status = 404, description = "`server.unknown`", body = ErrorBody),

@@ -9,6 +9,10 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
+use sortie_control::text::look;
+use sortie_control::text::name::{self, BadName};
+use sortie_control::text::words::Words;
+use sortie_control::vocabulary::LoginEnd;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -56,7 +60,8 @@ struct UserRow {
 }
 
 /// Search players by name, e-mail address or id; newest first
-#[utoipa::path(get, path = "/v1/admin/users", tag = "admin", params(Search, PageQuery),
+#[utoipa::path(get, operation_id = "search_users",
+    path = "/v1/admin/users", tag = "admin", params(Search, PageQuery),
     responses((status = 200, description = "A page", body = Page<UserRow>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn search(
@@ -103,11 +108,12 @@ struct NewName {
 }
 
 /// Change the name of a player
-#[utoipa::path(put, path = "/v1/admin/users/{player_id}/name", tag = "admin",
+#[utoipa::path(put, operation_id = "rename_user",
+    path = "/v1/admin/users/{player_id}/name", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player")), request_body = NewName,
     responses((status = 204, description = "It is changed"),
         (status = 404, description = "`user.unknown`", body = ErrorBody),
-        (status = 409, description = "`user.name_taken`", body = ErrorBody),
+        (status = 409, description = "`user.name_taken`, `user.name_similar`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn rename(
     State(office): State<Office>,
@@ -125,12 +131,25 @@ async fn set_name(
     player_id: Uuid,
     name: &str,
 ) -> Result<(), AdminError> {
+    let name = &name::chosen(name, &name::PLAYER).map_err(|bad| {
+        AdminError::BadValue(match bad {
+            BadName::Shape => "a name has 3 to 24 letters and digits",
+            BadName::Scripts => "a name may not mix letters of several scripts",
+            BadName::Reserved => "this name is reserved, also from staff",
+        })
+    })?;
+    if Words::load(office.db()).await?.refuse_name(name) {
+        return Err(AdminError::BadValue("there is a word of the filter in this name"));
+    }
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
     sqlx::query!("update player set name = $2 where player_id = $1", player_id, name)
         .execute(&mut *tx)
         .await?;
+    if *name != target.name {
+        look::take(&mut tx, player_id, name).await?;
+    }
     let before = json!({ "name": digest(&target.name) });
     let after = json!({ "name": digest(name) });
     acting.record(&mut tx, format!("player:{player_id}"), Some(before), Some(after)).await?;
@@ -138,7 +157,8 @@ async fn set_name(
 }
 
 /// Log a player out everywhere
-#[utoipa::path(post, path = "/v1/admin/users/{player_id}/logout", tag = "admin",
+#[utoipa::path(post, operation_id = "log_out_user",
+    path = "/v1/admin/users/{player_id}/logout", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player")),
     responses((status = 204, description = "All logins have ended"),
         (status = 404, description = "`user.unknown`", body = ErrorBody)))]
@@ -160,7 +180,7 @@ async fn end_logins(
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    let ended = effect::end_logins(&mut tx, player_id, "staff").await?;
+    let ended = effect::end_logins(&mut tx, player_id, LoginEnd::Staff).await?;
     let after = json!({ "logins_ended": ended.len() });
     acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
     tx.commit().await?;
@@ -170,7 +190,8 @@ async fn end_logins(
 /// Take a lost authenticator from a player
 ///
 /// Its logins need no code until another one is confirmed. Make sure who asks for it.
-#[utoipa::path(delete, path = "/v1/admin/users/{player_id}/totp", tag = "admin",
+#[utoipa::path(delete, operation_id = "remove_user_totp",
+    path = "/v1/admin/users/{player_id}/totp", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player")),
     responses((status = 204, description = "It is taken"),
         (status = 404, description = "`user.unknown`", body = ErrorBody),

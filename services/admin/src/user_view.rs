@@ -5,6 +5,7 @@ use serde::Serialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
+use sortie_control::vocabulary::{LoginEnd, Mode};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -48,6 +49,7 @@ struct User {
 /// How a player stands in a mode.
 #[derive(Debug, Serialize, ToSchema)]
 struct Rank {
+    #[schema(value_type = Mode)]
     mode: String,
     shown: i32,
     rating: f64,
@@ -69,11 +71,13 @@ struct Login {
     agent: String,
     #[serde(with = "time::serde::rfc3339::option")]
     revoked_at: Option<OffsetDateTime>,
+    #[schema(value_type = Option<LoginEnd>)]
     revoked_why: Option<String>,
 }
 
 /// See a player: account, roles, ranks, bans, logins
-#[utoipa::path(get, path = "/v1/admin/users/{player_id}", tag = "admin",
+#[utoipa::path(get, operation_id = "get_user",
+    path = "/v1/admin/users/{player_id}", tag = "admin",
     params(("player_id" = Uuid, Path, description = "The player")),
     responses((status = 200, description = "The player", body = User),
         (status = 404, description = "`user.unknown`", body = ErrorBody)))]

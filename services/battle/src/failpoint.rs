@@ -85,6 +85,18 @@ pub struct Failpoints(Option<Arc<Vec<Order>>>);
 #[error("frozen by a failpoint")]
 pub struct Frozen;
 
+/// Whether a failpoint stopped the server here, as a kill would have.
+pub(crate) fn is_frozen(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<Frozen>() || cause.downcast_ref::<io::Error>().is_some_and(is_frozen_io)
+    })
+}
+
+/// The same of an error of the disk's.
+pub(crate) fn is_frozen_io(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Frozen>())
+}
+
 impl Failpoints {
     /// No faults.
     pub fn none() -> Self {

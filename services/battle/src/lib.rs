@@ -21,6 +21,7 @@ pub mod report;
 pub mod resume;
 pub mod server;
 pub mod store;
+pub mod ticket_clock;
 
 pub use config::{BattleServerConfig, Ready, TicketAuthority};
 pub use report::BattleReport;

@@ -41,7 +41,7 @@ pub struct ReplayInfo {
     pub groups: usize,
     /// Checkpoints.
     pub checkpoints: usize,
-    /// Players by slot, as far as the newest checkpoint knows them.
+    /// Players by slot; those who were erased have no name.
     pub players: Vec<String>,
 }
 
@@ -113,13 +113,13 @@ const PROGRESS_TICKS: u32 = 100;
 /// # Errors
 /// It is no replay, or damaged.
 pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
-    let mut reader = JournalReader::open(path)?;
+    let reader = JournalReader::open(path)?;
     let setup = reader.header.setup(1)?;
     let count = |kind| reader.blocks.iter().filter(|block| block.head.kind == kind).count();
     let (groups, checkpoints) = (count(Kind::Ticks), count(Kind::Checkpoint));
     let ticks = reader.last_tick();
-    let newest = reader.checkpoint_before(ticks);
-    let (checkpoint, _) = reader.start(newest)?;
+    let mut roster = Roster::default();
+    reader.names.iter().for_each(|named| roster.name_as(named));
     let header = &reader.header;
     Ok(ReplayInfo {
         battle_id: format!("{:032x}", header.battle_id),
@@ -135,7 +135,7 @@ pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
         bytes: reader.bytes,
         groups,
         checkpoints,
-        players: checkpoint.map(|checkpoint| checkpoint.roster.names).unwrap_or_default(),
+        players: roster.names,
     })
 }
 
@@ -192,10 +192,10 @@ fn walk(
             Found::Checkpoint(tick, checkpoint) => {
                 scratch.clear();
                 battle.checkpoint(&mut scratch);
-                // Expired tickets leave the roster by the clock, which no replay knows.
-                let known = &checkpoint.roster;
-                let same_people = known.names == roster.names && known.totals == roster.totals;
-                if scratch != checkpoint.battle || !same_people {
+                // Names stand apart, and may have been blanked since.
+                let names = roster.names.clone();
+                let known = Roster { names, ..checkpoint.roster };
+                if scratch != checkpoint.battle || known != roster {
                     return Err(ReplayError::Checkpoint { tick });
                 }
                 checkpoints += 1;
@@ -251,8 +251,8 @@ pub fn seek(path: &Path, tick: u32, threads: usize) -> Result<Battle, ReplayErro
         return Err(ReplayError::NoSuchTick { asked: tick, last });
     }
     let checkpoint = reader.checkpoint_before(tick);
-    let (mut battle, _, mut walk) = restore(&mut reader, checkpoint, threads)
-        .map_err(|error| ReplayError::Restore(error.to_string()))?;
+    let (mut battle, _, mut walk) =
+        restore(&mut reader, checkpoint, threads).map_err(of_restoring)?;
     while battle.tick().0 < tick
         && let Some(found) = reader.next(&mut walk)?
     {
@@ -263,6 +263,14 @@ pub fn seek(path: &Path, tick: u32, threads: usize) -> Result<Battle, ReplayErro
         }
     }
     Ok(battle)
+}
+
+/// A journal that cannot be read is told from a checkpoint that cannot be restored.
+fn of_restoring(error: anyhow::Error) -> ReplayError {
+    match error.downcast::<JournalError>() {
+        Ok(error) => ReplayError::Journal(error),
+        Err(error) => ReplayError::Restore(error.to_string()),
+    }
 }
 
 fn compare(battle: &Battle, tick: Tick, recorded: u32) -> Result<(), ReplayError> {

@@ -25,14 +25,21 @@ pub struct BattleReport {
     pub tick_cpu_us: Percentiles,
     /// Wall time of the tick's work, microseconds.
     pub tick_us: Percentiles,
+    /// The server's own work in a tick: what it would have taken had nobody else wanted the
+    /// processors, microseconds. The overload ladder goes by it.
+    pub tick_own_us: Percentiles,
+    /// What others on the machine took from ticks, seconds.
+    pub stolen_seconds: f64,
     /// Wall time of its phases, by name, microseconds.
     pub phase_us: BTreeMap<&'static str, Percentiles>,
     /// CPU time of the process, user and system, seconds.
     pub server_cpu_seconds: f64,
     /// Most clients connected at a time.
     pub clients_peak: u32,
-    /// Players that joined.
+    /// Players that joined, once for each time.
     pub joins: u64,
+    /// Players who were ever in the battle: so many rows has its result.
+    pub players: u64,
     /// Times that a player came back.
     pub resumes: u64,
     /// Players whose connection was lost and who did not come back in time.
@@ -51,6 +58,8 @@ pub struct BattleReport {
     pub bytes_in: u64,
     /// Inputs that came too late to be used.
     pub inputs_late: u64,
+    /// Inputs for ticks so far ahead that they were not kept.
+    pub inputs_early: u64,
     /// Ticks of players that repeated an input, or had none.
     pub inputs_missing: u64,
     /// Datagrams and messages that were none.

@@ -5,17 +5,15 @@
 //! let in.
 
 use std::fs::OpenOptions;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use sortie_sim::Battle;
 use sortie_sim::id::Tick;
+use sortie_sim::{Battle, SIMULATION};
 
 use crate::config::BattleServerConfig;
-use crate::journal::{
-    Found, Header, Journal, JournalError, JournalReader, Roster, SIMULATION, Tail, Walk,
-};
+use crate::journal::{Found, Header, Journal, JournalError, JournalReader, Roster, Tail, Walk};
 use crate::store::{Store, random};
+use crate::ticket_clock::TicketClock;
 
 /// A battle ready to be stepped, and the journal that goes on with it.
 pub struct Opened {
@@ -60,13 +58,20 @@ fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
         Some(battle_id) => battle_id,
         None => u128::from_le_bytes(random()?),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut rules = config.rules.clone();
+    if let Some(duration) = config.duration {
+        // A rule of the battle, so that its end has a winner, and the same one in the replay.
+        let tick_s = 1.0 / f32::from(rules.tick_hz);
+        rules.objective.battle_s = duration.as_secs_f32().max(tick_s);
+        rules.validate().context("the battle's duration")?;
+    }
     let header = Header {
         battle_id,
-        created_ms: now.as_millis() as u64,
+        // For people: nothing is decided by it.
+        created_ms: TicketClock::by_wall().now_ms(),
         seed,
         simulation: SIMULATION.to_owned(),
-        rules: config.rules.to_toml(),
+        rules: rules.to_toml(),
         map: config.map.document(),
     };
     let battle = header.battle(config.threads)?;
@@ -111,8 +116,10 @@ pub struct Recovered {
 /// Restores the newest checkpoint that can be restored and steps to the end of the journal.
 ///
 /// # Errors
-/// The journal is damaged or does not replay.
+/// The journal is of another version, is damaged, or does not replay.
 pub fn recover(reader: &mut JournalReader, threads: usize) -> anyhow::Result<Recovered> {
+    // An older checkpoint would be of the same version.
+    reader.header.check_simulation()?;
     let mut before = reader.last_tick();
     loop {
         let checkpoint = reader.checkpoint_before(before);

@@ -7,7 +7,8 @@
 //! incarnation        how often a server was started here
 //! battles/ID/        with a control plane: a battle's order, and its journal while it runs
 //! spool/             with a control plane: results that wait to be reported
-//! resume-key, dev-ticket-key   32 bytes each; with quic-*, readable by the owner only
+//! fleet-identity     with a control plane: proves that the server's name is its own
+//! resume-key, dev-ticket-key   32 bytes each; with these and quic-*, readable by the owner only
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -16,6 +16,7 @@ const SQUAD_MAX: u16 = 255;
 /// What kind of channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ChannelKind)]
 pub enum Kind {
     /// Everybody.
     Global,
@@ -47,6 +48,7 @@ impl Kind {
 
 /// A channel as clients name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ChannelName {
     /// What kind.
     pub kind: Kind,

@@ -11,6 +11,9 @@ pub enum ChatError {
     /// The frame is no request.
     #[error("this is no request that chat knows")]
     Malformed,
+    /// The frame is a request with a field that is none; the sentence names it.
+    #[error("{0}")]
+    UnknownField(String),
     /// The text is empty, too long, or has control characters.
     #[error("a text has 1 to 500 characters, and no control characters but line breaks")]
     Text,
@@ -77,7 +80,7 @@ impl ChatError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Malformed => "chat.malformed",
+            Self::Malformed | Self::UnknownField(_) => "chat.malformed",
             Self::Text => "chat.text",
             Self::Channel => "chat.channel",
             Self::NoAccess => "chat.no_access",

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use sortie_control::bus::{Heard, Subscription};
 use sortie_control::service::Stop;
-use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -128,6 +127,16 @@ pub(crate) async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription
 /// The job that hears all whispers: who is in one is known by the player, not by joining.
 pub(crate) async fn hear_whispers(hub: Arc<Hub>, mut stop: Stop) {
     let room = Arc::clone(&hub.whispers);
+    // Nothing was whispered to anybody here before there is a database.
+    loop {
+        if let Ok(now) = hub.plane.clock.now(&hub.plane.db).await {
+            room.caught_up(now);
+            break;
+        }
+        if !stop.wait(AGAIN).await {
+            return;
+        }
+    }
     loop {
         match hub.plane.bus.topics.subscribe(&room.topic()).await {
             Ok(heard) => {
@@ -148,16 +157,19 @@ async fn close_gap(hub: &Hub, room: &Room) {
     loop {
         // A reconnect makes all rooms ask at once: the pool is for others, too.
         let _turn = hub.gap_turns.acquire().await;
-        let now = OffsetDateTime::now_utc();
-        match read_missed(hub, room).await {
-            Ok(Some(missed)) => {
+        let read = async {
+            let now = hub.plane.clock.now(&hub.plane.db).await?;
+            Ok::<_, sqlx::Error>((now, read_missed(hub, room).await?))
+        };
+        match read.await {
+            Ok((now, Some(missed))) => {
                 for told in &missed {
                     hub.tell(room, told);
                 }
                 room.caught_up(now);
                 return;
             }
-            Ok(None) => {
+            Ok((now, None)) => {
                 let whispers = ChannelName { kind: Kind::Whisper, about: String::new() };
                 let channel = room.place.map_or(whispers, |place| place.name_for(Uuid::nil()));
                 let event = Event::Gap { channel };

@@ -35,7 +35,8 @@ impl axum::extract::FromRef<History> for Plane {
 /// For members of the channel, and for moderators where it is no whisper. `about` is `-` for the
 /// global channel, else as in docs/chat.md.
 #[utoipa::path(
-    get, path = "/v1/chat/channels/{kind}/{about}/messages", tag = "chat",
+    get, operation_id = "list_messages",
+    path = "/v1/chat/channels/{kind}/{about}/messages", tag = "chat",
     security(("bearer" = [])),
     params(
         ("kind" = Kind, Path, description = "What kind of channel"),
@@ -46,8 +47,9 @@ impl axum::extract::FromRef<History> for Plane {
         (status = 200, description = "A page", body = Page<Message>),
         (status = 400, description = "The path or query cannot be read", body = ErrorBody),
         (status = 401, description = "No valid token", body = ErrorBody),
-        (status = 403, description = "The channel is for others", body = ErrorBody),
-        (status = 404, description = "There is no such channel", body = ErrorBody),
+        (status = 403, description = "`chat.no_access`: the channel is for others",
+            body = ErrorBody),
+        (status = 404, description = "`chat.channel`: there is none", body = ErrorBody),
         (status = 422, description = "The limit or cursor is none", body = ErrorBody),
         (status = 429, description = "Too often", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),

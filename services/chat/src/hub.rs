@@ -9,7 +9,7 @@ use sortie_control::chat;
 use sortie_control::http::counts_as;
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
-use time::OffsetDateTime;
+use sortie_control::text::words::Words;
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
@@ -22,7 +22,6 @@ use crate::room::{OVERLAP, Room};
 use crate::settings::Settings;
 use crate::store;
 use crate::wire::Event;
-use crate::words::Words;
 use crate::writer::Said;
 
 /// Rooms that close a gap at a time.
@@ -185,8 +184,10 @@ impl Hub {
     async fn prepare(self: &Arc<Self>, room: &Arc<Room>) -> Result<(), ChatError> {
         let heard = self.plane.bus.topics.subscribe(&room.topic()).await;
         let heard = heard.map_err(|_| ChatError::Unavailable)?;
-        let since = OffsetDateTime::now_utc() - OVERLAP - OVERLAP;
+        let now = self.plane.clock.now(&self.plane.db).await?;
+        let since = now - OVERLAP - OVERLAP;
         room.skip(store::ids_since(&self.plane.db, room.channel_id, since).await?);
+        room.caught_up(now);
         let feed = tokio::spawn(feed::hear(Arc::clone(self), Arc::clone(room), heard));
         *lock(&room.feed) = Some(feed.abort_handle());
         Ok(())

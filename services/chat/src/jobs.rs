@@ -8,16 +8,15 @@ use std::time::Duration;
 use sortie_control::bus::{Heard, Subscription};
 use sortie_control::revoked::{self, Revocation};
 use sortie_control::service::Stop;
+use sortie_control::text::words::Words;
 use uuid::Uuid;
 
-use crate::channel::Place;
+use crate::authority;
 use crate::close;
-use crate::error::ChatError;
 use crate::hub::Hub;
 use crate::member::lock;
 use crate::request::presence_place;
 use crate::store;
-use crate::wire::Event;
 
 /// How long until something that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -42,7 +41,7 @@ async fn hear(hub: &Hub, mut heard: Subscription) {
     while let Some(heard) = heard.next().await {
         let Heard::Message(body) = heard else {
             // What was missed stands in Postgres; if that is away too, the refresh reads it later.
-            drop(close_fallen(hub).await);
+            drop(authority::close_fallen(hub, &hub.members()).await);
             continue;
         };
         match serde_json::from_slice::<Revocation>(&body) {
@@ -57,17 +56,6 @@ async fn hear(hub: &Hub, mut heard: Subscription) {
             Err(error) => tracing::warn!(%error, "a revocation cannot be read"),
         }
     }
-}
-
-async fn close_fallen(hub: &Hub) -> sqlx::Result<()> {
-    let members = hub.members();
-    let players: Vec<Uuid> = members.iter().map(|member| member.player).collect();
-    let sessions: Vec<Uuid> = members.iter().map(|member| member.session).collect();
-    for fallen in store::fallen(&hub.plane.db, &players, &sessions).await? {
-        let why = if fallen.is_out { close::LOGIN_ENDED } else { close::BANNED };
-        hub.close(fallen.player_id, Some(fallen.session_id), why);
-    }
-    Ok(())
 }
 
 /// Says of everybody here that they are still here.
@@ -87,7 +75,7 @@ pub(crate) async fn renew_presence(hub: Arc<Hub>, mut stop: Stop) {
     }
 }
 
-/// Reads words, slow modes, bans and memberships again.
+/// Reads words, slow modes and bans again.
 pub(crate) async fn refresh(hub: Arc<Hub>, mut stop: Stop) {
     let mut is_away = false;
     loop {
@@ -107,7 +95,7 @@ pub(crate) async fn refresh(hub: Arc<Hub>, mut stop: Stop) {
 
 async fn read_again(hub: &Hub) -> sqlx::Result<()> {
     let db = &hub.plane.db;
-    hub.set_words(store::words(db).await?);
+    hub.set_words(Words::load(db).await?);
     let rooms = hub.rooms();
     let channels: Vec<Uuid> = rooms.iter().map(|room| room.channel_id).collect();
     for (channel, slow_mode_s) in store::slow_modes(db, &channels).await? {
@@ -115,33 +103,6 @@ async fn read_again(hub: &Hub) -> sqlx::Result<()> {
             room.slow_mode_s.store(slow_mode_s.unsigned_abs(), Ordering::Relaxed);
         }
     }
-    close_fallen(hub).await?;
-    show_out_of_parties(hub).await
-}
-
-/// Who has left a party hears it no more.
-async fn show_out_of_parties(hub: &Hub) -> sqlx::Result<()> {
-    let (mut players, mut parties) = (Vec::new(), Vec::new());
-    for room in hub.rooms() {
-        let Some(Place::Party(party)) = room.place else { continue };
-        for member in lock(&room.members).values().filter(|member| !member.is_moderator) {
-            players.push(member.player);
-            parties.push(party);
-        }
-    }
-    if players.is_empty() {
-        return Ok(());
-    }
-    let leavers = store::party_leavers(&hub.plane.db, &players, &parties).await?;
-    for member in hub.members() {
-        for (_, party) in leavers.iter().filter(|(player, _)| *player == member.player) {
-            let place = Place::Party(*party);
-            if member.room(place).is_some() {
-                hub.leave(&member, place);
-                let code = ChatError::NoAccess.code().to_owned();
-                member.line.send(&Event::Left { channel: place.name_for(member.player), code });
-            }
-        }
-    }
-    Ok(())
+    // A ban or a login that ends by the clock changes no row.
+    authority::close_fallen(hub, &hub.members()).await
 }

@@ -10,6 +10,7 @@
 //! What is deliberately absent: any truth in memory, and any wait for a slow reader. A socket
 //! whose queue is full is closed.
 
+mod authority;
 pub mod channel;
 pub mod close;
 mod error;
@@ -25,7 +26,6 @@ mod settings;
 mod socket;
 mod store;
 pub mod wire;
-mod words;
 mod writer;
 
 pub use error::ChatError;
@@ -54,6 +54,7 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         Job::new("chat_writer", write),
         Job::new("chat_publisher", feed::publish_all(hub.clone(), told, all_written)),
         Job::new("chat_whispers", feed::hear_whispers(hub.clone(), stop.clone())),
+        Job::new("chat_authority", authority::follow(hub.clone(), stop.clone())),
         Job::new("chat_revocations", jobs::hear_revocations(hub.clone(), stop.clone())),
         Job::new("chat_presence", jobs::renew_presence(hub.clone(), stop.clone())),
         Job::new("chat_retention", retention::run(hub.clone(), stop.clone())),

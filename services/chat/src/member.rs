@@ -31,13 +31,20 @@ pub(crate) struct Member {
     pub(crate) number: u64,
     pub(crate) player: Uuid,
     pub(crate) session: Uuid,
-    pub(crate) name: String,
-    /// Has been a moderator when it came.
-    pub(crate) is_moderator: bool,
-    pub(crate) mutes: Mutex<HashSet<Uuid>>,
+    /// What is kept of the player; read again when it changes ([`crate::authority`]).
+    pub(crate) known: Mutex<Known>,
     /// The rooms it is in, and since when (a place in the room's order does not matter).
     pub(crate) rooms: Mutex<HashMap<Place, Arc<Room>>>,
     pub(crate) line: Line,
+}
+
+/// What a socket keeps of its player.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) is_moderator: bool,
+    /// Whom the player does not want to read.
+    pub(crate) mutes: HashSet<Uuid>,
 }
 
 /// The way to a socket.
@@ -71,7 +78,15 @@ impl Line {
 
 impl Member {
     pub(crate) fn has_muted(&self, author: Option<Uuid>) -> bool {
-        author.is_some_and(|author| lock(&self.mutes).contains(&author))
+        author.is_some_and(|author| lock(&self.known).mutes.contains(&author))
+    }
+
+    pub(crate) fn name(&self) -> String {
+        lock(&self.known).name.clone()
+    }
+
+    pub(crate) fn is_moderator(&self) -> bool {
+        lock(&self.known).is_moderator
     }
 
     pub(crate) fn room(&self, place: Place) -> Option<Arc<Room>> {

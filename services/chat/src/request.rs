@@ -9,7 +9,6 @@ use sortie_control::bus::Rate;
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::Permission;
 use sortie_control::who::permissions_of;
-use time::OffsetDateTime;
 use tokio::sync::mpsc::error::TrySendError;
 use uuid::Uuid;
 
@@ -33,10 +32,13 @@ type Outcome = Result<Done, ChatError>;
 pub(crate) async fn answer(hub: &Arc<Hub>, member: &Arc<Member>, request: Request) {
     let cid = request.cid;
     let outcome = match request.body {
-        RequestBody::Say { channel, text } => match say(hub, member, cid, &channel, &text).await {
-            Ok(()) => return,
-            Err(error) => Err(error),
-        },
+        RequestBody::Say { channel, text, client_id } => {
+            match say(hub, member, cid, &channel, &text, client_id).await {
+                Ok(None) => return,
+                Ok(Some(again)) => Ok(again),
+                Err(error) => Err(error),
+            }
+        }
         other => done(hub, member, other).await,
     };
     member.line.send(&match outcome {
@@ -60,18 +62,18 @@ async fn done(hub: &Arc<Hub>, member: &Arc<Member>, body: RequestBody) -> Outcom
         RequestBody::Mute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
             store::mute(&hub.plane.db, member.player, player_id).await?;
-            lock(&member.mutes).insert(player_id);
+            lock(&member.known).mutes.insert(player_id);
             Ok(Done::default())
         }
         RequestBody::Unmute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
             store::unmute(&hub.plane.db, member.player, player_id).await?;
-            lock(&member.mutes).remove(&player_id);
+            lock(&member.known).mutes.remove(&player_id);
             Ok(Done::default())
         }
         RequestBody::Report { message_id, text } => report(hub, member, message_id, &text).await,
         RequestBody::Presence { channel } => presence(hub, member, &channel).await,
-        RequestBody::Ping => Ok(Done::default()),
+        RequestBody::Ping {} => Ok(Done::default()),
         // A second one, or one that comes here: it changes nothing.
         RequestBody::Hello { .. } | RequestBody::Say { .. } => Err(ChatError::Malformed),
     }
@@ -143,9 +145,17 @@ async fn say(
     cid: u64,
     channel: &ChannelName,
     text: &str,
-) -> Result<(), ChatError> {
+    client_id: Option<Uuid>,
+) -> Result<Option<Done>, ChatError> {
     let text = sane_text(text)?;
     take(hub, member, "say", hub.settings.rates.say).await?;
+    // Before the rules for new messages: slow mode would refuse what is said already.
+    if let Some(client_id) = client_id
+        && let Some((place, line)) =
+            store::said_before(&hub.plane.db, member.player, client_id).await?
+    {
+        return Ok(Some(Done::of(line.shown(place.name_for(member.player)))));
+    }
     let place = channel.place(member.player)?;
     let (channel, slow_mode_s) = match place {
         Place::Whisper(..) => (store::channel(&hub.plane.db, place).await?.0, 0),
@@ -154,8 +164,8 @@ async fn say(
             (room.channel_id, room.slow_mode_s())
         }
     };
-    let text = hub.words().apply(text).ok_or(ChatError::Word)?;
-    if slow_mode_s > 0 && !member.is_moderator {
+    let text = hub.words().apply(&text).ok_or(ChatError::Word)?;
+    if slow_mode_s > 0 && !member.is_moderator() {
         let rate = Rate::per(1, Duration::from_secs(u64::from(slow_mode_s)));
         let bucket = format!("chat/slow/{channel}/{}", member.player);
         hub.plane.bus.limiter.take(&bucket, rate).await.map_err(ChatError::SlowMode)?;
@@ -163,8 +173,8 @@ async fn say(
     if hub.store_hangs.load(Ordering::SeqCst) {
         return Err(ChatError::Unavailable);
     }
-    let said = Said { member: Arc::clone(member), cid, channel, place, text };
-    hub.said.try_send(said).map_err(|error| match error {
+    let said = Said { member: Arc::clone(member), cid, channel, place, text, client_id };
+    hub.said.try_send(said).map(|()| None).map_err(|error| match error {
         TrySendError::Full(_) => ChatError::Busy,
         TrySendError::Closed(_) => ChatError::Unavailable,
     })
@@ -199,20 +209,16 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     let (channel, place, mut line) = visible(hub, member.player, message_id).await?;
     let moderates = may_change(hub, member.player, &line).await?;
     let before = std::mem::take(&mut line.text);
-    line.text = hub.words().apply(text).ok_or(ChatError::Word)?;
-    let edited_at = OffsetDateTime::now_utc();
-    line.edited_at = Some(edited_at);
+    line.text = hub.words().apply(&text).ok_or(ChatError::Word)?;
     let mut transaction = hub.plane.db.begin().await?;
-    let done = sqlx::query!(
-        "update chat_message set text = $2, edited_at = $3
-         where message_id = $1 and deleted_at is null",
+    let done = sqlx::query_scalar!(
+        r#"update chat_message set text = $2, edited_at = clock_timestamp()
+         where message_id = $1 and deleted_at is null returning edited_at as "edited_at!""#,
         message_id,
-        line.text,
-        edited_at
+        line.text
     );
-    if done.execute(&mut *transaction).await?.rows_affected() == 0 {
-        return Err(ChatError::NoMessage);
-    }
+    let edited_at = done.fetch_optional(&mut *transaction).await?.ok_or(ChatError::NoMessage)?;
+    line.edited_at = Some(edited_at);
     if moderates {
         let mut entry = Entry::done(member.player, "chat.edit", format!("message:{message_id}"));
         entry.before = Some(about(line.author, &before));

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sortie_control::service::Stop;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 
 use crate::hub::Hub;
 use crate::store::floor_of;
@@ -19,7 +18,12 @@ const ROUND: u64 = 1_000;
 /// Forgets old messages until the stop.
 pub(crate) async fn run(hub: Arc<Hub>, mut stop: Stop) {
     loop {
-        let pause = match forget_old(&hub.plane.db, hub.settings.kept).await {
+        let db = &hub.plane.db;
+        let forgotten = match hub.plane.clock.lets_remove(db).await {
+            Ok(true) => forget_old(db, hub.settings.kept).await,
+            lets => lets.map(|_| 0),
+        };
+        let pause = match forgotten {
             Ok(0) => EVERY,
             Ok(forgotten) => {
                 tracing::info!(forgotten, "old messages of chat were deleted");
@@ -43,7 +47,8 @@ pub(crate) async fn run(hub: Arc<Hub>, mut stop: Stop) {
 /// The database is away.
 pub async fn forget_old(db: &PgPool, kept: Duration) -> sqlx::Result<u64> {
     let kept = time::Duration::try_from(kept).unwrap_or(time::Duration::MAX);
-    let Some(before) = OffsetDateTime::now_utc().checked_sub(kept) else { return Ok(0) };
+    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(db).await?;
+    let Some(before) = now.checked_sub(kept) else { return Ok(0) };
     let mut forgotten = 0;
     loop {
         // Ids begin with their time: the primary key finds the oldest.

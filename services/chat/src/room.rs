@@ -1,8 +1,8 @@
 //! A channel that somebody on this node is in: who, and which messages were told already.
 //!
 //! Messages come by two ways (from this node's writer, and over the bus) and again after gaps.
-//! The ids of the last ones are remembered, so that each is told once. Ids order by the clocks of
-//! the nodes that made them, and a batch is stored a moment after its ids are made: so a gap is
+//! The ids of the last ones are remembered, so that each is told once. Ids order by the database's
+//! clock, and are seen a moment after they are made, when their batch is committed: so a gap is
 //! closed from [`OVERLAP`] before the last thing heard, and what was told is left out by its id.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,7 +20,7 @@ use crate::feed::{Deed, Told, author_of, event_for};
 use crate::member::{Line, Member, Outgoing, json, lock};
 use crate::wire::Event;
 
-/// How far clocks of nodes and the storing of a batch may lie apart.
+/// How long after its id is made a message may be committed, and then some.
 pub(crate) const OVERLAP: Duration = Duration::seconds(10);
 
 /// Ids that are remembered at most.
@@ -44,7 +44,8 @@ pub(crate) struct Room {
 struct Seen {
     ids: HashSet<Uuid>,
     order: VecDeque<Uuid>,
-    /// Everything before this was heard.
+    /// Everything before this was heard, by the database's clock. Nobody is in a room before this
+    /// is set ([`Room::caught_up`]).
     heard_until: OffsetDateTime,
 }
 
@@ -65,7 +66,7 @@ impl Seen {
 
 impl Room {
     pub(crate) fn new(channel_id: Uuid, place: Option<Place>, slow_mode_s: i32) -> Self {
-        let heard_until = OffsetDateTime::now_utc();
+        let heard_until = OffsetDateTime::UNIX_EPOCH;
         let seen = Seen { ids: HashSet::new(), order: VecDeque::new(), heard_until };
         Self {
             channel_id,
@@ -114,7 +115,7 @@ impl Room {
             if !seen.insert(line.message_id) {
                 return;
             }
-            seen.heard_until = seen.heard_until.max(line.said_at.min(OffsetDateTime::now_utc()));
+            seen.heard_until = seen.heard_until.max(line.said_at);
         }
         let author = author_of(&told.deed);
         if let Place::Whisper(low, high) = told.place {

@@ -36,7 +36,7 @@ pub struct Settings {
     pub presence_ttl: Duration,
     /// How often presence is renewed.
     pub presence_every: Duration,
-    /// How often words, slow modes, bans and memberships are read again.
+    /// How often words, slow modes and bans are read again.
     pub refresh_every: Duration,
     /// How long messages are kept. Those that were reported stay, for whoever looks at bans later.
     pub kept: Duration,

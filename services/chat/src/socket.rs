@@ -3,7 +3,6 @@
 //! A socket is two halves: one reads requests and does them one by one, the other writes what the
 //! bounded queue holds. A half that ends, or a reason to close, ends both.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,18 +17,19 @@ use futures_util::{SinkExt, StreamExt};
 use sortie_control::bus::local::LocalLimiter;
 use sortie_control::error::{ApiError, ErrorBody};
 use sortie_control::http::ClientAddress;
-use sortie_control::permission::Permission;
-use sortie_control::who::{Caller, permissions_of};
+use sortie_control::json::unknown_field;
+use sortie_control::who::Caller;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::authority;
 use crate::close::{self, Closing};
 use crate::error::ChatError;
 use crate::hub::{Counted, Hub};
-use crate::member::{Line, Member, Outgoing};
+use crate::member::{Known, Line, Member, Outgoing, lock};
 use crate::request;
 use crate::store;
 use crate::wire::{Answer, Author, Done, FRAME_BYTES_MAX, Request, RequestBody};
@@ -54,13 +54,14 @@ pub(crate) fn router(hub: Arc<Hub>) -> OpenApiRouter {
 ///
 /// The access token comes as `authorization: Bearer TOKEN`, or (from browsers) in the first frame.
 #[utoipa::path(
-    get, path = "/v1/chat", tag = "chat", security(("bearer" = []), ()),
+    get, operation_id = "open_chat",
+    path = "/v1/chat", tag = "chat", security(("bearer" = []), ()),
     responses(
         (status = 101, description = "The socket is open"),
-        (status = 400, description = "No WebSocket upgrade", body = ErrorBody),
+        (status = 400, description = "`chat.no_upgrade`", body = ErrorBody),
         (status = 401, description = "The token is worth nothing", body = ErrorBody),
-        (status = 403, description = "Banned, or a foreign web page", body = ErrorBody),
-        (status = 503, description = "No room, or the database is away", body = ErrorBody),
+        (status = 403, description = "`chat.banned`, `chat.origin`", body = ErrorBody),
+        (status = 503, description = "`chat.full`, or the database is away", body = ErrorBody),
     )
 )]
 async fn connect(
@@ -109,23 +110,20 @@ fn is_known_origin(headers: &HeaderMap, known: &[String]) -> bool {
 /// Who connects, as the database knows it.
 struct Entrant {
     caller: Caller,
-    name: String,
-    is_moderator: bool,
-    mutes: HashSet<Uuid>,
+    known: Known,
 }
 
 async fn look_up(hub: &Hub, caller: Caller) -> Result<Entrant, ChatError> {
-    let (db, name) = (&hub.plane.db, standing(hub, caller.player_id).await?);
-    let is_moderator = permissions_of(db, caller.player_id).await?.allow(Permission::ChatModerate);
-    let mutes = store::mutes(db, caller.player_id).await?;
-    Ok(Entrant { caller, name, is_moderator, mutes })
+    standing(hub, caller.player_id).await?;
+    let known = authority::of(&hub.plane.db, caller.player_id).await?;
+    Ok(Entrant { caller, known })
 }
 
-/// The name of a player who may be here.
-async fn standing(hub: &Hub, player: Uuid) -> Result<String, ChatError> {
+/// Whether a player may be here.
+async fn standing(hub: &Hub, player: Uuid) -> Result<(), ChatError> {
     match store::standing(&hub.plane.db, player).await? {
         Some(standing) if standing.is_banned || standing.is_out => Err(ChatError::Banned),
-        Some(standing) => Ok(standing.name),
+        Some(_) => Ok(()),
         None => Err(ChatError::NoPlayer),
     }
 }
@@ -161,7 +159,7 @@ async fn live(hub: Arc<Hub>, socket: WebSocket, entrant: Option<Entrant>, counte
     drop((reader, counted));
 }
 
-type Known = watch::Sender<Option<Arc<Member>>>;
+type Announced = watch::Sender<Option<Arc<Member>>>;
 
 /// The half that reads.
 struct Reader {
@@ -173,7 +171,7 @@ struct Reader {
 
 impl Reader {
     /// Reads until there is a reason not to.
-    async fn run(&mut self, entrant: Option<Entrant>, known: Known) -> Closing {
+    async fn run(&mut self, entrant: Option<Entrant>, known: Announced) -> Closing {
         let entrant = match entrant {
             Some(entrant) => entrant,
             None => match self.hello().await {
@@ -185,20 +183,24 @@ impl Reader {
             number: self.hub.next_number(),
             player: entrant.caller.player_id,
             session: entrant.caller.session_id,
-            name: entrant.name,
-            is_moderator: entrant.is_moderator,
-            mutes: Mutex::new(entrant.mutes),
+            known: Mutex::new(entrant.known),
             rooms: Mutex::default(),
             line: self.line.clone(),
         });
         self.hub.enter(Arc::clone(&member));
         // A writer that has ended ends this soon, too.
         drop(known.send(Some(Arc::clone(&member))));
-        // A ban between looking up and entering would be heard by nobody.
-        match standing(&self.hub, member.player).await {
-            Ok(_) => self.requests(&member).await,
+        // A change between looking up and entering would be heard by nobody.
+        match self.look_again(&member).await {
+            Ok(()) => self.requests(&member).await,
             Err(error) => closing_of(&error),
         }
+    }
+
+    async fn look_again(&self, member: &Member) -> Result<(), ChatError> {
+        standing(&self.hub, member.player).await?;
+        *lock(&member.known) = authority::of(&self.hub.plane.db, member.player).await?;
+        Ok(())
     }
 
     /// The player, from the first frame.
@@ -219,7 +221,7 @@ impl Reader {
             self.line.send(&Answer::error(Some(cid), &error));
             closing_of(&error)
         })?;
-        let player = Author { player_id: caller.player_id, name: entrant.name.clone() };
+        let player = Author { player_id: caller.player_id, name: entrant.known.name.clone() };
         self.line.send(&Answer::ok(cid, Done { player: Some(player), ..Done::default() }));
         Ok(entrant)
     }
@@ -248,7 +250,9 @@ impl Reader {
                     if self.malformed >= MALFORMED_MAX {
                         return close::MALFORMED;
                     }
-                    self.line.send(&Answer::error(cid_of(&text), &ChatError::Malformed));
+                    let refusal = unknown_field(&error);
+                    let refusal = refusal.map_or(ChatError::Malformed, ChatError::UnknownField);
+                    self.line.send(&Answer::error(cid_of(&text), &refusal));
                 }
             }
         }

@@ -1,17 +1,19 @@
 //! What chat keeps in Postgres.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use sortie_control::error::broken_constraint;
+use sortie_control::permission::{Permission, Permissions};
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::channel::{ChannelName, Place};
 use crate::error::ChatError;
+use crate::member::Known;
 use crate::wire::{Author, Message};
-use crate::words::{Effect, Words};
+use crate::writer::Said;
 
 /// Players that one player may have muted.
 const MUTES_MAX: i64 = 1_000;
@@ -46,6 +48,14 @@ impl Line {
             is_deleted: self.is_deleted,
         }
     }
+}
+
+/// What the database gives to a message.
+struct Stamp {
+    /// Which of those that were said together.
+    at: i64,
+    message_id: Uuid,
+    said_at: OffsetDateTime,
 }
 
 /// The least id of a time: ids begin with their milliseconds.
@@ -137,25 +147,87 @@ pub(crate) async fn known_channel(db: &PgPool, place: Place) -> sqlx::Result<Opt
     Ok(row.fetch_optional(db).await?.map(|row| (row.channel_id, row.slow_mode_s)))
 }
 
-/// Stores messages, all or none.
-pub(crate) async fn insert(db: &PgPool, lines: &[(Uuid, Line)]) -> sqlx::Result<()> {
-    let ids: Vec<Uuid> = lines.iter().map(|(_, line)| line.message_id).collect();
-    let channels: Vec<Uuid> = lines.iter().map(|(channel, _)| *channel).collect();
-    let authors: Vec<Uuid> = lines.iter().map(|(_, line)| line.author).collect();
-    let texts: Vec<String> = lines.iter().map(|(_, line)| line.text.clone()).collect();
-    let times: Vec<OffsetDateTime> = lines.iter().map(|(_, line)| line.said_at).collect();
-    sqlx::query!(
-        "insert into chat_message (message_id, channel_id, author, text, said_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])",
-        &ids,
+/// A message that its author has sent before.
+pub(crate) async fn said_before(
+    db: &PgPool,
+    author: Uuid,
+    client_id: Uuid,
+) -> sqlx::Result<Option<(Place, Line)>> {
+    let row = sqlx::query!(
+        r#"select message_id, author, name, text, said_at, edited_at,
+               deleted_at is not null as "is_deleted!", kind, chat_channel.about
+           from chat_message join player on player_id = author join chat_channel using (channel_id)
+           where author = $1 and client_id = $2"#,
+        author,
+        client_id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.and_then(|row| {
+        let line = Line {
+            message_id: row.message_id,
+            author: row.author,
+            name: row.name,
+            text: row.text,
+            said_at: row.said_at,
+            edited_at: row.edited_at,
+            is_deleted: row.is_deleted,
+        };
+        Some((Place::kept(&row.kind, &row.about)?, line))
+    }))
+}
+
+/// Stores messages, all or none, but those that their authors have sent before; gives the new ones
+/// as they stand there, in the order of `said`: times and ids are the database's. `None`: sent
+/// before.
+pub(crate) async fn insert(db: &PgPool, said: &[Said]) -> sqlx::Result<Vec<Option<Line>>> {
+    let channels: Vec<Uuid> = said.iter().map(|said| said.channel).collect();
+    let authors: Vec<Uuid> = said.iter().map(|said| said.member.player).collect();
+    let texts: Vec<String> = said.iter().map(|said| said.text.clone()).collect();
+    let noise: Vec<Uuid> = said.iter().map(|_| Uuid::new_v4()).collect();
+    let client_ids: Vec<Option<Uuid>> = said.iter().map(|said| said.client_id).collect();
+    let stamps = sqlx::query_as!(
+        Stamp,
+        r#"with began as materialized (select clock_timestamp() as at),
+         numbered as materialized (
+             select place, channel, author, text, client_id,
+                 uuid_at(at + place * interval '1 microsecond', noise) as message_id,
+                 at + place * interval '1 microsecond' as said_at
+             from began, unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[])
+                 with ordinality as said (channel, author, text, noise, client_id, place)
+         ), stored as (
+             insert into chat_message (message_id, channel_id, author, text, said_at, client_id)
+             select message_id, channel, author, text, said_at, client_id from numbered
+             order by place
+             on conflict (author, client_id) where client_id is not null do nothing
+             returning message_id
+         )
+         select place - 1 as "at!", message_id as "message_id!", said_at as "said_at!"
+         from numbered join stored using (message_id)"#,
         &channels,
         &authors,
         &texts,
-        &times
+        &noise,
+        &client_ids as &[Option<Uuid>]
     )
-    .execute(db)
+    .fetch_all(db)
     .await?;
-    Ok(())
+    let mut lines = vec![None; said.len()];
+    for stamp in stamps {
+        let at = usize::try_from(stamp.at).unwrap_or(usize::MAX);
+        if let (Some(line), Some(said)) = (lines.get_mut(at), said.get(at)) {
+            *line = Some(Line {
+                message_id: stamp.message_id,
+                author: said.member.player,
+                name: said.member.name(),
+                text: said.text.clone(),
+                said_at: stamp.said_at,
+                edited_at: None,
+                is_deleted: false,
+            });
+        }
+    }
+    Ok(lines)
 }
 
 /// A page of a channel, newest first; one row more than `limit` says that there is another.
@@ -281,12 +353,6 @@ pub(crate) async fn message(
     }))
 }
 
-/// Whom a player has muted.
-pub(crate) async fn mutes(db: &PgPool, player: Uuid) -> sqlx::Result<HashSet<Uuid>> {
-    let query = sqlx::query_scalar!("select muted from chat_mute where player_id = $1", player);
-    Ok(query.fetch_all(db).await?.into_iter().collect())
-}
-
 /// Mutes somebody; again: no change.
 pub(crate) async fn mute(db: &PgPool, player: Uuid, muted: Uuid) -> Result<(), ChatError> {
     let done = sqlx::query!(
@@ -349,9 +415,8 @@ pub(crate) async fn report(
     })
 }
 
-/// A player's name and whether it is banned from chat, and from everything.
+/// Whether a player is banned from chat, and from everything.
 pub(crate) struct Standing {
-    pub(crate) name: String,
     pub(crate) is_banned: bool,
     pub(crate) is_out: bool,
 }
@@ -360,8 +425,7 @@ pub(crate) struct Standing {
 pub(crate) async fn standing(db: &PgPool, player: Uuid) -> sqlx::Result<Option<Standing>> {
     let query = sqlx::query_as!(
         Standing,
-        r#"select name,
-               exists(select from ban b where b.player_id = $1 and scope = 'chat'
+        r#"select exists(select from ban b where b.player_id = $1 and scope = 'chat'
                    and lifted_at is null and (expires_at is null or expires_at > now()))
                    as "is_banned!",
                erased_at is not null
@@ -411,22 +475,58 @@ pub(crate) async fn fallen(
     query.fetch_all(db).await
 }
 
-/// Which of some players are not in the parties that they are beside.
-pub(crate) async fn party_leavers(
-    db: &PgPool,
-    players: &[Uuid],
-    parties: &[Uuid],
-) -> sqlx::Result<Vec<(Uuid, Uuid)>> {
+/// What sockets keep of their players, as it is now. Players who are no more are left out.
+pub(crate) async fn known(db: &PgPool, players: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Known>> {
     let rows = sqlx::query!(
-        r#"select player_id as "player_id!", party_id as "party_id!"
-           from unnest($1::uuid[], $2::uuid[]) as a (player_id, party_id)
+        r#"select player_id, name,
+               array(select distinct unnest(permissions) from player_role r join role using (role)
+                   where r.player_id = p.player_id) as "permissions!",
+               array(select muted from chat_mute m where m.player_id = p.player_id) as "mutes!"
+           from player p where player_id = any($1)"#,
+        players
+    )
+    .fetch_all(db)
+    .await?;
+    let known = rows.into_iter().map(|row| {
+        let is_moderator = Permissions::new(row.permissions).allow(Permission::ChatModerate);
+        let mutes = row.mutes.into_iter().collect();
+        (row.player_id, Known { name: row.name, is_moderator, mutes })
+    });
+    Ok(known.collect())
+}
+
+/// A player in a channel of a party or battle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sitting {
+    pub(crate) player: Uuid,
+    pub(crate) party: Option<Uuid>,
+    pub(crate) battle: Option<Uuid>,
+    /// Of the battle; `None`: either.
+    pub(crate) team: Option<i16>,
+}
+
+/// The places in `sitting` of those who may not be there.
+pub(crate) async fn strangers(db: &PgPool, sitting: &[Sitting]) -> sqlx::Result<Vec<usize>> {
+    let players: Vec<Uuid> = sitting.iter().map(|it| it.player).collect();
+    let parties: Vec<Option<Uuid>> = sitting.iter().map(|it| it.party).collect();
+    let battles: Vec<Option<Uuid>> = sitting.iter().map(|it| it.battle).collect();
+    let teams: Vec<Option<i16>> = sitting.iter().map(|it| it.team).collect();
+    let query = sqlx::query_scalar!(
+        r#"select place - 1 as "at!"
+           from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
+               with ordinality as a (player_id, party_id, battle_id, team, place)
            where not exists(select from party_member m
-               where m.player_id = a.player_id and m.party_id = a.party_id)"#,
-        players,
-        parties
+                   where m.player_id = a.player_id and m.party_id = a.party_id)
+               and not exists(select from battle_player b
+                   where b.player_id = a.player_id and b.battle_id = a.battle_id
+                       and b.team = coalesce(a.team, b.team))"#,
+        &players,
+        &parties as &[Option<Uuid>],
+        &battles as &[Option<Uuid>],
+        &teams as &[Option<i16>]
     );
-    let rows = rows.fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.player_id, row.party_id)).collect())
+    let places = query.fetch_all(db).await?;
+    Ok(places.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
 }
 
 /// Names of players.
@@ -437,15 +537,6 @@ pub(crate) async fn names(db: &PgPool, players: &[Uuid]) -> sqlx::Result<Vec<Aut
         players
     );
     query.fetch_all(db).await
-}
-
-/// The word filter.
-pub(crate) async fn words(db: &PgPool) -> sqlx::Result<Words> {
-    let rows = sqlx::query!("select word, effect from chat_word").fetch_all(db).await?;
-    Ok(Words::new(rows.into_iter().map(|row| {
-        let effect = if row.effect == "refuse" { Effect::Refuse } else { Effect::Mask };
-        (row.word, effect)
-    })))
 }
 
 /// Slow modes of channels.

@@ -1,11 +1,13 @@
 //! What clients and chat say to each other: JSON, one object a frame.
 //!
-//! A [`Request`] has a `cid` that its [`Answer`] repeats; an [`Event`] has none. Unknown fields
-//! are ignored, so that a newer client may talk to an older node. `docs/chat.md` has a sample of
+//! A [`Request`] has a `cid` that its [`Answer`] repeats; an [`Event`] has none. A request with a
+//! field that chat does not know is refused: misspelt, it would be another request. Clients pass
+//! over fields that they do not know, so that a node may be newer. `docs/chat.md` has a sample of
 //! everything here, and a test reads it.
 
 use serde::{Deserialize, Serialize};
 use sortie_control::page::Page;
+use sortie_control::text::prose;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,6 +20,9 @@ pub const FRAME_BYTES_MAX: usize = 4 << 10;
 
 /// Longest text of a message, in characters.
 pub const TEXT_CHARS_MAX: usize = 500;
+
+/// Bounds of what is said.
+const TEXT: prose::Bounds = prose::Bounds { chars: 1..=TEXT_CHARS_MAX, lines_max: 10 };
 
 /// Longest text of a report, in characters.
 pub const REPORT_CHARS_MAX: usize = 1_000;
@@ -35,7 +40,7 @@ pub struct Request {
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RequestBody {
     /// Who this is; the first frame, unless the token came with the upgrade.
     Hello {
@@ -58,6 +63,10 @@ pub enum RequestBody {
         channel: ChannelName,
         /// 1 to 500 characters.
         text: String,
+        /// Chosen by the client for this message, a random UUID: who sends it again with the same
+        /// one, because no answer came, gets the answer of the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<Uuid>,
     },
     /// Change a message of one's own; moderators: any.
     Edit {
@@ -105,8 +114,8 @@ pub enum RequestBody {
         /// Which; it must have been joined.
         channel: ChannelName,
     },
-    /// Are you there?
-    Ping,
+    /// Are you there? With braces: serde lets a unit have any fields.
+    Ping {},
 }
 
 /// What chat answers.
@@ -238,6 +247,13 @@ pub enum Event {
     },
 }
 
+impl Done {
+    /// Of a message.
+    pub(crate) fn of(message: Message) -> Self {
+        Self { message: Some(message), ..Self::default() }
+    }
+}
+
 impl Answer {
     /// Done, with nothing to give back or something.
     pub fn ok(cid: u64, done: Done) -> Self {
@@ -257,30 +273,43 @@ impl Answer {
 }
 
 /// The text as it may go on, or not at all: ends trimmed, 1 to 500 characters.
-pub(crate) fn sane_text(text: &str) -> Result<&str, ChatError> {
-    let text = text.trim();
-    let is_sane = |c: char| !c.is_control() || c == '\n';
-    let count = text.chars().take(TEXT_CHARS_MAX + 1).count();
-    let fits = (1..=TEXT_CHARS_MAX).contains(&count);
-    if fits && text.chars().all(is_sane) { Ok(text) } else { Err(ChatError::Text) }
+pub(crate) fn sane_text(text: &str) -> Result<String, ChatError> {
+    prose::sane(text, &TEXT).ok_or(ChatError::Text)
 }
 
 #[cfg(test)]
 mod tests {
+    use sortie_control::json::unknown_field;
+
     use super::*;
 
     #[test]
     fn texts_are_bounded() {
         assert_eq!(sane_text("  hi\nthere ").unwrap(), "hi\nthere");
         assert!(sane_text(&"🙂".repeat(500)).is_ok());
-        for bad in ["", "   ", "a\0b", "\u{1b}[2J", &"x".repeat(501)] {
+        for bad in ["", "   ", "a\0b", "\u{1b}[2J", "\u{200b}", &"x\n".repeat(11), &"x".repeat(501)]
+        {
             assert_eq!(sane_text(bad), Err(ChatError::Text));
         }
     }
 
     #[test]
-    fn a_request_without_cid_or_with_unknown_fields_is_read() {
-        let request: Request = serde_json::from_str(r#"{"type":"ping","new":1}"#).unwrap();
-        assert_eq!(request, Request { cid: 0, body: RequestBody::Ping });
+    fn a_request_without_cid_is_read() {
+        let request: Request = serde_json::from_str(r#"{"type":"ping"}"#).unwrap();
+        assert_eq!(request, Request { cid: 0, body: RequestBody::Ping {} });
+    }
+
+    #[test]
+    fn a_field_that_chat_does_not_know_is_refused_by_its_name() {
+        for (text, name) in [
+            (r#"{"cid":1,"type":"ping","pong":1}"#, "`pong`"),
+            (r#"{"type":"say","channel":{"kind":"global"},"text":"x","clientid":"y"}"#, "clientid"),
+            (r#"{"type":"leave","channel":{"kind":"global","abuot":"x"}}"#, "`abuot`"),
+            (r#"{"type":"history","channel":{"kind":"global"},"cursr":"Ig"}"#, "`cursr`"),
+        ] {
+            let error = serde_json::from_str::<Request>(text).unwrap_err();
+            let message = unknown_field(&error).unwrap_or_else(|| panic!("{text}: {error}"));
+            assert!(message.contains(name), "{text}: {message}");
+        }
     }
 }

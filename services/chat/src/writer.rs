@@ -1,14 +1,14 @@
 //! The batch writer: what is said is stored here, and told once it is.
 //!
-//! One task, one batch at a time: ids are made in the order of the queue, so that what an author
-//! says is stored, told and read in its order. While a batch is stored, the next one gathers.
+//! One task, one batch at a time: the database makes ids in the order of the queue and by its
+//! clock, so that what is said is stored, told and read in its order, whichever node it was said
+//! on. While a batch is stored, the next one gathers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use sortie_control::service::Stop;
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub(crate) struct Said {
     pub(crate) channel: Uuid,
     pub(crate) place: Place,
     pub(crate) text: String,
+    /// The client's own name for it, by which it is known when it comes again.
+    pub(crate) client_id: Option<Uuid>,
 }
 
 /// The job.
@@ -61,7 +63,6 @@ pub(crate) async fn run(hub: Arc<Hub>, mut said: mpsc::Receiver<Said>, mut stop:
 /// A batch on its way.
 struct Batch {
     said: Vec<Said>,
-    lines: Vec<(Uuid, Line)>,
     /// Its authors know that it takes too long.
     given_up: AtomicBool,
 }
@@ -69,18 +70,7 @@ struct Batch {
 /// Stores a batch; when that takes too long, its authors are told, and it goes on nevertheless:
 /// a statement that was sent cannot be taken back.
 async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
-    let said_at = OffsetDateTime::now_utc();
-    let line = |said: &Said| Line {
-        message_id: Uuid::now_v7(),
-        author: said.member.player,
-        name: said.member.name.clone(),
-        text: said.text.clone(),
-        said_at,
-        edited_at: None,
-        is_deleted: false,
-    };
-    let lines = said.iter().map(|said| (said.channel, line(said))).collect();
-    let batch = Arc::new(Batch { said, lines, given_up: AtomicBool::new(false) });
+    let batch = Arc::new(Batch { said, given_up: AtomicBool::new(false) });
     let mut storing = tokio::spawn(insert(Arc::clone(hub), Arc::clone(&batch)));
     if tokio::time::timeout(hub.settings.store_timeout, &mut storing).await.is_ok() {
         return;
@@ -96,11 +86,11 @@ async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
 
 async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
     let start = Instant::now();
-    let stored = store::insert(&hub.plane.db, &batch.lines).await;
+    let stored = store::insert(&hub.plane.db, &batch.said).await;
     metrics::histogram!("sortie_chat_batch_seconds").record(start.elapsed().as_secs_f64());
     match stored {
-        Ok(()) => stored_all(&hub, &batch),
-        Err(error @ sqlx::Error::Database(_)) if batch.lines.len() > 1 => {
+        Ok(lines) => stored_all(&hub, &batch, &lines).await,
+        Err(error @ sqlx::Error::Database(_)) if batch.said.len() > 1 => {
             // One of them may be at fault: the others need not suffer.
             tracing::debug!(%error, "a batch is stored message by message");
             insert_each(&hub, &batch).await;
@@ -110,19 +100,25 @@ async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
 }
 
 async fn insert_each(hub: &Arc<Hub>, batch: &Batch) {
-    for (said, line) in batch.said.iter().zip(&batch.lines) {
-        match store::insert(&hub.plane.db, std::slice::from_ref(line)).await {
-            Ok(()) => hub.tell_all(vec![stored_one(said, line)]),
+    for said in &batch.said {
+        match store::insert(&hub.plane.db, std::slice::from_ref(said)).await {
+            Ok(lines) => match lines.first() {
+                Some(Some(line)) => hub.tell_all(vec![stored_one(said, line)]),
+                _ => answer_again(hub, said).await,
+            },
             Err(error) => said.member.line.send(&Answer::error(Some(said.cid), &error.into())),
         }
     }
 }
 
-fn stored_all(hub: &Hub, batch: &Batch) {
+/// `lines` are in the order of the batch; `None`: sent before.
+async fn stored_all(hub: &Hub, batch: &Batch, lines: &[Option<Line>]) {
     let has_given_up = batch.given_up.load(Ordering::SeqCst);
-    let told = batch.said.iter().zip(&batch.lines).map(|(said, line)| {
+    let all = batch.said.iter().zip(lines);
+    let new = all.clone().filter_map(|(said, line)| Some((said, line.as_ref()?)));
+    let told = new.map(|(said, line)| {
         if has_given_up {
-            (said.channel, Told { place: said.place, deed: Deed::Said(line.1.clone()) })
+            (said.channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
         } else {
             stored_one(said, line)
         }
@@ -130,13 +126,30 @@ fn stored_all(hub: &Hub, batch: &Batch) {
     let told: Vec<(Uuid, Told)> = told.collect();
     metrics::counter!("sortie_chat_messages_total").increment(told.len() as u64);
     hub.tell_all(told);
+    for (said, _) in all.filter(|(_, line)| line.is_none()) {
+        answer_again(hub, said).await;
+    }
+}
+
+/// Answers a message that came again, at the same time as the first, as that one was answered.
+async fn answer_again(hub: &Hub, said: &Said) {
+    let Some(client_id) = said.client_id else { return };
+    let player = said.member.player;
+    let answer = match store::said_before(&hub.plane.db, player, client_id).await {
+        Ok(Some((place, line))) => {
+            Answer::ok(said.cid, Done::of(line.shown(place.name_for(player))))
+        }
+        Ok(None) => Answer::error(Some(said.cid), &ChatError::Unavailable),
+        Err(error) => Answer::error(Some(said.cid), &error.into()),
+    };
+    said.member.line.send(&answer);
 }
 
 /// Acknowledges a message to its author.
-fn stored_one(said: &Said, (channel, line): &(Uuid, Line)) -> (Uuid, Told) {
+fn stored_one(said: &Said, line: &Line) -> (Uuid, Told) {
     let message = Some(line.shown(said.place.name_for(said.member.player)));
     said.member.line.send(&Answer::ok(said.cid, Done { message, ..Done::default() }));
-    (*channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
+    (said.channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
 }
 
 fn refuse(batch: &Batch, error: &ChatError) {

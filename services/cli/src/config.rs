@@ -7,11 +7,14 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use toml::Table;
+use toml::de::DeTable;
+use toml::{Table, Value};
+
+use crate::nearest::hint;
 
 /// Sections that a configuration file may have, one per command.
 pub const SECTIONS: [&str; 5] = ["up", "serve", "battle", "swarm", "sim"];
@@ -19,42 +22,106 @@ pub const SECTIONS: [&str; 5] = ["up", "serve", "battle", "swarm", "sim"];
 /// Keys whose values `--print-config` does not show.
 const SECRETS: [&str; 5] = ["ticket-key", "database-url", "redis-url", "fleet-secret", "smtp-url"];
 
+/// A configuration file as it was read; without one, nothing.
+#[derive(Debug, Default)]
+pub struct File {
+    name: String,
+    text: String,
+    sections: Table,
+}
+
+impl File {
+    /// Reads a file, if one was named.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no TOML with sections of ours.
+    pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        Self::parse(path.display().to_string(), text)
+    }
+
+    fn parse(name: String, text: String) -> anyhow::Result<Self> {
+        let sections: Table = toml::from_str(&text).map_err(|error| fault(&name, &text, &error))?;
+        if let Some(stranger) = stranger(&text, &table_of(SECTIONS)) {
+            bail!("{name}, {stranger}; the sections are [{}]", SECTIONS.join("], ["));
+        }
+        Ok(Self { name, text, sections })
+    }
+}
+
 /// `args` as clap read them, with the file's values wherever neither flag nor environment spoke.
-pub fn layered<T>(section: &str, args: T, matches: &ArgMatches, file: &Table) -> anyhow::Result<T>
+///
+/// # Errors
+/// The file's section has a key that is no option, or a value that fits none.
+pub fn layered<T>(section: &str, args: T, matches: &ArgMatches, file: &File) -> anyhow::Result<T>
 where
-    T: Serialize + DeserializeOwned,
+    T: Args + Serialize + DeserializeOwned,
 {
-    let Some(below) = file.get(section) else { return Ok(args) };
-    let below = below.as_table().with_context(|| format!("'{section}' must be a [section]"))?;
+    let File { name, text, sections } = file;
+    let Some(below) = sections.get(section) else { return Ok(args) };
+    let below =
+        below.as_table().with_context(|| format!("{name}: '{section}' must be a [section]"))?;
+    let mut known = table_of(SECTIONS);
+    known.insert(section.to_owned(), keys::<T>().into());
+    if let Some(stranger) = stranger(text, &known) {
+        bail!("{name}, {stranger}");
+    }
     let mut values = Table::try_from(args).context("options always serialise")?;
     for (key, value) in below {
-        let id = key.replace('-', "_");
-        // An unknown id panics in `value_source`; the deserialiser below names it instead.
-        let known = matches.try_contains_id(&id).is_ok();
-        let spoken = known
-            && matches!(
-                matches.value_source(&id),
-                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-            );
-        if !spoken {
+        let source = matches.value_source(&key.replace('-', "_"));
+        if !matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) {
             values.insert(key.clone(), value.clone());
         }
     }
-    T::deserialize(values)
-        .map_err(|error| anyhow!("[{section}]: {}", error.to_string().trim().replace('\n', " ")))
+    T::deserialize(values).map_err(|error| {
+        anyhow!("{name}: [{section}]: {}", error.to_string().trim().replace('\n', " "))
+    })
 }
 
-/// Reads a configuration file; an empty table without one.
-pub fn read(path: Option<&Path>) -> anyhow::Result<Table> {
-    let Some(path) = path else { return Ok(Table::new()) };
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the configuration file {name}"))?;
-    let table: Table = text.parse().with_context(|| format!("{name} is no valid TOML"))?;
-    if let Some(unknown) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-        bail!("{name}: unknown key '{unknown}'; the sections are [{}]", SECTIONS.join("], ["));
-    }
-    Ok(table)
+/// The keys that a command's section may have.
+fn keys<T: Args>() -> Table {
+    let command = T::augment_args(Command::new("keys"));
+    let ids = command.get_arguments().map(|argument| argument.get_id().as_str());
+    table_of(ids)
+}
+
+/// A table with the keys of these options, and nothing in it.
+fn table_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Table {
+    names.into_iter().map(|name| (name.replace('_', "-"), true.into())).collect()
+}
+
+/// A key of a document that `known` does not have: its line, and what it may have been meant to
+/// be. Tables are looked into where `known` has tables.
+pub fn stranger(text: &str, known: &Table) -> Option<String> {
+    let document = DeTable::parse(text).ok()?;
+    stranger_in(document.get_ref(), text, known)
+}
+
+fn stranger_in(table: &DeTable<'_>, text: &str, known: &Table) -> Option<String> {
+    table.iter().find_map(|(key, value)| {
+        let name: &str = key.get_ref();
+        match (known.get(name), value.get_ref().as_table()) {
+            (None, _) => {
+                let line = line_of(text, key.span().start);
+                let hint = hint(name, known.keys().map(String::as_str));
+                Some(format!("line {line}: there is no key `{name}`{hint}"))
+            }
+            (Some(Value::Table(known)), Some(inner)) => stranger_in(inner, text, known),
+            _ => None,
+        }
+    })
+}
+
+/// What is wrong with a TOML document, after the name of its file and the line.
+pub fn fault(name: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let line = error.span().map(|span| format!(", line {}", line_of(text, span.start)));
+    anyhow!("{name}{}: {}", line.unwrap_or_default(), error.message().replace('\n', ", "))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }
 
 /// The effective configuration of one command as TOML that `--config` takes back, without
@@ -92,7 +159,7 @@ mod tests {
     fn read_options(flags: &[&str], file: &str) -> anyhow::Result<Options> {
         let matches = Options::augment_args(Command::new("sortie")).get_matches_from(flags);
         let args = Options::from_arg_matches(&matches)?;
-        layered("battle", args, &matches, &file.parse()?)
+        layered("battle", args, &matches, &File::parse("my.toml".to_owned(), file.to_owned())?)
     }
 
     #[test]
@@ -105,10 +172,22 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_wrong_types_are_refused_by_name() {
-        let unknown = read_options(&["sortie"], "[battle]\ntick-herz = 30").unwrap_err();
-        assert!(unknown.to_string().contains("`tick-herz`"), "{unknown}");
-        assert!(read_options(&["sortie"], "[battle]\ntick-hz = \"fast\"").is_err());
+    fn unknown_keys_and_wrong_types_are_refused_by_file_line_and_name() {
+        for (text, told) in [
+            (
+                "[battle]\ntick-herz = 30",
+                "my.toml, line 2: there is no key `tick-herz`; is it `tick-hz`?",
+            ),
+            ("\n[batle]\n", "my.toml, line 2: there is no key `batle`; is it `battle`?"),
+            ("battle = 3", "my.toml: 'battle' must be a [section]"),
+            ("[battle]\ntick-hz = \"fast\"", "my.toml: [battle]: invalid type"),
+            ("[battle]\ntick-hz = 1\ntick-hz = 2", "my.toml, line 3: duplicate key"),
+        ] {
+            let error = read_options(&["sortie"], text).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
+        // The section of another command is that command's.
+        assert!(read_options(&["sortie"], "[swarm]\nbotz = 3").is_ok());
     }
 
     #[test]

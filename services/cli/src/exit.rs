@@ -14,8 +14,12 @@ pub enum Failure {
     Start = 3,
     /// It broke while running.
     Run = 4,
-    /// A journal or replay is damaged, or of another version.
+    /// A journal or replay is damaged, or does not come out as it was recorded.
     Replay = 5,
+    /// A journal or replay is of another version: by the present rules it cannot be judged.
+    Version = 6,
+    /// No player got in: no server there, another certificate, a refused ticket.
+    ShutOut = 7,
 }
 
 /// The codes as the help shows them.
@@ -26,7 +30,9 @@ Exit codes:
   2  wrong usage or configuration
   3  could not start (port taken, unreadable file)
   4  failed while running
-  5  the replay is damaged, or of another version";
+  5  the replay is damaged
+  6  the journal or replay is of another version of the simulation or of the format
+  7  no player got in (no server there, another certificate, a refused ticket)";
 
 /// A failure with what to tell the user.
 #[derive(Debug)]

@@ -5,9 +5,12 @@
 
 pub mod completions;
 pub mod config;
+pub mod environment;
 pub mod exit;
 pub mod healthcheck;
+pub mod nearest;
 pub mod program;
 pub mod progress;
+pub mod say;
 pub mod signals;
 pub mod units;

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sortie_kit::telemetry;
 
-use crate::config;
 use crate::exit::{self, Failure, OrFail};
+use crate::{config, environment};
 
 /// How the help of both programs explains their configuration.
 pub const CONFIGURATION_HELP: &str = "\
@@ -34,6 +35,28 @@ pub struct Common {
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "SORTIE_LOG", global = true)]
     #[arg(help_heading = "Common options")]
     pub log: String,
+    /// How a line of the log looks: an object for machines, or for people
+    #[arg(long, value_enum, default_value = "text", env = "SORTIE_LOG_FORMAT", global = true)]
+    #[arg(help_heading = "Common options")]
+    pub log_format: LogFormat,
+}
+
+/// The formats of the log by the names that users type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// An object a line
+    Json,
+}
+
+impl From<LogFormat> for telemetry::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// Examples, configuration and exit codes, as a program's help ends.
@@ -71,7 +94,8 @@ impl<'a> Origin<'a> {
     /// # Errors
     /// `--log` makes no sense.
     pub fn new(common: &'a Common, matches: &'a ArgMatches) -> exit::Result<Self> {
-        sortie_kit::telemetry::init(&common.log).or_fail(Failure::Usage)?;
+        telemetry::init(&common.log, common.log_format.into()).or_fail(Failure::Usage)?;
+        environment::warn_of_unknown();
         let (_, matches) = matches.subcommand().expect("clap asks for a command");
         Ok(Self { common, matches })
     }
@@ -80,16 +104,16 @@ impl<'a> Origin<'a> {
     ///
     /// # Errors
     /// The file is unusable, or the command fails.
-    pub fn run<T: Serialize + DeserializeOwned>(
+    pub fn run<T: Args + Serialize + DeserializeOwned>(
         &self,
         section: &str,
         args: T,
         command: fn(&T, &Common) -> exit::Result,
     ) -> exit::Result {
-        let file = config::read(self.common.config.as_deref()).or_fail(Failure::Usage)?;
+        let file = config::File::read(self.common.config.as_deref()).or_fail(Failure::Usage)?;
         let args = config::layered(section, args, self.matches, &file).or_fail(Failure::Usage)?;
         if self.common.print_config {
-            print!("{}", config::printed(section, &args).or_fail(Failure::Usage)?);
+            crate::say_text!("{}", config::printed(section, &args).or_fail(Failure::Usage)?);
             return Ok(());
         }
         command(&args, self.common)

@@ -50,6 +50,13 @@ impl Lines {
         }
     }
 
+    /// What comes next is shown, however short ago the last line was printed.
+    pub fn show_next(&mut self) {
+        if let Some(last) = &mut self.plain {
+            *last = None;
+        }
+    }
+
     /// Takes the line away, so that the report stands alone.
     pub fn end(&self) {
         self.bar.finish_and_clear();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub const APPEAL_LIFE: Duration = Duration::hours(1);
 
 /// Of tokens that are good for an appeal, and for nothing else.
 const APPEAL_AUDIENCE: &str = "sortie-appeal";
+
+/// Of credentials of battle servers.
+const SERVER_AUDIENCE: &str = "sortie-server";
 const BYTES_MAX: usize = 1024;
 const LEEWAY_S: i64 = 5;
 
@@ -49,7 +53,13 @@ pub struct Claims {
 
 /// Signs and checks access tokens. All nodes share one key.
 #[derive(Clone)]
-pub struct AccessKeys(Arc<Ed25519KeyPair>);
+pub struct AccessKeys(Arc<Secrets>);
+
+struct Secrets {
+    pair: Ed25519KeyPair,
+    /// Made of the same seed, for nothing but the bus.
+    bus: [u8; 32],
+}
 
 impl std::fmt::Debug for AccessKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,7 +83,15 @@ impl AccessKeys {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let pair =
             Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are an Ed25519 seed");
-        Self(Arc::new(pair))
+        let seed = hmac::Key::new(hmac::HMAC_SHA256, seed);
+        let mut bus = [0; 32];
+        bus.copy_from_slice(hmac::sign(&seed, b"sortie bus").as_ref());
+        Self(Arc::new(Secrets { pair, bus }))
+    }
+
+    /// What seals messages between nodes ([`crate::bus::seal`]).
+    pub(crate) fn bus_secret(&self) -> &[u8; 32] {
+        &self.0.bus
     }
 
     /// New random ones; for tests and first starts.
@@ -95,10 +113,31 @@ impl AccessKeys {
         self.sign(&Claims { sub: player, sid: ban, aud, iat, exp, guest: false })
     }
 
+    /// The credential of a battle server in an epoch. It has no time of its own: the server's next
+    /// registration ends it, because that begins another epoch.
+    pub fn issue_server(&self, server_id: Uuid, epoch: i64, now: OffsetDateTime) -> String {
+        let (iat, exp) = (now.unix_timestamp(), i64::MAX);
+        let sid = Uuid::from_u128(u128::from(epoch.unsigned_abs()));
+        self.sign(&Claims {
+            sub: server_id,
+            sid,
+            aud: SERVER_AUDIENCE.to_owned(),
+            iat,
+            exp,
+            guest: false,
+        })
+    }
+
+    /// The server and the epoch of a credential of [`Self::issue_server`]; `None`: it is none.
+    pub fn verify_server(&self, token: &str) -> Option<(Uuid, i64)> {
+        let claims = self.authentic(token).filter(|claims| claims.aud == SERVER_AUDIENCE)?;
+        Some((claims.sub, i64::try_from(claims.sid.as_u128()).ok()?))
+    }
+
     fn sign(&self, claims: &Claims) -> String {
         let body = serde_json::to_vec(claims).expect("claims always serialise");
         let signed = format!("{HEADER}.{}", BASE64.encode(body));
-        let signature = BASE64.encode(self.0.sign(signed.as_bytes()));
+        let signature = BASE64.encode(self.0.pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
 
@@ -134,7 +173,16 @@ impl AccessKeys {
         if claims.aud != audience || claims.iat > now_s + LEEWAY_S {
             return Err(AccessError::Invalid);
         }
-        if claims.exp + LEEWAY_S < now_s { Err(AccessError::Expired) } else { Ok(claims) }
+        if claims.exp.saturating_add(LEEWAY_S) < now_s {
+            Err(AccessError::Expired)
+        } else {
+            Ok(claims)
+        }
+    }
+
+    /// Whether a text has the form of these tokens, true or false ones.
+    pub(crate) fn is_of_our_form(&self, token: &str) -> bool {
+        token.strip_prefix(HEADER).is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// Nothing of the content is looked at before the signature is right.
@@ -144,7 +192,7 @@ impl AccessKeys {
         }
         let (signed, signature) = token.rsplit_once('.')?;
         let body = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
-        let key = UnparsedPublicKey::new(&ED25519, self.0.public_key().as_ref());
+        let key = UnparsedPublicKey::new(&ED25519, self.0.pair.public_key().as_ref());
         key.verify(signed.as_bytes(), &BASE64.decode(signature).ok()?).ok()?;
         serde_json::from_slice(&BASE64.decode(body).ok()?).ok()
     }
@@ -193,6 +241,18 @@ mod tests {
         assert_eq!(keys.verify(&appeal, now()), Err(AccessError::Invalid));
         let access = keys.issue(player, Uuid::from_u128(2), false, now());
         assert_eq!(keys.verify_appeal(&access, now()), Err(AccessError::Invalid));
+    }
+
+    #[test]
+    fn a_servers_credential_is_no_access_token_and_the_other_way_round() {
+        let keys = AccessKeys::generate();
+        let server = Uuid::from_u128(4);
+        let credential = keys.issue_server(server, 7, now());
+        assert_eq!(keys.verify_server(&credential), Some((server, 7)));
+        assert_eq!(AccessKeys::generate().verify_server(&credential), None);
+        assert_eq!(keys.verify(&credential, now()), Err(AccessError::Invalid));
+        let access = keys.issue(server, Uuid::from_u128(7), false, now());
+        assert_eq!(keys.verify_server(&access), None);
     }
 
     #[test]

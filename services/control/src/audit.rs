@@ -3,8 +3,10 @@
 //! The chain is the database's (`migrations/0002_operations.sql`): whoever inserts cannot choose
 //! the hash, and a row is neither changed nor removed. An act and its row are one transaction.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::request;
@@ -27,7 +29,9 @@ pub struct Entry<'a> {
 }
 
 /// How an act ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AuditOutcome)]
 pub enum Outcome {
     /// It was done.
     Done,
@@ -38,7 +42,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn name(self) -> &'static str {
+    /// As the log and answers name it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Refused => "refused",
@@ -162,6 +167,10 @@ mod tests {
         for change in [
             "update audit_head set seq = 3",
             "update audit_head set hash = ''",
+            // One step, as a row takes it: to a hash of one's own, to the old one, and on.
+            "update audit_head set seq = seq + 1, hash = sha256('mine')",
+            "update audit_head set seq = seq + 1",
+            "update audit_head set seq = seq + 1, hash = (select hash from audit where seq = 4)",
             "delete from audit_head",
             "truncate audit_head",
         ] {

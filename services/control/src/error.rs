@@ -12,10 +12,11 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::details::Details;
 use crate::request;
+use crate::store::READ_ONLY;
 
 /// Why a call was not done.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
-    details: Value,
+    details: Option<Box<Details>>,
     retry_after: Option<Duration>,
 }
 
@@ -37,7 +38,7 @@ impl ApiError {
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, message: message.into(), details: Value::Null, retry_after: None }
+        Self { status, code, message: message.into(), details: None, retry_after: None }
     }
 
     /// 422: the call was understood, but what it says cannot be.
@@ -85,10 +86,14 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    /// Adds facts for programs, an object.
+    /// Adds facts for programs.
+    ///
+    /// # Panics
+    /// In tests: [`FIELDS`](crate::details::FIELDS) does not say that the code has them.
     #[must_use]
-    pub fn with_details(mut self, details: Value) -> Self {
-        self.details = details;
+    pub fn with_details(mut self, details: Details) -> Self {
+        debug_assert!(details.fit(self.code), "{}: {details:?}", self.code);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -124,18 +129,24 @@ impl From<sqlx::Error> for ApiError {
     /// Away is 503, a value that no column could hold is 422, anything else 500: constraints must
     /// have been turned into errors before.
     fn from(error: sqlx::Error) -> Self {
-        // Classes 57 and 08, closed for now, or too busy: locked for too long, a deadlock, a
-        // failed serialization, too many connections.
+        // Classes 57 and 08, closed for now; 53 and 58, out of disk, memory or connections, or a
+        // disk that fails; a standby, or a primary that is one by now; or too busy: locked for too
+        // long, a deadlock, a failed serialization.
         let is_passing = |code: &str| {
-            code.starts_with("57")
-                || code.starts_with("08")
-                || matches!(code, "55000" | "55P03" | "40P01" | "40001" | "53300")
+            ["57", "08", "53", "58"].iter().any(|class| code.starts_with(class))
+                || matches!(code, READ_ONLY | "55000" | "55P03" | "40P01" | "40001")
         };
         let is_away = match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
             sqlx::Error::Database(error) => error.code().as_deref().is_some_and(is_passing),
             _ => false,
         };
+        let kind = match &error {
+            sqlx::Error::PoolTimedOut => "no_connection",
+            _ if is_away => "away",
+            _ => "failed",
+        };
+        metrics::counter!("sortie_database_errors_total", "kind" => kind).increment(1);
         if is_away {
             tracing::warn!(%error, request_id = %request::id(), "the database is away");
             return Self::unavailable("store.unavailable", "the database is away; try again soon");
@@ -168,9 +179,9 @@ pub struct ErrorFields {
     pub code: String,
     /// A sentence for people; may change.
     pub message: String,
-    /// More for programs, by code.
+    /// More for programs; null where the code says all.
     #[serde(default)]
-    pub details: Value,
+    pub details: Option<Details>,
     /// Names this call in our logs.
     pub request_id: String,
 }
@@ -184,7 +195,7 @@ impl IntoResponse for ApiError {
         let error = ErrorFields {
             code: self.code.to_owned(),
             message: self.message.into_owned(),
-            details: self.details,
+            details: self.details.map(|details| *details),
             request_id: request::id(),
         };
         let mut response = (self.status, Json(ErrorBody { error })).into_response();

@@ -4,10 +4,13 @@
 //! A flag is a row of the table `flag` when staff have set it, and its default otherwise. It is
 //! read by every call that it is about, so that it holds on all nodes at once.
 
+use serde::Serialize;
 use sqlx::PgExecutor;
+use utoipa::ToSchema;
 
 /// A switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// Whether new accounts are made, those of guests, too.
     SignUpOpen,

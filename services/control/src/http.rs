@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Extension, Router};
@@ -28,9 +29,11 @@ use tokio::time::Sleep;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::bus::{Bus, Rate};
+use crate::cors;
 use crate::error::ApiError;
 use crate::gate::{self, Gate, Guarded};
 use crate::request;
+use crate::watched;
 
 /// Limits of a listener.
 #[derive(Clone, Debug)]
@@ -49,8 +52,31 @@ pub struct HttpOptions {
     pub calls: Option<Rate>,
     /// Whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Web pages that may call, as `https://play.example`; `*`: all. None: only those of the host.
+    pub origins: Vec<String>,
     /// How long calls may go on when the listener stops.
     pub grace: Duration,
+}
+
+/// Players that the limits by address are made for, unless the operator says otherwise: a family, a
+/// small school class.
+pub const PLAYERS_PER_ADDRESS: u32 = 16;
+
+/// How many times as much an address may do that so many players share: a LAN party behind one
+/// router. Fewer than [`PLAYERS_PER_ADDRESS`] change nothing.
+pub fn crowd(players: u32) -> f64 {
+    (f64::from(players) / f64::from(PLAYERS_PER_ADDRESS)).max(1.0)
+}
+
+impl HttpOptions {
+    /// With limits by address for so many players.
+    #[must_use]
+    pub fn for_players(self, players: u32) -> Self {
+        let factor = crowd(players);
+        let per_address_max = (self.per_address_max as f64 * factor).ceil() as usize;
+        let calls = self.calls.map(|calls| calls.times(factor));
+        Self { per_address_max, calls, ..self }
+    }
 }
 
 impl Default for HttpOptions {
@@ -63,6 +89,7 @@ impl Default for HttpOptions {
             body_bytes_max: 64 << 10,
             calls: Some(Rate { burst: 200, per_s: 50.0 }),
             trusted_proxies: Vec::new(),
+            origins: Vec::new(),
             grace: Duration::from_secs(5),
         }
     }
@@ -90,7 +117,8 @@ struct Shared {
 
 /// Adds what every listener needs: request ids, limits, errors in our shape, panics as 500.
 fn with_limits(router: Router, shared: Shared) -> Router {
-    router
+    let cors = cors::layer(&shared.options.origins);
+    let limited = router
         .fallback(|| async { ApiError::not_found("request.no_route", "there is no such route") })
         .method_not_allowed_fallback(|| async {
             let message = "the route does not know this method";
@@ -103,8 +131,62 @@ fn with_limits(router: Router, shared: Shared) -> Router {
             let message = "something went wrong on our side";
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message).into_response()
         }))
-        .layer(middleware::from_fn_with_state(shared, admit))
+        .layer(middleware::from_fn(lawful))
+        .layer(middleware::from_fn_with_state(shared, admit));
+    // Outside of all that may refuse: a web page may read why.
+    let open = match cors {
+        Some(cors) => limited.layer(cors),
+        None => limited,
+    };
+    open.layer(middleware::from_fn(watched::watch_call))
         .layer(middleware::from_fn(request::give_id))
+        .layer(middleware::map_response(discreet))
+}
+
+/// Bytes of all names and values of the headers of a request.
+const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// Refuses what two servers could read in two ways: HTTP/1.1 has one `host` (RFC 9112, 3.2). And
+/// headers above the bound, which the connection's buffer lets pass when they come at once.
+async fn lawful(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > HEADER_BYTES_MAX {
+        let message = "the headers have more than 64 KiB";
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return last(ApiError::new(status, "request.headers_too_large", message));
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let is_one = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host),
+        (None, None) => request.version() < Version::HTTP_11,
+        _ => false,
+    };
+    if !is_one {
+        let message = "a request has one Host header, with a host and perhaps a port";
+        return last(ApiError::new(StatusCode::BAD_REQUEST, "request.host", message));
+    }
+    next.run(request).await
+}
+
+fn is_host(host: &HeaderValue) -> bool {
+    let host = host.to_str().unwrap_or("@");
+    host.is_empty() || !host.contains('@') && host.parse::<Authority>().is_ok()
+}
+
+/// The last answer on a connection: what follows on it may be another's.
+fn last(error: ApiError) -> Response {
+    let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+    (close, error).into_response()
+}
+
+/// Answers have tokens, addresses and what staff see in them: nobody on the way keeps one, unless
+/// the route says that it may, and browsers take it for what it is.
+async fn discreet(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Finds the client's address and takes a token from its bucket.
@@ -132,7 +214,7 @@ async fn admit(
 struct Peer(IpAddr);
 
 /// The last address that no trusted proxy stands for: what is left of it may be invented.
-fn client_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
+pub(crate) fn client_address(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
     let mut address = peer.to_canonical();
     for hop in forwarded.rsplit(',') {
         if !trusted.iter().any(|trusted| trusted.to_canonical() == address) {
@@ -279,7 +361,123 @@ impl HttpBody for TimedBody {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
     use super::*;
+
+    /// What a listener answers to these bytes, until it closes.
+    async fn answer(bytes: &[u8]) -> String {
+        answer_with(HttpOptions::default(), bytes).await
+    }
+
+    async fn answer_with(options: HttpOptions, bytes: &[u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let kept = get(|| async { ([(header::CACHE_CONTROL, "max-age=60")], "kept") });
+        let router = Router::new().route("/", get(|| async { "here" })).route("/kept", kept);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped = async { drop(stopped.await) };
+        let server = tokio::spawn(serve(listener, router, Bus::local(), options, stopped));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let (mut reading, mut writing) = stream.split();
+        let mut answer = Vec::new();
+        // The listener may close while there is more to be written.
+        let write = async { drop(writing.write_all(bytes).await) };
+        let read = async { drop(reading.read_to_end(&mut answer).await) };
+        tokio::join!(write, read);
+        drop(stop);
+        server.await.unwrap();
+        String::from_utf8(answer).unwrap().to_lowercase()
+    }
+
+    #[tokio::test]
+    async fn a_request_has_one_host() {
+        let call = |hosts: &str| format!("GET / HTTP/1.1\r\n{hosts}connection: close\r\n\r\n");
+        for lawful in
+            ["host: a.example\r\n", "host: a.example:80\r\n", "host: [::1]:80\r\n", "host:\r\n"]
+        {
+            let answer = answer(call(lawful).as_bytes()).await;
+            assert!(answer.starts_with("http/1.1 200"), "{lawful}: {answer}");
+        }
+        for unlawful in [
+            "",
+            "host: a.example\r\nhost: b.example\r\n",
+            "host: a.example\r\nhost: a.example\r\n",
+            "host: a b\r\n",
+            "host: user@a.example\r\n",
+        ] {
+            let answer = answer(call(unlawful).as_bytes()).await;
+            assert!(answer.starts_with("http/1.1 400"), "{unlawful}: {answer}");
+            assert!(answer.contains("request.host"), "{answer}");
+        }
+        let answer = answer(b"GET / HTTP/1.0\r\n\r\n").await;
+        assert!(answer.starts_with("http/1.0 200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn headers_have_sixty_four_kib() {
+        for (kib, status) in [(60, "200"), (65, "431"), (100, "431"), (127, "431"), (1_000, "431")]
+        {
+            let many: String =
+                (0..kib).map(|at| format!("x-{at:04}: {}\r\n", "y".repeat(1_016))).collect();
+            // Few headers, or hyper's own bound of a hundred would be met first.
+            let few = format!("x-one: {}\r\n", "y".repeat(kib << 10));
+            for headers in [few, many] {
+                if headers.lines().count() > 90 {
+                    continue;
+                }
+                let call =
+                    format!("GET / HTTP/1.1\r\nhost: a\r\n{headers}connection: close\r\n\r\n");
+                let answer = answer(call.as_bytes()).await;
+                // Who goes on writing when it is refused may see the connection break instead.
+                let is_cut = answer.is_empty() && kib > 64;
+                assert!(
+                    answer.starts_with(&format!("http/1.1 {status}")) || is_cut,
+                    "{kib} {answer}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_on_the_way_keeps_an_answer() {
+        for path in ["/", "/nowhere", "/kept"] {
+            let call = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            let answer = answer(call.as_bytes()).await;
+            assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
+            let caching = if path == "/kept" { "max-age=60" } else { "no-store" };
+            assert!(answer.contains(&format!("cache-control: {caching}")), "{answer}");
+        }
+        let answer = answer(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await;
+        assert!(answer.contains("no-store"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_listed_web_page_may_read_why_it_is_refused() {
+        let call = |start: &str, origin: &str| {
+            let rest = "host: a\r\nconnection: close\r\naccess-control-request-method: PUT";
+            format!("{start} HTTP/1.1\r\n{rest}\r\norigin: {origin}\r\n\r\n")
+        };
+        let options = || HttpOptions {
+            origins: vec!["https://play.example".to_owned()],
+            calls: Some(Rate { burst: 0, per_s: 1e-3 }),
+            ..HttpOptions::default()
+        };
+        for (start, status) in [("OPTIONS /", "200"), ("GET /", "429")] {
+            let known = call(start, "https://play.example");
+            let known = answer_with(options(), known.as_bytes()).await;
+            assert!(known.starts_with(&format!("http/1.1 {status}")), "{known}");
+            assert!(known.contains("access-control-allow-origin: https://play.example"), "{known}");
+            let foreign = call(start, "https://evil.example");
+            let foreign = answer_with(options(), foreign.as_bytes()).await;
+            assert!(!foreign.contains("access-control-allow-origin"), "{foreign}");
+        }
+        let off = call("OPTIONS /", "https://play.example");
+        let off = answer(off.as_bytes()).await;
+        assert!(off.starts_with("http/1.1 405") && !off.contains("access-control"), "{off}");
+    }
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()

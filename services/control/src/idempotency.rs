@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a POST that is sent twice is done once.
 //!
-//! Add [`keep`] as a layer around routes whose callers are players. The key belongs to the caller:
+//! Wrap a route whose callers are players in [`kept`], which also declares the header in the
+//! route's description. The key belongs to the caller:
 //! the same key for the same request is answered as before, for something else with 422, and
 //! while the first one is still being answered with 409. What failed on our side, or for lack of
 //! patience, is not kept and may be tried again.
@@ -12,11 +13,15 @@
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
 use sqlx::PgPool;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
+use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
 use crate::error::{ApiError, ApiResult};
@@ -33,8 +38,59 @@ pub const REPLAYED: &str = "idempotency-replayed";
 const KEY_BYTES_MAX: usize = 100;
 const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Ids that are noted of a call and its answer.
+const ABOUT_MAX: usize = 256;
+
+/// Lets a route (`routes!(handler)`) do a POST with the header once, and says so in its
+/// description.
+pub fn kept<S: Clone + Send + Sync + 'static>(
+    plane: &Plane,
+    route: UtoipaMethodRouter<S>,
+) -> UtoipaMethodRouter<S> {
+    let (schemas, mut paths, handlers) = route;
+    for operation in paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        operation.parameters.get_or_insert_default().push(parameter().into());
+        mention(operation, "409", "`request.idempotency_in_progress`");
+        mention(operation, "422", "`request.idempotency_key`, `request.idempotency_key_reused`");
+    }
+    let keep = middleware::from_fn_with_state(plane.clone(), keep);
+    (schemas, paths, handlers.route_layer(keep))
+}
+
+fn parameter() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(KEY_BYTES_MAX))
+        .examples([Value::from("5b0c1f7e-7d0e-4c53-9d0a-5a9f0b8f6f5e")]);
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Chosen by the caller for this act. Sent again with the same key within a day, the \
+             call is answered as before and not done again; `Idempotency-Replayed` says so.",
+        ))
+        .schema(Some(text))
+        .build()
+}
+
+/// Adds codes to those that an operation may be refused with.
+fn mention(operation: &mut Operation, status: &str, codes: &str) {
+    match operation.responses.responses.get_mut(status) {
+        Some(RefOr::T(known)) => known.description = format!("{}, {codes}", known.description),
+        Some(RefOr::Ref(_)) => {}
+        None => {
+            let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+            let answer = ResponseBuilder::new().description(codes);
+            let answer = answer.content("application/json", body).build();
+            operation.responses.responses.insert(status.to_owned(), answer.into());
+        }
+    }
+}
+
 /// Middleware: does a POST with the header once.
-pub async fn keep(State(plane): State<Plane>, request: Request, next: Next) -> Response {
+async fn keep(State(plane): State<Plane>, request: Request, next: Next) -> Response {
     let asked = request.headers().get(HEADER).cloned();
     match asked {
         Some(key) if request.method() == Method::POST => {
@@ -60,7 +116,10 @@ async fn once(plane: Plane, key: HeaderValue, request: Request, next: Next) -> A
     })?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let hash = hash_of(target, &body);
-    let place = Place { db: plane.db, player_id: caller.player_id, key: key.to_owned() };
+    let mut about = Vec::new();
+    note_ids(target, &mut about);
+    note_ids(&String::from_utf8_lossy(&body), &mut about);
+    let place = Place { db: plane.db, player_id: caller.player_id, key: key.to_owned(), about };
     if let Some(answer) = place.claim(&hash).await? {
         return Ok(answer);
     }
@@ -89,6 +148,8 @@ struct Place {
     db: PgPool,
     player_id: Uuid,
     key: String,
+    /// Whom the call names: when one of them is erased, the answer is forgotten.
+    about: Vec<Uuid>,
 }
 
 impl Place {
@@ -136,7 +197,7 @@ impl Place {
     }
 
     /// Stores the answer, or frees the key.
-    async fn settle(self, response: Response) -> ApiResult<Response> {
+    async fn settle(mut self, response: Response) -> ApiResult<Response> {
         let (parts, body) = response.into_parts();
         let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
             self.free().await;
@@ -153,14 +214,16 @@ impl Place {
             if body.is_empty() { Some(Value::Null) } else { json_of(&parts.headers, &body) };
         match answer {
             Some(answer) if !tried_in_vain => {
+                note_ids(&answer.to_string(), &mut self.about);
                 let status = i16::try_from(status.as_u16()).unwrap_or_default();
                 let stored = sqlx::query!(
-                    "update idempotency_key set status = $3, answer = $4
+                    "update idempotency_key set status = $3, answer = $4, about = $5
                      where player_id = $1 and key = $2",
                     self.player_id,
                     self.key,
                     status,
-                    answer
+                    answer,
+                    &self.about
                 )
                 .execute(&self.db)
                 .await;
@@ -185,6 +248,19 @@ impl Place {
         if let Err(error) = freed {
             // It frees itself after a minute.
             tracing::warn!(%error, "an Idempotency-Key could not be freed");
+        }
+    }
+}
+
+/// Ids of people and things that a text names; the first [`ABOUT_MAX`].
+fn note_ids(text: &str, ids: &mut Vec<Uuid>) {
+    let is_part = |letter: char| letter.is_ascii_hexdigit() || letter == '-';
+    for word in text.split(|letter| !is_part(letter)).filter(|word| word.len() == 36) {
+        if let Ok(id) = Uuid::try_parse(word)
+            && ids.len() < ABOUT_MAX
+            && !ids.contains(&id)
+        {
+            ids.push(id);
         }
     }
 }
@@ -253,7 +329,7 @@ mod tests {
                 _ => (StatusCode::CREATED, axum::Json(json!({ "nth": nth }))).into_response(),
             }
         };
-        let layer = axum::middleware::from_fn_with_state(plane, keep);
+        let layer = middleware::from_fn_with_state(plane, keep);
         let router = Router::new().route("/acts", post(act)).layer(layer);
         World { router, done, token, db }
     }

@@ -1,19 +1,19 @@
-//! The gRPC listeners: limits, and the secret that battle servers share with the control plane.
+//! The gRPC listeners and their limits.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use ring::digest;
+use axum::middleware;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::service::{Interceptor, Routes};
+use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::{Request, Status};
 
+pub use crate::fleet_door::{FleetCaller, FleetDoor, SharedSecret, identity_hash};
 use crate::gate::{self, Gate};
+use crate::watched::watch_rpc;
 
 /// Largest message that a service reads; set it on every service with
 /// `max_decoding_message_size`.
@@ -29,50 +29,6 @@ const PREFACE_BYTES: usize = 24;
 
 /// Time for them.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Lets calls pass that carry `authorization: Bearer SECRET`.
-#[derive(Clone)]
-pub struct SharedSecret(Arc<[u8]>);
-
-impl std::fmt::Debug for SharedSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SharedSecret")
-    }
-}
-
-impl SharedSecret {
-    /// Of a text of at least 16 bytes.
-    ///
-    /// # Errors
-    /// It is shorter.
-    pub fn new(secret: &str) -> anyhow::Result<Self> {
-        anyhow::ensure!(secret.len() >= 16, "the fleet secret must have at least 16 characters");
-        Ok(Self(digest_of(secret).into()))
-    }
-
-    /// Whether a value of `authorization` carries it. Digests are compared, so that the time
-    /// tells nothing of the secret.
-    pub fn is_carried_by(&self, value: Option<&str>) -> bool {
-        let secret = value.and_then(|value| value.strip_prefix("Bearer "));
-        secret.is_some_and(|secret| digest_of(secret)[..] == self.0[..])
-    }
-}
-
-fn digest_of(secret: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
-}
-
-impl Interceptor for SharedSecret {
-    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
-        let value = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-        if self.is_carried_by(value) {
-            return Ok(request);
-        }
-        Err(Status::unauthenticated(
-            "this needs the fleet secret as `authorization: Bearer SECRET`",
-        ))
-    }
-}
 
 /// Serves `routes` until `stop` resolves; what is open then may take as long as a call may. Not
 /// longer: streams of health and reflection end only when their clients want it.
@@ -122,7 +78,7 @@ pub async fn serve(
         .concurrency_limit_per_connection(STREAMS_MAX as usize)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
-        .add_routes(routes)
+        .add_routes(routes.into_axum_router().layer(middleware::from_fn(watch_rpc)).into())
         .serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop);
     tokio::select! {
         served = serving => served.context("the gRPC listener failed"),
@@ -142,19 +98,4 @@ pub async fn bind(addr: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(addr)
         .await
         .with_context(|| format!("cannot listen at {addr}; choose another address with {flag}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_secret_passes() {
-        let secret = SharedSecret::new("a secret of some length").unwrap();
-        assert!(secret.is_carried_by(Some("Bearer a secret of some length")));
-        for wrong in [None, Some(""), Some("Bearer "), Some("a secret of some length")] {
-            assert!(!secret.is_carried_by(wrong), "{wrong:?}");
-        }
-        assert!(SharedSecret::new("short").is_err());
-    }
 }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
 macro_rules! permissions {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
         /// One thing that staff may do.
@@ -29,6 +33,32 @@ macro_rules! permissions {
             )+
         }
     };
+}
+
+impl PartialSchema for Permission {
+    fn schema() -> RefOr<Schema> {
+        names("One thing that staff may do.", Self::ALL.iter().map(|permission| permission.name()))
+    }
+}
+
+impl ToSchema for Permission {}
+
+/// What a role may be granted: a permission, or all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Granted;
+
+impl PartialSchema for Granted {
+    fn schema() -> RefOr<Schema> {
+        let all = Permission::ALL.iter().map(|permission| permission.name());
+        names("One thing that staff may do; `*`: everything.", all.chain(["*"]))
+    }
+}
+
+impl ToSchema for Granted {}
+
+fn names(about: &str, all: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(about));
+    text.enum_values(Some(all)).into()
 }
 
 /// A type that stands for a permission.

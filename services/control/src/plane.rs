@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use crate::access::AccessKeys;
 use crate::bus::Bus;
+use crate::clock::Clock;
 use crate::revoked::Revoked;
 
 /// Store, bus and keys of one node. Cheap to clone.
@@ -16,6 +17,8 @@ pub struct Plane {
     pub bus: Bus,
     /// Access tokens.
     pub access: AccessKeys,
+    /// What the time is.
+    pub clock: Clock,
     /// Logins that were ended before their access tokens ran out.
     pub revoked: Revoked,
 }
@@ -23,8 +26,13 @@ pub struct Plane {
 impl Plane {
     /// Of its parts; nothing is heard to be revoked yet.
     pub fn new(db: PgPool, bus: Bus, access: AccessKeys) -> Self {
-        let revoked = Revoked::of(db.clone());
-        Self { db, bus, access, revoked }
+        Self::with_clock(db, bus, access, Clock::default())
+    }
+
+    /// As [`Self::new`], with a clock that the bus has, too.
+    pub fn with_clock(db: PgPool, bus: Bus, access: AccessKeys, clock: Clock) -> Self {
+        let revoked = Revoked::of(db.clone(), clock.clone());
+        Self { db, bus, access, clock, revoked }
     }
 
     /// One process with keys of its own: for tests and tools.

@@ -83,11 +83,15 @@ pub const RULES: &[Rule] = &[
 
 /// The job.
 pub fn job(plane: &Plane, stop: &Stop) -> Job {
-    let (db, mut stop) = (plane.db.clone(), stop.clone());
+    let (db, clock, mut stop) = (plane.db.clone(), plane.clock.clone(), stop.clone());
     Job::new("retention", async move {
         loop {
-            let pause = match keep_house(&db).await {
-                Ok(_) => EVERY,
+            let kept = match clock.lets_remove(&db).await {
+                Ok(true) => keep_house(&db).await.map(|_| EVERY),
+                lets => lets.map(|_| AGAIN),
+            };
+            let pause = match kept {
+                Ok(pause) => pause,
                 Err(error) => {
                     tracing::warn!(%error, "what is over is removed later");
                     AGAIN

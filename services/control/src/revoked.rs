@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::access;
 use crate::bus::{Bus, BusError, Heard};
+use crate::clock::Clock;
 
 /// The topic on which ends are told.
 pub const TOPIC: &str = "revocations";
@@ -47,6 +47,7 @@ pub struct Revoked {
     ends: Arc<Mutex<HashMap<Uuid, Until>>>,
     /// The truth; without it, what is not heard is not known.
     db: Option<PgPool>,
+    clock: Clock,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +59,8 @@ struct Until {
 
 impl Revoked {
     /// Reads here what it does not hear.
-    pub fn of(db: PgPool) -> Self {
-        Self { db: Some(db), ..Self::default() }
+    pub fn of(db: PgPool, clock: Clock) -> Self {
+        Self { db: Some(db), clock, ..Self::default() }
     }
 
     /// Remembers an end of a login.
@@ -109,7 +110,7 @@ impl Revoked {
             };
             match serde_json::from_slice(&body) {
                 Ok(revocation) => {
-                    self.note(&revocation, OffsetDateTime::now_utc().unix_timestamp());
+                    self.note(&revocation, self.clock.estimate().unix_timestamp());
                 }
                 Err(error) => tracing::warn!(%error, "a revocation cannot be read"),
             }
@@ -130,7 +131,7 @@ impl Revoked {
         .fetch_all(db)
         .await
         .inspect_err(|error| tracing::warn!(%error, "ends of logins cannot be read yet"))?;
-        let now_s = OffsetDateTime::now_utc().unix_timestamp();
+        let now_s = self.clock.estimate().unix_timestamp();
         for end in ends {
             let (scope, why) = ("login".to_owned(), String::new());
             let (player_id, session_id) = (end.player_id, end.session_id);
@@ -151,6 +152,8 @@ pub async fn tell(bus: &Bus, revocation: &Revocation) -> Result<(), BusError> {
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
 
     fn claims(session: u128, iat: i64) -> access::Claims {
@@ -196,7 +199,7 @@ mod tests {
         let player = crate::testing::player(&db, "Ada").await;
         let now_s = OffsetDateTime::now_utc().unix_timestamp();
         let of = |sub: Uuid, sid: Uuid| access::Claims { sub, sid, ..claims(0, now_s - 60) };
-        let (revoked, bus) = (Revoked::of(db.clone()), Bus::local());
+        let (revoked, bus) = (Revoked::of(db.clone(), Clock::default()), Bus::local());
         let early = ended(&db, player).await;
         let listening = tokio::spawn(revoked.clone().listen(bus.clone()));
         comes_to_cover(&revoked, &of(player, early)).await;

@@ -6,7 +6,6 @@ use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -42,7 +41,7 @@ pub async fn grant(db: &PgPool, player_id: Uuid, role: &str) {
 
 /// A fresh access token of a player. Of its login there is no row: who reads that wants [`login`].
 pub fn token(plane: &Plane, player_id: Uuid) -> String {
-    plane.access.issue(player_id, Uuid::now_v7(), false, OffsetDateTime::now_utc())
+    plane.access.issue(player_id, Uuid::now_v7(), false, plane.clock.estimate())
 }
 
 /// A fresh access token of a new login of a player.
@@ -55,7 +54,7 @@ pub async fn login(plane: &Plane, player_id: Uuid) -> String {
         values ($1, $2, now() + interval '30 days')";
     let login = sqlx::query(login).bind(session_id).bind(player_id);
     login.execute(&plane.db).await.expect("a new login");
-    plane.access.issue(player_id, session_id, false, OffsetDateTime::now_utc())
+    plane.access.issue(player_id, session_id, false, plane.clock.estimate())
 }
 
 /// Calls a router without a network; gives status and JSON body (`Null` without one).
@@ -69,7 +68,25 @@ pub async fn call(
     token: Option<&str>,
     body: Option<Value>,
 ) -> (StatusCode, Value) {
+    call_with_key(router, method, path, token, None, body).await
+}
+
+/// Like [`call`], with an `Idempotency-Key`.
+///
+/// # Panics
+/// The answer's body is not JSON.
+pub async fn call_with_key(
+    router: &Router,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+    key: Option<&str>,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let mut request = Request::builder().method(method).uri(path);
+    if let Some(key) = key {
+        request = request.header(crate::idempotency::HEADER, key);
+    }
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }

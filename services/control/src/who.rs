@@ -6,10 +6,10 @@ use axum::extract::{FromRef, FromRequestParts, MatchedPath};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry, Outcome};
+use crate::details::Details;
 use crate::error::ApiError;
 use crate::permission::{Needs, Permission, Permissions};
 use crate::plane::Plane;
@@ -32,7 +32,7 @@ impl Caller {
     /// 401 with `auth.invalid`, `auth.expired` or `auth.revoked`.
     pub fn of_token(plane: &Plane, token: &str) -> Result<Self, ApiError> {
         let claims =
-            plane.access.verify(token, OffsetDateTime::now_utc()).map_err(|error| match error {
+            plane.access.verify(token, plane.clock.estimate()).map_err(|error| match error {
                 crate::access::AccessError::Invalid => {
                     ApiError::unauthenticated("auth.invalid", "the access token is invalid")
                 }
@@ -134,7 +134,7 @@ where
 
 /// 403, naming the permission.
 pub fn lacks(permission: Permission) -> ApiError {
-    let details = serde_json::json!({ "permission": permission.name() });
+    let details = Details { permission: Some(permission.name().to_owned()), ..Details::default() };
     ApiError::forbidden("auth.forbidden", format!("this needs the permission {permission}"))
         .with_details(details)
 }

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
+use sortie_control::access::AccessKeys;
+use sortie_control::bus::seal::Seal;
 use sortie_control::bus::{Bus, Heard, Rate, Subscription, redis};
+use sortie_control::clock::Clock;
 use tempfile::TempDir;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -16,6 +19,8 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// A Redis of its own on a socket in a folder of its own; ends with the test.
 struct Redis {
+    /// Of the deployment that it belongs to.
+    seal: Seal,
     child: Child,
     folder: TempDir,
 }
@@ -24,7 +29,8 @@ impl Redis {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let child = spawn(folder.path());
-        let redis = Self { child, folder };
+        let seal = Seal::new(&AccessKeys::generate(), &Clock::default());
+        let redis = Self { seal, child, folder };
         redis.wait_until_there().await;
         redis
     }
@@ -38,7 +44,7 @@ impl Redis {
     }
 
     async fn bus_of(&self, prefix: &str) -> Bus {
-        redis::connect(&self.url(), prefix).await.unwrap()
+        redis::connect(&self.url(), prefix, self.seal.clone()).await.unwrap()
     }
 
     async fn wait_until_there(&self) {
@@ -141,7 +147,10 @@ async fn deployments_that_share_a_redis_do_not_meet() {
     blue.presence.confirm("meet", id(1), SOON).await.unwrap();
     assert_eq!(green.presence.list("meet", 9).await.unwrap(), (vec![], 0));
     for prefix in ["", "a b", "a:b", &"x".repeat(65)] {
-        assert!(redis::connect(&redis.url(), prefix).await.is_err(), "{prefix:?}");
+        assert!(
+            redis::connect(&redis.url(), prefix, redis.seal.clone()).await.is_err(),
+            "{prefix:?}"
+        );
     }
 }
 
@@ -325,5 +334,6 @@ async fn a_node_starts_without_redis_and_finds_it_later() {
 
 #[tokio::test]
 async fn a_url_that_cannot_be_read_is_refused() {
-    assert!(redis::connect("postgres://localhost", redis::PREFIX).await.is_err());
+    let seal = Seal::new(&AccessKeys::generate(), &Clock::default());
+    assert!(redis::connect("postgres://localhost", redis::PREFIX, seal).await.is_err());
 }

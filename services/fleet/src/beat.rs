@@ -16,6 +16,8 @@ use crate::settings::Settings;
 pub(crate) struct Beat {
     pub(crate) server_id: Uuid,
     pub(crate) epoch: i64,
+    /// Whether the server showed its credential.
+    pub(crate) is_proven: bool,
     /// Newest order carried out.
     pub(crate) order_done: i64,
     pub(crate) load: Value,
@@ -103,25 +105,31 @@ async fn renew(db: &mut PgConnection, beat: &Beat, settings: &Settings) -> Resul
     let renewed = sqlx::query!(
         "update battle_server set lease_until = now() + make_interval(secs => $3), load = $4,
              state = case when $5 then 'draining' else state end
-         where server_id = $1 and epoch = $2 and state <> 'gone'",
+         where server_id = $1 and epoch = $2 and state <> 'gone'
+             and ($6 or identity_hash is null)",
         beat.server_id,
         beat.epoch,
         settings.lease.as_secs_f64(),
         beat.load,
-        beat.is_draining
+        beat.is_draining,
+        beat.is_proven
     )
     .execute(&mut *db)
     .await?;
     if renewed.rows_affected() == 1 {
         return Ok(());
     }
-    let epoch =
-        sqlx::query_scalar!("select epoch from battle_server where server_id = $1", beat.server_id)
-            .fetch_optional(db)
-            .await?;
-    Err(match epoch {
+    let row = sqlx::query!(
+        r#"select epoch, identity_hash is not null as "has_identity!" from battle_server
+           where server_id = $1"#,
+        beat.server_id
+    )
+    .fetch_optional(db)
+    .await?;
+    Err(match row {
         None => FleetError::UnknownServer(beat.server_id),
-        Some(epoch) if epoch == beat.epoch => FleetError::LeaseLost,
+        Some(row) if row.has_identity && !beat.is_proven => FleetError::Unproven,
+        Some(row) if row.epoch == beat.epoch => FleetError::LeaseLost,
         Some(_) => FleetError::OldEpoch,
     })
 }

@@ -21,6 +21,15 @@ pub enum FleetError {
     /// The lease ran out.
     #[error("the lease of this server ran out; register again")]
     LeaseLost,
+    /// Somebody else has this name.
+    #[error(
+        "another server has this name; a server proves that it is the same by the identity in its \
+         data directory. Choose another --name, or wait until that server was gone for long"
+    )]
+    NameTaken,
+    /// The server has an identity, and the caller showed the secret only.
+    #[error("this server has a credential of its own; register, and show that")]
+    Unproven,
     /// No battle has this id.
     #[error("there is no battle {0}")]
     UnknownBattle(Uuid),
@@ -64,6 +73,8 @@ impl From<FleetError> for ApiError {
             FleetError::UnknownServer(_) => Self::not_found("fleet.unknown_server", text),
             FleetError::OldEpoch => Self::conflict("fleet.old_epoch", text),
             FleetError::LeaseLost => Self::conflict("fleet.lease_lost", text),
+            FleetError::NameTaken => Self::conflict("fleet.name_taken", text),
+            FleetError::Unproven => Self::conflict("fleet.unproven", text),
             FleetError::UnknownBattle(_) => Self::not_found("battle.unknown", text),
             FleetError::BattleOver => Self::conflict("battle.over", text),
             FleetError::PlayerElsewhere => Self::not_found("battle.player_elsewhere", text),

@@ -43,7 +43,7 @@ async fn answers(db: &PgPool, in_time: Duration) -> sqlx::Result<()> {
     if asked_at.elapsed() < in_time { Ok(()) } else { Err(sqlx::Error::PoolTimedOut) }
 }
 
-/// One look at all servers.
+/// One look at all servers. All of it goes by the database's clock.
 pub(crate) async fn clean_up(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
     while let Some(server_id) = mark_gone(db).await? {
         metrics::counter!("sortie_servers_gone_total").increment(1);
@@ -128,12 +128,14 @@ async fn lose(db: &PgPool, grace: Duration) -> sqlx::Result<u64> {
     Ok(lost.rows_affected())
 }
 
-/// Orders of servers that did not come back, and old ones that were carried out.
+/// Orders of servers that did not come back. What is to be erased waits for them: their disks may
+/// come back at any time, with names on them.
 async fn drop_orders(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
     sqlx::query!(
         "delete from server_order o using battle_server s
          where o.server_id = s.server_id and o.acknowledged_at is null
-             and s.state = 'gone' and s.gone_at < now() - make_interval(secs => $1)",
+             and o.kind <> 'erase' and s.state = 'gone'
+             and s.gone_at < now() - make_interval(secs => $1)",
         settings.return_grace.as_secs_f64()
     )
     .execute(db)

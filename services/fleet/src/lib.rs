@@ -30,7 +30,7 @@ mod tools;
 mod wakes;
 
 pub use error::FleetError;
-pub use reflection::{RpcHealth, health_and_reflection, service_names};
+pub use reflection::{INTERNAL, PUBLIC, RpcHealth, health_and_reflection, service_names};
 pub use rpc::add_rpc;
 pub use settings::Settings;
 use sortie_control::plane::Plane;
@@ -39,10 +39,12 @@ pub use status::{Point, Region, Status, topic};
 
 /// Routes of battles, and the jobs `placement`, `leases` and `battle log`.
 pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+    let (db, clock) = (plane.db.clone(), plane.clock.clone());
+    let log = log::run(db, clock, settings.clone(), stop.clone());
     let jobs = vec![
         Job::new("placement", placement::run(plane.db.clone(), settings.clone(), stop.clone())),
-        Job::new("leases", lease::run(plane.db.clone(), settings.clone(), stop.clone())),
-        Job::new("battle log", log::run(plane.db.clone(), settings, stop.clone())),
+        Job::new("leases", lease::run(plane.db.clone(), settings, stop.clone())),
+        Job::new("battle log", log),
     ];
     Service { routes: game::routes(plane), jobs }
 }

@@ -1,8 +1,9 @@
 //! The job `battle log`: makes the partitions of the months to come, drops those that are kept
-//! long enough, and with them orders that were carried out long ago.
+//! long enough, and with them orders that were carried out long ago and results under review.
 
 use std::time::Duration;
 
+use sortie_control::clock::Clock;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
@@ -12,10 +13,14 @@ const EVERY: Duration = Duration::from_secs(3_600);
 const RETRY: Duration = Duration::from_secs(60);
 
 /// Keeps house until the stop is asked for.
-pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
+pub(crate) async fn run(db: PgPool, clock: Clock, settings: Settings, mut stop: Stop) {
     loop {
-        let pause = match keep_house(&db, &settings).await {
-            Ok(_) => EVERY,
+        let kept = match clock.lets_remove(&db).await {
+            Ok(true) => keep_house(&db, &settings).await.map(|_| EVERY),
+            lets => lets.map(|_| RETRY),
+        };
+        let pause = match kept {
+            Ok(pause) => pause,
             Err(error) => {
                 tracing::warn!(%error, "the battle log was not looked after");
                 RETRY
@@ -52,8 +57,16 @@ pub(crate) async fn keep_house(db: &PgPool, settings: &Settings) -> sqlx::Result
     .fetch_one(&mut *tx)
     .await?;
     sqlx::query!(
-        "delete from server_order where acknowledged_at < now() - make_interval(secs => $1)",
-        settings.orders_keep.as_secs_f64()
+        "delete from server_order where acknowledged_at < now() - make_interval(secs => $1)
+             or created_at < now() - make_interval(secs => $2)",
+        settings.orders_keep.as_secs_f64(),
+        settings.battle_log_keep.as_secs_f64()
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "delete from result_review where received_at < now() - make_interval(secs => $1)",
+        settings.battle_log_keep.as_secs_f64()
     )
     .execute(&mut *tx)
     .await?;

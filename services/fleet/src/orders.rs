@@ -89,6 +89,11 @@ struct MessageBody {
 }
 
 #[derive(Deserialize)]
+struct EraseBody {
+    player_id: Uuid,
+}
+
+#[derive(Deserialize)]
 struct EndBody {
     battle_id: Uuid,
     #[serde(default)]
@@ -181,6 +186,10 @@ fn what(kind: &str, body: Value) -> Result<What, serde_json::Error> {
                 reason: body.reason,
             })
         }
+        "erase" => {
+            let body: EraseBody = serde_json::from_value(body)?;
+            What::Erase(rpc::ErasePlayer { player_id: body.player_id.to_string() })
+        }
         "drain" => What::Drain(rpc::DrainServer {}),
         other => return Err(serde_json::Error::custom(format!("no kind of order: {other}"))),
     })
@@ -204,6 +213,7 @@ mod tests {
         }
         let text = json!({ "battle_id": battle, "text": "hello" });
         assert!(matches!(what("message", text), Ok(What::Message(_))));
+        assert!(matches!(what("erase", json!({ "player_id": player })), Ok(What::Erase(_))));
         assert!(what("dance", json!({})).is_err() && what("open", json!({})).is_err());
     }
 }

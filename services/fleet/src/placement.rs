@@ -5,9 +5,15 @@
 //! each pair of it is then checked in a transaction that has locked battle and server, so that a
 //! plan that was overtaken costs a look and nothing else. Nobody waits for a lock.
 //!
-//! Battles that queues made come before those that players arranged, older ones before newer. One
-//! that no server is large enough for is not planned for, so that it is in nobody's way, and one
-//! that waits for too long is cancelled.
+//! Older battles come before newer ones, and those that queues made before those that players
+//! arranged, up to a point: one that was arranged comes after those of queues that were asked for
+//! up to `arranged_behind` later, and not after every newer one, or it would wait for ever where
+//! queues use up all servers. That holds while arranged battles have less than a quarter of all
+//! places, one at least; beyond it they get what queues leave, so that nobody can take the servers
+//! from the queues by arranging battles. One that no server is large enough for is not planned for,
+//! so that it is in nobody's way, and one that waits for too long is cancelled.
+
+use std::time::Duration;
 
 use sortie_control::service::Stop;
 use sqlx::PgPool;
@@ -16,8 +22,11 @@ use uuid::Uuid;
 use crate::orders::{NewOrder, OpenBody};
 use crate::settings::Settings;
 
-/// Most battles that one look plans for.
+/// Most battles that one look plans for, of those of queues and of the others each.
 const BATCH: i64 = 64;
+
+/// Of so many places, battles that players arranged may have one before those of queues.
+const PLACES_PER_ARRANGED: i64 = 4;
 
 /// Most battles that one look tells or gives up.
 const ROUND_MAX: i64 = 1_000;
@@ -46,6 +55,9 @@ struct Asked {
     players_max: i32,
     /// The server that gave it back, if one did.
     not_on: Option<Uuid>,
+    /// Made by a queue; else players arranged it.
+    is_matched: bool,
+    waited_s: f64,
 }
 
 /// A server with room.
@@ -68,7 +80,9 @@ pub(crate) async fn place_all(db: &PgPool, settings: &Settings) -> sqlx::Result<
     if waiting == 0 {
         return Ok(0);
     }
-    let pairs = plan(&asked(db).await?, rooms(db).await?);
+    let arranged_first = arranged_first(db).await?;
+    let asked = in_turn(asked(db).await?, arranged_first, settings.arranged_behind);
+    let pairs = plan(&asked, rooms(db).await?);
     let mut placed = 0;
     for (battle_id, server_id) in pairs {
         placed += u64::from(place(db, battle_id, server_id).await?);
@@ -84,16 +98,60 @@ pub(crate) async fn place_all(db: &PgPool, settings: &Settings) -> sqlx::Result<
 async fn asked(db: &PgPool) -> sqlx::Result<Vec<Asked>> {
     sqlx::query_as!(
         Asked,
-        r#"select battle_id, players_max, (status->>'not_on')::uuid as not_on
-           from battle b where state = 'asked' and exists (
-               select from battle_server s where s.state = 'ready' and s.lease_until > now()
-                   and s.players_max >= b.players_max)
-           order by exists (select from queue_battle q where q.battle_id = b.battle_id) desc,
-               asked_at limit $1"#,
+        r#"select battle_id, players_max, not_on, is_matched as "is_matched!",
+               extract(epoch from now() - asked_at)::float8 as "waited_s!"
+           from (
+               select *, row_number() over (partition by is_matched order by asked_at) as place
+               from (
+                   select battle_id, players_max, asked_at, (status->>'not_on')::uuid as not_on,
+                       exists (select from queue_battle q where q.battle_id = b.battle_id)
+                           as is_matched
+                   from battle b where state = 'asked' and exists (
+                       select from battle_server s where s.state = 'ready'
+                           and s.lease_until > now() and s.players_max >= b.players_max)
+               ) as waiting
+           ) as placed
+           where place <= $1"#,
         BATCH
     )
     .fetch_all(db)
     .await
+}
+
+/// How many battles that players arranged may come before those of queues.
+async fn arranged_first(db: &PgPool) -> sqlx::Result<usize> {
+    let row = sqlx::query!(
+        r#"select
+               (select coalesce(sum(battles_max), 0) from battle_server
+                where state = 'ready' and lease_until > now()) as "places!",
+               (select count(*) from battle b where state in ('allocated', 'running')
+                    and not exists (select from queue_battle q where q.battle_id = b.battle_id)
+               ) as "arranged!""#
+    )
+    .fetch_one(db)
+    .await?;
+    let share = (row.places / PLACES_PER_ARRANGED).max(1);
+    Ok(usize::try_from(share - row.arranged).unwrap_or(0))
+}
+
+/// The order in which battles get servers.
+fn in_turn(mut asked: Vec<Asked>, arranged_first: usize, behind: Duration) -> Vec<Asked> {
+    asked.sort_by(|a, b| b.waited_s.total_cmp(&a.waited_s));
+    let mut arranged = 0;
+    let mut turns: Vec<(f64, Asked)> = Vec::with_capacity(asked.len());
+    for battle in asked {
+        let handicap_s = if battle.is_matched {
+            0.0
+        } else if arranged < arranged_first {
+            arranged += 1;
+            behind.as_secs_f64()
+        } else {
+            f64::INFINITY
+        };
+        turns.push((battle.waited_s - handicap_s, battle));
+    }
+    turns.sort_by(|a, b| b.0.total_cmp(&a.0));
+    turns.into_iter().map(|(_, battle)| battle).collect()
 }
 
 async fn rooms(db: &PgPool) -> sqlx::Result<Vec<Room>> {
@@ -159,7 +217,7 @@ async fn place(db: &PgPool, battle_id: Uuid, server_id: Uuid) -> sqlx::Result<bo
     // one that locked it need not.
     let placed = sqlx::query!(
         "update battle set state = 'allocated', server_id = $2, server_epoch = $3,
-             allocated_at = now(), status = '{}'
+             allocated_at = now(), given_at = coalesce(given_at, now()), status = '{}'
          where battle_id = $1
              and (select count(*) from battle where server_id = $2
                  and state in ('allocated', 'running'))
@@ -237,7 +295,12 @@ mod tests {
 
     fn asked(id: u128, players_max: i32, not_on: Option<u128>) -> Asked {
         let not_on = not_on.map(Uuid::from_u128);
-        Asked { battle_id: Uuid::from_u128(id), players_max, not_on }
+        let battle_id = Uuid::from_u128(id);
+        Asked { battle_id, players_max, not_on, is_matched: true, waited_s: 0.0 }
+    }
+
+    fn waits(id: u128, is_matched: bool, waited_s: f64) -> Asked {
+        Asked { is_matched, waited_s, ..asked(id, 64, None) }
     }
 
     fn room(id: u128, battles: i64, battles_max: i64) -> Room {
@@ -257,6 +320,25 @@ mod tests {
         let battles = [asked(1, 64, None), asked(2, 64, None), asked(3, 64, None)];
         let rooms = vec![room(7, 1, 2), room(8, 1, 4)];
         assert_eq!(pairs(&battles, rooms), [(1, 8), (2, 7), (3, 8)]);
+    }
+
+    #[test]
+    fn arranged_battles_come_a_little_later_and_not_after_all_others() {
+        let turns = |arranged_first| {
+            let asked = vec![
+                waits(1, false, 90.0),
+                waits(2, false, 80.0),
+                waits(3, true, 70.0),
+                waits(4, true, 55.0),
+                waits(5, true, 10.0),
+            ];
+            let turns = in_turn(asked, arranged_first, Duration::from_secs(30));
+            turns.into_iter().map(|battle| battle.battle_id.as_u128()).collect::<Vec<_>>()
+        };
+        assert_eq!(turns(2), [3, 1, 4, 2, 5]);
+        // They hold their share: queues come first.
+        assert_eq!(turns(1), [3, 1, 4, 5, 2]);
+        assert_eq!(turns(0), [3, 4, 5, 1, 2]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! What every gRPC listener has: `grpc.health.v1` and server reflection, for probes and grpcurl.
+//! Both speak of what is served there, and of nothing else.
 
 use futures_util::FutureExt;
 use prost::Message;
@@ -9,43 +10,58 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder;
 
+/// Services of the listener for players and tools.
+pub const PUBLIC: &[&str] = &["sortie.game.v1.Game"];
+
+/// Services of the listener for battle servers.
+pub const INTERNAL: &[&str] = &["sortie.fleet.v1.Fleet", "sortie.ranking.v1.Results"];
+
 /// What a listener says of itself over `grpc.health.v1`.
 #[derive(Clone, Debug)]
-pub struct RpcHealth(HealthReporter);
+pub struct RpcHealth {
+    reporter: HealthReporter,
+    services: &'static [&'static str],
+}
 
 impl RpcHealth {
     /// Says not serving, of each service and of the whole. Whoever watches hears it, and looks for
     /// another node.
     pub async fn drain(&self) {
-        let whole = String::new();
-        for name in std::iter::once(whole).chain(service_names()) {
-            self.0.set_service_status(name, ServingStatus::NotServing).await;
+        for name in std::iter::once(&"").chain(self.services) {
+            self.reporter.set_service_status(*name, ServingStatus::NotServing).await;
         }
     }
 }
 
-/// Adds health and reflection (v1, and v1alpha for older tools) for all services of the product.
-/// Health says serving for each of them and for the whole (the empty name), until it drains.
+/// Adds health and reflection (v1, and v1alpha for older tools) for the services of a listener:
+/// [`PUBLIC`] or [`INTERNAL`]. Health says serving for each of them and for the whole (the empty
+/// name), until it drains. Reflection lists them; it knows the messages of all, because they refer
+/// to each other.
 ///
 /// # Panics
 /// The descriptors that came with the program cannot be read.
-pub fn health_and_reflection(routes: &mut RoutesBuilder) -> RpcHealth {
+pub fn health_and_reflection(
+    routes: &mut RoutesBuilder,
+    services: &'static [&'static str],
+) -> RpcHealth {
     let reporter = HealthReporter::new();
-    for name in service_names() {
+    for name in services {
         // Nobody else has the reporter yet: there is nothing to wait for.
-        reporter.set_service_status(name, ServingStatus::Serving).now_or_never();
+        reporter.set_service_status(*name, ServingStatus::Serving).now_or_never();
     }
     let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
     routes.add_service(tonic_health::pb::health_server::HealthServer::new(health));
     let reflection = || {
-        Builder::configure()
+        let described = Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("grpc.health.v1.Health");
+        services.iter().fold(described, |described, name| described.with_service_name(*name))
     };
     let readable = "the descriptors that came with the program";
     routes.add_service(reflection().build_v1().expect(readable));
     routes.add_service(reflection().build_v1alpha().expect(readable));
-    RpcHealth(reporter)
+    RpcHealth { reporter, services }
 }
 
 /// Full names of all services that the product has a description of.
@@ -67,8 +83,10 @@ mod tests {
     #[test]
     fn the_services_of_the_product_are_known() {
         let names = service_names();
-        for name in ["sortie.fleet.v1.Fleet", "sortie.game.v1.Game", "sortie.ranking.v1.Results"] {
-            assert!(names.iter().any(|known| known == name), "{name} of {names:?}");
-        }
+        let mut served: Vec<&str> = PUBLIC.iter().chain(INTERNAL).copied().collect();
+        served.sort_unstable();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, served, "each is served somewhere");
     }
 }

@@ -1,13 +1,14 @@
 //! `Fleet.Register`: a server comes up, or comes back with what it still runs.
 
-use std::time::Duration;
-
+use sortie_control::internal::identity_hash;
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::{FleetError, uuid};
 use crate::requeue::{Requeue, requeue};
+use crate::settings::Settings;
 
 const BATTLES_MAX: usize = 64;
 
@@ -21,6 +22,15 @@ pub(crate) struct Registration {
     battles_max: i32,
     players_max: i32,
     listed: Vec<Uuid>,
+    /// SHA-256 of what it proves with that the name is its own.
+    identity_hash: Option<Vec<u8>>,
+}
+
+impl Registration {
+    /// Whether the server showed an identity.
+    pub(crate) fn has_identity(&self) -> bool {
+        self.identity_hash.is_some()
+    }
 }
 
 /// What the server is told.
@@ -29,6 +39,8 @@ pub(crate) struct Registered {
     pub(crate) server_id: Uuid,
     pub(crate) epoch: i64,
     pub(crate) forget: Vec<Uuid>,
+    /// What the time is, by the database's clock.
+    pub(crate) time: OffsetDateTime,
 }
 
 impl TryFrom<rpc::RegisterRequest> for Registration {
@@ -48,6 +60,9 @@ impl TryFrom<rpc::RegisterRequest> for Registration {
         if request.version.len() > 64 {
             return Err(FleetError::invalid("version: at most 64 characters"));
         }
+        if ![0, 32].contains(&request.identity.len()) {
+            return Err(FleetError::invalid("identity: 32 bytes, or none"));
+        }
         if request.battles.len() > BATTLES_MAX {
             return Err(FleetError::invalid("battles: at most 64"));
         }
@@ -64,6 +79,7 @@ impl TryFrom<rpc::RegisterRequest> for Registration {
             battles_max: bounded("battles_max", request.battles_max, 1, 64)?,
             players_max: bounded("players_max", request.players_max, 1, 8_192)?,
             listed,
+            identity_hash: (!request.identity.is_empty()).then(|| identity_hash(&request.identity)),
         })
     }
 }
@@ -80,17 +96,21 @@ fn bounded(field: &str, value: u32, min: i32, max: i32) -> Result<i32, FleetErro
 }
 
 /// Gives the server a new epoch and the battles that it still has.
+///
+/// A name belongs to the identity that registered it first. Without that identity nobody has it
+/// before its server was gone for so long that its battles are lost; a server of before there were
+/// identities is known by its name alone, and so nobody may have that while its lease lasts.
 pub(crate) async fn register(
     db: &PgPool,
     server: Registration,
-    lease: Duration,
+    settings: &Settings,
 ) -> Result<Registered, FleetError> {
     let mut tx = db.begin().await?;
     // An order to drain outlives a restart until it was carried out.
     let row = sqlx::query!(
-        "insert into battle_server as s (server_id, name, address, fingerprint, version,
-             protocol_version, battles_max, players_max, state, lease_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 'ready', now() + make_interval(secs => $9))
+        r#"insert into battle_server as s (server_id, name, address, fingerprint, version,
+             protocol_version, battles_max, players_max, state, lease_until, identity_hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'ready', now() + make_interval(secs => $9), $10)
          on conflict (name) do update set
              address = excluded.address, fingerprint = excluded.fingerprint,
              version = excluded.version, protocol_version = excluded.protocol_version,
@@ -99,8 +119,14 @@ pub(crate) async fn register(
                  and o.kind = 'drain' and o.acknowledged_at is null) then 'draining'
                  else 'ready' end,
              epoch = s.epoch + 1, lease_until = excluded.lease_until, load = '{}',
-             registered_at = now(), gone_at = null
-         returning server_id, epoch",
+             registered_at = now(), gone_at = null, identity_hash = excluded.identity_hash,
+             identity_since = case when s.identity_hash is null
+                 or s.identity_hash = excluded.identity_hash then s.identity_since
+                 else s.epoch + 1 end
+         where s.identity_hash = excluded.identity_hash
+             or (s.identity_hash is null and s.lease_until < now())
+             or s.lease_until < now() - make_interval(secs => $11)
+         returning server_id, epoch, identity_since, clock_timestamp() as "time!""#,
         Uuid::now_v7(),
         server.name,
         server.address,
@@ -109,10 +135,17 @@ pub(crate) async fn register(
         server.protocol_version,
         server.battles_max,
         server.players_max,
-        lease.as_secs_f64()
+        settings.lease.as_secs_f64(),
+        server.identity_hash,
+        settings.return_grace.as_secs_f64()
     )
-    .fetch_one(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
+    let Some(row) = row else {
+        metrics::counter!("sortie_fleet_names_refused_total").increment(1);
+        tracing::warn!(name = server.name, "a server wants a name that is another's");
+        return Err(FleetError::NameTaken);
+    };
     let (server_id, epoch) = (row.server_id, row.epoch);
     // What it lists is its own, unless it is over or was given to another since. A battle that
     // was given up as lost is not over: its server still has it, and its players may be in it.
@@ -123,11 +156,13 @@ pub(crate) async fn register(
                  else state end,
              ended_at = null
          where battle_id = any($3) and (state = 'asked'
-             or (server_id = $1 and state in ('allocated', 'running', 'lost')))
+             or (server_id = $1 and state in ('allocated', 'running', 'lost')
+                 and server_epoch >= $4))
          returning battle_id",
         server_id,
         epoch,
-        &server.listed
+        &server.listed,
+        row.identity_since
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -147,7 +182,7 @@ pub(crate) async fn register(
         .await?;
     tx.commit().await?;
     let forget = server.listed.into_iter().filter(|battle| !adopted.contains(battle)).collect();
-    Ok(Registered { server_id, epoch, forget })
+    Ok(Registered { server_id, epoch, forget, time: row.time })
 }
 
 /// Battles that the server was given and does not list: those whose order still waits are
@@ -203,7 +238,7 @@ mod tests {
     fn a_request_has_bounds() {
         assert!(Registration::try_from(request()).is_ok());
         type Change = fn(&mut rpc::RegisterRequest);
-        let wrong: [(&str, Change); 10] = [
+        let wrong: [(&str, Change); 11] = [
             ("name", |request| request.name = "x".repeat(64)),
             ("address", |request| request.address = "nowhere".into()),
             ("address", |request| request.address = "host:0".into()),
@@ -212,6 +247,7 @@ mod tests {
             ("version", |request| request.version = "1".repeat(65)),
             ("battles_max", |request| request.battles_max = 0),
             ("players_max", |request| request.players_max = u32::MAX),
+            ("identity", |request| request.identity = vec![1; 31]),
             ("battles", |request| request.battles = vec!["no id".into()]),
             ("battles", |request| request.battles = vec![Uuid::nil().to_string(); 65]),
         ];

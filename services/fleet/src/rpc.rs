@@ -1,6 +1,7 @@
 //! `sortie.fleet.v1.Fleet` over gRPC: messages in, messages out; what happens is elsewhere.
 
-use sortie_control::internal::{MESSAGE_BYTES_MAX, SharedSecret};
+use sortie_control::access::AccessKeys;
+use sortie_control::internal::{FleetCaller, FleetDoor, MESSAGE_BYTES_MAX, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use sortie_rpc::fleet::v1 as rpc;
@@ -17,8 +18,9 @@ use crate::settings::Settings;
 use crate::wakes::Wakes;
 use crate::{register, tools};
 
-/// Adds the service `Fleet`, closed to whoever has not the secret. Call it within a Tokio
-/// runtime, once a process: one connection to the database listens for orders from here on.
+/// Adds the service `Fleet`, closed to whoever has neither the secret nor a credential. Call it
+/// within a Tokio runtime, once a process: one connection to the database listens for orders from
+/// here on.
 pub fn add_rpc(
     routes: &mut RoutesBuilder,
     plane: &Plane,
@@ -33,11 +35,18 @@ pub fn add_rpc(
         wakes: Wakes::start(plane.db.clone(), stop.clone()),
         stop: stop.clone(),
     };
-    let service = FleetServer::new(FleetRpc(shared)).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    routes.add_service(InterceptedService::new(service, secret.clone()));
+    let keys = plane.access.clone();
+    let service = FleetServer::new(FleetRpc { shared, keys: keys.clone() })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let door = FleetDoor::new(secret.clone(), keys);
+    routes.add_service(InterceptedService::new(service, door));
 }
 
-struct FleetRpc(Shared);
+struct FleetRpc {
+    shared: Shared,
+    /// Credentials are signed with these.
+    keys: AccessKeys,
+}
 
 /// Does work to its end even when the caller hangs up or its time is over: a transaction that is
 /// dropped while it begins stays open in the pool (sqlx issue 4385).
@@ -54,18 +63,24 @@ impl Fleet for FleetRpc {
         &self,
         request: Request<rpc::RegisterRequest>,
     ) -> Result<Response<rpc::RegisterResponse>, Status> {
+        FleetCaller::of(&request)?.require_secret()?;
         let registration = register::Registration::try_from(request.into_inner())?;
-        let (db, settings) = (self.0.db.clone(), self.0.settings.clone());
-        let lease = settings.lease;
+        let (db, settings) = (self.shared.db.clone(), self.shared.settings.clone());
+        let (has_identity, times) = (registration.has_identity(), settings.clone());
         let server =
-            whole(async move { register::register(&db, registration, lease).await }).await?;
-        tracing::info!(server_id = %server.server_id, epoch = server.epoch, "a server registered");
+            whole(async move { register::register(&db, registration, &times).await }).await?;
+        let (server_id, epoch) = (server.server_id, server.epoch);
+        tracing::info!(%server_id, epoch, has_identity, "a server registered");
+        let time = server.time;
+        let credential = has_identity.then(|| self.keys.issue_server(server_id, epoch, time));
         Ok(Response::new(rpc::RegisterResponse {
             server_id: server.server_id.to_string(),
             epoch: server.epoch.unsigned_abs(),
             heartbeat_ms: u32::try_from(settings.heartbeat.as_millis()).unwrap_or(u32::MAX),
             ticket_public_key: settings.ticket_public_key.to_vec(),
             forget: server.forget.iter().map(ToString::to_string).collect(),
+            credential: credential.unwrap_or_default(),
+            time_ms: i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0),
         }))
     }
 
@@ -75,16 +90,18 @@ impl Fleet for FleetRpc {
         &self,
         request: Request<Streaming<rpc::Heartbeat>>,
     ) -> Result<Response<Self::ServeStream>, Status> {
+        let caller = FleetCaller::of(&request)?;
         let (orders, receiver) = mpsc::channel(ORDERS_AHEAD);
-        tokio::spawn(serve::serve(self.0.clone(), request.into_inner(), orders));
+        tokio::spawn(serve::serve(self.shared.clone(), caller, request.into_inner(), orders));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn list_servers(
         &self,
-        _: Request<rpc::ListServersRequest>,
+        request: Request<rpc::ListServersRequest>,
     ) -> Result<Response<rpc::ListServersResponse>, Status> {
-        let db = self.0.db.clone();
+        FleetCaller::of(&request)?.require_secret()?;
+        let db = self.shared.db.clone();
         let servers = whole(async move { tools::list_servers(&db).await }).await?;
         Ok(Response::new(rpc::ListServersResponse { servers }))
     }
@@ -93,8 +110,9 @@ impl Fleet for FleetRpc {
         &self,
         request: Request<rpc::DrainRequest>,
     ) -> Result<Response<rpc::DrainResponse>, Status> {
+        FleetCaller::of(&request)?.require_secret()?;
         let server_id = uuid("server_id", &request.get_ref().server_id)?;
-        let db = self.0.db.clone();
+        let db = self.shared.db.clone();
         whole(async move { tools::drain(&db, server_id).await }).await?;
         Ok(Response::new(rpc::DrainResponse {}))
     }
@@ -103,10 +121,11 @@ impl Fleet for FleetRpc {
         &self,
         request: Request<rpc::EndBattleRequest>,
     ) -> Result<Response<rpc::EndBattleResponse>, Status> {
+        FleetCaller::of(&request)?.require_secret()?;
         let request = request.into_inner();
         let battle_id = uuid("battle_id", &request.battle_id)?;
         reason(&request.reason)?;
-        let db = self.0.db.clone();
+        let db = self.shared.db.clone();
         whole(async move { tools::end_battle(&db, battle_id, request.reason.trim()).await })
             .await?;
         Ok(Response::new(rpc::EndBattleResponse {}))
@@ -116,6 +135,7 @@ impl Fleet for FleetRpc {
         &self,
         request: Request<rpc::KickRequest>,
     ) -> Result<Response<rpc::KickResponse>, Status> {
+        FleetCaller::of(&request)?.require_secret()?;
         let request = request.into_inner();
         let battle_id = match request.battle_id.as_str() {
             "" => None,
@@ -123,7 +143,7 @@ impl Fleet for FleetRpc {
         };
         let player_id = uuid("player_id", &request.player_id)?;
         reason(&request.reason)?;
-        let db = self.0.db.clone();
+        let db = self.shared.db.clone();
         whole(async move { tools::kick(&db, battle_id, player_id, request.reason.trim()).await })
             .await?;
         Ok(Response::new(rpc::KickResponse {}))

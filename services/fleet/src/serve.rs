@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use sortie_control::bus::Bus;
+use sortie_control::internal::FleetCaller;
 use sortie_control::service::Stop;
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
@@ -27,6 +28,8 @@ use crate::wakes::Wakes;
 /// Orders that may be on the way to a server that does not read.
 pub(crate) const ORDERS_AHEAD: usize = ORDERS_MAX as usize;
 
+/// A look at the database that failed is made again after this time.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const BATTLES_MAX: usize = 64;
 const REFUSED_MAX: usize = 16;
 const WHY_CHARS_MAX: usize = 200;
@@ -45,10 +48,15 @@ pub(crate) struct Shared {
 }
 
 /// Serves one stream until it ends, and tells the server why.
-pub(crate) async fn serve(shared: Shared, beats: Streaming<rpc::Heartbeat>, orders: Orders) {
+pub(crate) async fn serve(
+    shared: Shared,
+    caller: FleetCaller,
+    beats: Streaming<rpc::Heartbeat>,
+    orders: Orders,
+) {
     let streams = metrics::gauge!("sortie_fleet_streams");
     streams.increment(1.0);
-    if let Err(status) = follow(shared, beats, &orders).await {
+    if let Err(status) = follow(shared, caller, beats, &orders).await {
         tracing::debug!(code = ?status.code(), message = status.message(), "a stream ends");
         // An error: the server hung up, and needs no reason.
         let _ = orders.send(Err(status)).await;
@@ -58,6 +66,7 @@ pub(crate) async fn serve(shared: Shared, beats: Streaming<rpc::Heartbeat>, orde
 
 async fn follow(
     shared: Shared,
+    caller: FleetCaller,
     mut beats: Streaming<rpc::Heartbeat>,
     orders: &Orders,
 ) -> Result<(), Status> {
@@ -65,7 +74,15 @@ async fn follow(
     let Some(first) = first_beat(&shared, &mut beats).await? else { return Ok(()) };
     let server_id = uuid("server_id", &first.server_id)?;
     let mut wakes = shared.wakes.of(server_id);
-    let mut link = Link::new(shared, server_id, first.epoch)?;
+    // Who shows a credential speaks for that server alone.
+    if let FleetCaller::Server { server_id: own, epoch } = caller
+        && (own != server_id || u64::try_from(epoch) != Ok(first.epoch))
+    {
+        let text = "server_id and epoch: they are not those of the credential";
+        return Err(Status::permission_denied(text));
+    }
+    let is_proven = caller != FleetCaller::Secret;
+    let mut link = Link::new(shared, server_id, first.epoch, is_proven)?;
     link.take(first).await?;
     let mut next_poll = Instant::now();
     loop {
@@ -86,7 +103,13 @@ async fn follow(
         }
         if next_poll <= Instant::now() {
             let more = link.send_orders(orders).await?;
-            let pause = if more { Duration::ZERO } else { link.shared.settings.order_poll };
+            let usual = link.shared.settings.order_poll;
+            let pause = match more {
+                true => Duration::ZERO,
+                // What was announced meanwhile was not seen.
+                false if link.is_cut_off => usual.min(LOOK_AGAIN),
+                false => usual,
+            };
             next_poll = Instant::now() + pause;
         }
     }
@@ -106,6 +129,8 @@ struct Link {
     shared: Shared,
     server_id: Uuid,
     epoch: i64,
+    /// Whether it showed its credential; else only servers without an identity are served.
+    is_proven: bool,
     /// When the last heartbeat came.
     beat_at: Instant,
     /// When a heartbeat was last stored.
@@ -124,11 +149,17 @@ struct Link {
 }
 
 impl Link {
-    fn new(shared: Shared, server_id: Uuid, epoch: u64) -> Result<Self, FleetError> {
+    fn new(
+        shared: Shared,
+        server_id: Uuid,
+        epoch: u64,
+        is_proven: bool,
+    ) -> Result<Self, FleetError> {
         Ok(Self {
             shared,
             server_id,
             epoch: i64::try_from(epoch).map_err(|_| FleetError::OldEpoch)?,
+            is_proven,
             beat_at: Instant::now(),
             stored_at: None,
             sent: 0,
@@ -215,6 +246,7 @@ impl Link {
         let row = Beat {
             server_id: self.server_id,
             epoch: self.epoch,
+            is_proven: self.is_proven,
             order_done: i64::try_from(beat.order_done).unwrap_or(0),
             load: beat::load_json(beat.load.unwrap_or_default()),
             is_draining: beat.is_draining,
@@ -235,6 +267,10 @@ impl Link {
 
     /// Sends what is new; true when there may be more at once.
     async fn send_orders(&mut self, orders: &Orders) -> Result<bool, FleetError> {
+        // Only a stored heartbeat shows that the server is who it says.
+        if self.stored_at.is_none() {
+            return Ok(false);
+        }
         let outcome =
             orders::open_orders(&self.shared.db, self.server_id, self.epoch, self.sent).await;
         let Some(found) = self.unless_cut_off(outcome)? else { return Ok(false) };

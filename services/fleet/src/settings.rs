@@ -16,6 +16,9 @@ pub struct Settings {
     pub order_poll: Duration,
     /// How often battles are given to servers. Default 200 ms.
     pub placement_every: Duration,
+    /// A battle that players arranged waits for those of queues that were asked for up to so much
+    /// later. Default 30 s.
+    pub arranged_behind: Duration,
     /// A battle that waits this long says in its status what for. Default 5 s.
     pub waiting_after: Duration,
     /// A battle that waits this long for a server is cancelled. Default 5 min.
@@ -51,6 +54,7 @@ impl Default for Settings {
             lease: Duration::from_secs(5),
             order_poll: Duration::from_secs(1),
             placement_every: Duration::from_millis(200),
+            arranged_behind: Duration::from_secs(30),
             waiting_after: Duration::from_secs(5),
             give_up_after: Duration::from_secs(300),
             cleanup_every: Duration::from_secs(2),

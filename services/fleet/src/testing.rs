@@ -19,8 +19,11 @@ use tonic::{Code, Request, Status};
 /// Who may call a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum For {
-    /// Battle servers and tools with the fleet's secret, on the internal listener.
+    /// Battle servers that register, and tools, with the fleet's secret, on the internal listener.
     Secret,
+    /// Registered battle servers with their credential, on the internal listener. Those that are
+    /// older than credentials show the secret.
+    Server,
     /// Players with an access token, on the public listener.
     Player,
 }
@@ -28,12 +31,12 @@ pub enum For {
 /// Every method and who may call it. A method that is not here is a fault.
 pub const EXPECTED: &[(&str, For)] = &[
     ("/sortie.fleet.v1.Fleet/Register", For::Secret),
-    ("/sortie.fleet.v1.Fleet/Serve", For::Secret),
+    ("/sortie.fleet.v1.Fleet/Serve", For::Server),
     ("/sortie.fleet.v1.Fleet/ListServers", For::Secret),
     ("/sortie.fleet.v1.Fleet/Drain", For::Secret),
     ("/sortie.fleet.v1.Fleet/EndBattle", For::Secret),
     ("/sortie.fleet.v1.Fleet/Kick", For::Secret),
-    ("/sortie.ranking.v1.Results/Report", For::Secret),
+    ("/sortie.ranking.v1.Results/Report", For::Server),
     ("/sortie.game.v1.Game/ListBattles", For::Player),
     ("/sortie.game.v1.Game/GetBattle", For::Player),
     ("/sortie.game.v1.Game/WatchBattle", For::Player),
@@ -49,6 +52,8 @@ pub struct Listeners {
     pub public: SocketAddr,
     /// The fleet's secret.
     pub secret: String,
+    /// The credential of a battle server.
+    pub credential: String,
     /// An access token of a player.
     pub token: String,
     /// The same, of a login that has ended.
@@ -73,8 +78,8 @@ pub fn methods() -> Vec<String> {
 }
 
 /// Calls every method with no credential, a wrong secret, a player's token, one of a login that
-/// has ended, and the secret; gives a line for everything that is not as [`EXPECTED`] says, and
-/// how many calls were made.
+/// has ended, a server's credential, and the secret; gives a line for everything that is not as
+/// [`EXPECTED`] says, and how many calls were made.
 ///
 /// # Panics
 /// A listener cannot be reached.
@@ -85,13 +90,15 @@ pub async fn authorisation_faults(at: &Listeners) -> (Vec<String>, usize) {
             faults.push(format!("{path} has no expectation"));
             continue;
         };
-        let listener = if *who == For::Secret { at.internal } else { at.public };
+        let is_internal = matches!(who, For::Secret | For::Server);
+        let listener = if is_internal { at.internal } else { at.public };
         let credentials = [
             ("no credential", None, false),
             ("a wrong secret", Some("a secret that is none of ours"), false),
             ("a player's token", Some(at.token.as_str()), *who == For::Player),
             ("a token of a login that has ended", Some(at.ended.as_str()), false),
-            ("the secret", Some(at.secret.as_str()), *who == For::Secret),
+            ("a server's credential", Some(at.credential.as_str()), *who == For::Server),
+            ("the secret", Some(at.secret.as_str()), is_internal),
         ];
         for (name, credential, passes) in credentials {
             let code = call(listener, &path, credential).await;

@@ -6,4 +6,5 @@
 pub mod health;
 pub mod metrics;
 pub mod ops;
+mod process;
 pub mod telemetry;

@@ -15,6 +15,9 @@ const SECONDS: &[f64] = &[
     0.050, 0.100, 0.250, 1.0,
 ];
 
+/// Bounds of the buckets of every `…_ratio` histogram: from a share that nobody notices to all.
+const RATIOS: &[f64] = &[0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0];
+
 /// Installs the recorder at the first call; every call gives the handle that renders it.
 ///
 /// # Errors
@@ -27,6 +30,8 @@ pub fn recorder() -> anyhow::Result<PrometheusHandle> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .context("histogram buckets")?
+        .set_buckets_for_metric(Matcher::Suffix("_ratio".into()), RATIOS)
         .context("histogram buckets")?
         .install_recorder()
         .context("another metrics recorder is installed in this process")?;

@@ -3,21 +3,28 @@
 use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// Chooses how a log line looks: `text`, the default, or `json`, an object a line for machines.
-pub const FORMAT_ENVIRONMENT: &str = "SORTIE_LOG_FORMAT";
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// An object a line, for machines.
+    Json,
+}
 
 /// Starts logging with a filter like `warn` or `info,sortie_battle=debug`.
 ///
 /// # Errors
-/// The filter cannot be read, or the format is none. A second call changes nothing.
-pub fn init(filter: &str) -> anyhow::Result<()> {
+/// The filter cannot be read. A second call changes nothing.
+pub fn init(filter: &str, format: Format) -> anyhow::Result<()> {
     // Levels per module: the filter that also knows spans and fields costs a regex engine.
     let filter: Targets = filter.parse().with_context(|| {
         format!("the log filter '{filter}' cannot be read; try 'info' or 'warn,sortie_sim=debug'")
@@ -25,10 +32,9 @@ pub fn init(filter: &str) -> anyhow::Result<()> {
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     let counted = tracing_subscriber::registry().with(CountErrors.with_filter(LevelFilter::ERROR));
     // Tests of one process may come here twice; the first choice stays.
-    let _ = match std::env::var(FORMAT_ENVIRONMENT).as_deref() {
-        Err(_) | Ok("" | "text") => counted.with(lines.with_filter(filter)).try_init(),
-        Ok("json") => counted.with(lines.json().with_filter(filter)).try_init(),
-        Ok(other) => bail!("{FORMAT_ENVIRONMENT} is '{other}'; it must be text or json"),
+    let _ = match format {
+        Format::Text => counted.with(lines.with_filter(filter)).try_init(),
+        Format::Json => counted.with(lines.json().with_filter(filter)).try_init(),
     };
     Ok(())
 }
@@ -59,13 +65,13 @@ mod tests {
         for right in ["off", "warn", "INFO", "info,sortie_battle=debug", "sortie_battle=trace"] {
             assert!(right.parse::<Targets>().is_ok(), "{right} was refused");
         }
-        let wrong = init("info,sortie_battle=loud").unwrap_err().to_string();
+        let wrong = init("info,sortie_battle=loud", Format::Text).unwrap_err().to_string();
         assert!(wrong.contains("'info,sortie_battle=loud'") && wrong.contains("try"), "{wrong}");
     }
 
     #[test]
     fn errors_are_counted_even_when_they_are_not_shown() {
-        init("off").unwrap();
+        init("off", Format::Text).unwrap();
         tracing::warn!("no error");
         assert_eq!(errors_logged(), 0);
         tracing::error!("an error");

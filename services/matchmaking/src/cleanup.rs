@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::error::MatchmakingError;
 use crate::settings::Settings;
-use crate::{proposal, ticket};
+use crate::{pause, proposal, ticket};
 
 /// Rows of a kind in one round.
 const ROUND_MAX: i64 = 1_000;
@@ -28,7 +28,10 @@ pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
         let mut done = clean_up(&db, &settings).await;
         if done.is_ok() && old_at.elapsed() >= OLD_PERIOD {
             old_at = Instant::now();
-            done = remove_old(&db, &settings).await;
+            done = match settings.clock.lets_remove(&db).await {
+                Ok(true) => remove_old(&db, &settings).await,
+                lets => lets.map(drop).map_err(MatchmakingError::from),
+            };
         }
         match &done {
             Err(error) if !is_failing => tracing::warn!(%error, "matchmaking cannot clean up"),
@@ -44,9 +47,9 @@ pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
 /// # Errors
 /// The database failed; what is due stays due.
 pub async fn clean_up(db: &PgPool, settings: &Settings) -> Result<(), MatchmakingError> {
-    let now = settings.now();
+    let now = settings.now(db).await?;
     let mut tx = db.begin().await?;
-    let late = proposal::fail_late(&mut tx, now).await?;
+    let late = proposal::fail_late(&mut tx, &settings.pace.decline, now).await?;
     tx.commit().await?;
     let mut tx = db.begin().await?;
     expire_tickets(&mut tx, now).await?;
@@ -131,7 +134,9 @@ async fn close_battles(db: &mut PgConnection) -> Result<(), MatchmakingError> {
 /// Tickets and ready checks that ended long ago. Their ids begin with the time (UUIDv7), so that
 /// the primary key finds them.
 async fn remove_old(db: &PgPool, settings: &Settings) -> Result<(), MatchmakingError> {
-    let before = settings.now() - settings.pace.ticket_keep;
+    let now = settings.now(db).await?;
+    pause::forget(db, &settings.pace.decline, now).await?;
+    let before = now - settings.pace.ticket_keep;
     let (seconds, nanos) = (before.unix_timestamp(), before.nanosecond());
     let stamp = uuid::Timestamp::from_unix(
         uuid::NoContext,

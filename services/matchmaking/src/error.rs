@@ -1,10 +1,12 @@
 //! What can go wrong in matchmaking, before any transport is chosen.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
-use serde_json::json;
+use sortie_control::details::Details;
 use sortie_control::error::{ApiError, broken_constraint};
+use sortie_control::whereabouts::{Place, PlaceError};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 /// Why matchmaking refuses.
@@ -31,6 +33,12 @@ pub enum MatchmakingError {
     /// The leader has to cancel the ticket first.
     #[error("the party waits for a battle; cancel its ticket first")]
     PartyWaits,
+    /// Again and again, while it queued.
+    #[error("the party changes too often; try again")]
+    PartyChanged,
+    /// Of a player who has erased the account.
+    #[error("a player is no more")]
+    Erased,
     /// Staff have closed them.
     #[error("the queues take nobody at the moment")]
     Closed,
@@ -62,6 +70,18 @@ pub enum MatchmakingError {
     /// Left, and others have all seats of the team by now.
     #[error("your seat was given to another player")]
     SeatTaken,
+    /// Someone declined ready checks, or let them pass.
+    #[error("a player declined ready checks and may not queue for a while")]
+    Paused {
+        /// Who.
+        player_id: Uuid,
+        /// Until when.
+        until: OffsetDateTime,
+        /// How often.
+        declines: i32,
+        /// Until then from now.
+        wait: Duration,
+    },
     /// Someone is banned.
     #[error("a player is banned from matchmaking")]
     Banned(Ban),
@@ -77,6 +97,12 @@ pub enum MatchmakingError {
     /// Too late to answer.
     #[error("this match is decided already")]
     ProposalOver,
+    /// The player watches with too many already.
+    #[error("you have too many streams open; close one")]
+    TooManyStreams,
+    /// The node has too many.
+    #[error("this node has no room for another stream; ask for the ticket instead")]
+    StreamsFull,
     /// No such battle.
     #[error("there is no such battle")]
     UnknownBattle,
@@ -110,8 +136,8 @@ pub enum MatchmakingError {
     /// A battle needs two.
     #[error("a battle needs at least two players")]
     TooFew,
-    /// The battle of another room goes on, with one of the players.
-    #[error("the battle of another room is not over yet")]
+    /// Another battle goes on, with one of the players.
+    #[error("another battle is not over yet; leave it first")]
     InRoomBattle {
         /// Who.
         player_id: Uuid,
@@ -159,6 +185,24 @@ impl From<sqlx::Error> for MatchmakingError {
     }
 }
 
+impl From<PlaceError> for MatchmakingError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Elsewhere { player_id, place: Place::Queue(ticket_id) } => {
+                Self::WaitsAlready { player_id, ticket_id }
+            }
+            PlaceError::Elsewhere { player_id, place: Place::Room(_) } => Self::InRoom(player_id),
+            PlaceError::Elsewhere { player_id, place: Place::Battle(battle_id) } => {
+                Self::InBattle { player_id, battle_id }
+            }
+            PlaceError::PartyChanged => Self::PartyChanged,
+            PlaceError::SeatTaken => Self::SeatTaken,
+            PlaceError::Erased => Self::Erased,
+            PlaceError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<MatchmakingError> for ApiError {
     fn from(error: MatchmakingError) -> Self {
         use MatchmakingError as E;
@@ -172,54 +216,81 @@ impl From<MatchmakingError> for ApiError {
             E::NotLeader => Self::forbidden("party.not_leader", message),
             E::NotMember => Self::not_found("party.not_member", message),
             E::PartyWaits => Self::conflict("party.waiting", message),
+            E::PartyChanged => Self::unavailable("party.changed", message),
+            E::Erased => Self::unauthenticated("auth.revoked", message),
             E::Closed => Self::conflict("matchmaking.closed", message),
             E::UnknownQueue => Self::not_found("matchmaking.unknown_queue", message),
             E::PartyTooLarge(most) => Self::invalid("matchmaking.party_too_large", message)
-                .with_details(json!({ "most": most })),
+                .with_details(Details { most: Some(most), ..Details::default() }),
             E::WaitsAlready { player_id, ticket_id } => {
+                let ticket_id = Some(ticket_id);
                 Self::conflict("matchmaking.waiting", message)
-                    .with_details(json!({ "player_id": player_id, "ticket_id": ticket_id }))
+                    .with_details(Details { ticket_id, ..of_player(player_id) })
             }
-            E::InRoom(player_id) => Self::conflict("matchmaking.in_room", message)
-                .with_details(json!({ "player_id": player_id })),
+            E::InRoom(player_id) => {
+                Self::conflict("matchmaking.in_room", message).with_details(of_player(player_id))
+            }
             E::InBattle { player_id, battle_id } => {
+                let battle_id = Some(battle_id);
                 Self::conflict("matchmaking.in_battle", message)
-                    .with_details(json!({ "player_id": player_id, "battle_id": battle_id }))
+                    .with_details(Details { battle_id, ..of_player(player_id) })
             }
             E::SeatTaken => Self::new(StatusCode::GONE, "battle.seat_taken", message),
             E::Banned(ban) => {
-                let expires_at = ban.expires_at.and_then(|at| at.format(&Rfc3339).ok());
-                let details = json!({ "player_id": ban.player_id, "scope": ban.scope,
-                    "reason": ban.reason, "expires_at": expires_at });
+                let Ban { player_id, scope, reason, expires_at } = ban;
+                let scope = Some(scope);
+                let details = Details { scope, reason, expires_at, ..of_player(player_id) };
                 Self::forbidden("matchmaking.banned", message).with_details(details)
             }
+            E::Paused { player_id, until, declines, wait } => {
+                let (until, declines) = (Some(until), Some(declines));
+                let details = Details { until, declines, ..of_player(player_id) };
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "matchmaking.paused", message)
+                    .with_details(details)
+                    .with_retry_after(wait)
+            }
             E::UnknownTicket => Self::not_found("matchmaking.unknown_ticket", message),
-            E::TicketOver(state) => Self::conflict("matchmaking.ticket_over", message)
-                .with_details(json!({ "state": state })),
+            E::TicketOver(state) => {
+                Self::conflict("matchmaking.ticket_over", message).with_details(ended(state))
+            }
+            E::TooManyStreams => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "matchmaking.too_many_streams", message)
+                    .with_retry_after(Duration::from_secs(1))
+            }
+            E::StreamsFull => Self::unavailable("matchmaking.streams_full", message),
             E::UnknownProposal => Self::not_found("matchmaking.unknown_proposal", message),
             E::ProposalOver => Self::conflict("matchmaking.proposal_over", message),
             E::UnknownBattle => Self::not_found("battle.unknown", message),
             E::NotInBattle => Self::forbidden("battle.not_a_player", message),
             E::NotRunning => Self::conflict("battle.not_running", message),
             E::ServerAway => Self::unavailable("battle.server_away", message),
-            E::BattleOver(state) => Self::new(StatusCode::GONE, over_code(&state), message)
-                .with_details(json!({ "state": state })),
+            E::BattleOver(state) => {
+                Self::new(StatusCode::GONE, over_code(&state), message).with_details(ended(state))
+            }
             E::BattleCancelled(why) => Self::new(StatusCode::GONE, over_code("cancelled"), message)
-                .with_details(json!({ "state": "cancelled", "why": why })),
+                .with_details(Details { why, ..ended("cancelled".to_owned()) }),
             E::UnknownRoom => Self::not_found("room.unknown", message),
             E::NotOwner => Self::forbidden("room.not_owner", message),
             E::RoomNotOpen(state) => {
-                Self::conflict("room.not_open", message).with_details(json!({ "state": state }))
+                Self::conflict("room.not_open", message).with_details(ended(state))
             }
             E::TooFew => Self::conflict("room.too_few", message),
             E::InRoomBattle { player_id, battle_id } => Self::conflict("room.in_battle", message)
-                .with_details(json!({ "player_id": player_id, "battle_id": battle_id })),
+                .with_details(Details { battle_id: Some(battle_id), ..of_player(player_id) }),
             E::BadValue(_) | E::RoomDuration(_) => Self::invalid("request.fields", message),
             E::SitsInRoom => Self::conflict("room.in_another", message),
             E::NoCode => Self::unavailable("party.no_code", message),
             E::Database(error) => error.into(),
         }
     }
+}
+
+fn of_player(player_id: Uuid) -> Details {
+    Details { player_id: Some(player_id), ..Details::default() }
+}
+
+fn ended(state: String) -> Details {
+    Details { state: Some(state), ..Details::default() }
 }
 
 fn over_code(state: &str) -> &'static str {

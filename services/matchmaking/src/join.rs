@@ -43,7 +43,8 @@ struct Admission {
 /// Get into a battle that you are a player of
 ///
 /// Ask again for every connection: a join ticket admits once.
-#[utoipa::path(post, path = "/v1/battles/{battle_id}/join", tag = "matchmaking",
+#[utoipa::path(post, operation_id = "join_battle",
+    path = "/v1/battles/{battle_id}/join", tag = "matchmaking",
     security(("bearer" = [])), params(("battle_id" = Uuid, Path, description = "The battle")),
     responses(
         (status = 200, description = "Where to go, and the ticket", body = Admission),
@@ -67,7 +68,7 @@ async fn join(
     Path(battle_id): Path<Uuid>,
 ) -> ApiResult<Json<Admission>> {
     state.limit("join", caller.player_id, 30).await?;
-    let now = state.settings.now();
+    let now = state.now().await?;
     let seat = find(&state, battle_id, caller.player_id, now).await?;
     let admission = admit(&state.settings, battle_id, caller.player_id, seat, now)?;
     metrics::counter!("sortie_matchmaking_join_tickets_total").increment(1);
@@ -77,7 +78,8 @@ async fn join(
 /// Give up your seat in a battle that is not over
 ///
 /// Somebody else may have it, and you may queue again. If you are in the battle, you leave it now.
-#[utoipa::path(post, path = "/v1/battles/{battle_id}/leave", tag = "matchmaking",
+#[utoipa::path(post, operation_id = "leave_battle",
+    path = "/v1/battles/{battle_id}/leave", tag = "matchmaking",
     security(("bearer" = [])), params(("battle_id" = Uuid, Path, description = "The battle")),
     responses(
         (status = 204, description = "The seat is not yours any more"),

@@ -6,19 +6,20 @@
 //! then ask for a *join ticket*, which admits to the battle server. Rooms make battles without
 //! any of that. `docs/matchmaking.md` tells the rules; start here with [`Settings`].
 //!
-//! What is deliberately absent: anything that remembers in a process. Every node may answer every
-//! call and run every job; Postgres decides who was first.
+//! What is deliberately absent: anything that remembers in a process, but for who has a stream open
+//! there. Every node may answer every call and run every job; Postgres decides who was first.
 
 mod ban;
 mod battle;
 mod cleanup;
-mod clock;
 mod code;
 mod error;
+mod events;
 mod join;
 pub mod matcher;
 mod mine;
 mod party;
+mod pause;
 mod proposal;
 mod queue;
 mod rating;
@@ -28,6 +29,7 @@ mod settings;
 mod state;
 mod ticket;
 mod view;
+mod watch;
 mod why;
 
 use std::sync::Arc;
@@ -37,7 +39,6 @@ use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use cleanup::clean_up;
-pub use clock::Clock;
 pub use error::{Ban, MatchmakingError};
 pub use rating::win_chance;
 pub use settings::{PARTY_MAX, Pace, Queue, Settings, Window};
@@ -53,10 +54,13 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         panic!("matchmaking cannot start: {fault}");
     }
     let settings = Arc::new(settings);
-    let state = Matchmaking::new(plane.clone(), Arc::clone(&settings));
+    let state = Matchmaking::new(plane.clone(), Arc::clone(&settings), stop.clone());
+    let (db, watches) = (plane.db.clone(), Arc::clone(&state.watches));
+    let watching = watch::run(db, watches, Arc::clone(&settings), stop.clone());
     let routes = OpenApiRouter::new()
         .merge(party::routes())
         .merge(ticket::routes())
+        .merge(events::routes())
         .merge(why::routes())
         .merge(queue::routes())
         .merge(proposal::routes())
@@ -65,6 +69,7 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         .merge(room::routes())
         .with_state(state);
     let jobs = vec![
+        Job::new("watched-tickets", watching),
         Job::new("matcher", matcher::run(plane.db.clone(), Arc::clone(&settings), stop.clone())),
         Job::new("matchmaking-cleanup", cleanup::run(plane.db.clone(), settings, stop.clone())),
     ];

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::vocabulary::{BattleState, Mode};
 use sortie_control::who::Caller;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
+use crate::pause::{self, Pause};
 use crate::state::Matchmaking;
 use crate::ticket;
 
@@ -28,6 +30,10 @@ struct Mine {
     /// The ticket that you wait with.
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<ticket::Ticket>,
+    /// Until when you may not queue, because you or your party declined ready checks or let them
+    /// pass; absent: you may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause: Option<Pause>,
     /// The room that you sit in.
     #[serde(skip_serializing_if = "Option::is_none")]
     room_id: Option<Uuid>,
@@ -39,15 +45,18 @@ struct Mine {
 #[derive(Debug, Serialize, ToSchema)]
 struct MyBattle {
     battle_id: Uuid,
+    #[schema(value_type = Mode)]
     mode: String,
     map: String,
-    /// `asked`, `allocated` or `running`.
+    /// Not over.
+    #[schema(value_type = BattleState)]
     state: String,
     team: i16,
 }
 
 /// Your open ticket, your room, and the battles that you may join
-#[utoipa::path(get, path = "/v1/matchmaking/mine", tag = "matchmaking",
+#[utoipa::path(get, operation_id = "get_my_matchmaking",
+    path = "/v1/matchmaking/mine", tag = "matchmaking",
     security(("bearer" = [])),
     responses(
         (status = 200, description = "Where you stand", body = Mine),
@@ -84,5 +93,6 @@ async fn load(state: &Matchmaking, player_id: Uuid) -> Result<Mine, MatchmakingE
         },
         None => None,
     };
-    Ok(Mine { ticket, room_id: places.room_id, battles })
+    let pause = pause::of(state.db(), player_id, state.now().await?).await?;
+    Ok(Mine { ticket, pause, room_id: places.room_id, battles })
 }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::whereabouts::{self, PlaceError};
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -69,7 +70,8 @@ struct MemberBody {
 }
 
 /// Make a party, and lead it
-#[utoipa::path(post, path = "/v1/parties", tag = "matchmaking", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "create_party",
+    path = "/v1/parties", tag = "matchmaking", security(("bearer" = [])),
     responses(
         (status = 201, description = "The new party", body = Party),
         (status = 401, description = "Not logged in", body = ErrorBody),
@@ -93,16 +95,11 @@ async fn create(
 }
 
 async fn insert(state: &Matchmaking, player_id: Uuid) -> Result<Party, MatchmakingError> {
+    let (party_id, now) = (Uuid::now_v7(), state.now().await?);
     let mut tx = state.db().begin().await?;
-    refuse_waiting(&mut tx, player_id).await?;
-    let (party_id, now) = (Uuid::now_v7(), state.settings.now());
+    let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
     sqlx::query!(
-        "with made as (
-            insert into party (party_id, leader, code, created_at) values ($1, $2, $3, $4)
-            returning party_id
-        )
-        insert into party_member (player_id, party_id, joined_at)
-        select $2, party_id, $4 from made",
+        "insert into party (party_id, leader, code, created_at) values ($1, $2, $3, $4)",
         party_id,
         player_id,
         code::random(),
@@ -110,13 +107,15 @@ async fn insert(state: &Matchmaking, player_id: Uuid) -> Result<Party, Matchmaki
     )
     .execute(&mut *tx)
     .await?;
+    claim.enter_party(&mut tx, party_id, now).await.map_err(waits)?;
     let party = load(&mut tx, party_id).await?;
     tx.commit().await?;
     Ok(party)
 }
 
 /// The party that you are in
-#[utoipa::path(get, path = "/v1/parties/mine", tag = "matchmaking", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "get_my_party",
+    path = "/v1/parties/mine", tag = "matchmaking", security(("bearer" = [])),
     responses(
         (status = 200, description = "Your party", body = Party),
         (status = 401, description = "Not logged in", body = ErrorBody),
@@ -130,7 +129,8 @@ async fn mine(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<Jso
 }
 
 /// Join a party by its code
-#[utoipa::path(post, path = "/v1/parties/join", tag = "matchmaking", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "join_party",
+    path = "/v1/parties/join", tag = "matchmaking", security(("bearer" = [])),
     request_body = CodeBody,
     responses(
         (status = 200, description = "The party that you are in now", body = Party),
@@ -158,6 +158,7 @@ async fn enter(
     player_id: Uuid,
     code: &str,
 ) -> Result<Party, MatchmakingError> {
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     // The lock makes those who come at once stand in line: eight are eight.
     let party_id =
@@ -169,26 +170,20 @@ async fn enter(
     if members.contains(&player_id) {
         return load(&mut tx, party_id).await;
     }
-    refuse_waiting(&mut tx, player_id).await?;
     if members.len() >= PARTY_MAX {
         return Err(MatchmakingError::PartyFull);
     }
     refuse_waiting_party(&mut tx, party_id).await?;
-    sqlx::query!(
-        "insert into party_member (player_id, party_id, joined_at) values ($1, $2, $3)",
-        player_id,
-        party_id,
-        state.settings.now()
-    )
-    .execute(&mut *tx)
-    .await?;
+    let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
+    claim.enter_party(&mut tx, party_id, now).await.map_err(waits)?;
     let party = load(&mut tx, party_id).await?;
     tx.commit().await?;
     Ok(party)
 }
 
 /// Leave your party; its ticket is cancelled, and the leader's place goes to who came next
-#[utoipa::path(post, path = "/v1/parties/leave", tag = "matchmaking", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "leave_party",
+    path = "/v1/parties/leave", tag = "matchmaking", security(("bearer" = [])),
     responses(
         (status = 204, description = "You are in no party any more"),
         (status = 401, description = "Not logged in", body = ErrorBody),
@@ -196,15 +191,19 @@ async fn enter(
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn leave(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<StatusCode> {
+    let (rule, now) = (&state.settings.pace.decline, state.now().await?);
     let mut tx = state.db().begin().await?;
     let (party_id, leader) = lock(&mut tx, caller.player_id).await?;
-    remove(&mut tx, party_id, leader, caller.player_id, "a member left the party").await?;
+    let why = "a member left the party";
+    ticket::cancel_of_party(&mut tx, rule, party_id, why, now).await?;
+    remove(&mut tx, party_id, leader, caller.player_id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Put a member out of the party that you lead
-#[utoipa::path(post, path = "/v1/parties/kick", tag = "matchmaking", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "kick_party_member",
+    path = "/v1/parties/kick", tag = "matchmaking", security(("bearer" = [])),
     request_body = MemberBody,
     responses(
         (status = 200, description = "The party without them", body = Party),
@@ -219,11 +218,13 @@ async fn kick(
     caller: Caller,
     Json(MemberBody { player_id }): Json<MemberBody>,
 ) -> ApiResult<Json<Party>> {
+    let (rule, now) = (&state.settings.pace.decline, state.now().await?);
     let mut tx = state.db().begin().await?;
     let party_id = lock_led(&mut tx, caller.player_id, player_id).await?;
     if player_id != caller.player_id {
         let why = "a member was put out of the party";
-        remove(&mut tx, party_id, caller.player_id, player_id, why).await?;
+        ticket::cancel_of_party(&mut tx, rule, party_id, why, now).await?;
+        remove(&mut tx, party_id, caller.player_id, player_id).await?;
     }
     let party = load(&mut tx, party_id).await?;
     tx.commit().await.map_err(MatchmakingError::from)?;
@@ -231,7 +232,8 @@ async fn kick(
 }
 
 /// Let another member lead
-#[utoipa::path(post, path = "/v1/parties/lead", tag = "matchmaking", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "set_party_leader",
+    path = "/v1/parties/lead", tag = "matchmaking", security(("bearer" = [])),
     request_body = MemberBody,
     responses(
         (status = 200, description = "The party with its new leader", body = Party),
@@ -338,14 +340,13 @@ pub(crate) async fn members_of(
     Ok(members)
 }
 
+/// Of a party that waits no more.
 async fn remove(
     db: &mut PgConnection,
     party_id: Uuid,
     leader: Uuid,
     player_id: Uuid,
-    why: &str,
 ) -> Result<(), MatchmakingError> {
-    ticket::cancel_of_party(&mut *db, party_id, why).await?;
     sqlx::query!("delete from party_member where player_id = $1", player_id)
         .execute(&mut *db)
         .await?;
@@ -371,14 +372,11 @@ async fn remove(
 }
 
 /// Who waits alone has to stop waiting before joining others.
-async fn refuse_waiting(db: &mut PgConnection, player_id: Uuid) -> Result<(), MatchmakingError> {
-    let waits = sqlx::query_scalar!(
-        r#"select exists (select from ticket_open where player_id = $1) as "waits!""#,
-        player_id
-    )
-    .fetch_one(db)
-    .await?;
-    if waits { Err(MatchmakingError::PartyWaits) } else { Ok(()) }
+fn waits(error: PlaceError) -> MatchmakingError {
+    match error {
+        PlaceError::Elsewhere { .. } => MatchmakingError::PartyWaits,
+        other => other.into(),
+    }
 }
 
 async fn refuse_waiting_party(

@@ -2,12 +2,13 @@
 //!
 //! When all say yes, the battle is made. When somebody says no, the match fails at once; when the
 //! time is over, so do those who said nothing. Tickets of players who failed the others end with
-//! the reason; the others wait on with the age that they have.
+//! the reason, and they pause (`pause`); the others wait on with the age that they have.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
+use sortie_control::vocabulary::ProposalState;
 use sortie_control::who::Caller;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
@@ -18,8 +19,9 @@ use uuid::Uuid;
 
 use crate::error::MatchmakingError;
 use crate::matcher;
+use crate::settings::Decline;
 use crate::state::Matchmaking;
-use crate::ticket;
+use crate::{pause, ticket};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(answer))
@@ -29,13 +31,13 @@ pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Proposal {
     match_id: Uuid,
-    /// `asking`, `accepted` or `failed`.
+    #[schema(value_type = ProposalState)]
     state: String,
     #[serde(with = "time::serde::rfc3339")]
     answer_by: OffsetDateTime,
-    players: i64,
+    pub players: i64,
     /// Players who said yes.
-    accepted: i64,
+    pub accepted: i64,
     /// What you said; absent: nothing yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     your_answer: Option<bool>,
@@ -49,13 +51,15 @@ pub(crate) struct Proposal {
 /// Whether you are there.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ProposalAnswer)]
 struct Answer {
-    /// No: the match fails and your party's ticket ends.
+    /// No: the match fails, your party's ticket ends, and the party may not queue for a while.
     accept: bool,
 }
 
 /// Answer a ready check
-#[utoipa::path(post, path = "/v1/matchmaking/proposals/{match_id}/answer", tag = "matchmaking",
+#[utoipa::path(post, operation_id = "answer_proposal",
+    path = "/v1/matchmaking/proposals/{match_id}/answer", tag = "matchmaking",
     security(("bearer" = [])), params(("match_id" = Uuid, Path, description = "The match")),
     request_body = Answer,
     responses(
@@ -84,7 +88,7 @@ async fn note(
     player_id: Uuid,
     accept: bool,
 ) -> Result<(), MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let found = sqlx::query!(
         "select p.state, p.queue, p.answer_by, p.win_chance
@@ -130,6 +134,7 @@ async fn note(
         let declined = tickets_of(&mut tx, match_id, player_id).await?;
         let why = "a player of the ticket declined the ready check";
         fail(&mut tx, match_id, &declined, why).await?;
+        pause::begin(&mut tx, &state.settings.pace.decline, &declined, now).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -210,6 +215,7 @@ pub(crate) async fn fail(
 /// Ends matches whose time is over; gives how many. Several nodes share them out.
 pub(crate) async fn fail_late(
     db: &mut PgConnection,
+    rule: &Decline,
     now: OffsetDateTime,
 ) -> Result<usize, MatchmakingError> {
     let late = sqlx::query_scalar!(
@@ -230,6 +236,7 @@ pub(crate) async fn fail_late(
         .await?;
         let why = "a player of the ticket did not answer the ready check in time";
         fail(&mut *db, match_id, &silent, why).await?;
+        pause::begin(&mut *db, rule, &silent, now).await?;
     }
     Ok(late.len())
 }

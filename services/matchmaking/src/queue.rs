@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::Serialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::vocabulary::Mode;
 use sortie_control::who::Caller;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,6 +27,7 @@ struct Queues {
 struct QueueState {
     #[schema(example = "conquest")]
     name: String,
+    #[schema(value_type = Mode)]
     mode: String,
     map: String,
     is_ranked: bool,
@@ -46,7 +48,8 @@ struct QueueState {
 }
 
 /// The queues, and how many wait in each
-#[utoipa::path(get, path = "/v1/matchmaking/queues", tag = "matchmaking",
+#[utoipa::path(get, operation_id = "list_queues",
+    path = "/v1/matchmaking/queues", tag = "matchmaking",
     security(("bearer" = [])),
     responses(
         (status = 200, description = "All queues", body = Queues),
@@ -54,7 +57,7 @@ struct QueueState {
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn list(State(state): State<Matchmaking>, _: Caller) -> ApiResult<Json<Queues>> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut queues = Vec::with_capacity(state.settings.queues.len());
     for queue in &state.settings.queues {
         let view = state.views.of(state.db(), &state.settings, queue).await?;

@@ -4,33 +4,12 @@
 //! the seat up, and by the fleet when the battle's server says that the player left for good. From
 //! then on backfill may send others, and the player may queue again.
 
+use sortie_control::whereabouts;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
 use crate::state::Matchmaking;
-
-/// Whoever has a seat in a battle that is not over belongs there. A battle whose server is gone
-/// holds nobody: nobody can play there.
-pub(crate) async fn refuse_in_battle(
-    db: &mut PgConnection,
-    players: &[Uuid],
-) -> Result<(), MatchmakingError> {
-    let seated = sqlx::query!(
-        "select player_id, battle_id from battle_player
-         join battle using (battle_id) left join battle_server s using (server_id)
-         where player_id = any($1) and battle_player.gone_at is null
-             and battle.state in ('asked', 'allocated', 'running')
-             and s.state is distinct from 'gone'
-         order by battle_id desc limit 1",
-        players
-    )
-    .fetch_optional(db)
-    .await?;
-    seated.map_or(Ok(()), |row| {
-        Err(MatchmakingError::InBattle { player_id: row.player_id, battle_id: row.battle_id })
-    })
-}
 
 /// Gives a player's seat up, and orders the battle's server to end the player's stay.
 pub(crate) async fn give_up(
@@ -105,27 +84,8 @@ async fn take(
     )
     .fetch_optional(&mut *db)
     .await?;
-    let waits =
-        sqlx::query_scalar!("select ticket_id from ticket_open where player_id = $1", player_id)
-            .fetch_optional(&mut *db)
-            .await?;
-    if let Some(ticket_id) = waits {
-        return Err(MatchmakingError::WaitsAlready { player_id, ticket_id });
-    }
-    refuse_in_battle(&mut *db, &[player_id]).await?;
     let queue = queue.and_then(|name| state.settings.queue(&name));
     let team_max = queue.map(|queue| i64::from(queue.team_max));
-    let taken = sqlx::query!(
-        "update battle_player own set gone_at = null from battle b
-         where own.battle_id = $1 and own.player_id = $2 and b.battle_id = $1
-             and (select count(*) from battle_player other where other.battle_id = $1
-                 and other.team = own.team and other.gone_at is null)
-                 < coalesce($3::bigint, (b.players_max + 1) / 2)",
-        battle_id,
-        player_id,
-        team_max
-    )
-    .execute(db)
-    .await?;
-    if taken.rows_affected() == 0 { Err(MatchmakingError::SeatTaken) } else { Ok(()) }
+    let claim = whereabouts::claim(&mut *db, &[player_id]).await?;
+    Ok(claim.sit_again(db, battle_id, team_max).await?)
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sortie_control::clock::Clock;
+use sortie_control::vocabulary::Mode;
 use sortie_wire::ticket::TicketSigner;
+use sqlx::PgPool;
 use time::OffsetDateTime;
-
-use crate::clock::Clock;
 
 /// Players in a party, most. The wire and the database know the same number.
 pub const PARTY_MAX: usize = 8;
@@ -24,7 +25,7 @@ pub struct Settings {
     pub pace: Pace,
     /// Signs join tickets; battle servers know its public key.
     pub ticket_signer: Arc<TicketSigner>,
-    /// The wall clock; a test sets its own.
+    /// What the time is; a test puts its own ahead.
     pub clock: Clock,
 }
 
@@ -44,8 +45,8 @@ pub struct Queue {
     pub team_min: u32,
     /// Most players of a team. A match of two such teams is made at once.
     pub team_max: u32,
-    /// Slots on the battle server; at least two full teams. Nobody else gets the slot of a player
-    /// who left: what is beyond two full teams is for those who come in their place.
+    /// Most players at a time on the battle server; at least two full teams. Who has left takes no
+    /// place: what is beyond two full teams is for those who come while others may still come back.
     pub players_max: u32,
     /// Seconds after which the battle ends; `None`: when the round is over.
     #[serde(default)]
@@ -66,7 +67,7 @@ pub struct Queue {
 
 /// The rating window: how far another's rating may be from one's own. In points of the rating.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Window {
     /// Half its width for a new ticket.
     pub start: f64,
@@ -99,12 +100,48 @@ pub struct Pace {
     pub room_duration_s: u32,
     /// How long a join ticket is good. The wire allows 30 s.
     pub join_life: Duration,
+    /// How long a running battle keeps the seat of a player who has not asked for the way to it
+    /// since its ticket was over.
+    pub no_show: Duration,
+    /// What declining costs.
+    pub decline: Decline,
     /// Waiting tickets of a queue that are looked at in a pass, oldest first.
     pub tickets_max: u32,
     /// Matches made in one transaction, which keeps transactions short.
     pub matches_max: usize,
     /// How old what `why` and `queues` tell may be.
     pub view_life: Duration,
+    /// Between two looks of a node at the tickets that are watched.
+    pub look_period: Duration,
+    /// After so long without news, a stream of a ticket says that it is alive. Less than half of
+    /// `ticket_life`: the stream keeps the ticket alive, too.
+    pub stream_beat: Duration,
+    /// Streams of tickets at a time, on a node.
+    pub streams_max: usize,
+    /// Of these, of one player.
+    pub streams_per_player_max: usize,
+}
+
+/// How long those may not queue who decline ready checks, or let them pass: all of their party,
+/// because one of a party could otherwise decline for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// For the first time; each further time doubles it.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+    /// After so long without another, it begins anew.
+    pub forget: Duration,
+}
+
+impl Default for Decline {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(15),
+            longest: Duration::from_secs(15 * 60),
+            forget: Duration::from_secs(3_600),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -113,10 +150,10 @@ impl Default for Settings {
         let signer = TicketSigner::generate().expect("the system's random numbers");
         Self {
             queues: Queue::shipped(),
-            room_maps: ["ridge", "steppe", "plain"].map(str::to_owned).to_vec(),
+            room_maps: ["ridge", "steppe", "plain", "quarry"].map(str::to_owned).to_vec(),
             pace: Pace::default(),
             ticket_signer: Arc::new(signer),
-            clock: Clock::system(),
+            clock: Clock::default(),
         }
     }
 }
@@ -131,9 +168,15 @@ impl Default for Pace {
             room_life: Duration::from_secs(2 * 3_600),
             room_duration_s: 3_600,
             join_life: Duration::from_secs(20),
+            no_show: Duration::from_secs(30),
+            decline: Decline::default(),
             tickets_max: 20_000,
             matches_max: 256,
             view_life: Duration::from_secs(1),
+            look_period: Duration::from_millis(250),
+            stream_beat: Duration::from_secs(10),
+            streams_max: 1_024,
+            streams_per_player_max: 2,
         }
     }
 }
@@ -212,7 +255,7 @@ impl Queue {
         let Window { start, per_s, widest, unfair_start, unfair_per_s, .. } = self.window;
         if !(1..=32).contains(&self.name.len()) || !self.name.bytes().all(is_name) {
             Some("a name has 1 to 32 lower-case letters, digits and dashes")
-        } else if !["conquest", "deathmatch", "walk"].contains(&self.mode.as_str()) {
+        } else if Mode::of_name(&self.mode).is_none() {
             Some("a mode is conquest, deathmatch or walk")
         } else if !(1..=60).contains(&self.map.len()) {
             Some("a map has a name")
@@ -262,14 +305,18 @@ impl Settings {
         if self.pace.join_life > Duration::from_secs(30) {
             return Err("join tickets live 30 s at most".to_owned());
         }
+        if self.pace.stream_beat * 2 > self.pace.ticket_life {
+            return Err("a stream's beat is at most half of a ticket's life".to_owned());
+        }
         if !(5..=86_400).contains(&self.pace.room_duration_s) {
             return Err("battles of rooms last 5 to 86400 s".to_owned());
         }
         Ok(())
     }
 
-    pub(crate) fn now(&self) -> OffsetDateTime {
-        self.clock.now()
+    /// The time, by the database's clock.
+    pub(crate) async fn now(&self, db: &PgPool) -> sqlx::Result<OffsetDateTime> {
+        self.clock.now(db).await
     }
 }
 

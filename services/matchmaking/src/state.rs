@@ -7,27 +7,38 @@ use axum::extract::FromRef;
 use sortie_control::bus::Rate;
 use sortie_control::error::ApiError;
 use sortie_control::plane::Plane;
+use sortie_control::service::Stop;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::settings::Settings;
 use crate::view::Views;
+use crate::watch::Watches;
 
 #[derive(Clone)]
 pub(crate) struct Matchmaking {
     pub plane: Plane,
     pub settings: Arc<Settings>,
     pub views: Arc<Views>,
+    pub watches: Arc<Watches>,
+    pub stop: Stop,
 }
 
 impl Matchmaking {
-    pub fn new(plane: Plane, settings: Arc<Settings>) -> Self {
+    pub fn new(plane: Plane, settings: Arc<Settings>, stop: Stop) -> Self {
         let views = Arc::new(Views::default());
-        Self { plane, settings, views }
+        let watches = Arc::new(Watches::new(&settings));
+        Self { plane, settings, views, watches, stop }
     }
 
     pub fn db(&self) -> &PgPool {
         &self.plane.db
+    }
+
+    /// The time, by the database's clock.
+    pub async fn now(&self) -> sqlx::Result<OffsetDateTime> {
+        self.settings.now(self.db()).await
     }
 
     /// Takes one of `count` calls in ten seconds that a player has for `what`.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
+use sortie_control::vocabulary::TicketState;
+use sortie_control::whereabouts;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -18,9 +20,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
-use crate::settings::{Queue, Settings};
+use crate::settings::{Decline, Queue, Settings};
 use crate::state::Matchmaking;
-use crate::{ban, party, proposal, rating, seat};
+use crate::{ban, party, pause, proposal, rating};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
@@ -40,8 +42,7 @@ struct CreateTicket {
 pub(crate) struct Ticket {
     pub ticket_id: Uuid,
     pub queue: String,
-    /// `waiting`, `proposed` (answer the ready check), `matched` (join the battle), `cancelled`
-    /// or `expired`.
+    #[schema(value_type = TicketState)]
     pub state: String,
     /// Who waits.
     pub players: Vec<Uuid>,
@@ -71,10 +72,18 @@ pub(crate) struct Ticket {
     pub why: String,
 }
 
+impl Ticket {
+    /// Whether it may still come to something.
+    pub fn is_open(&self) -> bool {
+        ["waiting", "proposed"].contains(&self.state.as_str())
+    }
+}
+
 /// Queue your party, or yourself
 ///
 /// Only the leader of a party may. The ticket ends when nobody asks for it for 30 seconds.
-#[utoipa::path(post, path = "/v1/matchmaking/tickets", tag = "matchmaking",
+#[utoipa::path(post, operation_id = "create_ticket",
+    path = "/v1/matchmaking/tickets", tag = "matchmaking",
     security(("bearer" = [])), request_body = CreateTicket,
     responses(
         (status = 201, description = "The new ticket", body = Ticket),
@@ -88,7 +97,8 @@ pub(crate) struct Ticket {
             body = ErrorBody),
         (status = 422, description = "`matchmaking.party_too_large`, or the body cannot be",
             body = ErrorBody),
-        (status = 429, description = "Too many calls", body = ErrorBody),
+        (status = 429, description = "Too many calls, or `matchmaking.paused` with player, end \
+            and number of declined ready checks", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn create(
@@ -98,36 +108,64 @@ async fn create(
 ) -> ApiResult<(StatusCode, Json<Ticket>)> {
     state.limit("ticket", caller.player_id, 20).await?;
     let queue = state.settings.queue(&body.queue).ok_or(MatchmakingError::UnknownQueue)?;
-    let ticket_id = insert(&state, queue, caller.player_id).await?;
+    let mut made = insert(&state, queue, caller.player_id).await;
+    for _ in 0..PARTY_TRIES {
+        if !matches!(made, Err(MatchmakingError::PartyChanged)) {
+            break;
+        }
+        made = insert(&state, queue, caller.player_id).await;
+    }
+    let ticket_id = made?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "created").increment(1);
     let mut ticket = load(&state, ticket_id, caller.player_id).await?;
     ticket.position = state.views.of(state.db(), &state.settings, queue).await?.next_position();
     Ok((StatusCode::CREATED, Json(ticket)))
 }
 
+/// Players change their party while they queue; not for ever.
+const PARTY_TRIES: usize = 3;
+
 async fn insert(
     state: &Matchmaking,
     queue: &Queue,
     caller: Uuid,
 ) -> Result<Uuid, MatchmakingError> {
-    let now = state.settings.now();
     if !Flag::MatchmakingOpen.is_on(state.db()).await? {
         return Err(MatchmakingError::Closed);
     }
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
-    let (party_id, players) = match party::lock(&mut tx, caller).await {
+    let made = make(&mut tx, state, queue, caller, now).await;
+    // At once, not when the connection is used again: others wait for what was locked.
+    if made.is_ok() {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    made
+}
+
+async fn make(
+    tx: &mut PgConnection,
+    state: &Matchmaking,
+    queue: &Queue,
+    caller: Uuid,
+    now: OffsetDateTime,
+) -> Result<Uuid, MatchmakingError> {
+    let (party_id, players) = match party::lock(&mut *tx, caller).await {
         Ok((_, leader)) if leader != caller => return Err(MatchmakingError::NotLeader),
-        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut tx, party_id).await?),
+        Ok((party_id, _)) => (Some(party_id), party::members_of(&mut *tx, party_id).await?),
         Err(MatchmakingError::NoParty) => (None, vec![caller]),
         Err(error) => return Err(error),
     };
     if players.len() > queue.team_max as usize {
         return Err(MatchmakingError::PartyTooLarge(queue.team_max));
     }
-    ban::refuse_banned(&mut tx, caller, &players, now).await?;
-    refuse_in_room(&mut tx, &players).await?;
-    expire_of(&mut tx, &players, now).await?;
-    let rated = rating::of_players(&mut tx, &players, &queue.mode, now).await?;
+    let claim = whereabouts::claim(&mut *tx, &players).await?;
+    ban::refuse_banned(&mut *tx, caller, &players, now).await?;
+    pause::refuse_paused(&mut *tx, &players, now).await?;
+    expire_of(&mut *tx, &players, now).await?;
+    let rated = rating::of_players(&mut *tx, &players, &queue.mode, now).await?;
     let ticket_id = Uuid::now_v7();
     let all = rating::together(&rated);
     let count = f64::from(all.players);
@@ -159,53 +197,8 @@ async fn insert(
     )
     .execute(&mut *tx)
     .await?;
-    open(&mut tx, ticket_id, &ids).await?;
-    // After the place to wait in is taken: a match that is made at this moment is seen here.
-    seat::refuse_in_battle(&mut tx, &ids).await?;
-    tx.commit().await?;
+    claim.wait(&mut *tx, ticket_id, party_id).await?;
     Ok(ticket_id)
-}
-
-/// Takes the one place that every player has to wait in.
-async fn open(
-    db: &mut PgConnection,
-    ticket_id: Uuid,
-    players: &[Uuid],
-) -> Result<(), MatchmakingError> {
-    let opened = sqlx::query!(
-        "insert into ticket_open (player_id, ticket_id)
-         select p, $1 from unnest($2::uuid[]) as p order by p
-         on conflict do nothing",
-        ticket_id,
-        players
-    )
-    .execute(&mut *db)
-    .await?;
-    if opened.rows_affected() == players.len() as u64 {
-        return Ok(());
-    }
-    let taken = sqlx::query!(
-        "select player_id, ticket_id from ticket_open
-         where player_id = any($1) and ticket_id <> $2 limit 1",
-        players,
-        ticket_id
-    )
-    .fetch_optional(db)
-    .await?;
-    let (player_id, ticket_id) =
-        taken.map_or((players[0], ticket_id), |taken| (taken.player_id, taken.ticket_id));
-    Err(MatchmakingError::WaitsAlready { player_id, ticket_id })
-}
-
-async fn refuse_in_room(db: &mut PgConnection, players: &[Uuid]) -> Result<(), MatchmakingError> {
-    let seated = sqlx::query_scalar!(
-        "select player_id from room_player join room using (room_id)
-         where player_id = any($1) and state = 'open' limit 1",
-        players
-    )
-    .fetch_optional(db)
-    .await?;
-    seated.map_or(Ok(()), |player_id| Err(MatchmakingError::InRoom(player_id)))
 }
 
 /// What has run out does not keep its players from queueing anew, swept up or not.
@@ -258,7 +251,7 @@ pub(crate) async fn end(
 }
 
 /// Lets the players of tickets queue again.
-pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
+async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
     sqlx::query!("delete from ticket_open where ticket_id = any($1)", tickets).execute(db).await?;
     Ok(())
 }
@@ -266,8 +259,10 @@ pub(crate) async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(),
 /// Cancels the open tickets that a party waits with.
 pub(crate) async fn cancel_of_party(
     db: &mut PgConnection,
+    rule: &Decline,
     party_id: Uuid,
     why: &str,
+    now: OffsetDateTime,
 ) -> Result<(), MatchmakingError> {
     let open = sqlx::query_scalar!(
         "select distinct ticket_id from ticket_open join party_member using (player_id)
@@ -276,33 +271,48 @@ pub(crate) async fn cancel_of_party(
     )
     .fetch_all(&mut *db)
     .await?;
-    withdraw(db, &open, why).await?;
+    withdraw(db, rule, &open, why, now).await?;
     Ok(())
 }
 
-/// Cancels open tickets; matches that were asking for them fail. Gives how many were open.
+/// Cancels open tickets; matches that were asking for them fail, which counts as declining. Gives
+/// how many were open.
 async fn withdraw(
     db: &mut PgConnection,
+    rule: &Decline,
     tickets: &[Uuid],
     why: &str,
+    now: OffsetDateTime,
 ) -> Result<u64, MatchmakingError> {
     let done = sqlx::query!(
         r#"select withdrawn as "withdrawn!", failed as "failed!" from withdraw_tickets($1, $2)"#,
         tickets,
         why
     )
-    .fetch_one(db)
+    .fetch_one(&mut *db)
     .await?;
     let (withdrawn, failed) =
         (u64::from(done.withdrawn.unsigned_abs()), u64::from(done.failed.unsigned_abs()));
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "cancelled")
         .increment(withdrawn);
     metrics::counter!("sortie_matchmaking_proposals_total", "event" => "failed").increment(failed);
+    if failed > 0 {
+        // Those that wait on are in no match any more.
+        let declined = sqlx::query_scalar!(
+            "select ticket_id from ticket
+             where ticket_id = any($1) and state = 'cancelled' and match_id is not null",
+            tickets
+        )
+        .fetch_all(&mut *db)
+        .await?;
+        pause::begin(db, rule, &declined, now).await?;
+    }
     Ok(withdrawn)
 }
 
 /// How your ticket stands; asking keeps it alive
-#[utoipa::path(get, path = "/v1/matchmaking/tickets/{ticket_id}", tag = "matchmaking",
+#[utoipa::path(get, operation_id = "get_ticket",
+    path = "/v1/matchmaking/tickets/{ticket_id}", tag = "matchmaking",
     security(("bearer" = [])), params(("ticket_id" = Uuid, Path, description = "The ticket")),
     responses(
         (status = 200, description = "The ticket", body = Ticket),
@@ -326,13 +336,14 @@ pub(crate) async fn poll(
     player_id: Uuid,
 ) -> Result<Ticket, MatchmakingError> {
     let mut ticket = load(state, ticket_id, player_id).await?;
-    if !["waiting", "proposed"].contains(&ticket.state.as_str()) {
+    if !ticket.is_open() {
         return Ok(ticket);
     }
     let life = state.settings.pace.ticket_life;
     // Half its life is left: writing at every poll would cost more than all the rest.
-    if ticket.expires_at < state.settings.now() + life / 2 {
-        ticket.expires_at = state.settings.now() + life;
+    let now = state.now().await?;
+    if ticket.expires_at < now + life / 2 {
+        ticket.expires_at = now + life;
         sqlx::query!(
             "update ticket set expires_at = $2
              where ticket_id = $1 and state in ('waiting', 'proposed')",
@@ -356,7 +367,7 @@ async fn load(
     ticket_id: Uuid,
     player_id: Uuid,
 ) -> Result<Ticket, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let row = sqlx::query!(
         r#"select t.queue, t.created_at, t.expires_at, t.rating, t.match_id, t.battle_id, t.why,
             case when t.state = 'waiting' and t.expires_at <= $3 then 'expired' else t.state end
@@ -404,7 +415,8 @@ fn window(settings: &Settings, queue: &str, since: OffsetDateTime, now: OffsetDa
 }
 
 /// Stop waiting; any of the party may
-#[utoipa::path(delete, path = "/v1/matchmaking/tickets/{ticket_id}", tag = "matchmaking",
+#[utoipa::path(delete, operation_id = "cancel_ticket",
+    path = "/v1/matchmaking/tickets/{ticket_id}", tag = "matchmaking",
     security(("bearer" = [])), params(("ticket_id" = Uuid, Path, description = "The ticket")),
     responses(
         (status = 204, description = "It is cancelled"),
@@ -419,6 +431,7 @@ async fn cancel(
     caller: Caller,
     Path(ticket_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
+    let (rule, now) = (&state.settings.pace.decline, state.now().await?);
     let mut tx = state.db().begin().await?;
     let is_own = sqlx::query_scalar!(
         r#"select exists (
@@ -433,7 +446,7 @@ async fn cancel(
         return Err(MatchmakingError::UnknownTicket.into());
     }
     let why = "cancelled by a player of the ticket";
-    if withdraw(&mut tx, &[ticket_id], why).await? == 0 {
+    if withdraw(&mut tx, rule, &[ticket_id], why, now).await? == 0 {
         let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
             .fetch_one(&mut *tx)
             .await?;

@@ -53,12 +53,13 @@ impl QueueView {
         settings: &Settings,
         queue: &Queue,
     ) -> Result<Self, MatchmakingError> {
+        let now = settings.now(db).await?;
         let rows = sqlx::query!(
             "select created_at, rating, size from ticket
              where queue = $1 and state = 'waiting' and expires_at > $2
              order by created_at limit $3",
             queue.name,
-            settings.now(),
+            now,
             i64::from(settings.pace.tickets_max)
         )
         .fetch_all(db)

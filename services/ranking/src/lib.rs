@@ -23,7 +23,7 @@ use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
 use sortie_control::{outbox, retention};
 
-pub use board::{GLOBAL, MODES};
+pub use board::{BoardName, GLOBAL, MODES};
 pub use decay::decay;
 pub use report::add_rpc;
 pub use season::{Season, open_season, seasons};

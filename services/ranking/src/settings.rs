@@ -13,7 +13,7 @@ pub struct Settings {
     pub idle_grace_days: u32,
     /// Days until the place of a recording may be forgotten. 30.
     pub replay_kept_days: u32,
-    /// How often leaderboards on the bus follow Postgres. 5 s.
+    /// How often leaderboards on the bus follow Postgres. 2 s.
     pub boards_period: Duration,
     /// How often idle ratings are looked for. 1 min.
     pub decay_period: Duration,
@@ -25,7 +25,7 @@ impl Default for Settings {
             rules: Rules::default(),
             idle_grace_days: 14,
             replay_kept_days: 30,
-            boards_period: Duration::from_secs(5),
+            boards_period: Duration::from_secs(2),
             decay_period: Duration::from_secs(60),
         }
     }

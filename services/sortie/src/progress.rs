@@ -2,12 +2,44 @@
 
 use sortie_players::swarm::Progress;
 
-/// One line for how far a swarm is.
+/// One line for how far a swarm is: what it sees of its battle, and how its network is.
 pub fn line(progress: &Progress) -> String {
-    let Progress { connected, lost, tick, rtt_ms, snapshots_per_s, tickets, .. } = progress;
+    let Progress { connected, lost, shots, kills, points, tickets, rounds, .. } = progress;
+    let round = match rounds {
+        0 => String::new(),
+        before => format!("round {}  ", before + 1),
+    };
+    let finished = match progress.finished {
+        0 => String::new(),
+        finished => format!(", {finished} done"),
+    };
+    let ([red, blue], all) = points;
     format!(
-        "tick {tick}  {connected} in, {lost} lost  rtt {rtt_ms:.1} ms  \
-         {snapshots_per_s:.0} snapshots/s  tickets {} : {}",
-        tickets[0], tickets[1]
+        "{round}{connected} in, {lost} lost{finished}  {shots} shots, {kills} kills  \
+         points {red} : {blue} of {all}  tickets {} : {}  tick {}  rtt {:.1} ms  \
+         {:.0} snapshots/s",
+        tickets[0], tickets[1], progress.tick, progress.rtt_ms, progress.snapshots_per_s
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_tells_of_the_fight() {
+        let progress = Progress {
+            connected: 200,
+            shots: 1_234,
+            kills: 56,
+            points: ([2, 1], 5),
+            tickets: [1_980, 1_955],
+            ..Progress::default()
+        };
+        let first = line(&progress);
+        assert!(first.starts_with("200 in, 0 lost  1234 shots, 56 kills  points 2 : 1 of 5"));
+        assert!(first.contains("tickets 1980 : 1955"), "{first}");
+        let second = line(&Progress { rounds: 1, finished: 3, ..progress });
+        assert!(second.starts_with("round 2  200 in, 0 lost, 3 done"), "{second}");
+    }
 }

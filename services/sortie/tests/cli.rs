@@ -5,13 +5,21 @@ mod common;
 use std::net::UdpSocket;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use common::{command, finished, sortie};
+use sortie_battle::journal::{Header, Journal, JournalOptions};
+use sortie_field::Map;
+use sortie_sim::config::SimConfig;
+use sortie_sim::id::Tick;
 
 const OK: i32 = 0;
 const PROMISE: i32 = 1;
 const USAGE: i32 = 2;
 const START: i32 = 3;
 const REPLAY: i32 = 5;
+const VERSION: i32 = 6;
+const SHUT_OUT: i32 = 7;
 
 #[test]
 fn help_teaches_by_examples_and_lists_the_exit_codes() {
@@ -116,18 +124,26 @@ fn secrets_are_not_printed() {
 }
 
 #[test]
-fn unknown_keys_are_refused_by_name() {
+fn names_that_nobody_knows_are_told_with_those_that_were_meant() {
     for (text, named) in [
         ("[swarm]\nbotz = 3\n", "`botz`"),
-        ("[swram]\nbots = 3\n", "'swram'"),
+        ("[swram]\nbots = 3\n", "`swram`; is it `swarm`?"),
         ("[swarm]\nbots = \"many\"\n", "[swarm]"),
-        ("[swarm\n", "no valid TOML"),
+        ("[swarm\n", "line 1"),
     ] {
         let file = file_with(text);
         let run = sortie(&["swarm", "--config", file.path.to_str().unwrap()]);
         assert_eq!(run.code, USAGE);
         assert!(run.stderr.contains(named), "{text:?} says: {}", run.stderr);
     }
+    let flag = sortie(&["swarm", "--botz", "3"]);
+    assert_eq!(flag.code, USAGE);
+    assert!(flag.stderr.contains("'--bots'"), "{}", flag.stderr);
+    let mut command = command(&["swarm", "--print-config"]);
+    let run = finished(command.env("SORTIE_SWARM_BOTZ", "3").output().unwrap());
+    assert_eq!(run.code, OK, "{}", run.stderr);
+    let told = "SORTIE_SWARM_BOTZ, which nobody reads; is it `SORTIE_SWARM_BOTS`?";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
     let missing = sortie(&["swarm", "--config", "/nonexistent/sortie.toml"]);
     assert_eq!(missing.code, USAGE);
     assert!(missing.stderr.contains("/nonexistent/sortie.toml"));
@@ -141,9 +157,45 @@ fn tickets_are_issued_from_a_key_file() {
     let run = sortie(&base);
     assert_eq!(run.code, OK, "{}", run.stderr);
     let ticket = run.stdout.trim();
-    assert!(ticket.len() > 200 && ticket.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let bytes = BASE64.decode(ticket).expect("what the API calls join_ticket");
+    assert!((100..300).contains(&bytes.len()));
     let named = sortie(&[&base[..], &["--name", "a\tb"]].concat());
     assert_eq!(named.code, USAGE, "a name with a tab was accepted");
+}
+
+#[test]
+fn a_bot_takes_what_ticket_prints_and_says_why_it_never_got_in() {
+    let file = file_with(&"5e".repeat(32));
+    let key = file.path.to_str().unwrap();
+    let run = sortie(&["ticket", "--battle-id", "2a", "--ticket-key-file", key]);
+    // Somebody listens there who says nothing.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (server, fingerprint) = (silent.local_addr().unwrap().to_string(), "ab".repeat(32));
+    let ticket = run.stdout.trim();
+    let base = ["bot", "--server", &server, "--fingerprint", &fingerprint];
+    let run = sortie(&[&base[..], &["--join-ticket", ticket]].concat());
+    assert_eq!(run.code, SHUT_OUT, "{}", run.stderr);
+    assert!(run.stderr.contains(&server) && run.stderr.contains("does not answer"));
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_error() {
+    let file = file_with(&"5e".repeat(32));
+    let key = file.path.to_str().unwrap();
+    let cases: [&[&str]; 3] = [
+        &["ticket", "--battle-id", "2a", "--ticket-key-file", key],
+        &["sim", "--players", "4", "--ticks", "30"],
+        &["battle", "--print-config"],
+    ];
+    for arguments in cases {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(arguments).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("error:"), "{arguments:?}: {stderr}");
+        assert_ne!(output.status.code(), Some(101), "{arguments:?}: {stderr}");
+    }
 }
 
 #[test]
@@ -161,6 +213,31 @@ fn a_taken_port_is_named_with_what_to_do() {
     );
     assert_eq!(run.code, START, "{}", run.stderr);
     assert!(run.stderr.contains(&listen) && run.stderr.contains("--listen"), "{}", run.stderr);
+}
+
+/// The next start would take it up, with its rules and map, whatever that one is told.
+#[test]
+fn a_start_that_fails_leaves_no_battle_behind() {
+    let clients = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let operators = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (clients, operators) = (clients.local_addr().unwrap(), operators.local_addr().unwrap());
+    // The last one gets as far as the battle: the key is read when that is there.
+    let damaged = tempfile::tempdir().unwrap();
+    std::fs::write(damaged.path().join("resume-key"), "no 32 bytes").unwrap();
+    let free = "127.0.0.1:0".to_owned();
+    for (listen, ops, folder) in [
+        (clients.to_string(), free.clone(), tempfile::tempdir().unwrap()),
+        (free.clone(), operators.to_string(), tempfile::tempdir().unwrap()),
+        (free.clone(), free, damaged),
+    ] {
+        let data = folder.path().to_str().unwrap();
+        let battle = ["battle", "--dev-tickets", "--data-dir", data, "--listen", &listen];
+        let run = sortie(&[&battle[..], &["--ops", &ops]].concat());
+        assert_eq!(run.code, START, "{}", run.stderr);
+        let left = std::fs::read_dir(data).unwrap().flatten().map(|entry| entry.file_name());
+        let left: Vec<_> = left.filter(|name| name.to_str().unwrap().contains("battle")).collect();
+        assert!(left.is_empty(), "{listen}, {ops}: {left:?}");
+    }
 }
 
 #[test]
@@ -195,6 +272,39 @@ fn what_is_no_replay_is_refused() {
     }
     let missing = sortie(&["replay", "/nonexistent.sortie", "--verify"]);
     assert!(missing.code == REPLAY && missing.stderr.contains("/nonexistent.sortie"));
+}
+
+/// A battle fought by other rules is neither damaged nor different, and no server takes it up.
+#[test]
+fn a_battle_of_another_simulation_is_refused_by_that_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("battle.journal");
+    let header = Header {
+        battle_id: 7,
+        created_ms: 0,
+        seed: 7,
+        simulation: "sortie-sim 1".to_owned(),
+        rules: SimConfig::default().to_toml(),
+        map: Map::plain(96.0).document(),
+    };
+    let file = std::fs::File::create_new(&path).unwrap();
+    let mut journal = Journal::create(file, &header, JournalOptions::default()).unwrap();
+    journal.push_tick(Tick(1), 0x1234_5678, &[], &[]);
+    // Dropped without an end: a server that died.
+    drop(journal);
+    let file = path.to_str().unwrap();
+    for action in [&["--info"][..], &["--verify"], &["--seek", "1"]] {
+        let run = sortie(&[&["replay", file][..], action].concat());
+        assert_eq!(run.code, VERSION, "{action:?}: {}", run.stderr);
+        assert!(run.stderr.contains("of sortie-sim 1"), "{action:?}: {}", run.stderr);
+    }
+    let data = folder.path().to_str().unwrap();
+    let battle = ["battle", "--dev-tickets", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"];
+    let run = sortie(&[&battle[..], &["--data-dir", data]].concat());
+    assert_eq!(run.code, VERSION, "{}", run.stderr);
+    let says = &run.stderr;
+    assert!(says.contains("of sortie-sim 1") && says.contains("move"), "{says}");
+    assert!(path.exists(), "it is left for a server that knows it");
 }
 
 #[test]

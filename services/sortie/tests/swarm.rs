@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
-use common::{Run, sortie};
+use common::{Run, command, sortie};
 use serde_json::Value;
 
 /// What `--lane` may say.
@@ -113,6 +115,36 @@ fn loses_nobody(lane: &str) {
     assert_eq!(report["clients_lost"], 0);
     assert_eq!(report["soldiers_changed"], 0);
     assert_eq!(report["lane"]["fallbacks"], 0, "{report}");
+}
+
+/// The battle of somebody else's server ends in order before the swarm's time is up, after a few
+/// rounds: nobody is lost, and the swarm is done.
+#[test]
+fn rounds_and_battles_that_end_are_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.toml");
+    let rounds = "[objective]\nrounds = 0\nround_s = 2.0\npause_s = 0.5\n";
+    std::fs::write(&rules, rounds).unwrap();
+    let (data, rules) = (folder.path().join("data"), rules.to_str().unwrap().to_owned());
+    let listen = ["--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--duration", "8s"];
+    let about = ["--map", "quarry", "--rules", &rules, "--data-dir", data.to_str().unwrap()];
+    let flags = [&["battle", "--dev-tickets", "--json"][..], &listen, &about].concat();
+    let mut server = command(&flags).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let ready: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    let of = |name: &str| ready[name].as_str().unwrap().to_owned();
+    let (addr, fingerprint) = (of("listen"), of("fingerprint"));
+    let (battle, key) = (of("battle_id"), of("dev_ticket_key"));
+    let target = ["--server", &addr, "--fingerprint", &fingerprint, "--battle-id", &battle];
+    let swarm = ["swarm", "--bots", "8", "--duration", "10m", "--json", "--ticket-key", &key];
+    let run = sortie(&[&swarm[..], &target].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stderr, run.stdout);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let count = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!((count("clients_connected"), count("clients_lost")), (8, 0));
+    assert_eq!(count("clients_finished"), 8);
+    assert!(count("rounds") >= 3, "{report}");
+    assert!(server.wait().unwrap().success());
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use serde::Deserialize;
+use sortie_cli::config;
 use sortie_matchmaking::Queue;
 
 #[derive(Deserialize)]
@@ -21,7 +22,7 @@ pub fn read(file: &Path) -> anyhow::Result<Vec<Queue>> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read the queues {name}"))?;
     let document: Document = toml::from_str(&text)
-        .map_err(|error| anyhow!("the queues {name} are unusable: {}", error.message()))?;
+        .map_err(|error| config::fault(&format!("the queues {name}"), &text, &error))?;
     Ok(document.queue)
 }
 
@@ -39,6 +40,7 @@ mod tests {
         let queues = read(&file).unwrap();
         assert_eq!((queues.len(), queues[0].name.as_str()), (1, "duel"));
         std::fs::write(&file, format!("{queue}teams = 2\n")).unwrap();
-        assert!(read(&file).unwrap_err().to_string().contains("teams"));
+        let error = read(&file).unwrap_err().to_string();
+        assert!(error.contains("queues.toml, line 9: unknown field `teams`"), "{error}");
     }
 }

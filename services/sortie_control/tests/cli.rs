@@ -2,12 +2,11 @@
 
 mod common;
 
-use common::{command, control, finished};
+use common::control;
 
 const OK: i32 = 0;
 const PROMISE: i32 = 1;
 const USAGE: i32 = 2;
-const START: i32 = 3;
 
 #[test]
 fn help_teaches_by_examples_and_lists_the_exit_codes() {
@@ -19,6 +18,15 @@ fn help_teaches_by_examples_and_lists_the_exit_codes() {
         assert_eq!(help.code, OK, "{}", help.stderr);
         assert!(help.stdout.contains("Example"), "{command} --help shows no example");
         assert!(help.stdout.lines().all(|line| line.chars().count() <= 100), "{command}: too wide");
+    }
+}
+
+/// What scripts read is promised where they look for it.
+#[test]
+fn the_lines_of_up_are_documented() {
+    let help = control(&["up", "--help"]).stdout;
+    for named in ["one JSON object a line", "`ready`", "`report`", "by the clock", "exit code 4"] {
+        assert!(help.contains(named), "{named}: {help}");
     }
 }
 
@@ -59,17 +67,4 @@ fn an_absent_node_is_unhealthy() {
     let run = control(&["healthcheck", "--ops", &ops]);
     assert_eq!(run.code, PROMISE);
     assert!(run.stderr.contains(&ops), "{}", run.stderr);
-}
-
-#[test]
-fn up_without_the_program_of_battle_servers_says_so_before_it_starts_anything() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let missing = folder.path().join("nowhere/sortie");
-    let mut up = command(&["up", "--port", "0", "--data-dir", data.to_str().unwrap()]);
-    let run = finished(up.arg("--battle-program").arg(&missing).output().unwrap());
-    assert_eq!(run.code, START, "{}", run.stderr);
-    assert!(run.stderr.contains("--battle-program"), "{}", run.stderr);
-    assert!(run.stderr.contains(missing.to_str().unwrap()), "{}", run.stderr);
-    assert!(!data.exists(), "something was started already");
 }

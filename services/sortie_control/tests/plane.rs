@@ -1,9 +1,7 @@
 //! The control plane as a person runs it: real processes, a real Postgres.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -21,60 +19,6 @@ fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = sortie(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
-}
-
-/// A folder that Postgres's user can enter.
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
-/// Processes that know the folder.
-fn left_behind(folder: &Path) -> Vec<String> {
-    let name = folder.to_str().unwrap();
-    let commands = fs::read_dir("/proc").unwrap().flatten().filter_map(|process| {
-        let command = fs::read(process.path().join("cmdline")).ok()?;
-        Some(String::from_utf8_lossy(&command).replace('\0', " "))
-    });
-    commands.filter(|command| command.contains(name)).collect()
-}
-
-#[test]
-fn up_with_bots_plays_battles_and_keeps_its_promises() {
-    let folder = folder();
-    let data = folder.path().join("data");
-    let arguments = ["up", "--bots", "6", "--round", "5s", "--duration", "24s", "--port", "0"];
-    let arguments = [&arguments[..], &["--json", "--data-dir", data.to_str().unwrap()]].concat();
-    let (code, stdout, stderr) = output(&arguments);
-    let (ready, report) = stdout.split_once('\n').unwrap_or_else(|| panic!("{stderr}"));
-    let ready: Value = serde_json::from_str(ready).unwrap();
-    assert_eq!(ready["event"], "ready");
-    let report: Value = serde_json::from_str(report).unwrap();
-    assert_eq!(code, Some(0), "{report:#}\n{stderr}");
-    assert_eq!(report["missed"], serde_json::json!([]), "{report:#}");
-    assert!(report["results_stored"].as_u64().unwrap() >= 1, "{report:#}");
-    assert!(report["rating_rows"].as_u64().unwrap() >= 4, "{report:#}");
-    assert_eq!(left_behind(folder.path()), Vec::<String>::new());
-}
-
-#[test]
-fn what_up_started_ends_when_up_is_killed() {
-    let folder = folder();
-    let data = folder.path().join("data");
-    let arguments = ["up", "--port", "0", "--json", "--data-dir", data.to_str().unwrap()];
-    let mut up = sortie(&arguments).stdout(Stdio::piped()).spawn().unwrap();
-    let mut ready = String::new();
-    BufReader::new(up.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-    assert!(ready.contains("ready"), "{ready}");
-    assert!(left_behind(folder.path()).len() >= 3, "up, a battle server, Postgres");
-    up.kill().unwrap();
-    up.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !left_behind(folder.path()).is_empty() {
-        assert!(Instant::now() < deadline, "{:?}", left_behind(folder.path()));
-        std::thread::yield_now();
-    }
 }
 
 /// A node that ends with the test.

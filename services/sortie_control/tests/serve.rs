@@ -236,6 +236,36 @@ async fn a_node_ends_while_somebody_watches_its_health(db: PgPool) {
     drop(statuses);
 }
 
+/// Whom the answer to a browser's preflight lets in.
+async fn let_in(node: &Node, listener: &str, path: &str, origin: &str) -> Option<String> {
+    let url = format!("http://{}{path}", node.ready[listener].as_str().unwrap());
+    let ask = reqwest::Client::new()
+        .request(reqwest::Method::OPTIONS, url)
+        .header("origin", origin)
+        .header("access-control-request-method", "GET");
+    let answer = timeout(SOON, ask.send()).await.unwrap().unwrap();
+    let header = answer.headers().get("access-control-allow-origin");
+    header.map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn each_listener_lets_in_the_web_pages_that_it_was_told(db: PgPool) {
+    const PLAYERS: &str = "https://play.example";
+    const STAFF: &str = "https://staff.example";
+    let folder = tempfile::tempdir().unwrap();
+    let origins = ["--dev", "--cors-origin", PLAYERS, "--admin-cors-origin", STAFF];
+    let node = Node::start(&db, folder.path(), &origins);
+    let history = "/v1/chat/channels/global/-/messages";
+    for (listener, path, own, foreign) in [
+        ("rest", "/v1/me", PLAYERS, STAFF),
+        ("chat", history, PLAYERS, STAFF),
+        ("admin", "/v1/admin/flags", STAFF, PLAYERS),
+    ] {
+        assert_eq!(let_in(&node, listener, path, own).await.as_deref(), Some(own), "{listener}");
+        assert_eq!(let_in(&node, listener, path, foreign).await, None, "{listener}");
+    }
+}
+
 #[test]
 fn wrong_settings_are_refused_with_what_is_right() {
     let folder = tempfile::tempdir().unwrap();
@@ -245,6 +275,8 @@ fn wrong_settings_are_refused_with_what_is_right() {
         (["--spectator-delay", "2m"], 2, "60s"),
         (["--chat-origin", "play.example"], 2, "https://play.example"),
         (["--chat-origin", "https://play.example/"], 2, "https://play.example"),
+        (["--cors-origin", "play.example"], 2, "--cors-origin: 'play.example'"),
+        (["--admin-cors-origin", "https://*.example"], 2, "--admin-cors-origin"),
         (["--mail-from", "Sortie <no@example.org>"], 3, "--smtp-url-file"),
         (["--smtp-url", "smtp://mail"], 3, "--mail-from"),
         (["--smtp-url-file", "/nonexistent/smtp"], 3, "/nonexistent/smtp"),

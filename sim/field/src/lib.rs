@@ -16,6 +16,7 @@ mod hash;
 pub mod map;
 mod movement;
 mod obstacle;
+mod place;
 mod ray;
 mod rules;
 mod terrain;

@@ -78,14 +78,15 @@ impl Map {
         Ok(Self::build(document))
     }
 
-    /// A shipped map: `ridge` (512 m, up to 128 players), `steppe` (2,048 m, 1,000 and more) or
-    /// `plain` (flat and empty, 512 m; see [`Map::plain`] for other sizes).
+    /// A shipped map: `ridge` (512 m, up to 128 players), `steppe` (2,048 m, 1,000 and more),
+    /// `plain` (flat and empty, 512 m; see [`Map::plain`] for other sizes) or `quarry` (320 m, up
+    /// to 256 players, close together).
     pub fn shipped(name: &str) -> Option<Self> {
         shipped::text(name).map(|text| Self::parse(text).expect("shipped maps are valid"))
     }
 
     /// Names that [`Map::shipped`] knows.
-    pub const SHIPPED: [&'static str; 3] = ["ridge", "steppe", "plain"];
+    pub const SHIPPED: [&'static str; 4] = ["ridge", "steppe", "plain", "quarry"];
 
     /// Flat ground without obstacles, one capture point in the middle, bases west and east.
     /// `size_m` is clamped to the legal range; the boundary is the map's edge.
@@ -179,7 +180,12 @@ mod tests {
     fn golden_hashes_of_shipped_maps() {
         let hashes = Map::SHIPPED.map(|name| Map::shipped(name).expect("shipped").hash());
         // A change here makes every journal of the map unreadable: change the map's name with it.
-        let golden = [0xf9d2_3bb9_0b6b_2760, 0xfea4_709f_fe93_c2eb, 0x4c32_5bbe_bdaf_d58f];
+        let golden = [
+            0xf9d2_3bb9_0b6b_2760,
+            0xfea4_709f_fe93_c2eb,
+            0x4c32_5bbe_bdaf_d58f,
+            0x1504_645d_b185_ff25,
+        ];
         assert_eq!(hashes, golden, "{hashes:#018x?}");
     }
 
@@ -221,7 +227,7 @@ mod tests {
 
     #[test]
     fn points_of_shipped_maps_are_open_ground() {
-        for name in ["ridge", "steppe"] {
+        for name in ["ridge", "steppe", "quarry"] {
             let map = Map::shipped(name).expect("shipped");
             assert!(map.points.len() >= 5);
             assert!(map.obstacles.len() > 100, "{name}: {} obstacles", map.obstacles.len());

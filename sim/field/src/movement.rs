@@ -404,7 +404,7 @@ fn shorten(v: Vec2, length_max: f32) -> Vec2 {
     if squared > length_max * length_max { v * (length_max / squared.sqrt()) } else { v }
 }
 
-fn too_steep(normal: Vec3, rules: &MoveRules) -> bool {
+pub(crate) fn too_steep(normal: Vec3, rules: &MoveRules) -> bool {
     // Nearly level is never too steep, and needs no cosine.
     const LEVEL: f32 = 0.9999;
     normal.y < LEVEL && normal.y < libm::cosf(rules.slope_deg_max * (core::f32::consts::PI / 180.0))

@@ -15,7 +15,7 @@ use crate::state::load_world;
 const MAGIC: u64 = u64::from_le_bytes(*b"SORTIE-C");
 
 /// Changes whenever the listing of state does.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Bytes before the state.
 const HEADER_BYTES: usize = 8 + 2 + 8 + 8 + 8 + 4 + 8;

@@ -2,7 +2,7 @@
 
 use bevy_ecs::prelude::*;
 
-use crate::components::{Grudges, Identity, Pose, Roster, Stats, Vitals};
+use crate::components::{Blow, Grudges, Identity, Pose, Roster, Stats, Vitals};
 use crate::config::SimConfig;
 use crate::event::Event;
 use crate::facts::{Cause, Deaths, EventLog, Wound, Wounds};
@@ -12,7 +12,7 @@ use crate::score;
 use crate::view::Status;
 use crate::world::{Clock, Ground, Rules};
 
-type Body = (
+pub(super) type Body = (
     &'static Identity,
     &'static Pose,
     &'static mut Vitals,
@@ -21,11 +21,11 @@ type Body = (
 );
 
 /// A soldier who just fell, for the scores.
-struct Fall {
-    victim: PlayerSlot,
-    killer: Option<PlayerSlot>,
-    weapon: Option<WeaponId>,
-    headshot: bool,
+pub(super) struct Fall {
+    pub(super) victim: PlayerSlot,
+    pub(super) killer: Option<PlayerSlot>,
+    pub(super) weapon: Option<WeaponId>,
+    pub(super) headshot: bool,
 }
 
 pub(super) fn apply_damage(
@@ -41,7 +41,9 @@ pub(super) fn apply_damage(
 ) {
     for wound in &wounds.0 {
         let Some(entity) = roster.get(wound.victim) else { continue };
-        let Ok((identity, _, mut vitals, mut grudges, mut stats)) = bodies.get_mut(entity) else {
+        let Some(team) = team_of(&bodies, &roster, wound.victim) else { continue };
+        let by_foe = wound.by != wound.victim && team_of(&bodies, &roster, wound.by) != Some(team);
+        let Ok((_, _, mut vitals, mut grudges, mut stats)) = bodies.get_mut(entity) else {
             continue;
         };
         // The first lethal wound took the kill; the downed are left alone, except by the border.
@@ -49,7 +51,6 @@ pub(super) fn apply_damage(
         if !vitals.alive() && !border {
             continue;
         }
-        let team = identity.team;
         let taken_hp = hurt(&mut vitals, wound, &rules);
         vitals.hit_at = clock.tick;
         stats.damage_taken_hp = stats.damage_taken_hp.saturating_add(taken_hp.into());
@@ -62,6 +63,9 @@ pub(super) fn apply_damage(
         if by != victim {
             grudges.add(by, taken_hp);
         }
+        if by_foe && let Some(weapon) = weapon {
+            grudges.blow = Some(Blow { by, weapon, at: clock.tick });
+        }
         let fell = vitals.health_hp == 0;
         if border {
             vitals.status = Status::Waiting;
@@ -73,7 +77,6 @@ pub(super) fn apply_damage(
             vitals.revive_ticks = 0;
             vitals.reviver = None;
         }
-        let by_foe = by != victim && team_of(&bodies, &roster, by) != Some(team);
         if by_foe && let Some(Ok(mut dealer)) = roster.get(by).map(|e| bodies.get_mut(e)) {
             let dealt = &mut dealer.4.damage_dealt_hp;
             *dealt = dealt.saturating_add(taken_hp.into());
@@ -115,7 +118,7 @@ fn team_of(bodies: &Query<Body>, roster: &Roster, slot: PlayerSlot) -> Option<cr
 }
 
 /// Points for whoever brought an enemy down, helped to, or showed where it was.
-fn reward(
+pub(super) fn reward(
     fall: &Fall,
     roster: &Roster,
     clock: &Clock,

@@ -4,7 +4,7 @@
 
 use super::{Action, Buttons, Command, Input, SpawnAt};
 use crate::codec::{Corrupt, Saved, Sink, Source};
-use crate::id::{Class, PlayerKey, PlayerSlot, PointId, Team};
+use crate::id::{Class, PlayerKey, PlayerSlot, PointId, Team, Tick};
 
 /// Why bytes are no command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,10 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             point.save(out);
         }
         Action::Spot => out.put(8, 1),
+        Action::Lapse { since } => {
+            out.put(9, 1);
+            since.save(out);
+        }
     }
 }
 
@@ -71,6 +75,7 @@ pub fn decode_command(bytes: &mut &[u8]) -> Result<Command, CommandDecodeError> 
         6 => Action::LeaveSquad,
         7 => Action::SquadOrder(PointId::load(&mut source)?),
         8 => Action::Spot,
+        9 => Action::Lapse { since: Tick::load(&mut source)? },
         _ => return Err(CommandDecodeError("no action of that number")),
     };
     *bytes = &bytes[bytes.len() - source.remaining()..];
@@ -116,7 +121,6 @@ mod tests {
     use sortie_field::{Pitch, Yaw};
 
     use super::*;
-    use crate::id::Tick;
 
     fn samples() -> Vec<(Action, &'static str)> {
         let input = Input {
@@ -149,6 +153,7 @@ mod tests {
             (Action::LeaveSquad, "070006"),
             (Action::SquadOrder(PointId(4)), "07000704"),
             (Action::Spot, "070008"),
+            (Action::Lapse { since: Tick(0x0102_0304) }, "07000904030201"),
         ]
     }
 

@@ -1,9 +1,9 @@
-//! Who hurt a soldier in its present life, for assists.
+//! Who hurt a soldier in its present life: for assists, and for who falls by leaving.
 
 use bevy_ecs::prelude::Component;
 
 use crate::codec::saved;
-use crate::id::PlayerSlot;
+use crate::id::{PlayerSlot, Tick, WeaponId};
 
 /// Attackers remembered at a time.
 const ATTACKERS_MAX: usize = 4;
@@ -12,6 +12,19 @@ const ATTACKERS_MAX: usize = 4;
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grudges {
     attackers: [Option<(PlayerSlot, u16)>; ATTACKERS_MAX],
+    /// The last time that an enemy hurt it.
+    pub blow: Option<Blow>,
+}
+
+/// An enemy's hurting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blow {
+    /// Who did it.
+    pub by: PlayerSlot,
+    /// With what.
+    pub weapon: WeaponId,
+    /// When.
+    pub at: Tick,
 }
 
 impl Grudges {
@@ -36,7 +49,8 @@ impl Grudges {
     }
 }
 
-saved!(Grudges { attackers });
+saved!(Grudges { attackers, blow });
+saved!(Blow { by, weapon, at });
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,8 @@ pub struct CombatRules {
     pub revive_hp: u8,
     /// As far as hands reach.
     pub reach_m: f32,
+    /// Whoever leaves within this after an enemy hurt it falls to that enemy.
+    pub leave_s: f32,
     /// Damage of a strike.
     pub melee_hp: f32,
     /// From one strike, throw or gadget to the next.
@@ -68,10 +70,19 @@ pub struct ObjectiveRules {
     pub bleed_s: f32,
     /// A round lasts no longer.
     pub round_s: f32,
+    /// Rounds of a battle, one after the other; 0: as many as its time allows.
+    pub rounds: u32,
+    /// From the end of a round to the beginning of the next.
+    pub pause_s: f32,
+    /// A battle lasts no longer: the score decides the round that is being fought then. 0: it
+    /// lasts until its rounds are over.
+    pub battle_s: f32,
     /// Deathmatch: the first team with so many kills wins.
     pub score_to_win: u32,
     /// From one spawn wave of a team to the next.
     pub wave_s: f32,
+    /// The same for soldiers who have not been in the field in this round: nobody waits to begin.
+    pub deploy_s: f32,
     /// A squad mate hit within this time is no place to come in.
     pub squad_calm_s: f32,
     /// Members of a squad at most.
@@ -118,6 +129,7 @@ impl CombatRules {
             (self.revive_medic_s, 60.0, "combat.revive_medic_s must be 0 to 60"),
             (self.revive_mate_s, 60.0, "combat.revive_mate_s must be 0 to 60"),
             (self.reach_m, 10.0, "combat.reach_m must be 0 to 10"),
+            (self.leave_s, 600.0, "combat.leave_s must be 0 to 600"),
             (self.melee_hp, 1e3, "combat.melee_hp must be 0 to 1000"),
             (self.melee_s, 60.0, "combat.melee_s must be 0 to 60"),
             (self.switch_s, 60.0, "combat.switch_s must be 0 to 60"),
@@ -149,7 +161,10 @@ impl ObjectiveRules {
         )?;
         check((0.1..=600.0).contains(&self.bleed_s), "objective.bleed_s must be 0.1 to 600")?;
         check((1.0..=1e5).contains(&self.round_s), "objective.round_s must be 1 to 100000")?;
+        check((0.0..=600.0).contains(&self.pause_s), "objective.pause_s must be 0 to 600")?;
+        check((0.0..=1e6).contains(&self.battle_s), "objective.battle_s must be 0 to 1000000")?;
         check((0.1..=600.0).contains(&self.wave_s), "objective.wave_s must be 0.1 to 600")?;
+        check((0.1..=600.0).contains(&self.deploy_s), "objective.deploy_s must be 0.1 to 600")?;
         check(
             (0.0..=600.0).contains(&self.squad_calm_s),
             "objective.squad_calm_s must be 0 to 600",

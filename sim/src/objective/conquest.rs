@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::*;
 
-use super::{Point, Round, is_inside, is_out_of_time};
+use super::{Point, Round, is_inside};
 use crate::components::{Identity, Pose, Roster, SquadMember, Stats, Vitals};
 use crate::config::{ObjectiveRules, ScoreRules};
 use crate::event::Event;
@@ -117,13 +117,8 @@ pub(super) fn count_tickets(
     }
     bleed(&mut round, clock.ticks(rules.objective.bleed_s));
     let left = Team::ALL.map(|team| round.tickets_left(team, &rules.objective));
-    if left.contains(&0) || is_out_of_time(&clock, &rules.objective) {
-        let winner = match left[0].cmp(&left[1]) {
-            std::cmp::Ordering::Greater => Some(Team::Red),
-            std::cmp::Ordering::Less => Some(Team::Blue),
-            std::cmp::Ordering::Equal => None,
-        };
-        round.end(winner, &clock, &mut events);
+    if left.contains(&0) || round.is_out_of_time(&clock, &rules.objective) {
+        round.end(&rules, &clock, &mut events);
     }
 }
 

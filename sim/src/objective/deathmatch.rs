@@ -2,11 +2,10 @@
 
 use bevy_ecs::prelude::*;
 
-use super::{Round, is_out_of_time};
+use super::Round;
 use crate::components::{Identity, Roster};
 use crate::event::Event;
 use crate::facts::EventLog;
-use crate::id::Team;
 use crate::world::{Clock, Rules};
 
 pub(super) fn count_kills(
@@ -31,12 +30,7 @@ pub(super) fn count_kills(
     }
     let [red, blue] = round.kills;
     let won = red.max(blue) >= rules.objective.score_to_win;
-    if won || is_out_of_time(&clock, &rules.objective) {
-        let winner = match red.cmp(&blue) {
-            std::cmp::Ordering::Greater => Some(Team::Red),
-            std::cmp::Ordering::Less => Some(Team::Blue),
-            std::cmp::Ordering::Equal => None,
-        };
-        round.end(winner, &clock, &mut events);
+    if won || round.is_out_of_time(&clock, &rules.objective) {
+        round.end(&rules, &clock, &mut events);
     }
 }

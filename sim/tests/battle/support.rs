@@ -55,12 +55,19 @@ pub struct Players {
     count: u16,
     rng: Rng,
     inputs: Vec<Input>,
+    leave: bool,
 }
 
 impl Players {
     /// `count` players whose doings follow from `seed` and from what they see.
     pub fn new(count: u16, seed: u64) -> Self {
-        Self { count, rng: Rng::new(!seed), inputs: vec![Input::default(); count.into()] }
+        let inputs = vec![Input::default(); count.into()];
+        Self { count, rng: Rng::new(!seed), inputs, leave: false }
+    }
+
+    /// The same; one of them leaves for good now and then.
+    pub fn who_leave(count: u16, seed: u64) -> Self {
+        Self { leave: true, ..Self::new(count, seed) }
     }
 
     /// The commands of the tick after `battle`'s.
@@ -77,6 +84,9 @@ impl Players {
             let mut dice = self.rng.dice(tick, slot, Stream::Spread);
             if dice.below(40) == 0 {
                 push(asked(&mut dice));
+            }
+            if self.leave && dice.below(1_500) == 0 {
+                push(Action::Leave);
             }
             let input = &mut self.inputs[usize::from(slot.0)];
             match battle.view().soldiers.get(usize::from(slot.0)) {
@@ -163,8 +173,13 @@ pub fn run(
 
 /// The hash of every tick of a battle, and how much was fought in it.
 pub fn hashes(setup: BattleSetup, count: u16, ticks: u32) -> (Vec<u64>, Fought) {
-    let mut battle = Battle::new(setup.clone());
-    let mut players = Players::new(count, setup.seed);
+    let players = Players::new(count, setup.seed);
+    hashes_of(setup, players, ticks)
+}
+
+/// The same with any players.
+pub fn hashes_of(setup: BattleSetup, mut players: Players, ticks: u32) -> (Vec<u64>, Fought) {
+    let mut battle = Battle::new(setup);
     let (mut hashes, mut fought) = (Vec::new(), Fought::default());
     run(&mut battle, &mut players, ticks, |battle| {
         hashes.push(battle.state_hash());

@@ -114,6 +114,8 @@ struct Round {
 fn play(mode: Mode, threads: usize) -> Round {
     let mut config = sortie_sim::config::SimConfig { mode, ..Default::default() };
     config.objective.tickets_min = 60;
+    // Red comes in with the first wave, Blue half a period before it.
+    config.objective.deploy_s = config.objective.wave_s;
     config.objective.tickets_per_player = 0;
     config.objective.score_to_win = 60;
     let field = Arc::new(Field::new(Map::parse(GROUND).expect("a map")));

@@ -142,7 +142,7 @@ mod tests {
         assert!(crush.step() > 0);
         let view = crush.arena.battle.view();
         let alive = view.soldiers.iter().filter(|row| row.status == Status::Alive).count();
-        assert!(alive > PLAYERS / 2, "{alive}");
+        assert!(alive > PLAYERS / 3, "{alive}");
         let mut walkers = Walkers::new();
         assert!(walkers.run() > 100);
         assert!(walkers.cast() > 10);

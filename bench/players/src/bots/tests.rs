@@ -97,7 +97,7 @@ impl Stage {
 #[test]
 fn bots_find_a_point_from_every_base() {
     let mut times = Vec::new();
-    for map in ["ridge", "steppe"] {
+    for map in ["quarry", "ridge", "steppe"] {
         let bases = Map::shipped(map).expect("shipped").bases;
         for area in bases.iter().flatten() {
             for slot in 0..4 {

@@ -7,6 +7,7 @@
 
 mod crowd;
 mod link;
+mod magazine;
 mod report;
 mod seat;
 mod server;
@@ -21,7 +22,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use crowd::{Crowd, Visit, Visited};
-pub use report::{LaneReport, SwarmReport, TickCpu};
+pub use report::{
+    ControlReport, LaneReport, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
+};
 pub use sortie_client::LanePolicy;
 
 pub use server::{Ended, Ready, ServerProcess, Target};
@@ -31,6 +34,7 @@ use sortie_client::Corrections;
 
 use crate::samples::{P50P99Max, Samples, rounded};
 use crate::scenario::Scenario;
+use report::ControlTally;
 use seat::{Seat, SeatStatus};
 use worker::{Outcome, Worker};
 
@@ -120,6 +124,16 @@ pub struct Progress {
     pub snapshots_per_s: f64,
     /// Tickets left (or score reached) per team, as the bots were told.
     pub tickets: [u32; 2],
+    /// Points held, per team, and all points.
+    pub points: ([u32; 2], u32),
+    /// Shots that the bots fired.
+    pub shots: u64,
+    /// Enemies downed.
+    pub kills: u64,
+    /// Rounds that ended.
+    pub rounds: u32,
+    /// Bots whose battle was over.
+    pub finished: usize,
 }
 
 /// Why a run could not be carried through.
@@ -226,6 +240,10 @@ fn drive(
             let outcome = worker.join().map_err(|_| SwarmError::Panicked)??;
             all.seats.extend(outcome.seats);
             all.cpu += outcome.cpu;
+            all.turns = match (all.turns, outcome.turns) {
+                (Some(all), Some(turns)) => Some(all.plus(turns)),
+                (all, turns) => all.or(turns),
+            };
         }
         Ok(all)
     })
@@ -291,6 +309,11 @@ impl Board {
             rtt_ms: sum.rtt_ms_sum / sum.playing.max(1) as f64,
             snapshots_per_s: fresh as f64 / since.as_secs_f64(),
             tickets: sum.tickets,
+            points: sum.points,
+            shots: sum.shots,
+            kills: sum.kills,
+            rounds: sum.rounds,
+            finished: sum.finished,
         };
         (self.told, self.snapshots_told) = (Instant::now(), sum.snapshots);
         true
@@ -308,6 +331,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         bots: config.bots,
         duration_s: rounded(elapsed.as_secs_f64()),
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
+        bots_got_cpu: outcome.turns.map(|turns| rounded(turns.share())),
         lane: LaneReport { asked: config.lane.to_string(), ..LaneReport::default() },
         ..SwarmReport::default()
     };
@@ -315,10 +339,13 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
     let last = outcome.seats.iter().filter_map(|seat| seat.ticks).map(|(_, newest)| newest).max();
     let (mut rtt_ms, mut corrections) = (Samples::default(), Corrections::default());
     let (mut bytes, mut playing_s) = (0, 0.0);
+    let mut control = ControlTally::default();
     for seat in &outcome.seats {
         report.told.extend(&seat.told);
         report.clients_connected += usize::from(seat.connected);
-        report.clients_lost += usize::from(seat.connected && !seat.playing);
+        report.clients_lost += usize::from(seat.connected && !seat.playing && !seat.finished);
+        report.clients_finished += usize::from(seat.finished);
+        report.rounds = report.rounds.max(seat.rounds);
         report.clients_resumed += seat.resumes;
         report.soldiers_changed += usize::from(seat.soldier_changed);
         let resume_ms = rounded(seat.resume_max.as_secs_f64() * 1e3);
@@ -326,16 +353,25 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         if let (Some((first, _)), Some(last)) = (seat.ticks, last) {
             report.updates_expected += u64::from(last - first + 1);
         }
+        if seat.connected {
+            control.add(seat.snapshots, seat.starved, seat.without_control_max);
+        }
         report.lane.add(seat.playing, &seat.lane);
         report.updates_delivered += seat.snapshots;
         bytes += seat.snapshot_bytes;
         playing_s += seat.playing_for.as_secs_f64();
         rtt_ms.extend(&seat.rtt_ms);
         corrections.merge(&seat.corrections);
+        if !seat.connected {
+            let why = seat.ended.as_ref().or(seat.trouble.as_ref());
+            let why = why.map_or("not answered yet", String::as_str);
+            *report.shut_out.entry(why.to_owned()).or_default() += 1;
+        }
         if let Some(reason) = &seat.ended {
             tracing::warn!(bot = seat.number, reason, "a bot was put out of the battle");
         }
     }
+    report.control = control.report();
     report.rtt_ms = rtt_ms.p50_p99();
     let correction_m = |share| rounded(f64::from(corrections.quantile_m(share)));
     report.correction_m = P50P99Max {
@@ -359,6 +395,7 @@ fn add_server(report: &mut SwarmReport, ended: &Ended) {
     });
     report.server_cpu_seconds = ended.cpu_seconds.or(server["server_cpu_seconds"].as_f64());
     report.server_rss_mib = ended.rss_mib;
+    report.server_got_cpu = ended.turns.map(|turns| rounded(turns.share()));
     report.shots = count("shots");
     report.hits = count("hits");
     report.kills = count("kills");

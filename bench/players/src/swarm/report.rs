@@ -1,12 +1,17 @@
 //! What a swarm saw, and whether that is what it promised.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 use sortie_client::LaneStats;
 use sortie_wire::message::FeedEntry;
 
-use crate::samples::{P50P99, P50P99Max, Tail};
+use crate::samples::{P50P99, P50P99Max, Samples, Tail, rounded};
+
+/// Share of the time that it wants a processor in which a program must have one to be judged.
+const CPU_SHARE_MIN: f64 = 0.5;
 
 /// The report of one run. Fields about the server are `null` when it was not ours to ask.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,8 +36,19 @@ pub struct SwarmReport {
     pub swarm_cpu_seconds: f64,
     /// Bots that got a soldier.
     pub clients_connected: usize,
+    /// Of the others, how many never got in for which reason.
+    pub shut_out: BTreeMap<String, usize>,
     /// Bots that had a soldier and could not keep it.
     pub clients_lost: usize,
+    /// Bots whose battle was over before the swarm's time was: no loss.
+    pub clients_finished: usize,
+    /// Rounds that ended.
+    pub rounds: u32,
+    /// Share of the time it wanted a processor in which the server had one, 0 to 1; `null` where
+    /// the system does not tell.
+    pub server_got_cpu: Option<f64>,
+    /// The same of the threads that drive the bots.
+    pub bots_got_cpu: Option<f64>,
     /// Times that a bot lost its connection and came back to its soldier.
     pub clients_resumed: u64,
     /// Longest time from losing a connection to being back at the soldier, milliseconds.
@@ -49,6 +65,8 @@ pub struct SwarmReport {
     pub updates_delivered: u64,
     /// How far the clients' predicted position was from the server's, metres.
     pub correction_m: P50P99Max,
+    /// Whether the bots had control of their soldiers.
+    pub control: ControlReport,
     /// What inputs and snapshots travelled over.
     pub lane: LaneReport,
     /// Shots fired.
@@ -79,6 +97,63 @@ pub struct TickCpu {
     pub p99: f64,
     /// 999 of 1,000 ticks took at most this.
     pub p999: f64,
+}
+
+/// Whether the server consumed the bots' inputs, as its snapshots told them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ControlReport {
+    /// Share of the ticks told of that consumed an input sent for them, 0 to 1, over all bots.
+    pub ticks_played: f64,
+    /// Share of the ticks that did not, per bot.
+    pub ticks_unplayed: P50P99Max,
+    /// Longest time without a sign that an input was consumed, per bot, milliseconds.
+    pub without_ms: P50P99Max,
+    /// Bots that were without control for longer than [`WITHOUT_CONTROL_MAX`].
+    pub bots_without: usize,
+    /// Bots with less than [`TICKS_PLAYED_MIN`] of their ticks.
+    pub bots_starved: usize,
+}
+
+/// A bot may be without control of its soldier for so long at a time.
+pub const WITHOUT_CONTROL_MAX: Duration = Duration::from_secs(2);
+/// Share of the ticks that have to consume a bot's own input; at up to 40 % loss, that is promised.
+pub const TICKS_PLAYED_MIN: f64 = 0.9;
+
+/// Adds up what the bots say of their control.
+#[derive(Debug, Default)]
+pub(super) struct ControlTally {
+    told: u64,
+    unplayed: u64,
+    shares: Samples,
+    without_ms: Samples,
+    bots_without: usize,
+    bots_starved: usize,
+}
+
+impl ControlTally {
+    /// A bot that got a soldier: how many ticks it was told of, in how many of them the server did
+    /// without its input, and its longest time without control.
+    pub(super) fn add(&mut self, told: u64, unplayed: u64, without: Duration) {
+        // A bot that was never told of a tick played none.
+        let share = if told == 0 { 1.0 } else { unplayed as f64 / told as f64 };
+        self.told += told;
+        self.unplayed += unplayed;
+        self.shares.push(share as f32);
+        self.without_ms.push(without.as_secs_f32() * 1e3);
+        self.bots_without += usize::from(without > WITHOUT_CONTROL_MAX);
+        self.bots_starved += usize::from(1.0 - share < TICKS_PLAYED_MIN);
+    }
+
+    pub(super) fn report(mut self) -> ControlReport {
+        let played = self.told.saturating_sub(self.unplayed);
+        ControlReport {
+            ticks_played: rounded(played as f64 / self.told.max(1) as f64),
+            ticks_unplayed: self.shares.p50_p99_max(),
+            without_ms: self.without_ms.p50_p99_max(),
+            bots_without: self.bots_without,
+            bots_starved: self.bots_starved,
+        }
+    }
 }
 
 /// What inputs and snapshots travelled over, as the bots counted it.
@@ -134,10 +209,14 @@ impl SwarmReport {
     pub fn check_promises(&mut self) {
         let mut missed = Vec::new();
         if self.clients_connected < self.bots {
+            let why = self.shut_out.iter().map(|(why, bots)| format!("{why} ({bots})"));
+            let why: Vec<String> = why.collect();
             missed.push(format!(
-                "{} of {} bots never got a soldier",
+                "{} of {} bots never got a soldier{}{}",
                 self.bots - self.clients_connected,
-                self.bots
+                self.bots,
+                if why.is_empty() { "" } else { ": " },
+                why.join(", ")
             ));
         }
         if self.clients_lost > 0 {
@@ -149,7 +228,53 @@ impl SwarmReport {
         if self.bots > 0 && self.updates_delivered == 0 {
             missed.push("no snapshot was delivered".to_owned());
         }
+        let control = &self.control;
+        if control.bots_without > 0 {
+            missed.push(format!(
+                "{} bots were without control of their soldiers for longer than {} s, {:.1} s at \
+                 worst",
+                control.bots_without,
+                WITHOUT_CONTROL_MAX.as_secs(),
+                control.without_ms.max / 1e3
+            ));
+        }
+        if control.bots_starved > 0 {
+            missed.push(format!(
+                "the server consumed the inputs of {} bots in less than {:.0} % of the ticks, \
+                 {:.0} % at worst",
+                control.bots_starved,
+                100.0 * TICKS_PLAYED_MIN,
+                100.0 * (1.0 - control.ticks_unplayed.max)
+            ));
+        }
+        if let (Some(reason), false) = (self.busy_machine(), missed.is_empty()) {
+            missed.insert(0, reason);
+        }
         self.missed.append(&mut missed);
+    }
+
+    /// Says that the machine had too little time for the run, and how little; `None` when it had
+    /// enough. Who waits for a processor longer than it runs cannot keep the pace of a battle.
+    pub fn busy_machine(&self) -> Option<String> {
+        let shares = [("the server", self.server_got_cpu), ("the bots", self.bots_got_cpu)];
+        let known: Vec<_> =
+            shares.iter().filter_map(|(who, share)| Some((who, (*share)?))).collect();
+        known.iter().any(|(_, share)| *share < CPU_SHARE_MIN).then(|| {
+            let told: Vec<String> =
+                known.iter().map(|(who, share)| format!("{who} {:.0} %", share * 100.0)).collect();
+            format!(
+                "this machine is too busy with other work: of the time for which they wanted a \
+                 processor, {} had one, and {:.0} % is the least; stop other work or play with \
+                 fewer bots",
+                told.join(" and "),
+                CPU_SHARE_MIN * 100.0
+            )
+        })
+    }
+
+    /// Whether nobody got in at all.
+    pub fn is_shut_out(&self) -> bool {
+        self.bots > 0 && self.clients_connected == 0
     }
 
     /// Notes the outcome of verifying the replay.
@@ -181,6 +306,54 @@ mod tests {
         report.check_promises();
         report.set_verified(Ok(()));
         assert_eq!(report.missed, [""; 0]);
+    }
+
+    #[test]
+    fn a_bot_whose_inputs_are_not_consumed_fails_the_run() {
+        let missed = |bots: &[(u64, u64, u64)]| {
+            let mut tally = ControlTally::default();
+            for &(told, unplayed, ms) in bots {
+                tally.add(told, unplayed, Duration::from_millis(ms));
+            }
+            let mut report = SwarmReport { updates_delivered: 1, ..SwarmReport::default() };
+            report.control = tally.report();
+            report.check_promises();
+            report.missed
+        };
+        let good = (600, 12, 180);
+        assert_eq!(missed(&[good; 100]), [""; 0]);
+        // One of a hundred that has no control, as when its inputs come too early for ever.
+        let mut bots = [good; 100];
+        bots[17] = (600, 590, 9_000);
+        let said = missed(&bots);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].starts_with("1 bots") && said[0].contains("9.0 s"), "{said:?}");
+        assert!(said[1].contains("1 bots") && said[1].contains("2 % at worst"), "{said:?}");
+        assert_eq!(missed(&[(0, 0, 0)]).len(), 1, "told of no tick at all");
+    }
+
+    #[test]
+    fn a_battle_that_is_over_is_no_loss_and_a_busy_machine_is_named() {
+        let mut report = SwarmReport {
+            bots: 2,
+            clients_connected: 2,
+            clients_finished: 2,
+            updates_delivered: 1,
+            server_got_cpu: Some(0.4),
+            bots_got_cpu: Some(0.9),
+            ..SwarmReport::default()
+        };
+        report.check_promises();
+        assert_eq!(report.missed, [""; 0], "all went well, busy or not");
+        report.clients_lost = 1;
+        report.check_promises();
+        assert_eq!(report.missed.len(), 2, "{:?}", report.missed);
+        let first = &report.missed[0];
+        assert!(first.contains("busy") && first.contains("the server 40 %"), "{first}");
+        assert!(first.contains("the bots 90 %"), "{first}");
+        (report.server_got_cpu, report.missed) = (Some(0.6), Vec::new());
+        report.check_promises();
+        assert_eq!(report.missed, ["1 clients were lost"]);
     }
 
     #[test]

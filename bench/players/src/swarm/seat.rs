@@ -9,10 +9,12 @@ use mio::{Interest, Registry, Token};
 use sortie_bridge::predict::{Fields, Predictor};
 use sortie_client::{ClientConfig, Corrections, Event, GameClient, LanePolicy, LaneStats, State};
 use sortie_quic::Fingerprint;
+use sortie_wire::close::CloseCode;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
 use super::crowd::Visit;
 use super::link::Path;
+use super::magazine::Magazine;
 use super::{SwarmConfig, SwarmError, Target};
 use crate::minds::{Decision, NetMind};
 use crate::samples::Samples;
@@ -71,6 +73,11 @@ struct Seen {
     rtt_ms: Samples,
     rtt_next: Option<Instant>,
     told: Vec<FeedEntry>,
+    /// Enemies downed in the battle, by anybody, as far as this bot was told.
+    kills: u64,
+    /// Rounds that it saw end.
+    rounds: u32,
+    magazine: Magazine,
 }
 
 /// How a bot, or the bots of a thread, are at the moment.
@@ -88,6 +95,16 @@ pub struct SeatStatus {
     pub snapshots: u64,
     /// Tickets left, or score reached, per team.
     pub tickets: [u32; 2],
+    /// Points held, per team, and all points.
+    pub points: ([u32; 2], u32),
+    /// Shots that the bots fired.
+    pub shots: u64,
+    /// Enemies downed, as the bot that was told most was told.
+    pub kills: u64,
+    /// Rounds that ended.
+    pub rounds: u32,
+    /// Bots whose battle was over.
+    pub finished: usize,
 }
 
 impl SeatStatus {
@@ -101,6 +118,11 @@ impl SeatStatus {
             rtt_ms_sum: self.rtt_ms_sum + other.rtt_ms_sum,
             snapshots: self.snapshots + other.snapshots,
             tickets: newest.tickets,
+            points: newest.points,
+            shots: self.shots + other.shots,
+            kills: self.kills.max(other.kills),
+            rounds: self.rounds.max(other.rounds),
+            finished: self.finished + other.finished,
         }
     }
 }
@@ -114,6 +136,10 @@ pub struct SeatReport {
     pub connected: bool,
     /// It still has it.
     pub playing: bool,
+    /// The battle was over, and the server said so.
+    pub finished: bool,
+    /// Rounds that it saw end.
+    pub rounds: u32,
     /// Times it came back.
     pub resumes: u64,
     /// It came back to another soldier.
@@ -130,6 +156,10 @@ pub struct SeatReport {
     pub lane: LaneStats,
     /// Since it got its soldier.
     pub playing_for: Duration,
+    /// Snapshots that say that the server did without an input of this bot in their tick.
+    pub starved: u64,
+    /// Longest time without a sign that the server consumes its inputs.
+    pub without_control_max: Duration,
     /// Round-trip times, milliseconds.
     pub rtt_ms: Samples,
     /// How far prediction was off.
@@ -138,6 +168,8 @@ pub struct SeatReport {
     pub told: Vec<FeedEntry>,
     /// Why it is not in the battle any more.
     pub ended: Option<String>,
+    /// Why its last attempt to get in failed.
+    pub trouble: Option<String>,
 }
 
 impl Seat {
@@ -293,11 +325,17 @@ impl Seat {
     pub fn status(&self) -> SeatStatus {
         let Some(client) = &self.client else { return SeatStatus::default() };
         let (playing, stats) = (self.is_playing(), client.stats());
+        let (is_out, finished) = (self.is_out(), self.is_finished());
+        let round = &client.view().round;
+        let held = |team| round.points.iter().filter(|point| point.owner == Some(team)).count();
         SeatStatus {
             playing: usize::from(playing),
-            lost: usize::from(
-                self.seen.connected && matches!(client.state(), State::Closed { .. }),
-            ),
+            lost: usize::from(self.seen.connected && is_out && !finished),
+            finished: usize::from(finished),
+            points: ([0, 1].map(|team| held(team) as u32), round.points.len() as u32),
+            shots: self.seen.magazine.shots(),
+            kills: self.seen.kills,
+            rounds: self.seen.rounds,
             tick: client.view().snapshot_tick,
             rtt_ms_sum: if playing { stats.rtt.as_secs_f64() * 1e3 } else { 0.0 },
             snapshots: stats.session.snapshots,
@@ -316,12 +354,16 @@ impl Seat {
             number: self.number,
             connected: self.seen.connected,
             playing: self.is_playing(),
+            finished: self.is_finished(),
+            rounds: self.seen.rounds,
             resumes: stats.resumes,
             soldier_changed: self.seen.soldier_changed,
             resume_max: stats.resume_max,
             ticks: self.seen.first_tick.map(|first| (first, newest)),
             snapshots: stats.session.snapshots,
             snapshot_bytes: stats.session.snapshot_bytes,
+            starved: stats.session.starved,
+            without_control_max: client.without_control_max(now),
             lane: stats.lane,
             playing_for: self.seen.playing_since.map_or(Duration::ZERO, |since| now - since),
             rtt_ms: std::mem::take(&mut self.seen.rtt_ms),
@@ -331,6 +373,7 @@ impl Seat {
                 State::Closed { reason, .. } => Some(reason),
                 _ => None,
             },
+            trouble: client.trouble().map(str::to_owned),
         }
     }
 
@@ -342,6 +385,13 @@ impl Seat {
     pub fn is_out(&self) -> bool {
         let state = self.client.as_ref().map(GameClient::state);
         matches!(state, Some(State::Closed { .. }))
+    }
+
+    /// Whether the server has told it that the battle is over: what is to come of every battle.
+    fn is_finished(&self) -> bool {
+        let state = self.client.as_ref().map(GameClient::state);
+        let over = Some(CloseCode::RoundOver.number());
+        matches!(state, Some(State::Closed { code, .. }) if code == over)
     }
 
     /// Begins to connect, with a ticket that is fresh now.
@@ -397,6 +447,14 @@ impl Seat {
         while let Some(event) = client.poll_event() {
             if let Event::Message(ServerMessage::KillFeed(told)) = &event {
                 self.seen.told.extend(told.iter());
+                let kill = |entry: &&FeedEntry| {
+                    matches!(entry, FeedEntry::Downed { victim, killer: Some(killer), .. }
+                        if killer != victim)
+                };
+                self.seen.kills += told.iter().filter(kill).count() as u64;
+            }
+            if let Event::Message(ServerMessage::RoundEnded { .. }) = &event {
+                self.seen.rounds += 1;
             }
             if let Event::Welcomed { .. } = event {
                 self.seen.connected = true;
@@ -407,6 +465,7 @@ impl Seat {
                     self.seen.slot.replace(slot).is_some_and(|was| was != slot);
             }
         }
+        self.seen.magazine.look(&client.view().own);
         let (newest, count) = (client.view().snapshot_tick, client.stats().session.snapshots);
         if self.seen.first_tick.is_none() && count > 0 {
             // Several may have come at once.

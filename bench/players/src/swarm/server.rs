@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::SwarmError;
+use crate::turns::Turns;
 
 /// How long a server may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -82,6 +83,8 @@ pub struct Ended {
     pub cpu_seconds: Option<f64>,
     /// Resident memory shortly before the end, MiB.
     pub rss_mib: Option<f64>,
+    /// How often it got a processor when it wanted one, until shortly before the end.
+    pub turns: Option<Turns>,
 }
 
 impl ServerProcess {
@@ -135,6 +138,7 @@ impl ServerProcess {
     /// Asks it to end the battle and waits for its report.
     pub fn end(mut self) -> Result<Ended, SwarmError> {
         let (cpu_before, rss_mib) = (self.cpu_seconds(), self.rss_mib());
+        let turns = Turns::of_process(self.id());
         // The closed pipe is the sign to end: it also reaches the child if this process dies.
         drop(self.output.child.stdin.take());
         let report = self.output.line_with("report", END_TIMEOUT)?;
@@ -149,7 +153,7 @@ impl ServerProcess {
                 _ => return Err(SwarmError::Silent("end", END_TIMEOUT)),
             }
         }
-        Ok(Ended { report, cpu_seconds, rss_mib })
+        Ok(Ended { report, cpu_seconds, rss_mib, turns })
     }
 
     /// Ends it at once, as a crash would.

@@ -9,6 +9,7 @@ use mio::{Events, Poll, Token};
 use super::SwarmError;
 use super::seat::{Seat, SeatReport, SeatStatus};
 use crate::cpu::thread_time;
+use crate::turns::Turns;
 
 /// How often a thread tells how its bots are.
 const STATUS_EVERY: Duration = Duration::from_millis(200);
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub seats: Vec<SeatReport>,
     /// CPU time of the threads.
     pub cpu: Duration,
+    /// How often they got a processor when they wanted one.
+    pub turns: Option<Turns>,
 }
 
 impl Worker {
@@ -53,7 +56,8 @@ impl Worker {
         let mut told = Instant::now();
         loop {
             let now = Instant::now();
-            if now >= end || stopped() {
+            // When every bot's battle is over there is nothing left to wait for.
+            if now >= end || stopped() || self.seats.iter().all(Seat::is_out) {
                 break;
             }
             if now - told >= STATUS_EVERY {
@@ -77,6 +81,7 @@ impl Worker {
             self.turn(Instant::now(), left + LEAVE_TIME)?;
         }
         outcome.cpu = thread_time();
+        outcome.turns = Turns::of_this_thread();
         Ok(outcome)
     }
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use sortie_client::{Event, LanePolicy, State};
 use sortie_link_sim::{LinkConfig, Probability};
 use sortie_sim::config::{Mode, SimConfig};
+use sortie_wire::message::LoadStep;
 
 use crate::common::Net;
 
@@ -172,4 +173,130 @@ fn a_move_costs_half_a_round_trip_and_takes_quic_along() {
     let stats = net.seats[0].client.stats();
     assert_eq!((stats.resumes, stats.lane.fallbacks), (0, 0));
     assert_eq!(net.seats[0].client.state(), State::Playing);
+}
+
+/// Three clients in the battle, sealed; what the lanes of all of them have left by now.
+fn settled(link: LinkConfig) -> (Net, Vec<(u64, u64)>) {
+    let mut net = net_on(link, None, LanePolicy::Auto);
+    let is_settled = |net: &Net| net.seats.iter().all(|seat| seat.client.stats().lane.is_sealed);
+    for _ in 0..20 {
+        net.run(Duration::from_secs(1));
+        if is_settled(&net) {
+            break;
+        }
+    }
+    net.assert_all_playing();
+    // What was on its way over QUIC has arrived.
+    net.run(Duration::from_secs(1));
+    let left = left(&net);
+    (net, left)
+}
+
+/// Times that the lane was left, and snapshots that came over the dear one, for every client.
+fn left(net: &Net) -> Vec<(u64, u64)> {
+    let lane = |seat: &crate::common::Seat| seat.client.stats().lane;
+    net.seats.iter().map(|seat| (lane(seat).fallbacks, lane(seat).snapshots_quic)).collect()
+}
+
+#[test]
+fn a_server_that_is_late_is_no_reason_to_leave_the_lane() {
+    for (delay, stall) in [(5, 300), (5, 700), (20, 1_200), (5, 1_950), (90, 1_700)] {
+        let (mut net, before) =
+            settled(LinkConfig::lossy(delay * MS, 5 * MS, Probability::percent(0)));
+        for _ in 0..6 {
+            net.host_stands_until = net.now + stall * MS;
+            net.run((stall + 400) * MS);
+        }
+        net.run(Duration::from_secs(1));
+        assert_eq!(left(&net), before, "{delay} ms, {stall} ms");
+        assert_eq!(net.host.peers_lost, 0);
+        net.assert_all_playing();
+    }
+}
+
+#[test]
+fn a_client_that_was_late_itself_does_not_blame_the_lane() {
+    for (delay, stall) in [(5, 300), (5, 700), (20, 1_200), (90, 1_950), (5, 3_000)] {
+        let (mut net, before) =
+            settled(LinkConfig::lossy(delay * MS, 5 * MS, Probability::percent(0)));
+        for _ in 0..6 {
+            net.seats[0].stands_until = net.now + stall * MS;
+            net.run((stall + 400) * MS);
+        }
+        net.run(Duration::from_secs(1));
+        assert_eq!(left(&net), before, "{delay} ms, {stall} ms");
+        assert_eq!((net.host.peers_lost, net.seats[0].client.stats().resumes), (0, 0));
+        net.assert_all_playing();
+    }
+}
+
+/// Both ends stand still at random times, for up to 1.9 s, over paths with delay, jitter and loss:
+/// everybody stays on the sealed lane. `SORTIE_CASES` says how many schedules.
+#[test]
+fn no_schedule_of_stalls_drives_anybody_off_the_lane() {
+    let cases = std::env::var("SORTIE_CASES").ok().and_then(|text| text.parse().ok());
+    let mut rng = crate::common::seed() | 1;
+    let mut draw = |below: u64| {
+        rng ^= rng << 13;
+        rng ^= rng >> 7;
+        rng ^= rng << 17;
+        (rng >> 16) % below
+    };
+    for case in 0..cases.unwrap_or(3_u32) {
+        let (delay, jitter, loss) = (draw(120) as u32, draw(60) as u32, draw(20) as u32);
+        let link = LinkConfig::lossy(delay * MS, jitter * MS, Probability::percent(loss));
+        let (mut net, before) = settled(link);
+        for _ in 0..10 {
+            let stall = Duration::from_millis(draw(1_900));
+            // Two seconds without a sign of the server are the end of a connection.
+            let has_rested = net.now >= net.host_stands_until + 500 * MS;
+            match draw(4) {
+                0 if has_rested => net.host_stands_until = net.now + stall,
+                by => net.seats[by.max(1) as usize - 1].stands_until = net.now + stall,
+            }
+            net.run(stall / 2 + Duration::from_millis(draw(1_200)));
+        }
+        net.run(Duration::from_secs(3));
+        assert_eq!(left(&net), before, "case {case}: {delay} ms, {jitter} ms, {loss} % of loss");
+        net.assert_all_playing();
+    }
+}
+
+/// What the server sends in ten seconds: datagrams of both lanes, snapshots, states in them.
+fn price(net: &mut Net, load: LoadStep) -> [u64; 4] {
+    net.host.load = load;
+    net.run(Duration::from_secs(2));
+    let count = |net: &Net| {
+        let sessions = || net.host.players.iter().map(|player| player.session.counters());
+        [
+            net.seats.iter().map(|seat| seat.down.counters().pushed).sum::<u64>(),
+            sessions().map(|session| session.snapshot_bytes).sum(),
+            sessions().map(|session| session.snapshots).sum(),
+            sessions().map(|session| session.updates).sum(),
+        ]
+    };
+    let before = count(net);
+    net.run(Duration::from_secs(10));
+    let after = count(net);
+    std::array::from_fn(|at| after[at] - before[at])
+}
+
+#[test]
+fn no_step_of_the_overload_ladder_costs_more_than_it_saves() {
+    let config = SimConfig { mode: Mode::Walk, ..SimConfig::default() };
+    let link = LinkConfig::lossy(20 * MS, 10 * MS, Probability::percent(2));
+    let mut net = Net::new(config, 400.0, link, None, LanePolicy::Auto);
+    (1..=24).for_each(|key| net.join(key));
+    net.run(Duration::from_secs(3));
+    net.assert_all_playing();
+    let before = left(&net);
+    let mut dearer = price(&mut net, LoadStep::Normal);
+    for step in [LoadStep::ThinFar, LoadStep::HalfRate, LoadStep::NoJoins] {
+        let cheaper = price(&mut net, step);
+        // Soldiers walk about, which is worth a few in a hundred.
+        let saves = |at: usize| cheaper[at] <= dearer[at] + dearer[at] / 25;
+        assert!((0..4).all(saves), "{step:?}: {dearer:?}, then {cheaper:?}");
+        dearer = cheaper;
+    }
+    assert_eq!(left(&net), before, "half the snapshots are no silence");
 }

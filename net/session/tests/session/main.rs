@@ -2,5 +2,7 @@
 
 mod blackout;
 mod common;
+mod control;
+mod rewind;
 mod rules;
 mod sets;

@@ -21,6 +21,10 @@ pub struct RegisterRequest {
     /// Battles that the server still runs, after a restart of either side: UUIDs.
     #[prost(string, repeated, tag = "8")]
     pub battles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// 32 random bytes that the server made at its first start and keeps over restarts. They prove
+    /// that it is the one that has this name. Empty: a server of before there were identities.
+    #[prost(bytes = "vec", tag = "9")]
+    pub identity: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RegisterResponse {
@@ -38,6 +42,15 @@ pub struct RegisterResponse {
     /// Battles named in the request that the server must give up: they are over, or another's.
     #[prost(string, repeated, tag = "5")]
     pub forget: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the server shows in every other call, as `authorization: Bearer CREDENTIAL`: it says
+    /// server and epoch, and ends with the epoch. Empty: the server showed no identity, or the
+    /// control plane is older than identities; then the secret is shown.
+    #[prost(string, tag = "7")]
+    pub credential: ::prost::alloc::string::String,
+    /// What the time is, by the clock that join tickets are issued by: milliseconds since 1970. 0: the
+    /// control plane is older than this field, and the server's own clock counts.
+    #[prost(int64, tag = "6")]
+    pub time_ms: i64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Heartbeat {
@@ -166,7 +179,7 @@ pub struct Order {
     /// Rises; carried out in this order, each once.
     #[prost(uint64, tag = "1")]
     pub order_id: u64,
-    #[prost(oneof = "order::What", tags = "2, 3, 4, 5, 6")]
+    #[prost(oneof = "order::What", tags = "2, 3, 4, 5, 6, 7")]
     pub what: ::core::option::Option<order::What>,
 }
 /// Nested message and enum types in `Order`.
@@ -183,6 +196,8 @@ pub mod order {
         End(super::StopBattle),
         #[prost(message, tag = "6")]
         Drain(super::DrainServer),
+        #[prost(message, tag = "7")]
+        Erase(super::ErasePlayer),
     }
 }
 /// Begin a battle.
@@ -227,6 +242,13 @@ pub struct StopBattle {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DrainServer {}
+/// Take a player's name out of journals and replays, also of battles that are over. A server of
+/// before passes it over.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasePlayer {
+    #[prost(string, tag = "1")]
+    pub player_id: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListServersRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -372,8 +394,8 @@ pub mod fleet_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// A battle server comes up, or comes back. Registering a name again starts a new epoch: orders
-        /// and reports of the older one are refused.
+        /// A battle server comes up, or comes back. Registering a name again takes the identity that it
+        /// was registered with, and starts a new epoch: orders and reports of the older one are refused.
         pub async fn register(
             &mut self,
             request: impl tonic::IntoRequest<super::RegisterRequest>,
@@ -533,8 +555,8 @@ pub mod fleet_server {
     /// Generated trait containing gRPC methods that should be implemented for use with FleetServer.
     #[async_trait]
     pub trait Fleet: std::marker::Send + std::marker::Sync + 'static {
-        /// A battle server comes up, or comes back. Registering a name again starts a new epoch: orders
-        /// and reports of the older one are refused.
+        /// A battle server comes up, or comes back. Registering a name again takes the identity that it
+        /// was registered with, and starts a new epoch: orders and reports of the older one are refused.
         async fn register(
             &self,
             request: tonic::Request<super::RegisterRequest>,

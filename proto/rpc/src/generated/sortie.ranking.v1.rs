@@ -91,8 +91,9 @@ pub struct Replay {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportResponse {
-    /// stored (now), known (before: nothing changed), refused (see why; for another reason than the
-    /// server and its epoch, do not report it again)
+    /// stored (now; `why` says when it is kept for review, and not rated), known (before: nothing
+    /// changed), refused (see why; for another reason than the server and its epoch, do not report it
+    /// again)
     #[prost(string, tag = "1")]
     pub outcome: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]

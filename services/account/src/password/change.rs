@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::vocabulary::LoginEnd;
 use sortie_control::who::Caller;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +24,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct PasswordChange {
     #[schema(max_length = 256)]
     old_password: String,
@@ -34,7 +36,8 @@ struct PasswordChange {
 /// Change the password
 ///
 /// All other logins of the caller end; this one goes on.
-#[utoipa::path(post, path = "/v1/password", tag = "account", request_body = PasswordChange,
+#[utoipa::path(post, operation_id = "change_password",
+    path = "/v1/password", tag = "account", request_body = PasswordChange,
     security(("bearer" = [])), responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -78,7 +81,7 @@ async fn changed(
         return Err(AccountError::WrongPassword);
     }
     let but = Some(caller.session_id);
-    let ended = revoke_all(&mut tx, caller.player_id, but, "password_change").await?;
+    let ended = revoke_all(&mut tx, caller.player_id, but, LoginEnd::PasswordChange).await?;
     tx.commit().await?;
     accounts.tell_ended(caller.player_id, &ended, "password_change").await;
     // The owner should hear of it if it was somebody else; without room in the queue, not.

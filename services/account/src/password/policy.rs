@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use crate::error::AccountError;
+use crate::hasher::prepared;
 
 const CHARS_MIN: usize = 8;
 const CHARS_MAX: usize = 256;
@@ -19,7 +20,11 @@ static COMMON_SORTED: LazyLock<Vec<&str>> = LazyLock::new(|| COMMON.lines().coll
 /// [`AccountError::PasswordLength`], [`AccountError::PasswordCommon`].
 pub fn check(password: &str, names: &[&str]) -> Result<(), AccountError> {
     // Bytes first: counting characters of a megabyte is work, too.
-    if password.len() > 4 * CHARS_MAX
+    if password.len() > 4 * CHARS_MAX {
+        return Err(AccountError::PasswordLength);
+    }
+    let password = &prepared(password);
+    if password.chars().any(char::is_control)
         || !(CHARS_MIN..=CHARS_MAX).contains(&password.chars().count())
     {
         return Err(AccountError::PasswordLength);

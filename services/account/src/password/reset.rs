@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::vocabulary::LoginEnd;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,12 +28,14 @@ pub fn router() -> OpenApiRouter<Accounts> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct ResetRequest {
     #[schema(max_length = 254)]
     email: String,
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Reset {
     /// From the mail.
     #[schema(max_length = 64)]
@@ -46,7 +49,8 @@ struct Reset {
 ///
 /// The answer is the same whether there is an account with this address or not, and comes before
 /// anybody looks: a mail goes out later, if so.
-#[utoipa::path(post, path = "/v1/password/reset-requests", tag = "account",
+#[utoipa::path(post, operation_id = "request_password_reset",
+    path = "/v1/password/reset-requests", tag = "account",
     request_body = ResetRequest, responses(
         (status = 202),
         (status = 422, description = "account.email_shape", body = ErrorBody),
@@ -78,7 +82,8 @@ async fn ask(
 /// Set a new password with a token from a mail
 ///
 /// All logins of the player end. The token works once.
-#[utoipa::path(post, path = "/v1/password/resets", tag = "account", request_body = Reset,
+#[utoipa::path(post, operation_id = "reset_password",
+    path = "/v1/password/resets", tag = "account", request_body = Reset,
     responses(
         (status = 204),
         (status = 422, description = "account.reset_invalid, account.password_*",
@@ -133,7 +138,7 @@ async fn done(accounts: &Accounts, client: &Client, body: Reset) -> Result<(), A
     )
     .execute(&mut *tx)
     .await?;
-    let ended = revoke_all(&mut tx, owner.player_id, None, "password_reset").await?;
+    let ended = revoke_all(&mut tx, owner.player_id, None, LoginEnd::PasswordReset).await?;
     tx.commit().await?;
     accounts.tell_ended(owner.player_id, &ended, "password_reset").await;
     drop(accounts.mails.try_send(Task::PasswordChanged { player_id: owner.player_id }));

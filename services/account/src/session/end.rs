@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Path;
+use sortie_control::vocabulary::LoginEnd;
 use sortie_control::who::Caller;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +25,8 @@ pub fn router() -> OpenApiRouter<Accounts> {
 /// Log out
 ///
 /// Ends the login that this call is made with. A guest cannot come back after it.
-#[utoipa::path(delete, path = "/v1/sessions/current", tag = "account",
+#[utoipa::path(delete, operation_id = "log_out",
+    path = "/v1/sessions/current", tag = "account",
     security(("bearer" = [])), responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
@@ -40,14 +42,15 @@ async fn end_current(State(accounts): State<Accounts>, caller: Caller) -> ApiRes
 /// Log out everywhere
 ///
 /// Ends all logins of the caller, this one too.
-#[utoipa::path(delete, path = "/v1/sessions", tag = "account", security(("bearer" = [])),
+#[utoipa::path(delete, operation_id = "end_all_sessions",
+    path = "/v1/sessions", tag = "account", security(("bearer" = [])),
     responses(
         (status = 204),
         (status = 401, description = "auth.*", body = ErrorBody),
     ))]
 async fn end_all(State(accounts): State<Accounts>, caller: Caller) -> ApiResult<StatusCode> {
     let mut db = accounts.plane.db.acquire().await?;
-    let mut ended = revoke_all(&mut db, caller.player_id, None, "logout_everywhere").await?;
+    let mut ended = revoke_all(&mut db, caller.player_id, None, LoginEnd::LogoutEverywhere).await?;
     drop(db);
     if !ended.contains(&caller.session_id) {
         ended.push(caller.session_id);
@@ -59,7 +62,8 @@ async fn end_all(State(accounts): State<Accounts>, caller: Caller) -> ApiResult<
 /// End a login
 ///
 /// One of the caller's, as the list of logins names it.
-#[utoipa::path(delete, path = "/v1/sessions/{session_id}", tag = "account",
+#[utoipa::path(delete, operation_id = "end_session",
+    path = "/v1/sessions/{session_id}", tag = "account",
     params(("session_id" = Uuid, Path, description = "The login")),
     security(("bearer" = [])), responses(
         (status = 204),

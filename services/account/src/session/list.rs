@@ -43,7 +43,8 @@ struct Session {
 /// List logins
 ///
 /// Those of the caller that have not ended, newest first.
-#[utoipa::path(get, path = "/v1/sessions", tag = "account", params(PageQuery),
+#[utoipa::path(get, operation_id = "list_sessions",
+    path = "/v1/sessions", tag = "account", params(PageQuery),
     security(("bearer" = [])), responses(
         (status = 200, body = Page<Session>),
         (status = 401, description = "auth.*", body = ErrorBody),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
 use sqlx::PgPool;
-use time::OffsetDateTime;
+use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Locked, LoggedIn, lock_player, open};
 use crate::error::AccountError;
 use crate::guess::{Guess, Guessed};
+use crate::hasher::Verdict;
 use crate::state::{Accounts, Client, has_control_characters};
 use crate::{me, totp};
 
@@ -25,6 +26,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 
 /// Proof of who one is.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Login {
     /// Name or mail address, in any case.
     #[schema(max_length = 254)]
@@ -44,7 +46,8 @@ struct Login {
 ///
 /// Who is banned is told the ban and its reason, and gets an `appeal_token`: good for an hour, for
 /// `POST /v1/bans/{ban_id}/appeal` alone.
-#[utoipa::path(post, path = "/v1/sessions", tag = "account", request_body = Login, responses(
+#[utoipa::path(post, operation_id = "log_in",
+    path = "/v1/sessions", tag = "account", request_body = Login, responses(
     (status = 201, body = LoggedIn),
     (status = 401, description = "account.wrong_login, account.totp_required", body = ErrorBody),
     (status = 403, description = "account.banned, account.wrong_code", body = ErrorBody),
@@ -106,7 +109,7 @@ async fn checked(
 fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> AccountError {
     match error {
         AccountError::Banned { ban_id, appeal_token: _, reason, expires_at } => {
-            let (access, now) = (&accounts.plane.access, OffsetDateTime::now_utc());
+            let (access, now) = (&accounts.plane.access, accounts.plane.clock.estimate());
             let appeal_token = Some(access.issue_appeal(player.player_id, ban_id, now));
             AccountError::Banned { ban_id, appeal_token, reason, expires_at }
         }
@@ -118,8 +121,9 @@ fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> Acco
 async fn look_at(accounts: &Accounts, login: &str, password: &str) -> Result<Found, AccountError> {
     let found = find(&accounts.plane.db, login).await?;
     let phc = found.as_ref().map(|found| found.password_phc.clone());
-    let is_right = accounts.hasher.verify(password.to_owned(), phc).await?;
-    found.filter(|_| is_right).ok_or(AccountError::WrongLogin)
+    let verdict = accounts.hasher.look_at(password.to_owned(), phc).await?;
+    let found = found.filter(|_| verdict != Verdict::Wrong).ok_or(AccountError::WrongLogin)?;
+    Ok(Found { is_as_typed: verdict == Verdict::RightAsTyped, ..found })
 }
 
 /// A credential as it was when the password was checked.
@@ -128,34 +132,43 @@ struct Found {
     password_phc: String,
     /// Of a confirmed authenticator.
     totp_secret: Option<String>,
+    /// The hash is of the password as it was typed, from before passwords were prepared.
+    is_as_typed: bool,
 }
 
 /// Names have no `@` and addresses have one: at most one row is found.
 async fn find(db: &PgPool, login: &str) -> Result<Option<Found>, AccountError> {
     // Found like any other name that nobody has: what Postgres cannot read is nobody's.
     let login = if has_control_characters(login) { "" } else { login };
+    // Names are composed; those from before that was so are found as they are.
+    let composed: String = login.nfkc().collect();
     Ok(sqlx::query_as!(
         Found,
         r#"with found as (
-            select player_id from player where name_key = lower($1)
-            union all select player_id from personal.identity where email_key = lower($1)
+            select player_id, name_key = lower($1) as is_literal from player
+                where name_key in (lower($1), lower($2))
+            union all select player_id, true from personal.identity where email_key = lower($1)
         )
         select player_id as "player_id!", password_phc,
-            case when totp_confirmed_at is not null then totp_secret end as totp_secret
-        from found join personal.credential using (player_id)"#,
-        login
+            case when totp_confirmed_at is not null then totp_secret end as totp_secret,
+            false as "is_as_typed!"
+        from found join personal.credential using (player_id)
+        order by is_literal desc limit 1"#,
+        login,
+        composed
     )
     .fetch_optional(db)
     .await?)
 }
 
-/// Renews a hash of another cost than today's, now that its password is known.
+/// Renews a hash of another cost than today's, or of a password that was not prepared, now that
+/// the password is known.
 async fn renew_hash(
     accounts: &Accounts,
     mut found: Found,
     password: String,
 ) -> Result<Found, AccountError> {
-    if !accounts.hasher.is_outdated(&found.password_phc) {
+    if !found.is_as_typed && !accounts.hasher.is_outdated(&found.password_phc) {
         return Ok(found);
     }
     let phc = accounts.hasher.hash(password).await?;

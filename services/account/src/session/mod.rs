@@ -7,8 +7,8 @@ pub mod refresh;
 
 use serde::{Deserialize, Serialize};
 use sortie_control::access;
+use sortie_control::vocabulary::LoginEnd;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ async fn next_tokens(
     )
     .execute(&mut *tx)
     .await?;
-    let now = OffsetDateTime::now_utc();
+    let now = accounts.plane.clock.estimate();
     let Locked { player_id, is_guest } = player;
     let access_token = accounts.plane.access.issue(player_id, session_id, is_guest, now);
     let expires_in = access::LIFE.whole_seconds();
@@ -165,7 +165,7 @@ pub async fn revoke_all(
     tx: &mut PgConnection,
     player_id: Uuid,
     but: Option<Uuid>,
-    why: &str,
+    why: LoginEnd,
 ) -> Result<Vec<Uuid>, AccountError> {
     Ok(sqlx::query_scalar!(
         "update personal.login_session set revoked_at = now(), revoked_why = $3
@@ -173,7 +173,7 @@ pub async fn revoke_all(
         returning session_id",
         player_id,
         but,
-        why,
+        why.name(),
     )
     .fetch_all(tx)
     .await?)

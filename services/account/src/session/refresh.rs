@@ -34,6 +34,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 
 /// The newest refresh token of a login.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Refresh {
     #[schema(max_length = 64)]
     refresh_token: String,
@@ -43,7 +44,8 @@ struct Refresh {
 ///
 /// A refresh token works once. Used again it ends the login, except for one retry within ten
 /// seconds while the pair that it brought is unused.
-#[utoipa::path(post, path = "/v1/sessions/refresh", tag = "account", request_body = Refresh,
+#[utoipa::path(post, operation_id = "refresh_session",
+    path = "/v1/sessions/refresh", tag = "account", request_body = Refresh,
     responses(
         (status = 200, body = Tokens),
         (status = 401, description = "account.refresh_invalid, account.refresh_reused, \

@@ -31,6 +31,14 @@ async fn an_export_has_all_texts_of_a_player_and_no_secret(db: PgPool) {
         assert!(!text.contains(&bob.player_id.to_string()), "who wrote {list}");
     }
 
+    let api_document = serde_json::to_value(sortie_account::router().into_openapi()).unwrap();
+    let described = &api_document["components"]["schemas"]["Export"]["properties"];
+    let names = |value: &Value| Vec::from_iter(value.as_object().unwrap().keys().cloned());
+    let (mut given, mut described) = (names(&data), names(described));
+    given.sort();
+    described.sort();
+    assert_eq!(given, described, "what the document says is what is given");
+
     let empty = is_done(api.call(Method::GET, path, Some(&bob.access), Value::Null).await);
     assert_eq!(empty["messages"], Value::Array(Vec::new()));
     assert!(!empty.to_string().contains("canary-email"));

@@ -6,6 +6,7 @@ mod export;
 mod guests;
 mod login;
 mod me;
+mod names;
 mod network;
 mod openapi;
 mod password;

@@ -1,9 +1,12 @@
 //! `/v1/me`, pictures, and what others see.
 
+use std::io::Cursor;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use image::{ImageFormat, RgbImage};
 use serde_json::{Value, json};
 use sortie_account::settings::{Limits, Settings};
 use sqlx::PgPool;
@@ -14,15 +17,14 @@ use crate::common::{Api, Login, is_done, is_refused, settings};
 
 /// A PNG of so many pixels a side, with a text that says where it was taken.
 fn png(side: u32) -> Vec<u8> {
-    let side = side.to_be_bytes();
-    let header = [&side[..], &side, &[8, 2, 0, 0, 0]].concat();
-    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-    let chunks: [(&[u8], &[u8]); 4] =
-        [(b"IHDR", &header), (b"tEXt", b"taken at home"), (b"IDAT", b"pixels"), (b"IEND", b"")];
-    for (name, data) in chunks {
-        bytes.extend((data.len() as u32).to_be_bytes());
-        bytes.extend([name, data, &[0; 4]].concat());
-    }
+    let mut file = Cursor::new(Vec::new());
+    RgbImage::new(side, side).write_to(&mut file, ImageFormat::Png).unwrap();
+    let mut bytes = file.into_inner();
+    let text = b"tEXtComment\0taken at home";
+    let length = (text.len() as u32 - 4).to_be_bytes();
+    let chunk = [&length[..], text, &crc32fast::hash(text).to_be_bytes()].concat();
+    // Behind signature and header.
+    bytes.splice(33..33, chunk);
     bytes
 }
 

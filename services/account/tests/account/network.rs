@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use serde_json::json;
 use sortie_account::settings::{Limits, Settings};
 use sortie_control::bus::Rate;
 use sortie_control::http::{HttpOptions, serve};
@@ -10,7 +12,7 @@ use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::common::{Api, is_refused, settings};
+use crate::common::{Api, Login, PASSWORD, is_refused, settings};
 
 /// A wrong login over TCP with an `X-Forwarded-For`; gives the whole answer.
 async fn guess(port: u16, forwarded: &str, login: &str) -> String {
@@ -61,6 +63,41 @@ async fn a_spoofed_forwarded_address_buys_no_guess(db: PgPool) {
     let wait = lower.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
     assert!((1..=60).contains(&wait.parse::<u64>().unwrap()), "{wait}");
     assert!(last.contains("request.rate_limited"));
+}
+
+/// Sixty-four players behind one router: each signs up, logs in, and refreshes.
+async fn party(db: PgPool, limits: Limits) -> u16 {
+    let api = Api::with(db, Settings { limits, ..settings() });
+    for at in 0..64 {
+        let name = format!("Player {at}");
+        let email = format!("p{at}@example.org");
+        let body = json!({ "name": name, "email": email, "password": PASSWORD });
+        let (status, body) = api.post("/v1/accounts", body).await;
+        if status != StatusCode::CREATED {
+            return status.as_u16();
+        }
+        let login = Login::of(&body);
+        for (status, _) in [api.refresh(&login.refresh).await, api.log_in(&name, PASSWORD).await] {
+            if !status.is_success() {
+                return status.as_u16();
+            }
+        }
+    }
+    200
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_lan_party_gets_in_where_the_operator_expects_it(db: PgPool) {
+    assert_eq!(party(db, Limits::default().for_players(64)).await, 200);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_lan_party_is_too_much_where_nobody_expects_it(db: PgPool) {
+    assert_eq!(party(db, Limits::default()).await, 429);
+    let many = HttpOptions::default().for_players(64);
+    assert_eq!((many.per_address_max, many.calls.unwrap().burst), (1_024, 800));
+    let few = HttpOptions::default().for_players(3);
+    assert_eq!((few.per_address_max, few.calls.unwrap().burst), (256, 200));
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

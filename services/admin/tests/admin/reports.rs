@@ -17,7 +17,13 @@ async fn battle(db: &PgPool, players: &[Uuid]) -> Uuid {
         let seat = "insert into battle_player (battle_id, player_id, team) values ($1, $2, 0)";
         sqlx::query(seat).bind(battle).bind(player).execute(db).await.unwrap();
     }
-    let replay = "insert into replay (battle_id, place, bytes) values ($1, 'one/replays/x', 9)";
+    let server = "insert into battle_server (server_id, name, address, fingerprint, version,
+            protocol_version, battles_max, players_max, state, lease_until)
+        select $1, 'eu-1', 'localhost:1', sha256(''), '1', 3, 1, 64, 'ready', now()
+        where not exists (select from battle_server)";
+    sqlx::query(server).bind(battle).execute(db).await.unwrap();
+    let replay = "insert into replay (battle_id, place, bytes, server_id)
+        select $1, 'one/replays/x', 9, server_id from battle_server";
     sqlx::query(replay).bind(battle).execute(db).await.unwrap();
     battle
 }
@@ -62,6 +68,13 @@ async fn a_player_reports_another_one_of_the_same_battle_once(db: PgPool) {
     let first = &reports[1];
     assert_eq!((&first["battle_id"], &first["tick"]), (&json!(fought), &json!(900)));
     assert_eq!(first["replay_place"], "one/replays/x");
+    assert_eq!(first["replay_server"], "eu-1", "a path is of some machine");
+    let view = format!("/v1/admin/battles/{fought}");
+    let (_, detail) = world.get(&view, &staff).await;
+    assert_eq!(
+        (&detail["replay_place"], &detail["replay_server"]),
+        (&json!("one/replays/x"), &json!("eu-1"))
+    );
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

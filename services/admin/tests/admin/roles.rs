@@ -33,6 +33,22 @@ async fn templates_stay_and_nobody_gives_what_they_do_not_have(db: PgPool) {
     let beyond = Some(json!({ "permissions": ["bans.write"] }));
     let (status, _) = world.call(Method::PUT, "/v1/admin/roles/mine", &hr, beyond).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
+    // What is beyond them they do not take away either, in no way: change, removal, from others.
+    let theirs = json!({ "permissions": ["bans.write", "users.read"] });
+    assert_eq!(put("/v1/admin/roles/judges", theirs).await.0, StatusCode::NO_CONTENT);
+    let less = Some(json!({ "permissions": ["users.read"] }));
+    for (method, path, body) in [
+        (Method::PUT, "/v1/admin/roles/judges".to_owned(), less),
+        (Method::DELETE, "/v1/admin/roles/judges".to_owned(), None),
+        (Method::DELETE, give("judges"), None),
+    ] {
+        let (status, body) = world.call(method, &path, &hr, body).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (StatusCode::FORBIDDEN, &json!("role.not_yours_to_give")),
+            "{path}"
+        );
+    }
     let in_use = world.call(Method::DELETE, "/v1/admin/roles/hr", &all, None).await;
     assert_eq!(in_use.0, StatusCode::CONFLICT);
 }

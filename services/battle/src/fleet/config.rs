@@ -28,8 +28,8 @@ impl Secret {
         Ok(Self(text.to_owned()))
     }
 
-    pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -39,11 +39,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Addresses of one control plane, most.
+pub const ADDRESSES_MAX: usize = 16;
+
 /// Everything that being one of a fleet takes.
 #[derive(Clone, Debug)]
 pub struct FleetConfig {
-    /// Where the control plane's internal gRPC is: `http://HOST:PORT`, or `https://HOST:PORT`.
-    pub control_plane: String,
+    /// Where the control plane's internal gRPC is: one address or several, each `http://HOST:PORT`,
+    /// or each `https://HOST:PORT`. At most 16.
+    pub control_planes: Vec<String>,
     /// PEM certificates that the control plane's own is checked against; needed with `https`.
     pub roots: Option<String>,
     /// What opens it.
@@ -66,17 +70,35 @@ pub struct FleetConfig {
 }
 
 impl FleetConfig {
-    /// The defaults.
+    /// The defaults, with the control plane at one address or at several, separated by commas.
     ///
     /// # Errors
-    /// The address or the name cannot be one.
-    pub fn new(control_plane: &str, secret: Secret, name: &str) -> anyhow::Result<Self> {
-        let is_address = ["http://", "https://"]
-            .iter()
-            .any(|scheme| control_plane.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    /// An address or the name cannot be one.
+    pub fn new(control_planes: &str, secret: Secret, name: &str) -> anyhow::Result<Self> {
+        let control_planes: Vec<String> =
+            control_planes.split(',').map(|address| address.trim().to_owned()).collect();
+        let scheme_of = |address: &str| {
+            let mut schemes = ["http://", "https://"].into_iter();
+            schemes
+                .find(|&scheme| address.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+        };
+        let first = control_planes.first().and_then(|address| scheme_of(address));
+        for address in &control_planes {
+            let scheme = scheme_of(address);
+            ensure!(
+                scheme.is_some(),
+                "the control plane's address '{address}' must be written http://HOST:PORT or \
+                 https://HOST:PORT"
+            );
+            ensure!(
+                scheme == first,
+                "the control plane's addresses must all be http or all be https"
+            );
+        }
         ensure!(
-            is_address,
-            "the control plane's address is written http://HOST:PORT or https://HOST:PORT"
+            control_planes.len() <= ADDRESSES_MAX,
+            "the control plane has {} addresses; {ADDRESSES_MAX} are enough",
+            control_planes.len()
         );
         let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let mut bytes = name.bytes();
@@ -88,7 +110,7 @@ impl FleetConfig {
             "the name '{name}' must be of lower-case letters, digits, '.', '_' and '-', at most 63"
         );
         Ok(Self {
-            control_plane: control_plane.to_owned(),
+            control_planes,
             roots: None,
             secret,
             name: name.to_owned(),
@@ -141,7 +163,7 @@ mod tests {
     #[test]
     fn names_and_secrets_are_checked() {
         let secret = Secret::new("0123456789abcdef\n").unwrap();
-        assert_eq!(secret.bearer(), "Bearer 0123456789abcdef");
+        assert_eq!(secret.as_str(), "0123456789abcdef");
         assert!(!format!("{secret:?}").contains("0123"));
         assert!(Secret::new("short").is_err() && Secret::new("0123456789\tabcdef").is_err());
         let new = |url, name| FleetConfig::new(url, secret.clone(), name);
@@ -152,6 +174,12 @@ mod tests {
         }
         assert!(new("https://plane.example:1", "a").is_ok());
         for url in ["127.0.0.1:1", "https://", "ftp://127.0.0.1:1"] {
+            assert!(new(url, "a").is_err(), "{url}");
+        }
+        let several = new("http://a:1, http://b:1", "a").unwrap();
+        assert_eq!(several.control_planes, ["http://a:1", "http://b:1"]);
+        let many = vec!["http://a:1"; ADDRESSES_MAX + 1].join(",");
+        for url in ["http://a:1,https://b:1", "http://a:1,", "", "http://a:1,b:1", &many] {
             assert!(new(url, "a").is_err(), "{url}");
         }
     }

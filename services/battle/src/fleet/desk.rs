@@ -10,6 +10,7 @@ use sortie_sim::id::PlayerKey;
 use tokio::sync::Notify;
 
 use super::status::Standing;
+use crate::ticket_clock::TicketClock;
 
 /// Commands that may wait for the tick; the agent waits when there are more.
 const COMMANDS_MAX: usize = 256;
@@ -62,9 +63,13 @@ pub(crate) struct Shared {
     standing: Mutex<Option<Arc<Standing>>>,
     done: AtomicU64,
     is_draining: AtomicBool,
+    /// The origin of the control plane's clock; 0: not known yet.
+    clock_origin_ms: AtomicU64,
     /// Battles with a folder and without a result. The tick never looks at it.
     unfinished: Mutex<BTreeSet<u128>>,
     refused: Mutex<VecDeque<(u128, String)>>,
+    /// Players whose names were taken out of journals since the process started.
+    erased: Mutex<BTreeSet<PlayerKey>>,
     /// Something happened that the control plane should hear at once.
     pub news: Notify,
     /// A result was spooled.
@@ -95,9 +100,25 @@ impl Shared {
         self.news.notify_one();
     }
 
+    /// The control plane's clock, as it was told last; `None` before that.
+    pub(crate) fn clock(&self) -> Option<TicketClock> {
+        let origin_ms = self.clock_origin_ms.load(Ordering::Relaxed);
+        (origin_ms > 0).then(|| TicketClock::from_origin(origin_ms))
+    }
+
+    /// The control plane has told what the time is.
+    pub(super) fn set_clock(&self, clock: TicketClock) {
+        self.clock_origin_ms.store(clock.origin_ms(), Ordering::Relaxed);
+    }
+
     /// Battles with a folder and without a result.
     pub(super) fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u128>> {
         lock(&self.unfinished)
+    }
+
+    /// Players whose names are to be in no journal.
+    pub(super) fn erased(&self) -> MutexGuard<'_, BTreeSet<PlayerKey>> {
+        lock(&self.erased)
     }
 
     /// Battles that could not be opened, with the reason.
@@ -151,7 +172,7 @@ pub(super) fn new() -> (SyncSender<Command>, Desk) {
 
 impl Desk {
     /// What both sides look at.
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 

@@ -8,7 +8,11 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use anyhow::Context;
+use sortie_sim::id::PlayerKey;
+
 use super::order::BattleOrder;
+use crate::journal;
 use crate::store::{Store, sync_dir};
 
 /// All folders of battles.
@@ -89,6 +93,36 @@ impl Folders {
         match fs::remove_dir_all(self.dir_of(battle_id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => sync_dir(&self.dir),
+        }
+    }
+
+    /// Blanks the names of players in every journal and replay; says how many it wrote over. One
+    /// that cannot be written keeps no other from being.
+    ///
+    /// # Errors
+    /// The last of them.
+    pub(super) fn blank(&self, players: &[PlayerKey]) -> anyhow::Result<usize> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(self.store.replays_dir())? {
+            paths.push(entry?.path());
+        }
+        for entry in fs::read_dir(&self.dir)? {
+            paths.push(entry?.path().join("battle.journal"));
+        }
+        let (mut blanked, mut failed) = (0, None);
+        for path in paths {
+            match journal::blank(&path, players) {
+                Ok(names) => blanked += names,
+                // A battle that has not begun, or has just ended and is a replay by now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => failed = Some((path, error)),
+            }
+        }
+        match failed {
+            Some((path, error)) => {
+                Err(error).with_context(|| format!("cannot blank a name in {}", path.display()))
+            }
+            None => Ok(blanked),
         }
     }
 

@@ -21,8 +21,8 @@ use super::reporter::Reporter;
 use super::result::{Facts as ResultFacts, result_of};
 use super::spool::Spool;
 use crate::config::BattleServerConfig;
-use crate::failpoint::{Failpoints, Frozen, Point};
-use crate::journal::JournalReader;
+use crate::failpoint::{Failpoints, Point, is_frozen, is_frozen_io};
+use crate::journal::{JournalError, JournalReader};
 use crate::resume::{open_battle, recover};
 use crate::server::{Ending, Finished, Server, Site};
 use crate::store::Store;
@@ -104,6 +104,7 @@ impl Host {
             name: config.name.clone(),
             address: address.clone(),
             fingerprint: site.identity.fingerprint().0,
+            identity: site.store.key("fleet-identity")?,
         };
         let registered = Registered {
             listen,
@@ -224,8 +225,12 @@ impl Host {
         let id = format!("{battle_id:032x}");
         tracing::info!(battle_id = id, resumed = opened.resumed, "a battle begins");
         let mut server = Server::begin(config, site, opened)?;
-        let ending = match ending_of(&order) {
-            // It died after the decision to end.
+        // It may have died after the decision to end. An end by the battle's own rules is found
+        // again by going on: the journal may lack the last ticks before it.
+        let decided = ending_of(&order)
+            .filter(|ending| !matches!(ending, Ending::Duration | Ending::Round))
+            .or_else(|| server.ending());
+        let ending = match decided {
             Some(ending) => ending,
             None => {
                 let desk = std::mem::replace(&mut self.desk, Box::new(desk::new().1));
@@ -265,6 +270,12 @@ impl Host {
                 None
             }
         };
+        let erased: Vec<_> = self.desk.shared().erased().iter().copied().collect();
+        if let Some(path) = replay.as_deref().filter(|_| !erased.is_empty())
+            && let Err(error) = crate::journal::blank(path, &erased)
+        {
+            tracing::error!(%error, "a name cannot be taken out of a replay");
+        }
         report.replay_path.clone_from(&replay);
         if ending == Ending::Forgotten {
             self.remove(battle_id)?;
@@ -330,7 +341,11 @@ impl Host {
             "a battle cannot be run; its folder is set aside"
         );
         self.desk.shared().unfinished().remove(&battle_id);
-        self.desk.shared().refuse(battle_id, "its files are damaged");
+        let why = match JournalError::is_version(cause) {
+            true => "its journal is of another version",
+            false => "its files are damaged",
+        };
+        self.desk.shared().refuse(battle_id, why);
         Ok(())
     }
 
@@ -416,16 +431,6 @@ fn thin_out(dir: PathBuf, (count_max, bytes_max): (usize, u64)) -> io::Result<()
 fn ending_of(order: &BattleOrder) -> Option<Ending> {
     let name = order.ended_by.as_deref()?;
     Ending::ALL.into_iter().find(|ending| ending.name() == name)
-}
-
-fn is_frozen(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<Frozen>() || cause.downcast_ref::<io::Error>().is_some_and(is_frozen_io)
-    })
-}
-
-fn is_frozen_io(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Frozen>())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The line to the control plane: registration, heartbeats up, orders down.
 
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use sortie_rpc::fleet::v1::fleet_client::FleetClient;
@@ -28,26 +28,78 @@ use super::folder::Folders;
 use super::order::BattleOrder;
 use super::spool::Spool;
 use crate::config::BattleServerConfig;
+use crate::ticket_clock::TicketClock;
 
 /// How long connecting, and the answer to a call, may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The same when the control plane has several addresses.
+const ANSWER_WITHIN_OF_SEVERAL: Duration = Duration::from_secs(1);
 /// Heartbeats that may wait for the network.
 const HEARTBEATS_MAX: usize = 4;
 /// How long the agent waits for room in the queue of commands before it looks again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(10);
+/// How far the machine's clock may be from the control plane's before that is told.
+const CLOCK_OFF_MAX: Duration = Duration::from_secs(2);
 /// Text and reasons are cut to this; the wire cuts them to its own bounds.
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// A channel that connects when it is used, and what opens the door.
+/// A channel to each node of the control plane, which connects when it is used, and what opens the
+/// door.
 #[derive(Clone)]
 pub(super) struct Line {
-    channel: Channel,
+    channels: Vec<Channel>,
+    turn: Arc<Mutex<Turn>>,
     bearer: Bearer,
 }
 
-/// Puts the secret into every call.
+/// Which address is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Turn {
+    /// The one that served last.
+    good: usize,
+    /// How many behind it were tried since, without success.
+    failed: usize,
+}
+
+impl Turn {
+    fn at(self, addresses: usize) -> usize {
+        (self.good + self.failed) % addresses
+    }
+
+    /// The present one does not serve: the next one is on. Whether there is one that was not tried
+    /// since the last pause; if not, the round begins anew, with the good one.
+    fn go_on(&mut self, addresses: usize) -> bool {
+        self.failed += 1;
+        let has_next = self.failed < addresses;
+        if !has_next {
+            self.failed = 0;
+        }
+        has_next
+    }
+
+    /// The present one serves.
+    fn stay(&mut self, addresses: usize) {
+        *self = Self { good: self.at(addresses), failed: 0 };
+    }
+}
+
+/// Puts the secret, or the server's credential, into every call.
 #[derive(Clone)]
 pub(super) struct Bearer(MetadataValue<Ascii>);
+
+impl Bearer {
+    fn new(credential: &str) -> anyhow::Result<Self> {
+        let mut value: MetadataValue<Ascii> = format!("Bearer {credential}").parse()?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bearer")
+    }
+}
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -59,41 +111,73 @@ impl Interceptor for Bearer {
 impl Line {
     /// A line to where `config` says; needs a runtime around it.
     pub(super) fn new(config: &FleetConfig) -> anyhow::Result<Self> {
-        let mut endpoint = Endpoint::from_shared(config.control_plane.clone())
-            .with_context(|| format!("'{}' is no address", config.control_plane))?;
-        if config.control_plane.starts_with("https://") {
-            let roots = config.roots.as_ref().context("https needs the roots to trust")?;
-            ensure!(roots.contains("BEGIN CERTIFICATE"), "the roots to trust are no PEM");
-            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
-            endpoint = endpoint.tls_config(tls).context("the roots cannot be used")?;
-        }
-        let endpoint = endpoint
-            .connect_timeout(ANSWER_WITHIN)
-            .http2_keep_alive_interval(ANSWER_WITHIN)
-            .keep_alive_timeout(ANSWER_WITHIN)
-            .keep_alive_while_idle(true)
-            .tcp_nodelay(true);
-        let mut bearer: MetadataValue<Ascii> = config.secret.bearer().parse()?;
-        bearer.set_sensitive(true);
-        Ok(Self { channel: endpoint.connect_lazy(), bearer: Bearer(bearer) })
+        // With another node to go to, one that hangs is not waited for so long.
+        let patience = match &*config.control_planes {
+            [_] => ANSWER_WITHIN,
+            _ => ANSWER_WITHIN_OF_SEVERAL,
+        };
+        let channel = |address: &String| -> anyhow::Result<Channel> {
+            let mut endpoint = Endpoint::from_shared(address.clone())
+                .with_context(|| format!("'{address}' is no address"))?;
+            if address.starts_with("https://") {
+                let roots = config.roots.as_ref().context("https needs the roots to trust")?;
+                ensure!(roots.contains("BEGIN CERTIFICATE"), "the roots to trust are no PEM");
+                let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+                endpoint = endpoint.tls_config(tls).context("the roots cannot be used")?;
+            }
+            let endpoint = endpoint
+                .connect_timeout(patience)
+                .http2_keep_alive_interval(patience)
+                .keep_alive_timeout(patience)
+                .keep_alive_while_idle(true)
+                .tcp_nodelay(true);
+            Ok(endpoint.connect_lazy())
+        };
+        let channels = config.control_planes.iter().map(channel).collect::<Result<_, _>>()?;
+        let bearer = Bearer::new(config.secret.as_str())?;
+        Ok(Self { channels, turn: Arc::default(), bearer })
     }
 
+    /// The channel to the node that is used at present.
     pub(super) fn channel(&self) -> Channel {
-        self.channel.clone()
+        self.channels[self.turn().at(self.channels.len())].clone()
     }
 
+    /// See [`Turn::go_on`].
+    fn go_on(&self) -> bool {
+        self.turn().go_on(self.channels.len())
+    }
+
+    /// See [`Turn::stay`].
+    fn stay(&self) {
+        self.turn().stay(self.channels.len());
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What opens registration: the secret.
     pub(super) fn bearer(&self) -> Bearer {
         self.bearer.clone()
+    }
+
+    /// What opens the rest: the credential of this registration. A control plane of before there
+    /// were credentials is shown the secret.
+    pub(super) fn bearer_of(&self, registration: &Registration) -> Bearer {
+        registration.credential.clone().unwrap_or_else(|| self.bearer())
     }
 }
 
 /// Who the server is to the control plane.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Registration {
     pub server_id: Uuid,
     pub epoch: u64,
     pub heartbeat: Duration,
     pub ticket_public_key: [u8; 32],
+    /// What it shows from now on; `None`: the secret.
+    pub credential: Option<Bearer>,
 }
 
 /// What the server says of itself.
@@ -102,6 +186,8 @@ pub(super) struct Facts {
     pub name: String,
     pub address: String,
     pub fingerprint: [u8; 32],
+    /// Proves that the name is its own; kept over restarts.
+    pub identity: [u8; 32],
 }
 
 pub(super) struct Link {
@@ -119,12 +205,42 @@ pub(super) struct Link {
 
 /// Why a stream ended.
 enum Gone {
-    /// The network, or the other side's restart.
-    Away(String),
+    /// The network, the other side's restart, or a secret that it does not know.
+    Away(Trouble),
     /// The registration does not hold any more.
     Unknown,
     /// The server ends.
     Over,
+}
+
+/// Why the control plane does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    why: String,
+    /// It is there, and refuses the secret.
+    is_refusal: bool,
+}
+
+impl Trouble {
+    fn away(why: &str) -> Self {
+        Self { why: why.to_owned(), is_refusal: false }
+    }
+
+    fn of_status(status: &Status) -> Self {
+        let is_refusal = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
+        let why = match status.message() {
+            "" => status.code().description(),
+            message => message,
+        };
+        Self { why: why.to_owned(), is_refusal }
+    }
+
+    fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<Status>() {
+            Some(status) => Self::of_status(status),
+            None => Self::away(&format!("{error:#}")),
+        }
+    }
 }
 
 type Client = FleetClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
@@ -136,23 +252,33 @@ impl Link {
         let mut is_known = false;
         let mut is_away = false;
         loop {
-            let mut client = FleetClient::with_interceptor(self.line.channel(), self.line.bearer());
+            let mut why_away = None;
             if !is_known {
+                let (channel, secret) = (self.line.channel(), self.line.bearer());
+                let mut client = FleetClient::with_interceptor(channel, secret);
                 match self.register(&mut client).await {
                     Ok(()) => is_known = true,
-                    Err(error) => note_away(&mut is_away, &format!("{error:#}")),
+                    Err(error) => why_away = Some(Trouble::of(&error)),
                 }
             }
             if is_known {
                 let mut lasted = false;
-                match self.serve(&mut client, &mut lasted, &mut is_away).await {
-                    Gone::Away(why) => note_away(&mut is_away, &why),
+                match self.serve(&mut lasted, &mut is_away).await {
+                    Gone::Away(why) => why_away = Some(why),
                     Gone::Unknown => is_known = false,
                     Gone::Over => return,
                 }
                 if lasted {
                     backoff.reset();
                 }
+            }
+            if let Some(why) = why_away {
+                // Another node knows the server by the same registration: it is asked at once.
+                if self.line.go_on() {
+                    tracing::info!(why = why.why, "a node does not serve; the next one is asked");
+                    continue;
+                }
+                note_away(&mut is_away, &why);
             }
             let shared = Arc::clone(&self.shared);
             tokio::select! {
@@ -173,9 +299,15 @@ impl Link {
             battles_max: 1,
             players_max: self.base.rules.players_max.into(),
             battles,
+            identity: self.facts.identity.to_vec(),
         };
+        let asked_at = Instant::now();
         let answer = timeout(ANSWER_WITHIN, client.register(request)).await??.into_inner();
         let registration = read_registration(&answer)?;
+        if let Ok(time_ms @ 1..) = u64::try_from(answer.time_ms) {
+            // It was read about half-way between.
+            self.set_clock(time_ms + asked_at.elapsed().as_millis() as u64 / 2);
+        }
         let before = self.registration.borrow().clone();
         if before.is_some_and(|before| before.server_id != registration.server_id) {
             // Another control plane: its orders are numbered anew.
@@ -191,21 +323,39 @@ impl Link {
         Ok(())
     }
 
+    /// Join tickets are judged by the control plane's clock, whatever this machine's says.
+    fn set_clock(&self, time_ms: u64) {
+        let clock = TicketClock::set_to(time_ms);
+        self.shared.set_clock(clock);
+        let ahead_ms = TicketClock::by_wall().ahead_of_ms(&clock);
+        metrics::gauge!("sortie_clock_ahead_seconds").set(ahead_ms as f64 / 1e3);
+        if ahead_ms.unsigned_abs() > CLOCK_OFF_MAX.as_millis() as u64 {
+            tracing::warn!(
+                ahead_s = ahead_ms as f64 / 1e3,
+                "this machine's clock is not the control plane's; set it (NTP). Join tickets are \
+                 judged by the control plane's"
+            );
+        }
+    }
+
     /// Heartbeats up and orders down, until something ends it.
-    async fn serve(&mut self, client: &mut Client, lasted: &mut bool, is_away: &mut bool) -> Gone {
+    async fn serve(&mut self, lasted: &mut bool, is_away: &mut bool) -> Gone {
         let Some(registration) = self.registration.borrow().clone() else { return Gone::Unknown };
+        let bearer = self.line.bearer_of(&registration);
+        let mut client = FleetClient::with_interceptor(self.line.channel(), bearer);
         let (heartbeats, stream) = mpsc::channel(HEARTBEATS_MAX);
         // The first one is there before the call: the other side may wait for it to answer.
         let Ok(()) = heartbeats.try_send(self.heartbeat(&registration)) else {
-            return Gone::Away("cannot send".to_owned());
+            return Gone::Away(Trouble::away("cannot send"));
         };
         let mut orders =
             match timeout(ANSWER_WITHIN, client.serve(ReceiverStream::new(stream))).await {
-                Err(_) => return Gone::Away("it does not answer".to_owned()),
+                Err(_) => return Gone::Away(Trouble::away("it does not answer")),
                 Ok(Err(status)) => return gone(&status),
                 Ok(Ok(response)) => response.into_inner(),
             };
         *lasted = true;
+        self.line.stay();
         if std::mem::take(is_away) {
             tracing::info!("the control plane is there again");
         }
@@ -228,15 +378,15 @@ impl Link {
                         self.take(order, &registration).await;
                         continue;
                     }
-                    Ok(None) => return Gone::Away("the stream has ended".to_owned()),
+                    Ok(None) => return Gone::Away(Trouble::away("the stream has ended")),
                     Err(status) => return gone(&status),
                 },
             }
             let heartbeat = self.heartbeat(&registration);
             match timeout(ANSWER_WITHIN, heartbeats.send(heartbeat)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Gone::Away("the stream is closed".to_owned()),
-                Err(_) => return Gone::Away("it does not read".to_owned()),
+                Ok(Err(_)) => return Gone::Away(Trouble::away("the stream is closed")),
+                Err(_) => return Gone::Away(Trouble::away("it does not read")),
             }
         }
     }
@@ -280,6 +430,10 @@ impl Link {
                 id(&say.battle_id).map(|battle| Wish::Say { battle, text: cut(say.text) })
             }
             Some(What::End(end)) => id(&end.battle_id).map(Wish::End),
+            Some(What::Erase(erase)) => id(&erase.player_id).map(|player| {
+                self.erase(PlayerKey(player));
+                Wish::Nothing
+            }),
             Some(What::Drain(_)) => Some(Wish::Drain),
             None => None,
         };
@@ -287,6 +441,21 @@ impl Link {
             tracing::warn!("an order of the control plane makes no sense; it is passed over");
             Wish::Nothing
         })
+    }
+
+    /// Takes a player's name out of all journals and replays. What is being written just now is
+    /// looked through once more when its battle is over.
+    fn erase(&self, player: PlayerKey) {
+        self.shared.erased().insert(player);
+        match self.folders.blank(&[player]) {
+            Ok(names) => tracing::info!(names, "a player's name is taken out of replays"),
+            Err(error) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "a player's name cannot be taken out of all replays"
+                );
+            }
+        }
     }
 
     /// Puts the order on the disk before anything else happens to it.
@@ -354,26 +523,73 @@ fn cut(mut text: String) -> String {
 
 fn gone(status: &Status) -> Gone {
     match status.code() {
-        Code::FailedPrecondition | Code::NotFound => Gone::Unknown,
-        _ => Gone::Away(status.to_string()),
+        // The credential is of another control plane, or its keys are new: another comes with the
+        // next registration. If the secret is wrong, that says so.
+        Code::FailedPrecondition | Code::NotFound | Code::Unauthenticated => Gone::Unknown,
+        _ => Gone::Away(Trouble::of_status(status)),
     }
 }
 
 /// Once a failure, not once a try.
-fn note_away(is_away: &mut bool, why: &str) {
-    if std::mem::replace(is_away, true) {
-        tracing::debug!(why, "the control plane is away");
-    } else {
-        tracing::warn!(why, "the control plane is away; battles go on, results wait");
+fn note_away(is_away: &mut bool, Trouble { why, is_refusal }: &Trouble) {
+    match (std::mem::replace(is_away, true), is_refusal) {
+        (true, _) => tracing::debug!(why, "the control plane does not serve"),
+        (false, true) => tracing::error!(
+            why,
+            "the control plane refuses this server: check --fleet-secret-file; battles go on, \
+             results wait"
+        ),
+        (false, false) => {
+            tracing::warn!(why, "the control plane is away; battles go on, results wait");
+        }
     }
 }
 
 fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> {
     let key = answer.ticket_public_key.as_slice().try_into();
+    let credential = (!answer.credential.is_empty()).then(|| Bearer::new(&answer.credential));
     Ok(Registration {
         server_id: answer.server_id.parse().context("the server id is no UUID")?,
         epoch: answer.epoch,
         heartbeat: Duration::from_millis(answer.heartbeat_ms.clamp(50, 60_000).into()),
         ticket_public_key: key.context("the key of join tickets must have 32 bytes")?,
+        credential: credential.transpose().context("the credential is none")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_secret_is_not_away() {
+        let refused = anyhow::Error::from(Status::unauthenticated("no secret"));
+        let trouble = Trouble::of(&refused);
+        assert_eq!(trouble, Trouble { why: "no secret".to_owned(), is_refusal: true });
+        assert!(!Trouble::of(&Status::unavailable("connection refused").into()).is_refusal);
+        assert!(!Trouble::of(&anyhow::anyhow!("deadline has elapsed")).is_refusal);
+        assert!(!Trouble::of_status(&Status::new(Code::Unavailable, "")).why.is_empty());
+    }
+
+    #[test]
+    fn the_last_good_address_is_asked_first_and_all_others_before_a_pause() {
+        let mut turn = Turn::default();
+        let mut asked = Vec::new();
+        for _ in 0..2 {
+            asked.push(turn.at(3));
+            while turn.go_on(3) {
+                asked.push(turn.at(3));
+            }
+        }
+        assert_eq!(asked, [0, 1, 2, 0, 1, 2]);
+        assert!(turn.go_on(3));
+        turn.stay(3);
+        assert_eq!(turn.at(3), 1);
+        // It is lost: the others, and then it again.
+        assert!(turn.go_on(3) && turn.at(3) == 2);
+        assert!(turn.go_on(3) && turn.at(3) == 0);
+        assert!(!turn.go_on(3) && turn.at(3) == 1);
+        let mut only = Turn::default();
+        assert!(!only.go_on(1) && only.at(1) == 0);
+    }
 }

@@ -121,7 +121,8 @@ impl Reporter {
         let Some(mut result) = self.spool.read(waiting)? else { return Ok(Outcome::Done) };
         result.server_id = registration.server_id.to_string();
         result.epoch = registration.epoch;
-        let mut client = ResultsClient::with_interceptor(self.line.channel(), self.line.bearer());
+        let bearer = self.line.bearer_of(&registration);
+        let mut client = ResultsClient::with_interceptor(self.line.channel(), bearer);
         let answer = match timeout(REPORT_WITHIN, client.report(result)).await {
             Err(_) => return Ok(Outcome::Away),
             Ok(Err(status)) => match status.code() {
@@ -142,6 +143,9 @@ impl Reporter {
         };
         match &*answer.outcome {
             "stored" | "known" => {
+                if !answer.why.is_empty() && answer.outcome == "stored" {
+                    tracing::warn!(why = answer.why, "a battle result is under review");
+                }
                 tracing::info!(outcome = answer.outcome, "a battle result has its receipt");
                 self.spool.remove(waiting)?;
             }

@@ -1,7 +1,6 @@
 //! The result of a battle, made of the battle's last state and its roster: of a server that just
 //! ended it, or of its replay.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use prost::Message;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use sortie_rpc::ranking::v1::{LogEvent, PlayerResult, Replay, ReportRequest, WeaponResult};
 use sortie_sim::Battle;
 use sortie_sim::id::PlayerSlot;
-use sortie_sim::view::{RoundState, SoldierRow};
+use sortie_sim::view::SoldierRow;
 use uuid::Uuid;
 
 use crate::journal::{Deed, PlayerTally, Roster, What};
@@ -38,10 +37,7 @@ pub(super) fn result_of(facts: &Facts<'_>) -> ReportRequest {
         last_tick: view.tick.0,
         tick_hz: battle.config().tick_hz.into(),
         state_hash: format!("{:016x}", battle.state_hash()),
-        winner: match view.round {
-            RoundState::Ended { winner, .. } => winner.map(|team| team as u32),
-            RoundState::Running => None,
-        },
+        winner: battle.winner().map(|team| team as u32),
         ended_by: facts.ended_by.to_owned(),
         players: players_of(battle, roster),
         replay: facts.replay.map(|(place, bytes)| Replay {
@@ -58,20 +54,15 @@ fn text_of(id: u128) -> String {
     Uuid::from_u128(id).to_string()
 }
 
-/// A row for everybody who was ever in the battle. Who left and came again with a new ticket had
-/// two soldiers, and gets the sum of both.
+/// A row for everybody who was ever in the battle, in the order of their ids. Who left and came
+/// again had the same place.
 fn players_of(battle: &Battle, roster: &Roster) -> Vec<PlayerResult> {
-    let mut players: BTreeMap<u128, PlayerResult> = BTreeMap::new();
     let nobody = PlayerTally::default();
-    for row in &battle.view().soldiers {
-        let tally = roster.tally.players.get(usize::from(row.slot.0)).unwrap_or(&nobody);
-        let again = player_of(battle, row, tally);
-        match players.get_mut(&row.key.0) {
-            Some(known) => add(known, again),
-            None => drop(players.insert(row.key.0, again)),
-        }
-    }
-    players.into_values().collect()
+    let mut rows: Vec<&SoldierRow> = battle.view().soldiers.iter().collect();
+    rows.sort_unstable_by_key(|row| row.key);
+    let tally =
+        |row: &SoldierRow| roster.tally.players.get(usize::from(row.slot.0)).unwrap_or(&nobody);
+    rows.into_iter().map(|row| player_of(battle, row, tally(row))).collect()
 }
 
 fn player_of(battle: &Battle, row: &SoldierRow, tally: &PlayerTally) -> PlayerResult {
@@ -107,30 +98,6 @@ fn weapons_of(battle: &Battle, slot: PlayerSlot, tally: &PlayerTally) -> Vec<Wea
         }
     });
     rows.filter(|row| row.shots + row.hits + row.kills > 0).collect()
-}
-
-fn add(known: &mut PlayerResult, again: PlayerResult) {
-    known.team = again.team;
-    known.joined_tick = known.joined_tick.min(again.joined_tick);
-    known.left_tick = again.left_tick;
-    known.points += again.points;
-    known.kills += again.kills;
-    known.deaths += again.deaths;
-    known.assists += again.assists;
-    known.revives += again.revives;
-    known.captures += again.captures;
-    known.shots += again.shots;
-    known.hits += again.hits;
-    for row in again.weapons {
-        match known.weapons.iter_mut().find(|weapon| weapon.weapon == row.weapon) {
-            Some(weapon) => {
-                weapon.shots += row.shots;
-                weapon.hits += row.hits;
-                weapon.kills += row.kills;
-            }
-            None => known.weapons.push(row),
-        }
-    }
 }
 
 /// As many deeds as fit; the rest is only counted. In battles of thousands the weapons of players

@@ -1,12 +1,11 @@
 //! How a battle stands: plain rows that the tick fills, and what they are on the wire.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use sortie_rpc::fleet::v1::{BattleStatus, Departure, Load, Point, Position, Region};
 use sortie_sim::Battle;
 use sortie_sim::id::PlayerKey;
-use sortie_sim::view::{RoundState, Status};
+use sortie_sim::view::Status;
 use uuid::Uuid;
 
 use crate::journal::Tally;
@@ -114,13 +113,13 @@ impl Standing {
             regions,
             positions,
             gone: Vec::new(),
-            is_over: matches!(view.round, RoundState::Ended { .. }),
+            is_over: battle.is_over(),
             load,
         }
     }
 
-    /// Adds who left for good, by the battle's tally. Whoever came again has another soldier,
-    /// `is_here`, and is not gone.
+    /// Adds who left for good, by the battle's tally. Whoever comes again is here, `is_here`, and
+    /// not gone.
     pub(crate) fn with_gone(
         mut self,
         battle: &Battle,
@@ -129,12 +128,8 @@ impl Standing {
     ) -> Self {
         let rows = battle.view().soldiers.iter().zip(&tally.players);
         let left = rows.filter_map(|(row, tally)| Some((row.key, tally.left?)));
-        let mut last = BTreeMap::new();
-        for (key, tick) in left.filter(|(key, _)| !is_here(*key)) {
-            // Later slots were taken later.
-            last.insert(key.0, tick);
-        }
-        self.gone = last.into_iter().collect();
+        let gone = left.filter(|(key, _)| !is_here(*key));
+        self.gone = gone.map(|(key, tick)| (key.0, tick)).collect();
         self.gone.sort_unstable_by_key(|(player, tick)| (Reverse(*tick), *player));
         self.gone.truncate(GONE_MAX);
         self

@@ -6,6 +6,7 @@
 //!         | first tick u32 | last tick u32 | raw length u32 | stored length u32
 //!         | CRC-32 u32 of all before it and of the stored bytes | stored bytes
 //! ```
+//! The checksum of a block of names leaves the names out, which can be blanked: `names.rs`.
 //! All numbers are little-endian. Sequence numbers count from 0 without gaps, so that a block
 //! removed, doubled or moved is noticed as surely as a changed bit.
 
@@ -13,11 +14,12 @@ use std::io::Read;
 
 use super::bytes::Parts;
 use super::error::Damage;
+use super::names;
 
 /// First bytes of the file.
 pub const MAGIC: [u8; 8] = *b"SORTIE-J";
 /// Version of the format of files and blocks.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 /// Bytes before the first block.
 pub const PREAMBLE_BYTES: usize = 12;
 /// Bytes of a block before its stored bytes.
@@ -44,11 +46,14 @@ pub enum Kind {
     Checkpoint = 2,
     /// The battle ended in order; the last block.
     End = 3,
+    /// The names of those who were let in in the ticks of the next block.
+    Names = 4,
 }
 
 impl Kind {
     fn from_number(number: u8) -> Option<Self> {
-        [Self::Header, Self::Ticks, Self::Checkpoint, Self::End].get(usize::from(number)).copied()
+        let all = [Self::Header, Self::Ticks, Self::Checkpoint, Self::End, Self::Names];
+        all.get(usize::from(number)).copied()
     }
 }
 
@@ -98,7 +103,8 @@ impl Head {
             crc: parts.u32()?,
         };
         let bytes_max = head.raw_bytes.max(head.stored_bytes);
-        if head.last < head.first || bytes_max as usize > BLOCK_BYTES_MAX {
+        let is_plain = head.kind != Kind::Names || !is_compressed;
+        if head.last < head.first || !is_plain || bytes_max as usize > BLOCK_BYTES_MAX {
             return Err(Damage("a block's head is nonsense"));
         }
         Ok(head)
@@ -106,7 +112,7 @@ impl Head {
 
     /// Whether head and stored bytes are as they were written.
     pub(crate) fn check(&self, head: &[u8; BLOCK_HEAD_BYTES], stored: &[u8]) -> Result<(), Damage> {
-        if crc_of(&head[..CRC_AT], stored) == self.crc {
+        if crc_of(self.kind, &head[..CRC_AT], stored) == self.crc {
             Ok(())
         } else {
             Err(Damage("its checksum does not match"))
@@ -137,7 +143,7 @@ pub(crate) fn put_block(
 ) {
     assert!(raw.len() <= BLOCK_BYTES_MAX, "a block of {} bytes", raw.len());
     // Out of memory is the only reason to fail; the bytes then go as they are.
-    let packed = (raw.len() >= COMPRESS_BYTES_MIN)
+    let packed = (kind != Kind::Names && raw.len() >= COMPRESS_BYTES_MIN)
         .then(|| zstd::bulk::compress(raw, ZSTD_LEVEL).ok())
         .flatten()
         .filter(|packed| packed.len() < raw.len());
@@ -148,15 +154,18 @@ pub(crate) fn put_block(
     for number in [sequence, first, last, raw.len() as u32, stored.len() as u32] {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    let crc = crc_of(&out[start..], stored);
+    let crc = crc_of(kind, &out[start..], stored);
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(stored);
 }
 
-fn crc_of(head: &[u8], stored: &[u8]) -> u32 {
+fn crc_of(kind: Kind, head: &[u8], stored: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(head);
-    crc.update(stored);
+    match kind {
+        Kind::Names => names::lasting(stored).for_each(|part| crc.update(part)),
+        _ => crc.update(stored),
+    }
     crc.finalize()
 }
 

@@ -10,7 +10,7 @@ use super::roster::Roster;
 pub struct Checkpoint {
     /// The simulation's own bytes.
     pub battle: Vec<u8>,
-    /// The players beyond the simulation.
+    /// The players beyond the simulation. Their names stand apart in the journal.
     pub roster: Roster,
 }
 

@@ -26,7 +26,7 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
-    /// Written by another version.
+    /// Written by another version: of the file's format, or of the simulation.
     #[error("the journal is of {found}, this program reads {known}")]
     Version {
         /// Of the file.
@@ -53,4 +53,13 @@ pub enum JournalError {
     /// There is nothing to go on from: not even the first checkpoint is whole.
     #[error("the journal holds no whole checkpoint")]
     NoCheckpoint,
+}
+
+impl JournalError {
+    /// Whether `error` is, or comes from, a journal of another version: no fault of the file's.
+    pub fn is_version(error: &anyhow::Error) -> bool {
+        error
+            .chain()
+            .any(|cause| matches!(cause.downcast_ref::<Self>(), Some(Self::Version { .. })))
+    }
 }

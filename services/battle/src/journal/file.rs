@@ -51,7 +51,7 @@ impl JournalFile {
         match kind {
             Kind::Ticks => self.failpoints.pass(Point::MidBlock)?,
             Kind::Checkpoint => self.failpoints.pass(Point::MidCheckpoint)?,
-            Kind::Header | Kind::End => {}
+            Kind::Header | Kind::End | Kind::Names => {}
         }
         self.file.write_all(back)?;
         self.next_sequence += 1;

@@ -23,6 +23,7 @@ use sortie_sim::id::{PLAYERS_MAX, PlayerSlot, Tick};
 
 use super::bytes::{Parts, put_signed, put_varint};
 use super::error::Damage;
+use super::names;
 use super::roster::Admitted;
 
 /// Ticks in one block, most. A writer closes its groups long before.
@@ -45,7 +46,7 @@ pub struct TickRecord {
     pub hash: u32,
     /// The commands, in the order in which they were stepped: by slot.
     pub commands: Vec<Command>,
-    /// Who was let in by a ticket in this tick.
+    /// Who was let in by a ticket in this tick; names come from another block.
     pub admitted: Vec<Admitted>,
 }
 
@@ -150,6 +151,8 @@ pub(crate) struct GroupEncoder {
     first: u32,
     ticks: u32,
     columns: Columns,
+    /// Names of those who were let in, for the block before this one.
+    names: Vec<u8>,
     /// Inputs of the tick at hand, by slot.
     inputs: Vec<(usize, Input)>,
 }
@@ -185,7 +188,10 @@ impl GroupEncoder {
             self.put_input(tick, slot, input);
         }
         put_varint(&mut self.columns.admitted, admitted.len() as u32);
-        admitted.iter().for_each(|admitted| admitted.put(&mut self.columns.admitted));
+        for admitted in admitted {
+            admitted.put(&mut self.columns.admitted);
+            names::put(&mut self.names, admitted);
+        }
     }
 
     /// A slot's last command, when it is an input, goes into the columns; the others as they are.
@@ -268,6 +274,16 @@ impl GroupEncoder {
         }
         columns.masks.push(mask);
         (row.input, row.age) = (input, age);
+    }
+
+    /// The block of names that belongs before the block of ticks, with the tick before them; `None`
+    /// without any.
+    pub(crate) fn take_names(&mut self, out: &mut Vec<u8>) -> Option<u32> {
+        if self.names.is_empty() {
+            return None;
+        }
+        out.append(&mut self.names);
+        Some(self.first - 1)
     }
 
     /// The block of all ticks since the last call, with its first and last tick; `None` without

@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use sortie_field::{Field, Map};
 use sortie_sim::config::SimConfig;
-use sortie_sim::{Battle, BattleSetup};
+use sortie_sim::{Battle, BattleSetup, SIMULATION};
 
 use super::bytes::{Parts, put_blob};
 use super::error::{Damage, JournalError};
-
-/// The simulation that journals of this program were made by. Another one may step differently,
-/// so its journals are refused instead of being found to differ somewhere.
-pub const SIMULATION: &str = concat!("sortie-sim ", env!("CARGO_PKG_VERSION"));
 
 /// What a battle is: enough to simulate it again from its first tick.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,15 +51,25 @@ impl Header {
         if parts.is_empty() { Ok(header) } else { Err(Damage("it goes on after its end")) }
     }
 
+    /// Whether this program's simulation stepped the battle. Another one may step differently, so
+    /// its journals are refused instead of being found to differ somewhere.
+    ///
+    /// # Errors
+    /// Names both.
+    pub fn check_simulation(&self) -> Result<(), JournalError> {
+        if self.simulation == SIMULATION {
+            return Ok(());
+        }
+        let found = self.simulation.clone();
+        Err(JournalError::Version { found, known: SIMULATION.to_owned() })
+    }
+
     /// What the battle is simulated with.
     ///
     /// # Errors
     /// The rules or the map are none, or another simulation made them.
     pub fn setup(&self, threads: usize) -> Result<BattleSetup, JournalError> {
-        if self.simulation != SIMULATION {
-            let found = self.simulation.clone();
-            return Err(JournalError::Version { found, known: SIMULATION.to_owned() });
-        }
+        self.check_simulation()?;
         let config = SimConfig::parse(&self.rules)
             .map_err(|error| JournalError::Setup(format!("rules are invalid: {error}")))?;
         let map = Map::parse(&self.map)

@@ -1,8 +1,9 @@
 //! The journal: what a battle server writes while a battle runs. A closed journal is its replay.
 //!
 //! A header, then for every tick the commands that were stepped in it and a hash of the state
-//! after it, now and then a checkpoint, at the end an end. Layout: `block.rs` for the file,
-//! `group.rs` for the ticks. Start with [`Journal`] to write and [`JournalReader`] to read.
+//! after it, now and then a checkpoint, at the end an end. Names stand apart, so that erasure can
+//! blank them. Layout: `block.rs` for the file, `group.rs` for the ticks, `names.rs` for the names.
+//! Start with [`Journal`] to write and [`JournalReader`] to read.
 
 mod block;
 mod bytes;
@@ -11,6 +12,7 @@ mod error;
 mod file;
 mod group;
 mod header;
+mod names;
 mod reader;
 mod roster;
 mod tally;
@@ -20,7 +22,8 @@ pub use block::{BLOCK_BYTES_MAX, BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, P
 pub use checkpoint::{Checkpoint, End};
 pub use error::{Damage, JournalError};
 pub use group::TickRecord;
-pub use header::{Header, SIMULATION};
+pub use header::Header;
+pub use names::{Named, blank};
 pub use reader::{Found, JournalReader, Place, Tail, Walk};
 pub use roster::{Admitted, Roster, Totals};
 pub use tally::{DEEDS_MAX, Deed, KILLS_MAX, PlayerTally, Tally, What};

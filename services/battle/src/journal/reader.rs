@@ -13,6 +13,7 @@ use super::checkpoint::{Checkpoint, End};
 use super::error::{Damage, JournalError};
 use super::group::{Previous, TickRecord, decode_group};
 use super::header::Header;
+use super::names::{self, Named};
 
 /// A block's place in the file.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub struct JournalReader {
     file: File,
     /// What the battle is.
     pub header: Header,
+    /// Names of those who were let in, oldest first; those that were blanked are empty.
+    pub names: Vec<Named>,
     /// All whole blocks behind the header.
     pub blocks: Vec<Place>,
     /// Length of what is whole.
@@ -106,7 +109,12 @@ impl JournalReader {
             }
             _ => None,
         };
-        Ok(Self { path: path.to_owned(), file, header, blocks, bytes, torn_bytes, end })
+        let mut names = Vec::new();
+        for block in blocks.iter().filter(|block| block.head.kind == Kind::Names) {
+            let content = content_of(path, &mut file, block)?;
+            names.append(&mut names::take_all(&content).map_err(|damage| damaged(block, damage))?);
+        }
+        Ok(Self { path: path.to_owned(), file, header, names, blocks, bytes, torn_bytes, end })
     }
 
     /// The last tick in it; 0 when there is none.
@@ -138,29 +146,56 @@ impl JournalReader {
         checkpoint: Option<usize>,
     ) -> Result<(Option<Checkpoint>, Walk), JournalError> {
         let Some(index) = checkpoint else {
-            return Ok((None, Walk { next: 0, previous: Previous::default() }));
+            let (next, previous, names) = (0, Previous::default(), Vec::new());
+            return Ok((None, Walk { next, previous, names }));
         };
         let place = self.blocks[index];
         let content = self.content(&place)?;
-        let (checkpoint, previous) =
+        let (mut checkpoint, previous) =
             Checkpoint::from_bytes(&content).map_err(|damage| damaged(&place, damage))?;
-        Ok((Some(checkpoint), Walk { next: index + 1, previous }))
+        let before: Vec<Place> = self.blocks[..index].to_vec();
+        for block in before.iter().filter(|block| block.head.kind == Kind::Names) {
+            for named in self.names_of(block)? {
+                checkpoint.roster.name_as(&named);
+            }
+        }
+        Ok((Some(checkpoint), Walk { next: index + 1, previous, names: Vec::new() }))
     }
 
-    /// What is found next; `None` at the end.
+    fn names_of(&mut self, place: &Place) -> Result<Vec<Named>, JournalError> {
+        let content = self.content(place)?;
+        names::take_all(&content).map_err(|damage| damaged(place, damage))
+    }
+
+    /// What is found next; `None` at the end. A checkpoint that is found has no names: whoever
+    /// walks has come by them.
     ///
     /// # Errors
     /// The block is damaged.
     pub fn next(&mut self, walk: &mut Walk) -> Result<Option<Found>, JournalError> {
-        let Some(place) = self.blocks.get(walk.next).copied() else { return Ok(None) };
-        walk.next += 1;
+        let place = loop {
+            let Some(place) = self.blocks.get(walk.next).copied() else { return Ok(None) };
+            walk.next += 1;
+            if place.head.kind != Kind::Names {
+                break place;
+            }
+            // Those of ticks that a crash took are followed by others.
+            walk.names = self.names_of(&place)?;
+        };
         let content = self.content(&place)?;
         let damage = |damage| damaged(&place, damage);
         Ok(Some(match place.head.kind {
-            Kind::Header => return Err(damage(Damage("a second header"))),
+            Kind::Header | Kind::Names => return Err(damage(Damage("a second header"))),
             Kind::Ticks => {
                 let range = (place.head.first, place.head.last);
-                let ticks = decode_group(&content, range, &mut walk.previous).map_err(damage)?;
+                let mut ticks =
+                    decode_group(&content, range, &mut walk.previous).map_err(damage)?;
+                let mut names = std::mem::take(&mut walk.names).into_iter();
+                for admitted in ticks.iter_mut().flat_map(|record| &mut record.admitted) {
+                    let named = names.next().filter(|named| named.key == admitted.key);
+                    let named = named.ok_or_else(|| damage(Damage("somebody has no name")))?;
+                    admitted.name = named.name;
+                }
                 Found::Ticks(ticks)
             }
             Kind::Checkpoint => {
@@ -188,6 +223,8 @@ impl JournalReader {
 pub struct Walk {
     next: usize,
     previous: Previous,
+    /// Of those who are let in in the next block of ticks.
+    names: Vec<Named>,
 }
 
 /// What a walk comes upon.
@@ -269,7 +306,7 @@ impl Scan {
         let follows = match head.kind {
             Kind::Header => self.blocks.is_empty(),
             Kind::Ticks => head.first == self.last_tick + 1,
-            Kind::Checkpoint | Kind::End => {
+            Kind::Checkpoint | Kind::End | Kind::Names => {
                 head.first == self.last_tick && head.last == self.last_tick
             }
         };

@@ -1,53 +1,44 @@
 //! What a battle server knows of its players beyond the simulation, and must not forget: their
 //! names, the tickets that were used, and what counts for the result.
 
-use std::collections::BTreeMap;
-
 use sortie_sim::event::{Event, TickOutput};
-use sortie_sim::id::PlayerSlot;
-use sortie_wire::limits::NAME_BYTES_MAX;
+use sortie_sim::id::{PlayerKey, PlayerSlot};
 
-use super::bytes::{Parts, put_blob, put_varint};
+use super::bytes::{Parts, put_varint};
 use super::error::Damage;
+use super::names::Named;
 use super::tally::Tally;
+use crate::admission::UsedTickets;
 
 /// A ticket that let a player in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     /// The player's place.
     pub slot: PlayerSlot,
+    /// Who it is to the control plane.
+    pub key: PlayerKey,
     /// The ticket; it is good for nothing any more.
     pub ticket_id: u128,
-    /// When it would have expired anyway, milliseconds since 1970.
-    pub expires_at_ms: u64,
-    /// The name that others see.
+    /// The name that others see; empty when it was blanked.
     pub name: String,
 }
 
 impl Admitted {
+    /// All but the name, which stands apart.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.slot.0.to_le_bytes());
+        out.extend_from_slice(&self.key.0.to_le_bytes());
         out.extend_from_slice(&self.ticket_id.to_le_bytes());
-        out.extend_from_slice(&self.expires_at_ms.to_le_bytes());
-        put_blob(out, self.name.as_bytes());
     }
 
     pub(super) fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
         Ok(Self {
             slot: PlayerSlot(parts.u16()?),
+            key: PlayerKey(parts.u128()?),
             ticket_id: parts.u128()?,
-            expires_at_ms: parts.u64()?,
-            name: take_name(parts)?,
+            name: String::new(),
         })
     }
-}
-
-fn take_name(parts: &mut Parts<'_>) -> Result<String, Damage> {
-    let name = parts.text()?;
-    if name.len() > NAME_BYTES_MAX {
-        return Err(Damage("a name is too long"));
-    }
-    Ok(name.to_owned())
 }
 
 /// What happened since the battle began, for its report.
@@ -105,8 +96,8 @@ impl Totals {
 pub struct Roster {
     /// Names; index = slot.
     pub names: Vec<String>,
-    /// Tickets used and not yet expired, with their expiry in milliseconds since 1970.
-    pub used_tickets: BTreeMap<u128, u64>,
+    /// All tickets that were used.
+    pub used_tickets: UsedTickets,
     /// What happened so far.
     pub totals: Totals,
     /// What each player did, for the result.
@@ -126,12 +117,22 @@ impl Roster {
 
     /// Notes an admission.
     pub fn admit(&mut self, admitted: &Admitted) {
-        let slot = usize::from(admitted.slot.0);
+        self.set_name(admitted.slot, &admitted.name);
+        self.used_tickets.insert(admitted.ticket_id);
+    }
+
+    /// Takes a name of a journal.
+    pub fn name_as(&mut self, named: &Named) {
+        self.set_name(named.slot, &named.name);
+    }
+
+    /// Gives a player a name.
+    fn set_name(&mut self, slot: PlayerSlot, name: &str) {
+        let slot = usize::from(slot.0);
         if self.names.len() <= slot {
             self.names.resize(slot + 1, String::new());
         }
-        self.names[slot].clone_from(&admitted.name);
-        self.used_tickets.insert(admitted.ticket_id, admitted.expires_at_ms);
+        name.clone_into(&mut self.names[slot]);
     }
 
     /// The name of a player; empty for nobody.
@@ -139,13 +140,11 @@ impl Roster {
         self.names.get(usize::from(slot.0)).map_or("", String::as_str)
     }
 
+    /// All but the names, which stand apart.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.names.len() as u32);
-        self.names.iter().for_each(|name| put_blob(out, name.as_bytes()));
         put_varint(out, self.used_tickets.len() as u32);
-        for (id, expires_at_ms) in &self.used_tickets {
+        for id in &self.used_tickets {
             out.extend_from_slice(&id.to_le_bytes());
-            out.extend_from_slice(&expires_at_ms.to_le_bytes());
         }
         let mut totals = self.totals;
         totals.all().iter().for_each(|total| out.extend_from_slice(&total.to_le_bytes()));
@@ -155,10 +154,7 @@ impl Roster {
     pub(super) fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
         let mut roster = Self::default();
         for _ in 0..parts.varint()? {
-            roster.names.push(take_name(parts)?);
-        }
-        for _ in 0..parts.varint()? {
-            roster.used_tickets.insert(parts.u128()?, parts.u64()?);
+            roster.used_tickets.insert(parts.u128()?);
         }
         for total in roster.totals.all() {
             *total = parts.u64()?;

@@ -18,9 +18,9 @@ pub const KILLS_MAX: usize = 1_536;
 /// A player's part that the simulation does not keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlayerTally {
-    /// The tick in which the player joined.
+    /// The tick in which the player joined first.
     pub joined: u32,
-    /// The tick in which it left for good.
+    /// The tick in which it left for good; `None` while it is here, also again.
     pub left: Option<u32>,
     /// The side, 0 or 1.
     pub team: u8,
@@ -86,8 +86,11 @@ impl Tally {
         for event in &output.events {
             match *event {
                 Event::Joined { player, team } => {
+                    let is_known = self.players.len() > usize::from(player.0);
                     let row = self.row(player);
-                    *row = PlayerTally { joined: tick, team: team as u8, ..Default::default() };
+                    // Who comes again has its place again: the first join counts.
+                    row.joined = if is_known { row.joined } else { tick };
+                    (row.left, row.team) = (None, team as u8);
                     self.keep(tick, What::Joined(player));
                 }
                 Event::Left { player } => {

@@ -281,6 +281,11 @@ impl Writer {
     /// Writes the ticks at hand; gives the last of them.
     fn write_group(&mut self) -> io::Result<Option<u32>> {
         self.scratch.clear();
+        // Before the ticks: whoever was let in has a name, whatever a crash leaves.
+        if let Some(before) = self.group.take_names(&mut self.scratch) {
+            self.file.append(Kind::Names, (before, before), &self.scratch)?;
+            self.scratch.clear();
+        }
         let Some(ticks) = self.group.take(&mut self.scratch) else { return Ok(None) };
         self.file.append(Kind::Ticks, ticks, &self.scratch)?;
         Ok(Some(ticks.1))

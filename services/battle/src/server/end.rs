@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sortie_sim::Battle;
-use sortie_sim::view::RoundState;
 use sortie_wire::close::CloseCode;
 
 use super::shard::Shard;
-use super::{Ending, Outlook, Server, Site, process_cpu};
-use crate::failpoint::Point;
+use super::work::process_cpu;
+use super::{Ending, Outlook, Server, Site};
+use crate::failpoint::{Point, is_frozen};
 use crate::fleet::desk::Desk;
 use crate::journal::{End, Roster};
 use crate::report::{BattleReport, Percentiles};
@@ -37,13 +37,23 @@ pub(crate) struct Finished {
 }
 
 impl Server {
-    /// Closes the journal, tells the clients why, and reports.
+    /// Closes the journal, tells the clients why, and reports. A journal that cannot become a
+    /// replay, because the disk is full for one, costs the replay and not the report, which then
+    /// says that the journal is not complete.
     ///
     /// # Errors
-    /// The journal cannot become a replay.
+    /// A failpoint stopped the server.
     pub fn end(self, why: Ending) -> anyhow::Result<BattleReport> {
-        let Finished { report, kept, .. } = self.finish(why);
-        Ok(BattleReport { replay_path: Some(kept?), ..report })
+        let Finished { mut report, kept, .. } = self.finish(why);
+        match kept {
+            Ok(replay) => report.replay_path = Some(replay),
+            Err(error) if is_frozen(&error) => return Err(error),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the journal cannot become a replay");
+                report.journal_complete = false;
+            }
+        }
+        Ok(report)
     }
 
     /// The same; gives back what the next battle needs.
@@ -106,7 +116,7 @@ impl Server {
     fn report(&self) -> BattleReport {
         let (counters, totals) = (&self.counters, &self.roster.totals);
         let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(of).sum::<u64>();
-        let (inputs_late, inputs_missing) = self.inputs();
+        let inputs = self.inputs();
         BattleReport {
             battle_id: self.ready.battle_id.clone(),
             last_tick: self.battle.tick().0,
@@ -114,10 +124,13 @@ impl Server {
             tick_overruns: counters.overruns,
             tick_cpu_us: Percentiles::from(&self.tick_cpu_us),
             tick_us: Percentiles::from(&self.tick_us),
+            tick_own_us: Percentiles::from(&self.tick_own_us),
+            stolen_seconds: counters.stolen.as_secs_f64(),
             phase_us: self.phases.report(),
             server_cpu_seconds: process_cpu().saturating_sub(self.cpu_at_start).as_secs_f64(),
             clients_peak: counters.clients_peak as u32,
             joins: totals.joins,
+            players: self.battle.view().soldiers.len() as u64,
             resumes: counters.resumes,
             clients_lost: counters.clients_lost,
             updates_expected: sum(|shard| shard.counters.updates_due),
@@ -126,8 +139,9 @@ impl Server {
             snapshot_bytes: sum(|shard| shard.counters.snapshot_bytes),
             bytes_out: sum(|shard| shard.udp_bytes().1),
             bytes_in: sum(|shard| shard.udp_bytes().0),
-            inputs_late,
-            inputs_missing,
+            inputs_late: inputs.late,
+            inputs_early: inputs.early,
+            inputs_missing: inputs.missing(),
             malformed: sum(|shard| shard.counters.malformed),
             overload_step_max: counters.overload_step_max,
             shots: totals.shots,
@@ -137,10 +151,7 @@ impl Server {
             regions_max: totals.regions_max,
             splits: totals.splits,
             merges: totals.merges,
-            winner: match self.battle.view().round {
-                RoundState::Ended { winner, .. } => winner.map(|team| team as u8),
-                RoundState::Running => None,
-            },
+            winner: self.battle.winner().map(|team| team as u8),
             ..BattleReport::default()
         }
     }

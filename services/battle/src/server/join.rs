@@ -1,10 +1,12 @@
 //! Hellos answered: newcomers with tickets, players coming back.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::collections::VecDeque;
+use std::time::Instant;
 
 use sortie_quic::PeerId;
 use sortie_sim::command::{Action, Command};
 use sortie_sim::id::{Class, PlayerKey, PlayerSlot, Team};
+use sortie_sim::place::Place;
 use sortie_wire::close::CloseCode;
 use sortie_wire::limits::PROTOCOL_VERSION;
 use sortie_wire::message::{Blob, Credential, Hello, LoadStep, ServerMessage, Text, Welcome};
@@ -31,21 +33,18 @@ pub(super) struct Arrival {
 impl Server {
     /// Answers the hellos that wait.
     pub(super) fn answer_hellos(&mut self, now: Instant) {
-        let now_ms = unix_ms();
-        let mut left = HELLOS_PER_TICK_MAX;
-        for shard in 0..self.shards.len() {
-            let count = self.shards[shard].hellos.len().min(left);
-            left -= count;
-            let hellos: Vec<(PeerId, Hello)> = self.shards[shard].hellos.drain(..count).collect();
-            for (peer, hello) in hellos {
-                if !self.shards[shard].is_waiting(peer) {
-                    continue;
-                }
-                if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
-                    tracing::debug!(%peer, %code, "a client is turned away");
-                    self.counters.turned_away += 1;
-                    self.shards[shard].close(peer, code);
-                }
+        let now_ms = self.ticket_clock.now_ms();
+        let first = self.battle.tick().0 as usize;
+        let mut queues: Vec<_> = self.shards.iter_mut().map(|shard| &mut shard.hellos).collect();
+        for (shard, (peer, hello)) in deal(&mut queues, first, HELLOS_PER_TICK_MAX) {
+            if !self.shards[shard].is_waiting(peer) {
+                continue;
+            }
+            if let Err(code) = self.answer(shard, peer, &hello, now, now_ms) {
+                tracing::debug!(%peer, %code, "a client is turned away");
+                self.counters.turned_away += 1;
+                self.site.metrics.note_refusal(code);
+                self.shards[shard].close(peer, code);
             }
         }
     }
@@ -88,20 +87,15 @@ impl Server {
         now: Instant,
     ) -> Result<(), CloseCode> {
         let key = PlayerKey(ticket.player_key);
-        if self.orders.is_kicked(key) {
+        if self.orders.is_kicked(key, now) {
             return Err(CloseCode::Kicked);
         }
         let known = self.slots.get(&key).copied();
         let slot = match known {
             Some(slot) => slot,
-            None => self.free_slot()?,
+            None => self.free_slot(key)?,
         };
-        let admitted = Admitted {
-            slot,
-            ticket_id: ticket.ticket_id,
-            expires_at_ms: ticket.expires_at_ms,
-            name: ticket.name,
-        };
+        let admitted = Admitted { slot, key, ticket_id: ticket.ticket_id, name: ticket.name };
         self.roster.admit(&admitted);
         self.admitted.push(admitted);
         let tick = self.battle.tick().0 + 1;
@@ -120,18 +114,15 @@ impl Server {
         Ok(())
     }
 
-    /// The next slot, when there is one and newcomers are let in.
-    fn free_slot(&self) -> Result<PlayerSlot, CloseCode> {
+    /// The slot of a player who is not in the battle, when there is room and newcomers are let in.
+    fn free_slot(&self, key: PlayerKey) -> Result<PlayerSlot, CloseCode> {
         if self.ladder.step() >= LoadStep::NoJoins {
             return Err(CloseCode::Overloaded);
         }
-        let joining = self.commands.iter();
-        let joining = joining.filter(|command| matches!(command.action, Action::Join { .. }));
-        let taken = self.battle.view().soldiers.len() + joining.count();
-        if taken >= usize::from(self.battle.config().players_max) {
-            return Err(CloseCode::BattleFull);
+        match self.battle.place_for(key, &self.commands) {
+            Place::Again(slot) | Place::New(slot) => Ok(slot),
+            Place::Here(_) | Place::Full => Err(CloseCode::BattleFull),
         }
-        Ok(PlayerSlot(taken as u16))
     }
 
     /// The player of `slot` is back, over a connection of `shard`. An older connection is closed.
@@ -220,8 +211,60 @@ impl Server {
     }
 }
 
-/// Now, by the wall clock, for expiry only.
-pub(super) fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_millis() as u64
+/// Takes at most `count` from the front of the queues, one from each in turn, beginning with number
+/// `first` (modulo their count): so a crowd in one waits for itself and not for the others.
+fn deal<T>(queues: &mut [&mut VecDeque<T>], first: usize, count: usize) -> Vec<(usize, T)> {
+    let mut dealt = Vec::new();
+    let mut empty = 0;
+    for turn in 0.. {
+        if empty >= queues.len() || dealt.len() >= count {
+            break;
+        }
+        let at = first.wrapping_add(turn) % queues.len();
+        match queues[at].pop_front() {
+            Some(next) => {
+                dealt.push((at, next));
+                empty = 0;
+            }
+            None => empty += 1,
+        }
+    }
+    dealt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_in_one_shard_does_not_starve_the_others() {
+        for flooded in 0..4 {
+            let mut shards: Vec<VecDeque<usize>> = vec![VecDeque::new(); 4];
+            let mut waited = Vec::new();
+            for tick in 0..200 {
+                // More than can be answered come here in every tick, and one honest one elsewhere.
+                shards[flooded].extend([0; 20]);
+                shards[(flooded + 1 + tick % 3) % 4].push_back(1 + tick);
+                let mut queues: Vec<_> = shards.iter_mut().collect();
+                let dealt = deal(&mut queues, tick, HELLOS_PER_TICK_MAX);
+                assert_eq!(dealt.len(), HELLOS_PER_TICK_MAX);
+                let honest = dealt.iter().filter(|(_, came)| *came > 0);
+                waited.extend(honest.map(|(_, came)| tick - (came - 1)));
+            }
+            assert_eq!(waited.len(), 200, "everybody is answered");
+            assert!(waited.iter().all(|ticks| *ticks == 0), "in the tick in which they ask");
+        }
+    }
+
+    #[test]
+    fn every_shard_has_its_turn_when_all_are_crowded() {
+        let mut shards: Vec<VecDeque<()>> = vec![VecDeque::from(vec![(); 1_000]); 3];
+        let mut answered = [0; 3];
+        for tick in 0..30 {
+            let mut queues: Vec<_> = shards.iter_mut().collect();
+            deal(&mut queues, tick, 16).iter().for_each(|(shard, ())| answered[*shard] += 1);
+        }
+        assert_eq!(answered, [160; 3]);
+        assert!(deal::<()>(&mut [], 3, 16).is_empty());
+    }
 }

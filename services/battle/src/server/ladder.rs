@@ -1,9 +1,11 @@
 //! Overload in steps: thin out what is far, halve the snapshots, let nobody new in.
 //!
 //! Looks at windows of a second. A window is busy when the server's own work fills the time there
-//! is, or when one tick in five comes late for whatever reason, a neighbour on the same machine
-//! for one. Three busy windows in a row climb a step, so that a rush of newcomers does not; five
-//! quiet ones go back one, so that the ladder does not swing.
+//! is: on average, or in one tick of five. A tick that is late because the machine gave the time
+//! to somebody else is not the server's work: a step taken for it would cost the players
+//! something and save nothing of what is missing. Three busy windows in a row climb a step, so
+//! that a rush of newcomers does not; five quiet ones go back one, so that the ladder does not
+//! swing.
 
 use std::time::Duration;
 
@@ -11,11 +13,11 @@ use sortie_wire::message::LoadStep;
 
 /// Share of the threads' time that work may take on average.
 const BUSY_LOAD: f64 = 0.85;
-/// Share of ticks that may come late.
+/// Share of ticks whose own work may be longer than a tick.
 const BUSY_OVERRUNS: f64 = 0.20;
 /// Windows in a row that climb a step.
 const BUSY_WINDOWS: u32 = 3;
-/// Below this share of the time, and with hardly a tick late, a window is quiet.
+/// Below this share of the time, and with hardly a tick too long, a window is quiet.
 const QUIET_LOAD: f64 = 0.60;
 const QUIET_OVERRUNS: f64 = 0.05;
 /// Windows in a row that give a step back.
@@ -24,15 +26,13 @@ const QUIET_WINDOWS: u32 = 5;
 const STEPS: [LoadStep; 4] =
     [LoadStep::Normal, LoadStep::ThinFar, LoadStep::HalfRate, LoadStep::NoJoins];
 
-/// What one tick took.
+/// What one tick cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
-    /// From its beginning to its end.
-    pub wall: Duration,
+    /// The server's own work, as long as it would have taken had nobody else wanted the processors.
+    pub own: Duration,
     /// CPU time of all threads since the tick before.
     pub cpu: Duration,
-    /// Ticks left out before it, to catch up.
-    pub left_out: u32,
 }
 
 /// The overload ladder.
@@ -51,6 +51,7 @@ pub struct Ladder {
 struct Window {
     ticks: u32,
     overruns: u32,
+    own: Duration,
     cpu: Duration,
 }
 
@@ -77,15 +78,17 @@ impl Ladder {
     pub fn note(&mut self, cost: Cost) -> bool {
         let window = &mut self.window;
         window.ticks += 1;
-        window.overruns += u32::from(cost.wall > self.period) + cost.left_out;
+        window.overruns += u32::from(cost.own > self.period);
+        window.own += cost.own;
         window.cpu += cost.cpu;
         window.ticks >= self.window_ticks && self.judge()
     }
 
     fn judge(&mut self) -> bool {
-        let Window { ticks, overruns, cpu } = std::mem::take(&mut self.window);
-        let there_is = self.period.as_secs_f64() * f64::from(ticks) * self.threads as f64;
-        let load = cpu.as_secs_f64() / there_is;
+        let Window { ticks, overruns, own, cpu } = std::mem::take(&mut self.window);
+        let there_is = self.period.as_secs_f64() * f64::from(ticks);
+        let of_threads = cpu.as_secs_f64() / (there_is * self.threads as f64);
+        let load = of_threads.max(own.as_secs_f64() / there_is);
         let overruns = f64::from(overruns) / f64::from(ticks);
         let is_busy = load > BUSY_LOAD || overruns > BUSY_OVERRUNS;
         let is_quiet = load < QUIET_LOAD && overruns < QUIET_OVERRUNS;
@@ -109,9 +112,9 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_millis(16);
 
-    fn seconds(ladder: &mut Ladder, count: u32, work: Duration) {
+    fn seconds(ladder: &mut Ladder, count: u32, own: Duration) {
         for _ in 0..count * 60 {
-            ladder.note(Cost { wall: work, cpu: work, left_out: 0 });
+            ladder.note(Cost { own, cpu: own });
         }
     }
 
@@ -141,12 +144,19 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_who_takes_the_processor_is_overload_too() {
+    fn single_ticks_that_are_too_long_are_overload_too() {
         let mut ladder = Ladder::new(60, PERIOD, 1);
         for tick in 0..60 * 3 {
-            let wall = if tick % 4 == 0 { PERIOD * 2 } else { PERIOD / 4 };
-            ladder.note(Cost { wall, cpu: PERIOD / 4, left_out: 0 });
+            let own = if tick % 4 == 0 { PERIOD * 2 } else { PERIOD / 8 };
+            ladder.note(Cost { own, cpu: own });
         }
+        assert_eq!(ladder.step(), LoadStep::ThinFar);
+    }
+
+    #[test]
+    fn one_thread_that_is_full_is_overload_however_many_idle_beside_it() {
+        let mut ladder = Ladder::new(60, PERIOD, 4);
+        seconds(&mut ladder, 3, PERIOD * 9 / 10);
         assert_eq!(ladder.step(), LoadStep::ThinFar);
     }
 }

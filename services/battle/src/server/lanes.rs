@@ -12,7 +12,6 @@ use sortie_quic::{
 use sortie_session::peer::{LossCounters, Peer, SendError};
 use sortie_session::server::InputVerdict;
 use sortie_udp::Socket;
-use sortie_wire::close::CloseCode;
 use sortie_wire::message::ServerMessage;
 
 use super::seat::Seat;
@@ -30,6 +29,8 @@ pub struct Port<'a> {
     pub seats: &'a mut BTreeMap<u16, Box<Seat>>,
     /// What it did.
     pub counters: &'a mut ShardCounters,
+    /// Who sent too much that was nothing: to be closed.
+    pub expelled: &'a mut Vec<PeerId>,
     /// The last tick stepped.
     pub tick: u32,
 }
@@ -51,14 +52,13 @@ impl Port<'_> {
         match seat.session.handle_input_datagram(datagram, tick) {
             InputVerdict::Taken => {
                 seat.heard_at = now;
-                seat.is_sealed = sealed;
+                seat.lane.note_input(now, sealed);
             }
             InputVerdict::Flooded => {}
             InputVerdict::Malformed => self.counters.malformed += 1,
             InputVerdict::Close => {
                 self.counters.malformed += 1;
-                let code = CloseCode::Malformed;
-                self.quic.close(peer, u32::from(code.number()), code.text());
+                self.expelled.push(peer);
             }
         }
     }
@@ -178,6 +178,16 @@ impl Shard {
         let (Some(lanes), Some(suite)) = (&mut self.lanes, best_suite(offered)) else { return };
         if let Some(session) = lanes.open(now, &self.quic, peer, suite) {
             self.say(peer, &ServerMessage::SealedLane { session, suite: suite as u8 });
+        }
+    }
+
+    /// Asks over QUIC for a sign of life when nothing comes over a player's sealed lane: only when
+    /// QUIC answers is it the lane that fails, and not the player who is late.
+    pub(super) fn look_after_lane(&mut self, seat: &mut Seat, peer: PeerId) {
+        if seat.lane.is_in_doubt(self.now)
+            && seat.lane.note_quic(self.now, self.quic.acks_heard(peer))
+        {
+            self.quic.ping(peer);
         }
     }
 

@@ -1,16 +1,20 @@
 //! What `/metrics` shows. Handles are made once; without a recorder they do nothing.
 
-use std::cell::Cell;
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
 
 use metrics::{Counter, Gauge, Histogram};
 use sortie_quic::SealedCounters;
+use sortie_wire::close::CloseCode;
 
+use super::seat::Path;
 use super::shard::Shard;
+use super::work::Took;
 
 /// The server's metrics.
 pub(super) struct Metrics {
     tick: Histogram,
+    tick_own: Histogram,
+    tick_stolen: Histogram,
     tick_cpu: Histogram,
     ticks: Counter,
     pub(super) overruns: Running,
@@ -19,9 +23,14 @@ pub(super) struct Metrics {
     pub(super) overload_step: Gauge,
     pub(super) regions: Gauge,
     pub(super) region_load_max: Gauge,
+    /// One for each region that there ever was at a time: at most as many as the rules allow.
+    region_loads: RefCell<Vec<Gauge>>,
+    client_rtt: Histogram,
+    client_loss: Histogram,
     pub(super) region_splits: Running,
     pub(super) region_merges: Running,
     pub(super) inputs_late: Running,
+    pub(super) inputs_early: Running,
     pub(super) inputs_missing: Running,
     pub(super) malformed: Running,
     pub(super) turned_away: Running,
@@ -35,6 +44,7 @@ pub(super) struct Metrics {
     pub(super) journal_lag: Gauge,
     pub(super) journal_bytes: Gauge,
     pub(super) journal_dead: Gauge,
+    pub(super) journal_errors: Counter,
 }
 
 impl Metrics {
@@ -42,6 +52,8 @@ impl Metrics {
         describe();
         Self {
             tick: metrics::histogram!("sortie_tick_duration_seconds"),
+            tick_own: metrics::histogram!("sortie_tick_own_seconds"),
+            tick_stolen: metrics::histogram!("sortie_tick_stolen_seconds"),
             tick_cpu: metrics::histogram!("sortie_tick_cpu_seconds"),
             ticks: metrics::counter!("sortie_ticks_total"),
             overruns: Running::of(metrics::counter!("sortie_tick_overruns_total")),
@@ -50,9 +62,13 @@ impl Metrics {
             overload_step: metrics::gauge!("sortie_overload_step"),
             regions: metrics::gauge!("sortie_regions"),
             region_load_max: metrics::gauge!("sortie_region_load_max"),
+            region_loads: RefCell::default(),
+            client_rtt: metrics::histogram!("sortie_client_rtt_seconds"),
+            client_loss: metrics::histogram!("sortie_client_loss_ratio"),
             region_splits: Running::of(metrics::counter!("sortie_region_splits_total")),
             region_merges: Running::of(metrics::counter!("sortie_region_merges_total")),
             inputs_late: Running::of(metrics::counter!("sortie_inputs_late_total")),
+            inputs_early: Running::of(metrics::counter!("sortie_inputs_early_total")),
             inputs_missing: Running::of(metrics::counter!("sortie_inputs_missing_total")),
             malformed: Running::of(metrics::counter!("sortie_malformed_total")),
             turned_away: Running::of(metrics::counter!("sortie_clients_turned_away_total")),
@@ -66,6 +82,7 @@ impl Metrics {
             journal_lag: metrics::gauge!("sortie_journal_lag_seconds"),
             journal_bytes: metrics::gauge!("sortie_journal_size_bytes"),
             journal_dead: metrics::gauge!("sortie_journal_dead"),
+            journal_errors: metrics::counter!("sortie_journal_errors_total"),
         }
     }
 
@@ -77,6 +94,7 @@ impl Metrics {
             &self.region_splits,
             &self.region_merges,
             &self.inputs_late,
+            &self.inputs_early,
             &self.inputs_missing,
             &self.malformed,
             &self.turned_away,
@@ -95,6 +113,37 @@ impl Metrics {
             &lanes.moves,
         ];
         all.into_iter().for_each(Running::begin_battle);
+    }
+
+    /// How much each region has to do, by its place in their order. What there was more of before
+    /// is shown as idle.
+    pub(super) fn show_regions(&self, loads: impl Iterator<Item = u32>) {
+        let mut gauges = self.region_loads.borrow_mut();
+        let mut shown = 0;
+        for (index, load) in loads.enumerate() {
+            if index == gauges.len() {
+                let region = index.to_string();
+                gauges.push(metrics::gauge!("sortie_region_load_units", "region" => region));
+            }
+            gauges[index].set(f64::from(load));
+            shown = index + 1;
+        }
+        gauges[shown..].iter().for_each(|gauge| gauge.set(0.0));
+    }
+
+    /// How the path of a player who is here is.
+    pub(super) fn note_path(&self, path: &mut Path) {
+        if let Some(rtt) = path.rtt {
+            self.client_rtt.record(rtt.as_secs_f64());
+        }
+        if let Some(loss) = path.loss_since_shown() {
+            self.client_loss.record(loss);
+        }
+    }
+
+    /// A hello was refused.
+    pub(super) fn note_refusal(&self, code: CloseCode) {
+        metrics::counter!("sortie_refusals_total", "reason" => format!("{code:?}")).increment(1);
     }
 
     /// The battle is over: nobody is in it.
@@ -118,9 +167,11 @@ impl Metrics {
         lanes.moves.absolute(sum(|lanes| lanes.moves));
     }
 
-    pub(super) fn note_tick(&self, work: Duration, cpu: Duration) {
-        self.tick.record(work.as_secs_f64());
-        self.tick_cpu.record(cpu.as_secs_f64());
+    pub(super) fn note_tick(&self, took: &Took) {
+        self.tick.record(took.wall.as_secs_f64());
+        self.tick_own.record(took.own.as_secs_f64());
+        self.tick_stolen.record(took.stolen.as_secs_f64());
+        self.tick_cpu.record(took.cpu.as_secs_f64());
         self.ticks.increment(1);
     }
 }
@@ -183,17 +234,37 @@ fn describe() {
         "sortie_tick_cpu_seconds",
         "CPU time of the process from one tick to the next"
     );
+    metrics::describe_histogram!(
+        "sortie_tick_own_seconds",
+        "The server's own work in a tick; the overload ladder goes by it"
+    );
+    metrics::describe_histogram!(
+        "sortie_tick_stolen_seconds",
+        "What others on the machine took from a tick, a late beginning included"
+    );
     metrics::describe_histogram!("sortie_tick_phase_seconds", "Wall time of a tick's phases");
     counter!("sortie_ticks_total", "Ticks stepped");
     counter!("sortie_tick_overruns_total", "Ticks that took longer than a tick may, or left out");
+    gauge!("sortie_clock_ahead_seconds", "How far the machine's clock is ahead of the fleet's");
     gauge!("sortie_clients", "Players with a connection");
     gauge!("sortie_players", "Players in the battle, away ones included");
     gauge!("sortie_overload_step", "0 all is well, 1 far thinned out, 2 half rate, 3 no joins");
     gauge!("sortie_regions", "Regions of the battlefield");
     gauge!("sortie_region_load_max", "Work units of the busiest region");
+    gauge!("sortie_region_load_units", "Work units of each region, by its place in their order");
+    metrics::describe_histogram!(
+        "sortie_client_rtt_seconds",
+        "Smoothed round-trip times of clients, each about once a second"
+    );
+    metrics::describe_histogram!(
+        "sortie_client_loss_ratio",
+        "Share of packets lost on the way to clients, each about once a second"
+    );
+    counter!("sortie_refusals_total", "Hellos refused, by the code that the client is told");
     counter!("sortie_region_splits_total", "Regions split");
     counter!("sortie_region_merges_total", "Pairs of regions merged");
     counter!("sortie_inputs_late_total", "Inputs that came too late to be used");
+    counter!("sortie_inputs_early_total", "Inputs for ticks too far ahead to be kept");
     counter!("sortie_inputs_missing_total", "Ticks of players without a fresh input");
     counter!("sortie_malformed_total", "Datagrams and messages that were none");
     counter!("sortie_clients_turned_away_total", "Hellos refused");
@@ -214,4 +285,5 @@ fn describe() {
     gauge!("sortie_journal_lag_seconds", "Age of the oldest tick that is not on the disk");
     gauge!("sortie_journal_size_bytes", "Size of the journal");
     gauge!("sortie_journal_dead", "1 when the battle goes on unrecorded");
+    counter!("sortie_journal_errors_total", "Journals given up: the disk failed, or was too slow");
 }

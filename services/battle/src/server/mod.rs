@@ -18,6 +18,7 @@ mod orders;
 mod phases;
 mod seat;
 mod shard;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +32,10 @@ use sortie_bridge::frame::publish;
 use sortie_bridge::input::input_command;
 use sortie_bridge::noise::Noises;
 use sortie_session::history::FrameHistory;
+use sortie_session::inputs::InputCounters;
 use sortie_session::server::SessionConfig;
 use sortie_sim::Battle;
-use sortie_sim::command::{Action, Command};
+use sortie_sim::command::Command;
 use sortie_sim::event::Event;
 use sortie_sim::id::{PlayerKey, PlayerSlot};
 use sortie_sim::interest::Visibility;
@@ -41,12 +43,13 @@ use sortie_sim::view::{RoundState, Status};
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{LoadStep, ServerMessage};
 
-use crate::admission::{Admission, forget_expired};
+use crate::admission::Admission;
 use crate::config::{BattleServerConfig, Ready};
 use crate::failpoint::Failpoints;
 use crate::histogram::Histogram;
 use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
 use crate::report::BattleReport;
+use crate::ticket_clock::TicketClock;
 use bulletin::Bulletins;
 use clock::Clock;
 pub(crate) use end::Finished;
@@ -56,6 +59,7 @@ pub(crate) use open::{Site, check_documents};
 use orders::Orders;
 use phases::{Phase, Phases};
 use shard::{Outlook, Shard};
+use work::{Took, Work};
 
 /// A checkpoint is written every so many seconds.
 pub const CHECKPOINT_S: u32 = 15;
@@ -65,15 +69,19 @@ pub const CHECKPOINT_S: u32 = 15;
 struct Counters {
     ticks: u64,
     overruns: u64,
+    /// Time that others took from ticks.
+    stolen: Duration,
     clients_peak: usize,
     clients_lost: u64,
     resumes: u64,
     turned_away: u64,
     overload_step_max: u8,
     /// Of players whose seats are gone.
-    inputs_late: u64,
-    inputs_missing: u64,
+    inputs: InputCounters,
 }
+
+/// Paths of clients are shown in metrics every so many ticks.
+const PATHS_SHOWN_TICKS: u32 = 64;
 
 /// A battle server.
 pub struct Server {
@@ -88,6 +96,7 @@ pub struct Server {
     journal_is_dead: bool,
     roster: Roster,
     admission: Admission,
+    ticket_clock: TicketClock,
     session_config: SessionConfig,
 
     shards: Vec<Shard>,
@@ -112,8 +121,9 @@ pub struct Server {
     counters: Counters,
     phases: Phases,
     tick_us: Histogram,
+    tick_own_us: Histogram,
     tick_cpu_us: Histogram,
-    cpu_at_tick: Duration,
+    work: Work,
     cpu_at_start: Duration,
 }
 
@@ -193,7 +203,12 @@ impl Server {
     /// Starts the clock anew: the first tick is due a period after `now`.
     pub fn start_clock(&mut self, now: Instant) {
         self.clock = Clock::new(self.battle.config().tick_hz, now);
-        self.cpu_at_tick = process_cpu();
+        self.work = Work::new(now);
+    }
+
+    /// From now on join tickets expire by this clock.
+    pub fn set_ticket_clock(&mut self, clock: TicketClock) {
+        self.ticket_clock = clock;
     }
 
     /// Ticks until the battle should end or `stop` is set.
@@ -221,12 +236,16 @@ impl Server {
 
     /// One tick of the server.
     pub fn tick(&mut self, now: Instant) {
+        let began = Instant::now();
+        let due = self.clock.due();
+        self.work.begin(now);
         let left_out = self.clock.begin(now);
         self.site.health.beat(now);
         self.phases.begin(now);
         self.obey(now);
         let last = self.battle.tick().0;
-        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.receive(now, last));
+        let Self { battle, shards, work, .. } = self;
+        each_shard(battle.pool(), shards, work, |shard| shard.receive(now, last));
         self.phases.end(Phase::Receive);
         self.answer_hellos(now);
         self.gather_commands(now);
@@ -238,15 +257,15 @@ impl Server {
         self.tell();
         self.phases.end(Phase::Tell);
         // A time of its own: encoding may have taken milliseconds.
-        let sent_at = Instant::now();
-        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.transmit(sent_at));
+        let sent_at = now + began.elapsed();
+        let Self { battle, shards, work, .. } = self;
+        each_shard(battle.pool(), shards, work, |shard| shard.transmit(sent_at));
         self.phases.end(Phase::Send);
         self.record();
         self.phases.end(Phase::Record);
-        let now = self.note_work(now, left_out);
+        let now = self.note_work(due, left_out);
         if self.battle.tick().0.is_multiple_of(16) {
             self.show_metrics();
-            forget_expired(&mut self.roster.used_tickets, join::unix_ms());
         }
         self.site.health.beat(now);
     }
@@ -260,11 +279,12 @@ impl Server {
         let hz = f64::from(self.battle.config().tick_hz);
         let ticks_in = |duration: Duration| (duration.as_secs_f64() * hz).ceil() as u32;
         if let RoundState::Ended { at, .. } = self.battle.view().round
+            && self.battle.is_over()
             && tick.saturating_sub(at.0) >= ticks_in(self.config.linger)
         {
             return Some(Ending::Round);
         }
-        let is_over = self.config.duration.is_some_and(|duration| tick >= ticks_in(duration));
+        let is_over = self.battle.last_tick().is_some_and(|last| tick >= last.0);
         is_over.then_some(Ending::Duration)
     }
 
@@ -272,6 +292,7 @@ impl Server {
     fn gather_commands(&mut self, now: Instant) {
         let tick = self.battle.tick().0 + 1;
         let grace = self.config.grace;
+        let tick_hz = self.battle.config().tick_hz;
         for shard in &mut self.shards {
             for seat in shard.seats.values_mut() {
                 let player = seat.slot;
@@ -280,7 +301,7 @@ impl Server {
                 let away = seat.away_since.map(|since| now.saturating_duration_since(since));
                 if away.is_some_and(|away| away > grace) {
                     self.counters.clients_lost += 1;
-                    self.commands.push(Command { player, action: Action::Leave });
+                    self.commands.push(Command { player, action: seat.leave(tick, tick_hz, now) });
                 }
                 let taken = seat.session.take_input(tick);
                 self.commands.push(input_command(player, &taken.command));
@@ -324,9 +345,7 @@ impl Server {
         let home = self.homes.get(usize::from(slot.0)).copied().flatten();
         let Some(seat) = self.take_seat(slot) else { return };
         self.slots.remove(&seat.key);
-        let inputs = seat.session.input_counters();
-        self.counters.inputs_late += inputs.late;
-        self.counters.inputs_missing += inputs.repeated + inputs.neutral;
+        self.counters.inputs = self.counters.inputs.plus(seat.session.input_counters());
         if let (Some(home), Some(peer)) = (home, seat.peer) {
             self.shards[usize::from(home)].close(peer, CloseCode::Left);
         }
@@ -362,7 +381,8 @@ impl Server {
             released: if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 },
             tick_hz: self.battle.config().tick_hz,
         };
-        each_shard(self.battle.pool(), &mut self.shards, |shard| shard.tell(&outlook));
+        let pool = self.battle.pool();
+        each_shard(pool, &mut self.shards, &mut self.work, |shard| shard.tell(&outlook));
     }
 
     /// A message for every player who is here, when `tick` is durable.
@@ -392,34 +412,39 @@ impl Server {
     fn note_journal(&mut self) {
         if !self.journal_is_dead && self.journal.is_dead() {
             self.journal_is_dead = true;
+            self.site.metrics.journal_errors.increment(1);
             // The writer has said so in the log. The battle goes on, but takes nobody new soon.
             self.site.health.set_not_ready("journal", Some("cannot be written".to_owned()));
         }
     }
 
-    /// Accounts for the tick that began at `began`; gives the time.
-    fn note_work(&mut self, began: Instant, left_out: u32) -> Instant {
+    /// Accounts for the tick that was due at `due`; gives the time.
+    fn note_work(&mut self, due: Instant, left_out: u32) -> Instant {
         let now = Instant::now();
-        let work = now.saturating_duration_since(began);
-        let cpu_now = process_cpu();
-        let cpu = cpu_now.saturating_sub(self.cpu_at_tick);
-        self.cpu_at_tick = cpu_now;
+        let threads = self.battle.pool().map_or(0, ThreadPool::current_num_threads);
+        let took = self.work.end(now, due, threads);
+        let Took { wall, own, cpu, stolen } = took;
         if self.battle.tick().0 == self.config.report_from_tick {
-            (self.tick_us, self.tick_cpu_us) = Default::default();
+            (self.tick_us, self.tick_own_us, self.tick_cpu_us) = Default::default();
             self.phases = Phases::new(now);
         }
         self.counters.ticks += 1;
-        self.counters.overruns += u64::from(work > self.clock.period()) + u64::from(left_out);
-        self.tick_us.record(work.as_micros() as u64);
+        self.counters.overruns += u64::from(wall > self.clock.period()) + u64::from(left_out);
+        self.counters.stolen += stolen;
+        self.tick_us.record(wall.as_micros() as u64);
+        self.tick_own_us.record(own.as_micros() as u64);
         self.tick_cpu_us.record(cpu.as_micros() as u64);
-        self.site.metrics.note_tick(work, cpu);
+        self.site.metrics.note_tick(&took);
         self.counters.clients_peak = self.counters.clients_peak.max(self.connected());
-        self.show_standing(work);
-        if self.ladder.note(Cost { wall: work, cpu, left_out }) {
+        self.show_standing(wall);
+        if self.ladder.note(Cost { own, cpu }) {
             let step = self.ladder.step();
             tracing::warn!(?step, "the overload step changed");
             self.counters.overload_step_max = self.counters.overload_step_max.max(step as u8);
-            self.tell_all(0, &ServerMessage::LoadStep(step));
+            // Not to everybody at once: that would be a tick of twice the work.
+            if let Some(bytes) = encoded(&ServerMessage::LoadStep(step)) {
+                self.bulletins.push(self.battle.tick().0, bytes);
+            }
             let full = (step == LoadStep::NoJoins).then(|| "takes nobody new".to_owned());
             self.site.health.set_not_ready("overload", full);
         }
@@ -435,14 +460,16 @@ impl Server {
         metrics.players.set(self.slots.len() as f64);
         metrics.overload_step.set(f64::from(self.ladder.step() as u8));
         metrics.regions.set(f64::from(report.regions));
+        metrics.show_regions(self.battle.regions().map(|leaf| leaf.load_units));
         metrics.region_load_max.set(f64::from(report.load_max));
         metrics.region_splits.absolute(self.roster.totals.splits);
         metrics.region_merges.absolute(self.roster.totals.merges);
         metrics.turned_away.absolute(counters.turned_away);
         metrics.resumes.absolute(counters.resumes);
-        let (late, missing) = self.inputs();
-        metrics.inputs_late.absolute(late);
-        metrics.inputs_missing.absolute(missing);
+        let inputs = self.inputs();
+        metrics.inputs_late.absolute(inputs.late);
+        metrics.inputs_early.absolute(inputs.early);
+        metrics.inputs_missing.absolute(inputs.missing());
         let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(of).sum::<u64>();
         metrics.malformed.absolute(sum(|shard| shard.counters.malformed));
         metrics.snapshots.absolute(sum(|shard| shard.counters.snapshots));
@@ -455,16 +482,17 @@ impl Server {
         metrics.journal_lag.set(f64::from(behind) * self.clock.period().as_secs_f64());
         metrics.journal_bytes.set(self.journal.bytes() as f64);
         metrics.journal_dead.set(f64::from(u8::from(self.journal_is_dead)));
+        if tick.0.is_multiple_of(PATHS_SHOWN_TICKS) {
+            let seats = self.shards.iter_mut().flat_map(|shard| shard.seats.values_mut());
+            let here = seats.filter(|seat| seat.peer.is_some());
+            here.for_each(|seat| metrics.note_path(&mut seat.path));
+        }
     }
 
-    /// Inputs that came late, and ticks that lacked one, over all players.
-    fn inputs(&self) -> (u64, u64) {
+    /// What became of the inputs of all players.
+    fn inputs(&self) -> InputCounters {
         let seats = self.shards.iter().flat_map(|shard| shard.seats.values());
-        let start = (self.counters.inputs_late, self.counters.inputs_missing);
-        seats.fold(start, |(late, missing), seat| {
-            let inputs = seat.session.input_counters();
-            (late + inputs.late, missing + inputs.repeated + inputs.neutral)
-        })
+        seats.fold(self.counters.inputs, |sum, seat| sum.plus(seat.session.input_counters()))
     }
 }
 
@@ -472,10 +500,14 @@ impl Server {
 fn each_shard(
     pool: Option<&ThreadPool>,
     shards: &mut [Shard],
+    took: &mut Work,
     work: impl Fn(&mut Shard) + Sync + Send,
 ) {
     match pool {
-        Some(pool) if shards.len() > 1 => pool.install(|| shards.par_iter_mut().for_each(work)),
+        Some(pool) if shards.len() > 1 => {
+            pool.install(|| shards.par_iter_mut().for_each(|shard| shard.timed(&work)));
+            took.note_shards(shards.iter().map(|shard| shard.took));
+        }
         _ => shards.iter_mut().for_each(work),
     }
 }
@@ -495,10 +527,4 @@ fn encoded(message: &ServerMessage) -> Option<Arc<[u8]>> {
 /// Whether a soldier's player may still come back.
 fn has_player(status: Status) -> bool {
     status != Status::Left
-}
-
-/// CPU time of this process so far, user and system.
-fn process_cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.max(0) as u32)
 }

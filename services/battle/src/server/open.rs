@@ -1,5 +1,6 @@
 //! Starting a server: battle, keys, sockets, seats of those who were there.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -27,12 +28,14 @@ use super::orders::Orders;
 use super::phases::Phases;
 use super::seat::Seat;
 use super::shard::Shard;
-use super::{Counters, Server, has_player, process_cpu};
+use super::work::{Work, process_cpu};
+use super::{Counters, Server, has_player};
 use crate::admission::Admission;
 use crate::config::{BattleServerConfig, Ready, TicketAuthority, hex};
 use crate::histogram::Histogram;
 use crate::resume::{Opened, open_battle};
 use crate::store::Store;
+use crate::ticket_clock::TicketClock;
 
 /// Handshakes that one shard begins in one tick. Each costs up to a millisecond, and two hundred
 /// players are let in within little more than a second.
@@ -98,16 +101,27 @@ pub(crate) fn check_documents(config: &BattleServerConfig) -> anyhow::Result<()>
 }
 
 impl Server {
-    /// Opens the data directory, begins or takes up the battle, and listens.
+    /// Opens the data directory, listens, and begins or takes up the battle. A battle is begun last
+    /// and goes away with a start that fails: the next start would take it up without a word.
     ///
     /// # Errors
     /// What is in the way, and what to do.
     pub fn open(config: BattleServerConfig) -> anyhow::Result<Self> {
         let store = Store::open(&config.data_dir)?;
         check_documents(&config)?;
-        let opened = open_battle(&store, &config)?;
+        let journal = store.journal_path();
         let site = Site::open(&config, store)?;
-        Self::begin(config, site, opened)
+        // Taking up a battle may take seconds.
+        site.health.set_not_ready("battle", Some("is not there yet".to_owned()));
+        let opened = open_battle(&site.store, &config)?;
+        site.health.set_not_ready("battle", None);
+        let is_new = !opened.resumed;
+        Self::begin(config, site, opened).inspect_err(|_| {
+            if is_new {
+                // What cannot be removed is told of by the next start, as taken up.
+                drop(fs::remove_file(journal));
+            }
+        })
     }
 
     /// A server for `opened` at this site.
@@ -171,6 +185,7 @@ impl Server {
             journal_is_dead: false,
             roster: opened.roster,
             admission,
+            ticket_clock: TicketClock::by_wall(),
             session_config,
             shards,
             homes: Vec::new(),
@@ -182,7 +197,8 @@ impl Server {
             phases: Phases::new(now),
             tick_us: Histogram::default(),
             tick_cpu_us: Histogram::default(),
-            cpu_at_tick: cpu_at_start,
+            work: Work::new(now),
+            tick_own_us: Histogram::default(),
             cpu_at_start,
         };
         server.keep_seats(now);

@@ -9,7 +9,6 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLOCK_LEEWAY_MS, TICKET_LIFE_MS_MAX};
 use sortie_wire::message::{ServerMessage, Text};
 
-use super::join::unix_ms;
 use super::{Ending, Server};
 use crate::fleet::desk::{Desk, Wish};
 use crate::fleet::status::{LoadStanding, Standing};
@@ -29,9 +28,8 @@ pub(super) struct Orders {
     empty_after: Option<Duration>,
     /// Since when nobody is connected.
     empty_since: Option<Instant>,
-    /// Who was kicked, and until when a ticket from before could still be good, milliseconds
-    /// since 1970.
-    kicked: BTreeMap<PlayerKey, u64>,
+    /// Who was kicked, and until when a ticket from before could still be good.
+    kicked: BTreeMap<PlayerKey, Instant>,
     /// Times of the ticks since the last status.
     recent_us: Histogram,
     /// The tick from which on the next status is due.
@@ -40,8 +38,8 @@ pub(super) struct Orders {
 
 impl Orders {
     /// Whether the player was kicked so lately that the ticket may be from before.
-    pub fn is_kicked(&self, player: PlayerKey) -> bool {
-        self.kicked.get(&player).is_some_and(|until_ms| unix_ms() <= *until_ms)
+    pub fn is_kicked(&self, player: PlayerKey, now: Instant) -> bool {
+        self.kicked.get(&player).is_some_and(|until| now <= *until)
     }
 }
 
@@ -59,6 +57,9 @@ impl Server {
     /// Carries out what was ordered since the last tick.
     pub(super) fn obey(&mut self, now: Instant) {
         let Some(mut desk) = self.orders.desk.take() else { return };
+        if let Some(clock) = desk.shared().clock() {
+            self.set_ticket_clock(clock);
+        }
         for _ in 0..ORDERS_PER_TICK_MAX {
             let Some(command) = desk.next() else { break };
             let durable_at = self.carry_out(&command.wish, &mut desk, now);
@@ -116,22 +117,26 @@ impl Server {
     fn kick(&mut self, player: PlayerKey, reason: &str, now: Instant) -> u32 {
         // Tickets of before must not bring the player back; whether new ones are issued is the
         // control plane's to decide.
-        let now_ms = unix_ms();
-        let until_ms = now_ms + TICKET_LIFE_MS_MAX + CLOCK_LEEWAY_MS;
-        self.orders.kicked.retain(|_, until_ms| now_ms <= *until_ms);
-        self.orders.kicked.insert(player, until_ms);
-        let Some(slot) = self.slots.get(&player).copied() else { return self.battle.tick().0 };
-        self.commands.push(Command { player: slot, action: Action::Leave });
+        let until = now + Duration::from_millis(TICKET_LIFE_MS_MAX + CLOCK_LEEWAY_MS);
+        self.orders.kicked.retain(|_, until| now <= *until);
+        self.orders.kicked.insert(player, until);
+        let tick = self.battle.tick().0;
+        let Some(slot) = self.slots.get(&player).copied() else { return tick };
+        let tick_hz = self.battle.config().tick_hz;
         let home = self.homes.get(usize::from(slot.0)).copied().flatten();
         let shard = home.map(|home| &mut self.shards[usize::from(home)]);
+        let mut action = Action::Leave;
         if let Some(shard) = shard
             && let Some(seat) = shard.seats.get_mut(&slot.0)
-            && let Some(peer) = seat.peer
         {
-            seat.detach(now);
-            shard.say_goodbye(peer, CloseCode::Kicked, reason);
+            action = seat.leave(tick, tick_hz, now);
+            if let Some(peer) = seat.peer {
+                seat.detach(now);
+                shard.say_goodbye(peer, CloseCode::Kicked, reason);
+            }
         }
-        self.battle.tick().0 + 1
+        self.commands.push(Command { player: slot, action });
+        tick + 1
     }
 
     /// Shows the control plane how the battle stands, about once a second. `work` is what the

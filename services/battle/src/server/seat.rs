@@ -6,16 +6,43 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sortie_bridge::lens::Lens;
-use sortie_quic::PeerId;
+use sortie_quic::{LaneChoice, PeerId};
+use sortie_session::peer::LossCounters;
 use sortie_session::server::{ServerSession, SessionConfig};
 use sortie_sim::command::Action;
-use sortie_sim::id::{PlayerKey, PlayerSlot};
+use sortie_sim::id::{PlayerKey, PlayerSlot, Tick};
 
 /// Requests that one tick takes of one player; more in one tick is flooding.
 pub const REQUESTS_PER_TICK_MAX: usize = 8;
 
 /// A message for the reliable stream: it may leave when its tick is durable.
 pub type Held = (u32, Arc<[u8]>);
+
+/// How a player's path is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Path {
+    /// Smoothed round-trip time; `None` while nothing was measured.
+    pub rtt: Option<Duration>,
+    /// Packets sent and lost on the present lane.
+    pub total: LossCounters,
+    /// The same when metrics were shown last.
+    shown: LossCounters,
+}
+
+impl Path {
+    /// Share of the packets sent since the last call that were lost; `None` while they are too few
+    /// to say.
+    pub fn loss_since_shown(&mut self) -> Option<f64> {
+        let before = std::mem::replace(&mut self.shown, self.total);
+        // Another lane begins at zero.
+        let sent = self.total.sent.checked_sub(before.sent).filter(|sent| *sent >= SENT_MIN)?;
+        let lost = self.total.lost.checked_sub(before.lost)?;
+        Some((lost as f64 / sent as f64).min(1.0))
+    }
+}
+
+/// Packets that say something of a path.
+const SENT_MIN: u64 = 16;
 
 /// A player's place in the battle.
 pub struct Seat {
@@ -41,14 +68,16 @@ pub struct Seat {
     pub bulletin_next: u64,
     /// Whether the welcome has left: nothing else is sent before.
     pub is_welcomed: bool,
-    /// Whether its newest input came over the sealed lane.
-    pub is_sealed: bool,
+    /// Which lane its snapshots take.
+    pub lane: LaneChoice,
     /// Whether its newest snapshot left over the sealed lane.
     pub told_sealed: bool,
     /// Whether its client asked the sealed lane for a sign of life.
     pub owes_sign: bool,
     /// Whether the player had a connection when last looked at.
     pub was_here: bool,
+    /// How the path was when it was last looked at.
+    pub path: Path,
     /// Messages that may still come before it is a flood.
     pub message_credit: f32,
 }
@@ -74,10 +103,11 @@ impl Seat {
             outbox: VecDeque::new(),
             bulletin_next: 0,
             is_welcomed: false,
-            is_sealed: false,
+            lane: LaneChoice::new(now),
             told_sealed: false,
             owes_sign: false,
             was_here: false,
+            path: Path::default(),
             message_credit: MESSAGE_BURST,
         }
     }
@@ -89,7 +119,7 @@ impl Seat {
         self.heard_at = now;
         self.outbox.clear();
         self.is_welcomed = false;
-        self.is_sealed = false;
+        self.lane = LaneChoice::new(now);
         self.owes_sign = false;
         self.message_credit = MESSAGE_BURST;
     }
@@ -102,10 +132,21 @@ impl Seat {
         self.is_welcomed = false;
     }
 
-    /// Whether the snapshot leaves over the sealed lane: the newest input came over it, and lately.
+    /// How the player leaves for good in the tick after `tick`. Who is away was last there when a
+    /// datagram of it was last read: what counts in a fight is counted from then.
+    pub fn leave(&self, tick: u32, tick_hz: u16, now: Instant) -> Action {
+        if self.peer.is_some() {
+            return Action::Leave;
+        }
+        let away_s = now.saturating_duration_since(self.heard_at).as_secs_f64();
+        let ticks = (away_s * f64::from(tick_hz)) as u32;
+        Action::Lapse { since: Tick(tick.saturating_sub(ticks)) }
+    }
+
+    /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its
+    /// socket.
     pub fn choose_lane(&mut self, now: Instant) -> bool {
-        let quiet = now.saturating_duration_since(self.heard_at);
-        let sealed = self.is_sealed && quiet < SEALED_FOR;
+        let sealed = self.lane.is_sealed(now);
         if std::mem::replace(&mut self.told_sealed, sealed) != sealed {
             self.session.change_lane();
         }
@@ -125,9 +166,6 @@ impl Seat {
     }
 }
 
-/// Who is not heard on the sealed lane for so long may be heard on QUIC alone. Its snapshots leave
-/// over QUIC, which shows its client that the lane fails on the way up.
-const SEALED_FOR: Duration = Duration::from_millis(500);
 /// Messages that a client may send at once, and a second in the long run.
 const MESSAGE_BURST: f32 = 40.0;
 const MESSAGES_PER_S: f32 = 20.0;

@@ -4,7 +4,7 @@
 //! thread of its own if there are threads. What concerns the whole battle they leave for the
 //! server: newcomers' hellos, and departures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sortie_bridge::input::action;
@@ -14,6 +14,7 @@ use sortie_quic::{
 };
 use sortie_session::codes::DeltaCodes;
 use sortie_session::history::FrameHistory;
+use sortie_session::peer::Peer;
 use sortie_sim::command::Action;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::View;
@@ -25,6 +26,7 @@ use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
 
 use super::lanes::{Port, Ways};
 use super::seat::{REQUESTS_PER_TICK_MAX, Seat};
+use super::work::thread_cpu;
 
 /// Batches of 64 datagrams that one tick takes in, so that a flood cannot hold it up.
 const BATCHES_PER_TICK_MAX: usize = 128;
@@ -32,6 +34,10 @@ const BATCHES_PER_TICK_MAX: usize = 128;
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 /// A player whose machine is connected and says nothing is idle after this time.
 const IDLE_AFTER: Duration = Duration::from_secs(15);
+/// A connection stays open this long after it was told why it ends, or for three round trips, so
+/// that one lost packet is repeated in time.
+const LEAVING_MIN: Duration = Duration::from_millis(100);
+const LEAVING_MAX: Duration = Duration::from_secs(1);
 /// The path is looked at every so many ticks.
 const PATH_TICKS: u32 = 8;
 
@@ -46,6 +52,17 @@ pub struct Guest {
     said_hello: bool,
     /// The lanes that its hello offered.
     pub lanes: u8,
+    /// It was told why it has to leave; the connection is closed soon, and nothing counts any more.
+    is_leaving: bool,
+}
+
+/// A connection that was told why it ends, and ends then.
+#[derive(Clone, Debug)]
+struct Farewell {
+    peer: PeerId,
+    code: CloseCode,
+    words: Text<CLOSE_TEXT_BYTES_MAX>,
+    at: Instant,
 }
 
 /// What the shards did, for report and metrics.
@@ -77,12 +94,18 @@ pub struct Shard {
     /// Seats by the player's slot, so that they come in order.
     pub seats: BTreeMap<u16, Box<Seat>>,
     /// Hellos that wait for the server's decision.
-    pub hellos: Vec<(PeerId, Hello)>,
+    pub hellos: VecDeque<(PeerId, Hello)>,
+    farewells: Vec<Farewell>,
+    /// Who sent too many broken datagrams since the last tick.
+    expelled: Vec<PeerId>,
     /// Deltas that its players share.
     codes: DeltaCodes,
     /// What it did.
     pub counters: ShardCounters,
-    now: Instant,
+    /// CPU time of its last pass; see [`Self::timed`].
+    pub took: Duration,
+    /// When its socket was last read.
+    pub(super) now: Instant,
 }
 
 /// What all shards look at when they send.
@@ -114,9 +137,12 @@ impl Shard {
             pump: Pump::new(),
             guests: Vec::new(),
             seats: BTreeMap::new(),
-            hellos: Vec::new(),
+            hellos: VecDeque::new(),
+            farewells: Vec::new(),
+            expelled: Vec::new(),
             codes: DeltaCodes::default(),
             counters: ShardCounters::default(),
+            took: Duration::ZERO,
             now,
         }
     }
@@ -124,8 +150,9 @@ impl Shard {
     /// Takes in all that arrived since the last tick.
     pub fn receive(&mut self, now: Instant, tick: u32) {
         self.now = now;
-        let Self { socket, quic, lanes, pump, guests, seats, counters, .. } = self;
-        let mut port = Port { quic, lanes: lanes.as_mut(), guests, seats, counters, tick };
+        let Self { socket, quic, lanes, pump, guests, seats, counters, expelled, .. } = self;
+        let mut port =
+            Port { quic, lanes: lanes.as_mut(), guests, seats, counters, expelled, tick };
         let took = pump.receive(socket, &mut port, now, BATCHES_PER_TICK_MAX);
         if let Err(error) = took {
             // Not a peer's doing; the next tick tries again.
@@ -136,23 +163,34 @@ impl Shard {
             match event {
                 ServerEvent::Connected { peer, .. } => self.greet(peer, now),
                 ServerEvent::Datagram { peer, datagram } => {
-                    let Self { quic, lanes, guests, seats, counters, .. } = self;
+                    let Self { quic, lanes, guests, seats, counters, expelled, .. } = self;
                     let lanes = lanes.as_mut();
-                    let mut port = Port { quic, lanes, guests, seats, counters, tick };
+                    let mut port = Port { quic, lanes, guests, seats, counters, expelled, tick };
                     port.take_input(peer, &datagram, false, now);
                 }
                 ServerEvent::Message { peer, message } => self.take_message(peer, &message, tick),
                 ServerEvent::Closed { peer, reason } => self.part(peer, &reason, now),
             }
         }
+        let expelled = std::mem::take(&mut self.expelled);
+        expelled.into_iter().for_each(|peer| self.close(peer, CloseCode::Malformed));
         self.send_off_the_silent(now);
+        self.end_farewells(now);
+    }
+
+    /// Does `work` and notes the CPU time that this thread took for it.
+    pub fn timed(&mut self, work: impl Fn(&mut Self)) {
+        let before = thread_cpu();
+        work(self);
+        self.took = thread_cpu().saturating_sub(before);
     }
 
     fn greet(&mut self, peer: PeerId, now: Instant) {
         if self.guests.len() <= peer.index() {
             self.guests.resize(peer.index() + 1, None);
         }
-        let guest = Guest { peer, since: now, slot: None, said_hello: false, lanes: 0 };
+        let guest =
+            Guest { peer, since: now, slot: None, said_hello: false, lanes: 0, is_leaving: false };
         self.guests[peer.index()] = Some(guest);
     }
 
@@ -161,7 +199,7 @@ impl Shard {
     }
 
     fn take_message(&mut self, peer: PeerId, message: &[u8], tick: u32) {
-        let Some(guest) = self.guest(peer) else { return };
+        let Some(guest) = self.guest(peer).filter(|guest| !guest.is_leaving) else { return };
         let message = match ClientMessage::decode(message) {
             Ok(message) => message,
             Err(DecodeError::OtherVersion) if !guest.said_hello => {
@@ -176,7 +214,7 @@ impl Shard {
             (ClientMessage::Hello(hello), _) if !guest.said_hello => {
                 guest.said_hello = true;
                 guest.lanes = hello.lanes;
-                self.hellos.push((peer, hello));
+                self.hellos.push_back((peer, hello));
             }
             (ClientMessage::Hello(_), _) => self.close(peer, CloseCode::Malformed),
             // Said after the hello and before its answer: nobody is there yet to want anything.
@@ -201,6 +239,7 @@ impl Shard {
     fn part(&mut self, peer: PeerId, reason: &CloseReason, now: Instant) {
         tracing::debug!(%peer, %reason, "a connection is over");
         self.hellos.retain(|(waiting, _)| *waiting != peer);
+        self.farewells.retain(|farewell| farewell.peer != peer);
         if let Some(lanes) = &mut self.lanes {
             lanes.close(peer);
         }
@@ -218,7 +257,7 @@ impl Shard {
 
     fn send_off_the_silent(&mut self, now: Instant) {
         let mut silent: Vec<(PeerId, CloseCode)> = Vec::new();
-        for guest in self.guests.iter().flatten() {
+        for guest in self.guests.iter().flatten().filter(|guest| !guest.is_leaving) {
             let waited = now.saturating_duration_since(guest.since);
             if !guest.said_hello && waited > HELLO_WITHIN {
                 silent.push((guest.peer, CloseCode::HelloExpected));
@@ -245,25 +284,57 @@ impl Shard {
 
     /// Whether a connection that said hello still waits for its answer.
     pub fn is_waiting(&mut self, peer: PeerId) -> bool {
-        self.guest(peer).is_some_and(|guest| guest.slot.is_none())
+        self.guest(peer).is_some_and(|guest| guest.slot.is_none() && !guest.is_leaving)
     }
 
     /// Ends a connection with a code that its client reads.
     pub fn close(&mut self, peer: PeerId, code: CloseCode) {
-        self.quic.close(peer, u32::from(code.number()), code.text());
+        self.say_goodbye(peer, code, code.text());
     }
 
-    /// Says why in the operator's words, where there are any, and ends the connection.
+    /// Says why in the operator's words, where there are any, and ends the connection: the player
+    /// is away at once, and the connection is closed when the words can have arrived. QUIC's close
+    /// would overtake them.
     pub fn say_goodbye(&mut self, peer: PeerId, code: CloseCode, words: &str) {
         let words = if words.is_empty() { code.text() } else { words };
-        let text: Text<CLOSE_TEXT_BYTES_MAX> = Text::truncated(words);
-        self.quic.close(peer, u32::from(code.number()), &text);
+        let words: Text<CLOSE_TEXT_BYTES_MAX> = Text::truncated(words);
+        let now = self.now;
+        let Some(guest) = self.guest(peer) else {
+            return self.quic.close(peer, u32::from(code.number()), &words);
+        };
+        if std::mem::replace(&mut guest.is_leaving, true) {
+            return;
+        }
+        let seat = guest.slot.and_then(|slot| self.seats.get_mut(&slot));
+        if let Some(seat) = seat.filter(|seat| seat.peer == Some(peer)) {
+            seat.detach(now);
+        }
+        let leaving = ServerMessage::Leaving { code: code.number(), text: words.clone() };
+        let is_said =
+            leaving.encode().is_ok_and(|bytes| self.quic.send_message(peer, &bytes).is_ok());
+        if !is_said {
+            // Too much waits for it already.
+            return self.quic.close(peer, u32::from(code.number()), &words);
+        }
+        let rtt = self.quic.rtt(peer).unwrap_or_default();
+        let at = now + (3 * rtt).clamp(LEAVING_MIN, LEAVING_MAX);
+        self.farewells.push(Farewell { peer, code, words, at });
     }
 
-    /// Says why, while the stream still carries it; [`close`](Self::close) follows later.
+    /// Closes the connections whose time to hear why is over.
+    fn end_farewells(&mut self, now: Instant) {
+        let Self { farewells, quic, .. } = self;
+        for due in farewells.extract_if(.., |farewell| farewell.at <= now) {
+            quic.close(due.peer, u32::from(due.code.number()), &due.words);
+        }
+    }
+
+    /// Says why, while the stream still carries it; the close follows later.
     pub fn say_leaving(&mut self, peer: PeerId, code: CloseCode) {
-        let text = Text::truncated(code.text());
-        self.say(peer, &ServerMessage::Leaving { code: code.number(), text });
+        if self.guest(peer).is_none_or(|guest| !guest.is_leaving) {
+            let text = Text::truncated(code.text());
+            self.say(peer, &ServerMessage::Leaving { code: code.number(), text });
+        }
     }
 
     pub(super) fn say(&mut self, peer: PeerId, message: &ServerMessage) {
@@ -302,6 +373,7 @@ impl Shard {
                 }
             }
             if seat.is_welcomed {
+                self.look_after_lane(seat, peer);
                 self.send_snapshot(seat, peer, outlook, now, &mut datagram);
                 self.give_sign(seat, peer, now);
             }
@@ -321,12 +393,13 @@ impl Shard {
         if !seat.session.snapshot_due(tick, outlook.load, seat.slot.0) {
             return;
         }
+        let is_sealed = seat.choose_lane(self.now);
         let Self { socket, quic, lanes, pump, counters, codes, .. } = self;
         let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
-        let is_sealed = seat.choose_lane(now);
         let mut lane = ways.to(peer, is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
             seat.session.note_path(&lane);
+            (seat.path.rtt, seat.path.total) = (Some(lane.rtt()), lane.loss());
         }
         counters.updates_due += 1;
         let seen = outlook.visibility.visible(seat.slot);

@@ -4,14 +4,12 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-use sortie_battle::journal::{
-    Admitted, Checkpoint, End, Header, Journal, JournalOptions, Roster, SIMULATION,
-};
+use sortie_battle::journal::{Admitted, Checkpoint, End, Header, Journal, JournalOptions, Roster};
 use sortie_field::{Field, Map, Pitch, Yaw};
 use sortie_sim::command::{Action, Buttons, Command, Input, SpawnAt};
 use sortie_sim::config::SimConfig;
 use sortie_sim::id::{Class, PlayerKey, PlayerSlot, Tick};
-use sortie_sim::{Battle, BattleSetup};
+use sortie_sim::{Battle, BattleSetup, SIMULATION};
 
 /// The seed of a random test: the environment's, or the one given.
 pub fn seed(default: u64) -> u64 {
@@ -84,8 +82,8 @@ impl Script {
             self.inputs.push(Input::default());
             admitted.push(Admitted {
                 slot,
+                key: PlayerKey(1_000 + u128::from(slot.0)),
                 ticket_id: u128::from(self.dice.next()),
-                expires_at_ms: 1_700_000_030_000 + u64::from(tick),
                 name: format!("player {}", slot.0),
             });
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sortie_battle::fleet::{self, FleetConfig, FleetEvent, Registered, Secret};
 use sortie_battle::replay;
+use sortie_battle::ticket_clock::TicketClock;
 use sortie_battle::{BattleReport, BattleServerConfig, Ready};
 use sortie_client::Event;
 use sortie_wire::close::CloseCode;
@@ -208,6 +209,39 @@ fn who_is_kicked_is_out_within_a_second_and_stays_out() {
     server.stop().unwrap();
 }
 
+/// In the journal of the running battle, in the replay that it becomes, and in those of before.
+#[test]
+fn an_erased_players_name_is_in_no_journal_and_no_replay() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door = door(&server.registered());
+    let battle = Uuid::from_u128(0xb7);
+    plane.open(battle, 0);
+    plane.running(battle);
+    // Whoever plays was let in, and that is on the disk.
+    let players = join(&door, battle, &[1, 2, 3]);
+    let journal = format!("battles/{:032x}/battle.journal", battle.as_u128());
+    let names = |path: &Path| {
+        let info = replay::info(path).unwrap();
+        info.players.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&dir.path().join(&journal)).len(), 3);
+    plane.done(plane.erase(1));
+    let mut left = names(&dir.path().join(&journal));
+    left.sort_unstable();
+    assert_eq!(left, ["player 2", "player 3"]);
+    drop(players);
+    plane.end(battle);
+    let place = plane.result(battle).replay.unwrap().place;
+    let path = dir.path().join("replays").join(place);
+    plane.done(plane.erase(2));
+    assert_eq!(names(&path), ["player 3"]);
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(8).any(|eight| eight == b"player 1" || eight == b"player 2"));
+    replay::verify(&path, 1, &mut |_, _| {}).unwrap();
+    server.stop().unwrap();
+}
+
 #[test]
 fn a_battle_that_nobody_is_in_ends_and_one_with_players_goes_on() {
     let (dir, plane) = (tempdir().unwrap(), Plane::start());
@@ -262,6 +296,36 @@ fn a_control_plane_that_is_away_costs_the_battle_nothing() {
 }
 
 #[test]
+fn a_server_moves_to_another_node_within_a_heartbeat_and_stays_there() {
+    let (dir, mut first) = (tempdir().unwrap(), Plane::start());
+    let (mut second, third) = (first.node(1), first.node(2));
+    let addresses = [first.url(), second.url(), third.url()].join(",");
+    let server = Running::start(fleet_config(&addresses), base(dir.path()));
+    server.registered();
+    let battle = Uuid::from_u128(0xc7);
+    third.open(battle, 0);
+    third.running(battle);
+    assert_eq!(third.told().served_by, [0]);
+    let lost = Instant::now();
+    first.go_away();
+    third.wait("the second node", |told| (told.served_by == [0, 1]).then_some(()));
+    let took = lost.elapsed();
+    // 100 ms between heartbeats here; a connection and the machine take some, too.
+    assert!(took < Duration::from_millis(400), "{took:?}");
+    // The first one is there again; the good one is kept.
+    first.come_back();
+    let heartbeats = third.told().heartbeats;
+    third.wait("heartbeats", |told| (told.heartbeats >= heartbeats + 5).then_some(()));
+    assert_eq!(third.told().served_by, [0, 1]);
+    second.go_away();
+    third.wait("the third node", |told| (told.served_by == [0, 1, 2]).then_some(()));
+    assert_eq!(third.told().registers.len(), 1, "all nodes know it by one registration");
+    third.end(battle);
+    assert_eq!(third.result(battle).epoch, 1);
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_server_that_is_not_known_any_more_registers_again() {
     let (dir, plane) = (tempdir().unwrap(), Plane::start());
     let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
@@ -276,6 +340,61 @@ fn a_server_that_is_not_known_any_more_registers_again() {
     plane.wait("heartbeats of the new epoch", |told| (told.heartbeat.epoch == 2).then_some(()));
     plane.end(battle);
     assert_eq!(plane.result(battle).epoch, 2);
+    server.stop().unwrap();
+}
+
+/// The secret brings a server in; from then on it shows what it was given, and after a restart it
+/// proves to be the same.
+#[test]
+fn a_server_shows_its_own_credential_and_keeps_its_identity() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    let battle = Uuid::from_u128(0xe1);
+    for start in 1..=2 {
+        let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+        server.registered();
+        if start == 1 {
+            plane.open(battle, 1);
+        }
+        plane.result(battle);
+        server.stop().unwrap();
+    }
+    let told = plane.told();
+    let identities: Vec<_> = told.registers.iter().map(|request| &request.identity).collect();
+    assert_eq!((identities.len(), identities[0].len()), (2, 32));
+    assert_eq!(identities[0], identities[1], "it is the same after a restart");
+    assert!(told.shown.iter().all(|shown| shown.starts_with("credential of")), "{:?}", told.shown);
+    let other = tempdir().unwrap();
+    let store = sortie_battle::store::Store::open(other.path()).unwrap();
+    assert_ne!(store.key("fleet-identity").unwrap()[..], identities[0][..], "nobody else has it");
+}
+
+#[test]
+fn a_control_plane_of_before_credentials_is_shown_the_secret() {
+    let (dir, plane) = (tempdir().unwrap(), Plane::start());
+    plane.set_old();
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    let battle = Uuid::from_u128(0xe2);
+    plane.open(battle, 1);
+    plane.result(battle);
+    server.stop().unwrap();
+    assert!(plane.told().shown.iter().all(|shown| shown == SECRET));
+}
+
+/// The keys of the control plane are new: what was given before is worth nothing.
+#[test]
+fn a_server_whose_credential_is_not_taken_registers_again() {
+    let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    server.registered();
+    plane.wait("a heartbeat", |told| (told.heartbeats > 0).then_some(()));
+    plane.go_away();
+    plane.renew_credentials();
+    plane.come_back();
+    plane.wait("another registration", |told| (told.registers.len() == 2).then_some(()));
+    let battle = Uuid::from_u128(0xe3);
+    plane.open(battle, 1);
+    plane.result(battle);
     server.stop().unwrap();
 }
 
@@ -321,6 +440,32 @@ fn a_ticket_for_another_server_opens_nothing() {
     all_closed(&mut players, CloseCode::TicketWrongBattle);
     join(&door, battle, &[1]);
     server.stop().unwrap();
+}
+
+/// The machine's clock is wrong, and the control plane says so: by an hour, either way.
+#[test]
+fn join_tickets_are_judged_by_the_clock_of_who_issues_them() {
+    for ahead_ms in [3_600_000, -3_600_000_i64] {
+        let dir = tempdir().unwrap();
+        let plane = Plane::start();
+        plane.told().ahead_ms = Some(ahead_ms);
+        let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+        let door = door(&server.registered());
+        let battle = Uuid::from_u128(0xc10c);
+        plane.open(battle, 600);
+        plane.running(battle);
+        let ticket_of = |left_ms: i64, player| {
+            let now_ms = TicketClock::by_wall().now_ms().saturating_add_signed(ahead_ms);
+            let until_ms = now_ms.saturating_add_signed(left_ms);
+            plane::ticket_until(until_ms, "test-1", battle, player, player)
+        };
+        let mut players = vec![Player::new(&door, ticket_of(20_000, 1))];
+        run_alone(&mut players, "the good ticket", |players| players[0].is_playing());
+        players.push(Player::new(&door, ticket_of(-10_000, 2)));
+        run_alone(&mut players, "the old one's end", |players| players[1].closed_by().is_some());
+        assert_eq!(players[1].closed_by(), Some(CloseCode::TicketExpired.number()), "{ahead_ms}");
+        server.stop().unwrap();
+    }
 }
 
 #[test]

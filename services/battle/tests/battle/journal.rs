@@ -140,7 +140,7 @@ fn mutations_give_an_exact_prefix_or_a_clean_refusal() {
         std::fs::write(&path, &bytes).unwrap();
         match read(&path) {
             Ok(prefix) => {
-                assert_eq!(prefix[..], ticks[..prefix.len()], "round {round} of seed {seed}");
+                assert!(is_prefix(&prefix, &ticks), "round {round} of seed {seed}");
                 prefixes += 1;
             }
             Err(_) => refusals += 1,
@@ -148,6 +148,18 @@ fn mutations_give_an_exact_prefix_or_a_clean_refusal() {
     }
     println!("{prefixes} exact prefixes, {refusals} refusals");
     assert!(prefixes > 500 && refusals > 500);
+}
+
+/// Names have checksums of their own, because they may be blanked: one that was changed is none.
+fn is_prefix(prefix: &[TickRecord], ticks: &[TickRecord]) -> bool {
+    prefix.iter().zip(ticks).all(|(read, written)| {
+        let mut named = read.clone();
+        let pairs = named.admitted.iter_mut().zip(&written.admitted);
+        pairs.filter(|(read, _)| read.name.is_empty()).for_each(|(read, written)| {
+            read.name.clone_from(&written.name);
+        });
+        named == *written
+    })
 }
 
 fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) {
@@ -194,5 +206,5 @@ fn another_version_is_named() {
     let path = dir.path().join("other");
     std::fs::write(&path, &whole).unwrap();
     let error = JournalReader::open(&path).unwrap_err().to_string();
-    assert!(error.contains("format 9") && error.contains("format 2"), "{error}");
+    assert!(error.contains("format 9") && error.contains("format 3"), "{error}");
 }

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use sortie_battle::ticket_clock::TicketClock;
 use sortie_rpc::fleet::v1::fleet_server::{Fleet, FleetServer};
 use sortie_rpc::fleet::v1::order::What;
 use sortie_rpc::fleet::v1::{
-    DrainRequest, DrainResponse, DrainServer, EndBattleRequest, EndBattleResponse, Heartbeat,
-    KickPlayer, KickRequest, KickResponse, ListServersRequest, ListServersResponse, OpenBattle,
-    Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle,
+    DrainRequest, DrainResponse, DrainServer, EndBattleRequest, EndBattleResponse, ErasePlayer,
+    Heartbeat, KickPlayer, KickRequest, KickResponse, ListServersRequest, ListServersResponse,
+    OpenBattle, Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle,
 };
 use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
 use sortie_rpc::ranking::v1::{ReportRequest, ReportResponse};
@@ -44,15 +45,26 @@ pub struct Told {
     pub stored: BTreeMap<String, ReportRequest>,
     /// Refuses every result, for this reason.
     pub refuses: Option<&'static str>,
+    /// Speaks as a control plane of before there were credentials.
+    pub is_old: bool,
+    /// Credentials of before are worth nothing.
+    pub keys: u64,
+    /// What each `Serve` and `Report` that was let in showed.
+    pub shown: Vec<String>,
     /// Tells servers to register again.
     pub forgets_servers: bool,
+    /// How far its clock is ahead of this machine's; `None`: it does not tell what the time is.
+    pub ahead_ms: Option<i64>,
     /// Battles to be forgotten at the next registration.
     pub forget: Vec<String>,
+    /// The nodes that took up a server's stream, in order.
+    pub served_by: Vec<u8>,
     orders: Vec<Order>,
 }
 
+/// What all nodes know, and the number of this one.
 #[derive(Clone, Default)]
-struct Shared(Arc<(Mutex<Told>, Condvar)>);
+struct Shared(Arc<(Mutex<Told>, Condvar)>, u8);
 
 impl Shared {
     fn with<T>(&self, change: impl FnOnce(&mut Told) -> T) -> T {
@@ -83,6 +95,15 @@ impl Plane {
         let certificate = made.cert.pem();
         let identity = Identity::from_pem(&certificate, made.signing_key.serialize_pem());
         (Self::with(Some(identity)), certificate)
+    }
+
+    /// Another node of the same control plane, at an address of its own.
+    pub fn node(&self, number: u8) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let shared = Shared(Arc::clone(&self.shared.0), number);
+        let mut node = Self { shared, addr: any, runtime: None, identity: None };
+        node.come_back();
+        node
     }
 
     fn with(identity: Option<Identity>) -> Self {
@@ -131,6 +152,16 @@ impl Plane {
             .serve_with_incoming(TcpIncoming::from(listener));
         runtime.spawn(serve);
         self.runtime = Some(runtime);
+    }
+
+    /// From now on it speaks as before there were credentials.
+    pub fn set_old(&self) {
+        self.shared.with(|told| told.is_old = true);
+    }
+
+    /// Credentials that it gave out are worth nothing any more.
+    pub fn renew_credentials(&self) {
+        self.shared.with(|told| told.keys += 1);
     }
 
     pub fn told(&self) -> MutexGuard<'_, Told> {
@@ -199,6 +230,11 @@ impl Plane {
         self.order(What::Message(SayInBattle { battle_id, text }))
     }
 
+    pub fn erase(&self, player: u128) -> u64 {
+        let player_id = Uuid::from_u128(player).to_string();
+        self.order(What::Erase(ErasePlayer { player_id }))
+    }
+
     pub fn drain(&self) -> u64 {
         self.order(What::Drain(DrainServer {}))
     }
@@ -216,25 +252,68 @@ pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
 
 /// A join ticket for the server of this name.
 pub fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    ticket_until(machine_ms() + 20_000, server, battle, ticket_id, player)
+}
+
+/// The same, which expires at a time in milliseconds since 1970.
+pub fn ticket_until(
+    expires_at_ms: u64,
+    server: &str,
+    battle: Uuid,
+    ticket_id: u128,
+    player: u128,
+) -> Vec<u8> {
     let ticket = Ticket {
         ticket_id,
         player_key: player,
         battle_id: battle.as_u128(),
         team: Some((player % 2) as u8),
         class: 0,
-        expires_at_ms: now.as_millis() as u64 + 20_000,
+        expires_at_ms,
         name: format!("player {player}"),
         audience: server.to_owned(),
     };
     TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
 }
 
+fn machine_ms() -> u64 {
+    TicketClock::by_wall().now_ms()
+}
+
+fn carried<T>(request: &Request<T>) -> &str {
+    let value = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+    value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+}
+
+/// Of an epoch, made with so many-th keys.
+fn credential(epoch: u64, keys: u64) -> String {
+    format!("credential of epoch {epoch} by {keys}")
+}
+
 fn check(request: Request<()>) -> Result<Request<()>, Status> {
-    let carried = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-    match carried == Some(&format!("Bearer {SECRET}")) {
+    let carried = carried(&request);
+    match carried == SECRET || carried.starts_with("credential of epoch ") {
         true => Ok(request),
         false => Err(Status::unauthenticated("no secret")),
+    }
+}
+
+impl Shared {
+    /// Only the newest credential opens what is a server's own.
+    fn check_credential<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let shown = carried(request).to_owned();
+        self.with(|told| {
+            let epoch = told.registers.len() as u64;
+            let wanted = match told.is_old {
+                true => SECRET.to_owned(),
+                false => credential(epoch, told.keys),
+            };
+            if shown != wanted {
+                return Err(Status::unauthenticated("not the credential"));
+            }
+            told.shown.push(shown);
+            Ok(())
+        })
     }
 }
 
@@ -249,12 +328,15 @@ impl Fleet for Shared {
         Ok(Response::new(self.with(|told| {
             told.registers.push(request.into_inner());
             told.forgets_servers = false;
+            let epoch = told.registers.len() as u64;
             RegisterResponse {
                 server_id: Uuid::from_u128(SERVER_ID).to_string(),
-                epoch: told.registers.len() as u64,
+                epoch,
                 heartbeat_ms: 100,
                 ticket_public_key: TicketSigner::from_seed(SEED).public_key().to_vec(),
                 forget: std::mem::take(&mut told.forget),
+                time_ms: told.ahead_ms.map_or(0, |ahead_ms| machine_ms() as i64 + ahead_ms),
+                credential: if told.is_old { String::new() } else { credential(epoch, told.keys) },
             }
         })))
     }
@@ -263,9 +345,11 @@ impl Fleet for Shared {
         &self,
         request: Request<Streaming<Heartbeat>>,
     ) -> Result<Response<Self::ServeStream>, Status> {
+        self.check_credential(&request)?;
         let mut heartbeats = request.into_inner();
         let (orders, stream) = tokio::sync::mpsc::channel(64);
         let shared = self.clone();
+        self.with(|told| told.served_by.push(self.1));
         tokio::spawn(async move {
             let mut sent = 0;
             let mut look = tokio::time::interval(Duration::from_millis(10));
@@ -333,6 +417,7 @@ impl Results for Shared {
         &self,
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
+        self.check_credential(&request)?;
         let result = request.into_inner();
         let (outcome, why) = self.with(|told| {
             told.reports.push(result.clone());

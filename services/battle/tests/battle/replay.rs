@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::{Run, seed};
-use sortie_battle::journal::{JournalOptions, JournalReader, Kind};
+use sortie_battle::journal::{
+    Checkpoint, End, Header, Journal, JournalError, JournalOptions, JournalReader, Kind,
+};
 use sortie_battle::replay::{self, ReplayError};
+use sortie_battle::resume::recover;
 use sortie_sim::command::{Action, Command};
 use sortie_sim::id::Tick;
 use tempfile::{TempDir, tempdir};
@@ -120,4 +123,40 @@ fn change_one(commands: &mut [Command]) {
     });
     let input = inputs.expect("somebody gives an input");
     input.yaw.0 = input.yaw.0.wrapping_add(1);
+}
+
+/// A journal whose header names another simulation; its hashes and its checkpoint are nonsense to
+/// this one.
+fn of_another_simulation(path: &Path) {
+    let header = Header { simulation: "sortie-sim 1".to_owned(), ..crate::common::header(26) };
+    let file = crate::common::new_file(path);
+    let mut journal = Journal::create(file, &header, JournalOptions::default()).unwrap();
+    journal.push_tick(Tick(1), 0x1234_5678, &[], &[]);
+    let checkpoint = Checkpoint { battle: vec![7; 100], ..Checkpoint::default() };
+    journal.push_checkpoint(Tick(1), checkpoint);
+    journal.push_tick(Tick(2), 0x1234_5678, &[], &[]);
+    assert!(journal.close(End { tick: 2, hash: 1 }));
+}
+
+#[test]
+fn a_replay_of_another_simulation_is_refused_by_that_name_whatever_is_asked_of_it() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("j");
+    of_another_simulation(&path);
+    let asked: [(&str, Option<ReplayError>); 6] = [
+        ("info", replay::info(&path).err()),
+        ("verify", verify(&path, 1).err()),
+        ("verify each", replay::verify_each(&path, 1, &mut |_| {}).err()),
+        ("each tick", replay::for_each_tick(&path, 1, &mut |_| {}).err()),
+        ("seek before a checkpoint", replay::seek(&path, 0, 1).err()),
+        ("seek behind a checkpoint", replay::seek(&path, 2, 1).err()),
+    ];
+    for (what, error) in asked {
+        let Some(ReplayError::Journal(JournalError::Version { found, known })) = &error else {
+            panic!("{what}: {error:?}");
+        };
+        assert_eq!((&**found, &**known), ("sortie-sim 1", sortie_sim::SIMULATION), "{what}");
+    }
+    let error = recover(&mut JournalReader::open(&path).unwrap(), 1).err().unwrap();
+    assert!(JournalError::is_version(&error), "{error:#}");
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use sortie_battle::failpoint::{Failpoints, Fault, Point};
 use sortie_battle::replay;
 use sortie_battle::server::{Ending, Server};
+use sortie_battle::ticket_clock::TicketClock;
 use sortie_client::{Event, LanePolicy};
 use sortie_sim::view::Status;
 use sortie_wire::close::CloseCode;
@@ -126,6 +127,33 @@ fn a_ticket_is_good_once_also_after_a_restart() {
     refused(&mut server, &mut players);
 }
 
+/// Whoever sets the machine's clock, and however often: no ticket is good twice, and good ones are
+/// let in.
+#[test]
+fn no_jump_of_the_clock_makes_a_used_ticket_good_again() {
+    let dir = tempdir().unwrap();
+    let mut server = open(config(dir.path()));
+    let ready = server.ready().clone();
+    let used = ticket(&ready, 7, 1);
+    let mut players = vec![Player::new(&ready, used.clone())];
+    all_play(&mut server, &mut players);
+    let now_ms = TicketClock::by_wall().now_ms();
+    for jump_ms in [3_600_000i64, -3_600_000, 20_000, 40_000, -20_000] {
+        server.set_ticket_clock(TicketClock::set_to(now_ms.saturating_add_signed(jump_ms)));
+        // Whatever is done now and then is done meanwhile.
+        run_ticks(&mut server, &mut players, 70);
+        server.set_ticket_clock(TicketClock::by_wall());
+        players.push(Player::new(&ready, used.clone()));
+        run_until(&mut server, &mut players, "the used ticket to be refused", |_, players| {
+            players[1].closed_by().is_some()
+        });
+        let code = players.pop().unwrap().closed_by();
+        assert_eq!(code, Some(CloseCode::TicketUsed.number()), "{jump_ms} ms");
+    }
+    players.push(Player::new(&ready, ticket(&ready, 8, 2)));
+    all_play(&mut server, &mut players);
+}
+
 fn a_second_login_of_a_player_replaces_the_first(lane: LanePolicy) {
     let dir = tempdir().unwrap();
     let mut server = open(config_for(dir.path(), lane));
@@ -205,6 +233,81 @@ fn a_full_battle_turns_newcomers_away() {
     assert_eq!(players[2].closed_by(), Some(CloseCode::BattleFull.number()));
 }
 
+/// A battle of four: one player who comes and goes takes one place, and leavers take none.
+#[test]
+fn whoever_comes_and_goes_takes_no_place_of_others() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.rules.players_max = 4;
+    let mut server = open(config);
+    let mut players = join(&mut server, 4);
+    let ready = server.ready().clone();
+    let key_of = |server: &Server, player: &Player| {
+        server.battle().view().soldiers[usize::from(player.client.view().slot)].key.0
+    };
+    let (key, slot) = (key_of(&server, &players[0]), players[0].client.view().slot);
+    let leave = |server: &mut Server, players: &mut Vec<Player>| {
+        let gone = usize::from(players[0].client.view().slot);
+        players[0].client.leave(Instant::now());
+        run_until(server, players, "the soldier to leave", |server, _| {
+            server.battle().view().soldiers[gone].status == Status::Left
+        });
+    };
+    for time in 1..=4 {
+        leave(&mut server, &mut players);
+        players[0] = Player::new(&ready, ticket(&ready, 1_000 + time, key));
+        all_play(&mut server, &mut players);
+        assert_eq!(players[0].client.view().slot, slot, "its own place again");
+        assert_eq!(server.battle().view().soldiers.len(), 4);
+    }
+    // All four leave for good: there is room for four others.
+    for other in 1..=4 {
+        leave(&mut server, &mut players);
+        players.remove(0);
+        players.push(Player::new(&ready, ticket(&ready, 2_000 + other, 2_000 + other)));
+        all_play(&mut server, &mut players);
+    }
+    assert_eq!(server.connected(), 4);
+    // And for the fifth, there is none, also not for who was there before.
+    players.push(Player::new(&ready, ticket(&ready, 3_000, key)));
+    run_until(&mut server, &mut players, "the fifth to be turned away", |_, players| {
+        players[4].closed_by().is_some()
+    });
+    assert_eq!(players[4].closed_by(), Some(CloseCode::BattleFull.number()));
+    let report = server.end(Ending::Stopped).unwrap();
+    replay::verify(&report.replay_path.unwrap(), 1, &mut |_, _| {}).unwrap();
+}
+
+/// The team with more tickets wins when the time is up, and everybody is told so.
+#[test]
+fn a_battle_that_ends_by_its_duration_has_a_winner() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.rules.mode = sortie_sim::config::Mode::Conquest;
+    config.rules.objective.tickets_min = 1;
+    config.duration = Some(std::time::Duration::from_secs(4));
+    let mut server = open(config);
+    // Two against one: twenty tickets against ten.
+    let mut players = join(&mut server, 3);
+    run_until(&mut server, &mut players, "the end", |server, _| server.ending().is_some());
+    assert_eq!(server.ending(), Some(Ending::Duration));
+    let winner = players[0].client.view().team;
+    let told = server.battle().view().soldiers.iter().filter(|row| row.team as u8 == winner);
+    assert_eq!(told.count(), 2);
+    let report = server.end(Ending::Duration).unwrap();
+    assert_eq!((report.ticks, report.winner), (240, Some(winner)));
+    run_alone(&mut players, "everybody to be told", |players| {
+        let is_told = |event: &Event| {
+            matches!(event, Event::Message(ServerMessage::RoundEnded { winner: Some(told), .. })
+                if *told == winner)
+        };
+        players.iter().all(|player| player.events.iter().any(is_told))
+    });
+    let path = report.replay_path.unwrap();
+    let verified = replay::verify(&path, 1, &mut |_, _| {}).unwrap();
+    assert_eq!(verified.ticks, 240);
+}
+
 #[test]
 fn a_full_disk_ends_no_battle() {
     let dir = tempdir().unwrap();
@@ -223,6 +326,18 @@ fn a_full_disk_ends_no_battle() {
     all_play(&mut server, &mut players);
     let report = server.end(Ending::Stopped).unwrap();
     assert!(!report.journal_complete);
+}
+
+#[test]
+fn a_disk_without_room_for_the_replay_costs_no_report() {
+    let dir = tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.journal.failpoints = Failpoints::at(Point::AfterEnd, 1, Fault::NoSpace);
+    let mut server = open(config);
+    let mut players = join(&mut server, 2);
+    run_ticks(&mut server, &mut players, 10);
+    let report = server.end(Ending::Stopped).expect("a report");
+    assert_eq!((report.joins, report.replay_path, report.journal_complete), (2, None, false));
 }
 
 fn shards_and_threads_serve_alike(lane: LanePolicy) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sortie_battle::server::Server;
+use sortie_battle::ticket_clock::TicketClock;
 use sortie_battle::{BattleServerConfig, Ready};
 use sortie_bridge::predict::Predictor;
 use sortie_client::{ClientConfig, Event, GameClient, LanePolicy, LocalInput, State};
@@ -53,14 +54,13 @@ pub fn ticket(ready: &Ready, ticket_id: u128, player_key: u128) -> Vec<u8> {
     for (at, byte) in key.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap();
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let ticket = Ticket {
         ticket_id,
         player_key,
         battle_id: u128::from_str_radix(&ready.battle_id, 16).unwrap(),
         team: None,
         class: 0,
-        expires_at_ms: now.as_millis() as u64 + 20_000,
+        expires_at_ms: TicketClock::by_wall().now_ms() + 20_000,
         name: format!("player {player_key}"),
         audience: String::new(),
     };

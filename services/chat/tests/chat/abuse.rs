@@ -57,6 +57,7 @@ async fn garbage_is_answered_and_then_closed(db: PgPool) {
         ("[1]", json!(null)),
         (r#"{"cid":7,"type":"fly"}"#, json!(7)),
         (r#"{"cid":8,"type":"say"}"#, json!(8)),
+        (r#"{"cid":9,"type":"ping","pong":true}"#, json!(9)),
         (r#"{"cid":"x","type":"ping"}"#, json!(null)),
     ] {
         ann.send(garbage).await;
@@ -66,7 +67,11 @@ async fn garbage_is_answered_and_then_closed(db: PgPool) {
     }
     ann.ok(json!({ "type": "ping" })).await;
     ann.join(&global()).await;
-    for text in ["", " ", "a\u{0}b", &"x".repeat(501)] {
+    let zalgo = format!("a{}", "\u{301}".repeat(5));
+    let tower = "x\n".repeat(10) + "x";
+    for text in
+        ["", " ", "a\u{0}b", "\u{202e}\u{200b}", "\u{3164}", &zalgo, &tower, &"x".repeat(501)]
+    {
         let say = json!({ "type": "say", "channel": global(), "text": text });
         assert_eq!(ann.refused(say).await, "chat.text");
     }
@@ -84,8 +89,8 @@ async fn oversized_frames_close_the_socket(db: PgPool) {
     let node = Node::start(&Plane::local(db), settings()).await;
     let mut ann = node.player("ann").await;
     let ping = |bytes: usize| {
-        let empty = r#"{"cid":1,"type":"ping","x":""}"#.len();
-        format!(r#"{{"cid":1,"type":"ping","x":"{}"}}"#, "x".repeat(bytes - empty))
+        let bare = r#"{"cid":1,"type":"ping"}"#.len();
+        format!(r#"{{"cid":1,"type":"ping"{}}}"#, " ".repeat(bytes - bare))
     };
     ann.send(&ping(4_096)).await;
     assert_eq!(ann.answer(1).await["type"], "ok");

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use sortie_chat::{Rates, Settings, service};
+use sortie_control::access::AccessKeys;
+use sortie_control::bus::seal::Seal;
 use sortie_control::bus::{Bus, Rate, redis};
+use sortie_control::clock::Clock;
 use sortie_control::http::{HttpOptions, serve};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
@@ -93,7 +96,7 @@ impl Node {
         }
         let (socket, _) = connect_async(request).await?;
         let (events, player) = (VecDeque::new(), Uuid::nil());
-        Ok(Client { socket, events, cid: 0, player })
+        Ok(Client { socket, events, early: Vec::new(), cid: 0, player })
     }
 }
 
@@ -101,6 +104,8 @@ pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub player: Uuid,
     events: VecDeque<Value>,
+    /// Answers that came before they were asked for.
+    early: Vec<Value>,
     cid: u64,
 }
 
@@ -136,6 +141,21 @@ impl Client {
             } else {
                 assert_eq!(frame["cid"], cid, "{frame}");
                 return frame;
+            }
+        }
+    }
+
+    /// An answer, whatever their order.
+    pub async fn any_answer(&mut self, cid: u64) -> Value {
+        loop {
+            if let Some(at) = self.early.iter().position(|answer| answer["cid"] == cid) {
+                return self.early.swap_remove(at);
+            }
+            let frame = self.frame().await;
+            if frame.get("cid").is_none() && frame["type"] != "error" {
+                self.events.push_back(frame);
+            } else {
+                self.early.push(frame);
             }
         }
     }
@@ -216,6 +236,8 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// A Redis of its own on a socket in a folder of its own; ends with the test.
 pub struct Redis {
+    /// Of the deployment that it belongs to.
+    seal: Seal,
     child: Child,
     folder: TempDir,
 }
@@ -223,14 +245,15 @@ pub struct Redis {
 impl Redis {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let redis = Self { child: spawn(&folder), folder };
+        let seal = Seal::new(&AccessKeys::generate(), &Clock::default());
+        let redis = Self { seal, child: spawn(&folder), folder };
         redis.wait_until_there().await;
         redis
     }
 
     pub async fn bus(&self) -> Bus {
         let url = format!("redis+unix://{}/redis.sock", self.folder.path().display());
-        redis::connect(&url, redis::PREFIX).await.unwrap()
+        redis::connect(&url, redis::PREFIX, self.seal.clone()).await.unwrap()
     }
 
     async fn wait_until_there(&self) {

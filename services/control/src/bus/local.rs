@@ -108,6 +108,7 @@ pub struct LocalBoards(Mutex<HashMap<String, Board>>);
 
 #[derive(Debug, Default)]
 struct Board {
+    mark: Option<i64>,
     scores: HashMap<Uuid, i64>,
     order: BTreeSet<(Reverse<i64>, Uuid)>,
 }
@@ -162,6 +163,17 @@ impl Boards for LocalBoards {
 
     async fn clear(&self, board: &str) -> Result<(), BusError> {
         lock(&self.0).remove(board);
+        Ok(())
+    }
+
+    async fn mark(&self, board: &str) -> Result<Option<i64>, BusError> {
+        Ok(lock(&self.0).get(board).and_then(|board| board.mark))
+    }
+
+    async fn set_mark(&self, board: &str, mark: i64) -> Result<(), BusError> {
+        let mut boards = lock(&self.0);
+        let board = boards.entry(board.to_owned()).or_default();
+        board.mark = board.mark.max(Some(mark));
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What several nodes tell each other and count together, behind four small traits.
 //!
-//! Nothing here is the truth: all of it may be emptied at any time, and whoever uses it can go
-//! on from Postgres. [`local`] serves one process; [`redis`] serves many.
+//! Nothing here is the truth: all of it may be emptied at any time, or be as it was an hour ago,
+//! and whoever uses it can go on from Postgres. [`local`] serves one process; [`redis`] many.
+//! Redis is not trusted: messages are sealed ([`seal`]), and the rest grants nothing.
 
 pub mod local;
 pub mod redis;
 mod redis_topics;
+pub mod seal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +106,13 @@ impl Rate {
     pub const fn per(count: u32, period: Duration) -> Self {
         Self { burst: count, per_s: count as f64 / period.as_secs_f64() }
     }
+
+    /// So many times as much; `factor` is 1 or more.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let burst = (f64::from(self.burst) * factor).ceil() as u32;
+        Self { burst, per_s: self.per_s * factor }
+    }
 }
 
 /// Token buckets by name. Bounded: a bucket that is full again is forgotten.
@@ -132,8 +141,13 @@ pub trait Boards: Send + Sync {
     async fn place(&self, board: &str, player: Uuid) -> Result<Option<(u64, i64)>, BusError>;
     /// How many there are; 0 for a board that is not there.
     async fn size(&self, board: &str) -> Result<u64, BusError>;
-    /// Forgets the board; it is made anew from Postgres.
+    /// Forgets the board with its mark; it is made anew from Postgres.
     async fn clear(&self, board: &str) -> Result<(), BusError>;
+    /// How far the board is, as [`Boards::set_mark`] said last; `None`: nobody knows.
+    async fn mark(&self, board: &str) -> Result<Option<i64>, BusError>;
+    /// Says how far the board is, beside it: it has all changes up to this number. One that is
+    /// farther already stays so.
+    async fn set_mark(&self, board: &str, mark: i64) -> Result<(), BusError>;
 }
 
 /// Who is in a place, like a chat channel; whoever is not confirmed in time is gone.

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::local::LocalLimiter;
 use super::redis_topics::RedisTopics;
+use super::seal::Seal;
 use super::{Boards, Bus, BusError, Limiter, Presence, Rate};
 
 /// What keys and channels begin with, unless the operator says otherwise.
@@ -58,7 +59,7 @@ const SCORE_MAX: i64 = 1 << 53;
 ///
 /// # Errors
 /// The URL cannot be read, or the prefix is not 1 to 64 letters, digits, `-`, `_` and `.`.
-pub async fn connect(url: &str, prefix: &str) -> anyhow::Result<Bus> {
+pub async fn connect(url: &str, prefix: &str, seal: Seal) -> anyhow::Result<Bus> {
     check_prefix(prefix)?;
     let commands = client(url)?;
     let subscriber = client(url)?;
@@ -71,7 +72,7 @@ pub async fn connect(url: &str, prefix: &str) -> anyhow::Result<Bus> {
     }
     let client = Arc::new(Link::new(commands));
     Ok(Bus {
-        topics: Arc::new(RedisTopics::new(Arc::clone(&client), subscriber, prefix)),
+        topics: Arc::new(RedisTopics::new(Arc::clone(&client), subscriber, prefix, seal)),
         limiter: Arc::new(RedisLimiter {
             client: Arc::clone(&client),
             keys: format!("{prefix}:bucket:"),
@@ -81,6 +82,8 @@ pub async fn connect(url: &str, prefix: &str) -> anyhow::Result<Bus> {
         boards: Arc::new(RedisBoards {
             client: Arc::clone(&client),
             keys: format!("{prefix}:board:"),
+            marks: format!("{prefix}:mark:"),
+            raise: Script::from_lua(RAISE),
         }),
         presence: Arc::new(RedisPresence {
             client,
@@ -166,15 +169,27 @@ impl Link {
     ) -> Result<T, BusError> {
         let is_spared = self.now_ms() < self.spared_until_ms.load(Ordering::Relaxed);
         if is_spared || !self.client.is_connected() {
+            count("away");
             return Err(BusError("not connected".to_owned()));
         }
+        let began = Instant::now();
         let answer = command(&self.client).await;
+        metrics::histogram!("sortie_redis_command_seconds").record(began.elapsed().as_secs_f64());
+        count(match &answer {
+            Ok(_) => "ok",
+            Err(error) if *error.kind() == ErrorKind::Timeout => "timeout",
+            Err(_) => "error",
+        });
         if matches!(&answer, Err(error) if *error.kind() == ErrorKind::Timeout) {
             let until_ms = self.now_ms() + SPARED.as_millis() as u64;
             self.spared_until_ms.store(until_ms, Ordering::Relaxed);
         }
         Ok(answer?)
     }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("sortie_redis_commands_total", "outcome" => outcome).increment(1);
 }
 
 /// Takes a token. A bucket is a hash of tokens and the time they were counted at, and is
@@ -230,11 +245,24 @@ impl Limiter for RedisLimiter {
 struct RedisBoards {
     client: Arc<Link>,
     keys: String,
+    marks: String,
+    raise: Script,
 }
+
+/// Sets a number that only rises.
+const RAISE: &str = r"
+local old = tonumber(redis.call('GET', KEYS[1]) or '-1')
+if tonumber(ARGV[1]) > old then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
+";
 
 impl RedisBoards {
     fn key(&self, board: &str) -> String {
         format!("{}{board}", self.keys)
+    }
+
+    fn mark_key(&self, board: &str) -> String {
+        format!("{}{board}", self.marks)
     }
 }
 
@@ -301,7 +329,21 @@ impl Boards for RedisBoards {
 
     async fn clear(&self, board: &str) -> Result<(), BusError> {
         // UNLINK frees a large board beside other work.
-        let _: u64 = self.client.ask(async |client| client.unlink(self.key(board)).await).await?;
+        let both = vec![self.mark_key(board), self.key(board)];
+        let _: u64 = self.client.ask(async |client| client.unlink(both).await).await?;
+        Ok(())
+    }
+
+    async fn mark(&self, board: &str) -> Result<Option<i64>, BusError> {
+        self.client.ask(async |client| client.get(self.mark_key(board)).await).await
+    }
+
+    async fn set_mark(&self, board: &str, mark: i64) -> Result<(), BusError> {
+        let (script, key) = (&self.raise, self.mark_key(board));
+        let raise = async |client: &Client| {
+            script.evalsha_with_reload(client, key, vec![mark.to_string()]).await
+        };
+        let _: u64 = self.client.ask(raise).await?;
         Ok(())
     }
 }

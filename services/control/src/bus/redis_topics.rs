@@ -18,6 +18,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::redis::Link;
+use super::seal::Seal;
 use super::{BusError, Heard, Subscription, Topics};
 
 /// Messages that a slow subscriber may be behind before it hears a gap.
@@ -40,6 +41,8 @@ struct Shared {
     subscriber: Client,
     /// What names of channels begin with, before the topic.
     channels: String,
+    /// Tells nodes from others.
+    seal: Seal,
     topics: Mutex<HashMap<String, Topic>>,
     /// Counts connections: what an older one knew, Redis has forgotten.
     connection: AtomicU64,
@@ -56,12 +59,12 @@ struct Topic {
 }
 
 impl RedisTopics {
-    pub(super) fn new(publisher: Arc<Link>, subscriber: Client, prefix: &str) -> Self {
+    pub(super) fn new(publisher: Arc<Link>, subscriber: Client, prefix: &str, seal: Seal) -> Self {
         let channels = format!("{prefix}:topic:");
         let changing = tokio::sync::Mutex::default();
         let (topics, connection) = (Mutex::default(), AtomicU64::new(0));
         let silences = AtomicU64::new(0);
-        let shared = Shared { subscriber, channels, topics, connection, silences, changing };
+        let shared = Shared { subscriber, channels, seal, topics, connection, silences, changing };
         let shared = Arc::new(shared);
         let listening = tokio::spawn(Arc::clone(&shared).listen());
         Self { publisher, shared, listening }
@@ -78,6 +81,7 @@ impl Drop for RedisTopics {
 impl Topics for RedisTopics {
     async fn publish(&self, topic: &str, body: Bytes) -> Result<(), BusError> {
         let channel = self.shared.channel(topic);
+        let body = self.shared.seal.close(&channel, &body);
         let _: u64 = self.publisher.ask(async |client| client.publish(channel, body).await).await?;
         Ok(())
     }
@@ -171,11 +175,15 @@ impl Shared {
         }
     }
 
+    /// What no node said is not heard.
     fn tell(&self, channel: &str, value: fred::types::Value) {
-        let Some(topic) = channel.strip_prefix(&self.channels) else { return };
+        let Some(name) = channel.strip_prefix(&self.channels) else { return };
         let body: FredResult<Bytes> = value.convert();
-        let heard = body.map_or(Heard::Gap, Heard::Message);
-        if let Some(topic) = self.topics().get(topic) {
+        let Some(heard) = body.ok().and_then(|body| self.seal.open(channel, &body)) else {
+            metrics::counter!("sortie_bus_refused_total").increment(1);
+            return;
+        };
+        if let Some(topic) = self.topics().get(name) {
             // Without a receiver, nobody here listens any more; the next sweep forgets it.
             let _ = topic.sender.send(heard);
         }

@@ -48,7 +48,7 @@ pub(crate) struct Participant {
 
 /// One battle: state, score and players.
 #[utoipa::path(
-    get,
+    get, operation_id = "get_battle",
     path = "/v1/battles/{battle_id}",
     tag = "battles",
     params(("battle_id" = Uuid, Path, description = "The battle")),
@@ -57,7 +57,7 @@ pub(crate) struct Participant {
         (status = 200, description = "The battle", body = BattleDetail),
         (status = 400, description = "The id is no UUID", body = ErrorBody),
         (status = 401, description = "No access token, or a bad one", body = ErrorBody),
-        (status = 404, description = "There is no such battle", body = ErrorBody),
+        (status = 404, description = "`battle.unknown`", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     )
 )]

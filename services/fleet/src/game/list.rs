@@ -8,6 +8,7 @@ use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::plane::Plane;
+use sortie_control::vocabulary::{BattleState, EndedBy, Mode};
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sqlx::PgPool;
@@ -21,51 +22,10 @@ pub(crate) fn router() -> OpenApiRouter<Plane> {
     OpenApiRouter::new().routes(routes!(list_battles))
 }
 
-/// Where a battle stands in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum BattleState {
-    /// No server has it yet.
-    Asked,
-    /// A server was told to begin it.
-    Allocated,
-    /// It runs.
-    Running,
-    /// It is over, with a result.
-    Finished,
-    /// Its server is gone for good.
-    Lost,
-    /// It never ran.
-    Cancelled,
-}
-
-impl BattleState {
-    const ALL: [Self; 6] =
-        [Self::Asked, Self::Allocated, Self::Running, Self::Finished, Self::Lost, Self::Cancelled];
-
-    /// As the database and gRPC name it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Allocated => "allocated",
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Lost => "lost",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// By its name.
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct BattlesQuery {
     /// Only battles in this state.
-    #[param(inline)]
     state: Option<BattleState>,
     /// Rows on the page, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 50)]
@@ -78,11 +38,11 @@ struct BattlesQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Battle {
     pub(crate) battle_id: Uuid,
-    /// conquest, deathmatch, walk
+    #[schema(value_type = Mode)]
     pub(crate) mode: String,
     pub(crate) map: String,
     pub(crate) is_ranked: bool,
-    /// asked, allocated, running, finished, lost, cancelled
+    #[schema(value_type = BattleState)]
     pub(crate) state: String,
     /// Players in it now; players that are in its list while it does not run.
     pub(crate) players: i64,
@@ -95,7 +55,8 @@ pub(crate) struct Battle {
     pub(crate) ended_at: Option<OffsetDateTime>,
     /// Team 0 or 1; null: a draw, or not over.
     pub(crate) winner: Option<i16>,
-    /// round, duration, stopped, operator; null: not over.
+    /// Null: not over.
+    #[schema(value_type = Option<EndedBy>)]
     pub(crate) ended_by: Option<String>,
     /// What it waits for while no server has it.
     pub(crate) waiting: Option<String>,
@@ -103,7 +64,7 @@ pub(crate) struct Battle {
 
 /// List battles, newest first.
 #[utoipa::path(
-    get,
+    get, operation_id = "list_battles",
     path = "/v1/battles",
     tag = "battles",
     params(BattlesQuery),

@@ -18,10 +18,10 @@ use sortie_control::internal::MESSAGE_BYTES_MAX;
 use sortie_control::page::PageQuery;
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
+use sortie_control::vocabulary::BattleState;
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sortie_rpc::game::v1::game_server::{Game, GameServer};
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
@@ -82,7 +82,7 @@ impl GameRpc {
         let value = bearer(metadata);
         Caller::of_bearer(&self.plane, value)?;
         let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        let claims = self.plane.access.verify(token.trim(), OffsetDateTime::now_utc());
+        let claims = self.plane.access.verify(token.trim(), self.plane.clock.estimate());
         claims.map_err(|error| Status::unauthenticated(error.to_string()))
     }
 }
@@ -97,7 +97,7 @@ impl Game for GameRpc {
         let request = request.into_inner();
         let state = match request.state.as_str() {
             "" => None,
-            state => Some(list::BattleState::of_name(state).ok_or_else(|| {
+            state => Some(BattleState::of_name(state).ok_or_else(|| {
                 FleetError::invalid("state: asked, allocated, running, finished, lost, cancelled")
             })?),
         };

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sortie_control::internal::{self, SharedSecret};
+use sortie_control::internal::{self, FleetDoor, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stop, Stopper, stop};
 use sortie_fleet::Settings;
@@ -67,12 +67,13 @@ impl Node {
         let secret = SharedSecret::new(SECRET).unwrap();
         let mut routes = Routes::builder();
         sortie_fleet::add_rpc(&mut routes, &plane, &settings, &secret, &stop);
-        routes.add_service(InterceptedService::new(ResultsServer::new(NoResults), secret));
-        sortie_fleet::health_and_reflection(&mut routes);
+        let door = FleetDoor::new(secret, plane.access.clone());
+        routes.add_service(InterceptedService::new(ResultsServer::new(NoResults), door));
+        sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::INTERNAL);
         let (internal, inside) = listen(routes.routes(), stop.clone()).await;
         let mut routes = Routes::builder();
         sortie_fleet::game::add_rpc(&mut routes, &plane, &settings, &stop);
-        sortie_fleet::health_and_reflection(&mut routes);
+        sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::PUBLIC);
         let (public, outside) = listen(routes.routes(), stop).await;
         Self { plane, internal, public, stopper, tasks: vec![inside, outside] }
     }
@@ -181,7 +182,15 @@ pub fn registration(name: &str, battles_max: u32) -> rpc::RegisterRequest {
         battles_max,
         players_max: 128,
         battles: Vec::new(),
+        identity: identity(name),
     }
+}
+
+/// What a server of this name proves with that it is itself.
+pub fn identity(name: &str) -> Vec<u8> {
+    let mut identity = name.as_bytes().to_vec();
+    identity.resize(32, 0);
+    identity
 }
 
 /// A registered battle server.
@@ -195,6 +204,14 @@ pub struct Server {
 impl Server {
     pub fn uuid(&self) -> Uuid {
         self.id.parse().unwrap()
+    }
+
+    /// What it shows.
+    pub fn credential(&self) -> &str {
+        match self.answer.credential.as_str() {
+            "" => SECRET,
+            credential => credential,
+        }
     }
 
     /// A heartbeat that says nothing but that the server lives.
@@ -211,7 +228,7 @@ impl Server {
     pub async fn serve_with(&self, first: rpc::Heartbeat) -> Line {
         let (beats, receiver) = mpsc::channel(16);
         beats.send(first).await.unwrap();
-        let request = with(ReceiverStream::new(receiver), SECRET);
+        let request = with(ReceiverStream::new(receiver), self.credential());
         let orders = self.fleet.0.clone().serve(request).await.unwrap().into_inner();
         Line { beats, orders }
     }

@@ -135,6 +135,11 @@ async fn notifications_come_again_after_the_listening_connection_was_cut(db: PgP
     let node = Node::without_jobs(&db, settings).await;
     let server = node.fleet().await.register(registration("one", 1)).await;
     let mut line = server.serve().await;
+    until("the first heartbeat is stored", || async {
+        let stored = "select load <> '{}' from battle_server where server_id = $1";
+        sqlx::query_scalar(stored).bind(server.uuid()).fetch_one(&db).await.unwrap()
+    })
+    .await;
     switch.cut().await;
     until("the database answers", || async {
         sqlx::query("insert into server_order (server_id, kind, body) values ($1, 'drain', '{}')")

@@ -4,6 +4,7 @@ mod authorisation;
 mod battles;
 mod common;
 mod faults;
+mod identity;
 mod leases;
 mod orders;
 mod placement;

@@ -107,25 +107,70 @@ async fn a_battle_that_nobody_takes_is_cancelled_and_says_why(db: PgPool) {
     node.stop().await;
 }
 
+/// A battle that a queue made.
+async fn matched(db: &PgPool) -> Uuid {
+    let battle = ask(db, 64).await;
+    sqlx::query(
+        "insert into queue_battle (battle_id, queue, made_at, win_chance)
+         values ($1, 'conquest', now(), 0.5)",
+    )
+    .bind(battle)
+    .execute(db)
+    .await
+    .unwrap();
+    battle
+}
+
+/// A battle was asked for so long ago.
+async fn has_waited(db: &PgPool, battle: Uuid, seconds: f64) {
+    let asked = "update battle set asked_at = now() - make_interval(secs => $2)
+        where battle_id = $1";
+    sqlx::query(asked).bind(battle).bind(seconds).execute(db).await.unwrap();
+}
+
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn battles_of_queues_come_before_those_that_players_arranged(db: PgPool) {
     let lease = std::time::Duration::from_secs(60);
     let settings = sortie_fleet::Settings { lease, ..quick() };
     let arranged = ask(&db, 64).await;
-    let matched = ask(&db, 64).await;
-    sqlx::query(
-        "insert into queue_battle (battle_id, queue, made_at, win_chance)
-         values ($1, 'conquest', now(), 0.5)",
-    )
-    .bind(matched)
-    .execute(&db)
-    .await
-    .unwrap();
+    let matched = matched(&db).await;
     let fleet_node = Node::without_jobs(&db, settings.clone()).await;
     fleet_node.fleet().await.register(registration("one", 1)).await;
     let node = Node::start(&db, settings).await;
     until_state(&db, matched, "allocated").await;
     assert_eq!(state(&db, arranged).await, "asked");
+    node.stop().await;
+    fleet_node.stop().await;
+}
+
+/// More than one look plans for wait in the queues, and always will: a room's turn comes.
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn rooms_do_not_starve_behind_queues_and_do_not_take_the_servers_from_them(db: PgPool) {
+    let lease = std::time::Duration::from_secs(60);
+    let settings = sortie_fleet::Settings { lease, ..quick() };
+    let (first, second) = (ask(&db, 64).await, ask(&db, 64).await);
+    has_waited(&db, first, 50.0).await;
+    has_waited(&db, second, 49.0).await;
+    for _ in 0..70 {
+        let battle = matched(&db).await;
+        has_waited(&db, battle, 10.0).await;
+    }
+    let fleet_node = Node::without_jobs(&db, settings.clone()).await;
+    fleet_node.fleet().await.register(registration("one", 4)).await;
+    let node = Node::start(&db, settings).await;
+    until_state(&db, first, "allocated").await;
+    until("the queues have the rest", || async {
+        let matched: i64 = sqlx::query_scalar(
+            "select count(*) from battle join queue_battle using (battle_id)
+             where state = 'allocated'",
+        )
+        .fetch_one(&db)
+        .await
+        .unwrap();
+        matched == 3
+    })
+    .await;
+    assert_eq!(state(&db, second).await, "asked", "rooms have their share, which is one of four");
     node.stop().await;
     fleet_node.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Running battles with room come first: those who wait fill them before new matches are made.
 //!
 //! A battle is filled while it is young enough (a share of its duration) and a team has seats:
-//! those of players who left for good are free, as long as the server has slots for newcomers. A
+//! those of players who left for good are free, and so are their places at the server. A
 //! ticket, oldest first, goes to the battle nearest in rating within its window, into the team
 //! with fewer players, or of equal ones the one that brings the chance to win closer to one half.
 //! No ready check: nobody else waits for those who come, and whoever does not come leaves the
@@ -25,7 +25,7 @@ struct Open {
     battle_id: Uuid,
     /// Those who have not left for good.
     teams: [Strength; 2],
-    /// Players who may still come: the server gives the slot of one who left to nobody else.
+    /// Players who may still come: who has left takes no place at the server.
     slots: u32,
 }
 
@@ -36,6 +36,7 @@ pub(super) async fn fill(
     queue: &Queue,
     now: OffsetDateTime,
 ) -> Result<usize, MatchmakingError> {
+    free_no_shows(&mut *db, settings, queue, now).await?;
     let mut battles = open_battles(&mut *db, queue, now).await?;
     if battles.is_empty() {
         return Ok(0);
@@ -74,7 +75,35 @@ pub(super) async fn fill(
     Ok(kept.tickets.len())
 }
 
-/// Locked until the transaction ends, so that no other node fills them at the same time.
+/// Who was given a seat and never asked for the way to it, though the battle runs and its ticket
+/// has been over for a while, does not come: the team must not play a man short for it. Coming
+/// late, it may have the seat if it is still free.
+async fn free_no_shows(
+    db: &mut PgConnection,
+    settings: &Settings,
+    queue: &Queue,
+    now: OffsetDateTime,
+) -> Result<(), MatchmakingError> {
+    let freed = sqlx::query!(
+        "update battle_player own set gone_at = now() from battle b
+         where b.battle_id = own.battle_id and b.state = 'running' and b.started_at < $2
+             and b.battle_id in (select battle_id from queue_battle where queue = $1 and is_open)
+             and own.gone_at is null and own.joined_at is null
+             and not exists (select from ticket_player p join ticket t using (ticket_id)
+                 where p.player_id = own.player_id and t.battle_id = own.battle_id
+                     and t.expires_at > $2)",
+        queue.name,
+        now - settings.pace.no_show
+    )
+    .execute(db)
+    .await?;
+    metrics::counter!("sortie_matchmaking_no_shows_total", "queue" => queue.name.clone())
+        .increment(freed.rows_affected());
+    Ok(())
+}
+
+/// Locked until the transaction ends, so that no other node fills them at the same time. Where the
+/// server is gone, nobody could come.
 async fn open_battles(
     db: &mut PgConnection,
     queue: &Queue,
@@ -88,6 +117,8 @@ async fn open_battles(
         "select battle_id from queue_battle join battle using (battle_id)
          where queue = $1 and is_open and state in ('asked', 'allocated', 'running')
            and coalesce(started_at, asked_at) > $2
+           and not exists (select from battle_server s
+               where s.server_id = battle.server_id and s.state = 'gone')
          order by made_at desc limit $3
          for update of queue_battle skip locked",
         queue.name,
@@ -101,7 +132,7 @@ async fn open_battles(
     }
     // What they were worth when they queued; players whose ticket is gone count as newcomers.
     let rows = sqlx::query!(
-        r#"select b.battle_id, b.team, count(*) as "slots!",
+        r#"select b.battle_id, b.team,
             count(*) filter (where gone_at is null) as "players!",
             coalesce(sum(coalesce(t.rating, 25)::float8)
                 filter (where gone_at is null), 0) as "sum!",
@@ -129,7 +160,7 @@ async fn open_battles(
         if let Some(battle) = battles.iter_mut().find(|battle| battle.battle_id == row.battle_id) {
             battle.teams[usize::from(row.team == 1)] =
                 Strength { players: row.players as u32, sum: row.sum, variance: row.variance };
-            battle.slots = battle.slots.saturating_sub(row.slots as u32);
+            battle.slots = battle.slots.saturating_sub(row.players as u32);
         }
     }
     battles.retain(|battle| room(queue, battle) > 0);

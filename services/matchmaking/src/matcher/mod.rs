@@ -94,11 +94,11 @@ async fn work(
 ) -> Result<Pass, MatchmakingError> {
     let began = Instant::now();
     let mut done = Pass::default();
+    let now = settings.now(db).await?;
     let mut tx = db.begin().await?;
     if alone && !store::lock_queue(&mut tx, queue).await? {
         return Ok(Pass { is_busy: true, ..done });
     }
-    let now = settings.now();
     done.backfilled = backfill::fill(&mut tx, settings, queue, now).await?;
     let waiting = store::waiting(&mut tx, settings, queue, now).await?;
     gauge(queue, &waiting);

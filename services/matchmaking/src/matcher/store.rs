@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use sortie_control::whereabouts;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -12,7 +13,6 @@ use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::rating::Strength;
 use crate::settings::{Queue, Settings};
-use crate::ticket;
 
 /// False: another node works on the queue. The lock ends with the transaction.
 pub(super) async fn lock_queue(
@@ -183,31 +183,9 @@ pub(super) async fn seat(
     )
     .execute(&mut *db)
     .await?;
-    admit(&mut *db, &seats.tickets, came_by).await?;
-    ticket::close(&mut *db, &seats.tickets).await?;
+    whereabouts::into_battles(db, &seats.tickets, came_by).await?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "matched")
         .increment(seats.tickets.len() as u64);
-    Ok(())
-}
-
-/// The players of matched tickets become players of their battles. Somebody who left a battle
-/// for good may be sent into it again, into the other team too.
-async fn admit(
-    db: &mut PgConnection,
-    tickets: &[Uuid],
-    came_by: &str,
-) -> Result<(), MatchmakingError> {
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by)
-         select battle_id, player_id, team, $2 from ticket join ticket_player using (ticket_id)
-         where ticket_id = any($1) and battle_id is not null and team is not null
-         on conflict (battle_id, player_id) do update set team = excluded.team, gone_at = null
-         where battle_player.gone_at is not null",
-        tickets,
-        came_by
-    )
-    .execute(db)
-    .await?;
     Ok(())
 }
 
@@ -284,8 +262,7 @@ pub(crate) async fn begin(
     )
     .fetch_all(&mut *db)
     .await?;
-    admit(&mut *db, &tickets, "match").await?;
-    ticket::close(&mut *db, &tickets).await?;
+    whereabouts::into_battles(&mut *db, &tickets, "match").await?;
     sqlx::query!(
         "update match_proposal set state = 'accepted', battle_id = $1 where match_id = $1",
         match_id

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
+use sortie_control::text::name::{self, BadName};
+use sortie_control::text::words::Words;
+use sortie_control::vocabulary::{Mode, RoomState};
+use sortie_control::whereabouts::{self, Place, PlaceError};
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -39,8 +43,7 @@ struct CreateRoom {
     /// 1 to 60 characters without control characters.
     #[schema(example = "Friday night", min_length = 1, max_length = 60)]
     name: String,
-    /// `conquest`, `deathmatch` or `walk`.
-    #[schema(example = "conquest")]
+    #[schema(value_type = Mode)]
     mode: String,
     /// One of the maps of this installation.
     #[schema(example = "ridge")]
@@ -83,6 +86,7 @@ struct RoomSummary {
     room_id: Uuid,
     owner: Uuid,
     name: String,
+    #[schema(value_type = Mode)]
     mode: String,
     map: String,
     players_max: i32,
@@ -90,7 +94,7 @@ struct RoomSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_s: Option<i32>,
     is_public: bool,
-    /// `open`, `started` or `closed`.
+    #[schema(value_type = RoomState)]
     state: String,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -107,14 +111,15 @@ struct Seat {
 }
 
 /// Open a room, and own it
-#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "create_room",
+    path = "/v1/rooms", tag = "rooms", security(("bearer" = [])),
     request_body = CreateRoom,
     responses(
         (status = 201, description = "The new room", body = Room),
         (status = 401, description = "Not logged in", body = ErrorBody),
         (status = 403, description = "`matchmaking.banned`", body = ErrorBody),
-        (status = 409, description = "`room.in_another`, `room.in_battle`: of another room, or \
-            `party.waiting` for a battle", body = ErrorBody),
+        (status = 409, description = "`room.in_another`, `room.in_battle`: another one that is \
+            not over, or `party.waiting` for a battle", body = ErrorBody),
         (status = 422, description = "A value is out of bounds", body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
@@ -125,6 +130,7 @@ async fn create(
     Json(body): Json<CreateRoom>,
 ) -> ApiResult<(StatusCode, Json<Room>)> {
     state.limit("room", caller.player_id, 10).await?;
+    let body = CreateRoom { name: named(&state, &body.name).await?, ..body };
     check(&state.settings, &body)?;
     let mut made = Err(MatchmakingError::NoCode);
     for _ in 0..code::TRIES {
@@ -136,11 +142,24 @@ async fn create(
     Ok((StatusCode::CREATED, Json(made?)))
 }
 
+/// The name as it is kept.
+async fn named(state: &Matchmaking, name: &str) -> Result<String, MatchmakingError> {
+    let name = name::chosen(name.trim(), &name::ROOM).map_err(|bad| {
+        MatchmakingError::BadValue(match bad {
+            BadName::Shape => "name has 1 to 60 letters, digits and ASCII signs",
+            BadName::Scripts => "name may not mix letters of several scripts",
+            BadName::Reserved => "this name is reserved",
+        })
+    })?;
+    if Words::load(state.db()).await?.refuse_name(&name) {
+        return Err(MatchmakingError::BadValue("there is a word in name that is not said here"));
+    }
+    Ok(name)
+}
+
 fn check(settings: &Settings, body: &CreateRoom) -> Result<(), MatchmakingError> {
-    let (name, most_s) = (body.name.trim(), settings.pace.room_duration_s);
-    let fault = if !(1..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        "name has 1 to 60 characters without control characters"
-    } else if !["conquest", "deathmatch", "walk"].contains(&body.mode.as_str()) {
+    let most_s = settings.pace.room_duration_s;
+    let fault = if Mode::of_name(&body.mode).is_none() {
         "mode is conquest, deathmatch or walk"
     } else if !settings.room_maps.contains(&body.map) {
         "map is none that rooms may have here"
@@ -159,11 +178,11 @@ async fn insert(
     owner: Uuid,
     body: &CreateRoom,
 ) -> Result<Room, MatchmakingError> {
-    let (room_id, now) = (Uuid::now_v7(), state.settings.now());
+    let (room_id, now) = (Uuid::now_v7(), state.now().await?);
     let mut tx = state.db().begin().await?;
     ban::refuse_banned(&mut tx, owner, &[owner], now).await?;
-    refuse_waiting(&mut tx, owner).await?;
-    refuse_in_battle(&mut tx, &[owner], None, Earlier::Any).await?;
+    let claim = whereabouts::claim(&mut tx, &[owner]).await?;
+    refuse_unfinished(&mut tx, owner).await?;
     sqlx::query!(
         "insert into room (room_id, code, owner, name, mode, map, players_max, is_public,
             duration_s, created_at)
@@ -171,7 +190,7 @@ async fn insert(
         room_id,
         code::random(),
         owner,
-        body.name.trim(),
+        body.name,
         body.mode,
         body.map,
         body.players_max as i32,
@@ -181,61 +200,40 @@ async fn insert(
     )
     .execute(&mut *tx)
     .await?;
-    seats::sit(&mut tx, room_id, owner, now).await?;
+    claim.sit(&mut tx, room_id, None, now).await.map_err(elsewhere)?;
     let room = load(&mut tx, room_id, owner).await?;
     tx.commit().await?;
     Ok(room)
 }
 
-/// How much of an earlier room battle stands in the way.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Earlier {
-    /// Any that goes on: whoever makes battles has to see the last one end. Two players could
-    /// otherwise start one after the other, until no server is left for anybody else.
-    Any,
-    /// One that the player has not left for good.
-    NotLeft,
-}
-
-/// A player is in one room battle at a time. `own` is the battle of the room that the players
-/// come into.
-async fn refuse_in_battle(
-    db: &mut PgConnection,
-    players: &[Uuid],
-    own: Option<Uuid>,
-    earlier: Earlier,
-) -> Result<(), MatchmakingError> {
-    let live = sqlx::query!(
-        "select player_id, battle_id from battle_player p join battle b using (battle_id)
-         where player_id = any($1) and came_by = 'room'
+/// Whoever makes battles has to see the last one end, also after leaving it. Two players could
+/// otherwise start one after the other, until no server is left for anybody else.
+async fn refuse_unfinished(db: &mut PgConnection, player_id: Uuid) -> Result<(), MatchmakingError> {
+    let live = sqlx::query_scalar!(
+        "select battle_id from battle_player p join battle b using (battle_id)
+         where player_id = $1 and came_by = 'room'
              and b.state in ('asked', 'allocated', 'running')
-             and ($2::uuid is null or battle_id <> $2) and ($3 or gone_at is null)
          order by battle_id limit 1",
-        players,
-        own,
-        earlier == Earlier::Any
+        player_id
     )
     .fetch_optional(db)
     .await?;
-    live.map_or(Ok(()), |live| {
-        let (player_id, battle_id) = (live.player_id, live.battle_id);
-        Err(MatchmakingError::InRoomBattle { player_id, battle_id })
-    })
+    live.map_or(Ok(()), |battle_id| Err(MatchmakingError::InRoomBattle { player_id, battle_id }))
 }
 
-/// Who waits in a queue has to stop that first.
-async fn refuse_waiting(db: &mut PgConnection, player_id: Uuid) -> Result<(), MatchmakingError> {
-    let waits = sqlx::query_scalar!(
-        r#"select exists (select from ticket_open where player_id = $1) as "waits!""#,
-        player_id
-    )
-    .fetch_one(db)
-    .await?;
-    if waits { Err(MatchmakingError::PartyWaits) } else { Ok(()) }
+/// Who waits in a queue has to stop that first, and who has a seat in a battle to leave it.
+fn elsewhere(error: PlaceError) -> MatchmakingError {
+    let PlaceError::Elsewhere { player_id, place } = error else { return error.into() };
+    match place {
+        Place::Queue(_) => MatchmakingError::PartyWaits,
+        Place::Room(_) => MatchmakingError::SitsInRoom,
+        Place::Battle(battle_id) => MatchmakingError::InRoomBattle { player_id, battle_id },
+    }
 }
 
 /// Public rooms that are open or being played, newest first
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "list_rooms",
+    path = "/v1/rooms", tag = "rooms", security(("bearer" = [])),
     params(PageQuery),
     responses(
         (status = 200, description = "A page", body = Page<RoomSummary>),
@@ -274,7 +272,8 @@ async fn list(
 }
 
 /// A room that is public, or that you are in
-#[utoipa::path(get, path = "/v1/rooms/{room_id}", tag = "rooms", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "get_room",
+    path = "/v1/rooms/{room_id}", tag = "rooms", security(("bearer" = [])),
     params(("room_id" = Uuid, Path, description = "The room")),
     responses(
         (status = 200, description = "The room", body = Room),

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
+use sortie_control::whereabouts;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -13,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Earlier, Locked, Room, load, lock, refuse_in_battle, refuse_waiting};
+use super::{Locked, Room, elsewhere, load, lock};
 use crate::error::MatchmakingError;
 use crate::party::CodeBody;
 use crate::state::Matchmaking;
@@ -33,7 +34,8 @@ struct TeamBody {
 }
 
 /// Join a room by its code; a started one brings you into its battle
-#[utoipa::path(post, path = "/v1/rooms/join", tag = "rooms", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "join_room",
+    path = "/v1/rooms/join", tag = "rooms", security(("bearer" = [])),
     request_body = CodeBody,
     responses(
         (status = 200, description = "The room that you are in now", body = Room),
@@ -41,7 +43,7 @@ struct TeamBody {
         (status = 403, description = "`matchmaking.banned`", body = ErrorBody),
         (status = 404, description = "`room.unknown`", body = ErrorBody),
         (status = 409, description = "`room.full`, `room.in_another`, `room.not_open`, \
-            `room.in_battle`: of another room, or `party.waiting` for a battle", body = ErrorBody),
+            `room.in_battle`: another one, or `party.waiting` for a battle", body = ErrorBody),
         (status = 422, description = "The body cannot be", body = ErrorBody),
         (status = 429, description = "Too many calls", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
@@ -57,7 +59,7 @@ async fn join(
 }
 
 async fn enter(state: &Matchmaking, player_id: Uuid, code: &str) -> Result<Room, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room_id = sqlx::query_scalar!("select room_id from room where code = $1", code)
         .fetch_optional(&mut *tx)
@@ -74,45 +76,27 @@ async fn enter(state: &Matchmaking, player_id: Uuid, code: &str) -> Result<Room,
     if seated.iter().any(|seat| seat.player_id == player_id) {
         return load(&mut tx, room_id, player_id).await;
     }
-    refuse_waiting(&mut tx, player_id).await?;
-    refuse_in_battle(&mut tx, &[player_id], room.battle_id, Earlier::NotLeft).await?;
     if seated.len() >= room.players_max as usize {
         return Err(MatchmakingError::RoomFull);
     }
-    sit(&mut tx, room_id, player_id, now).await?;
-    if let Some(battle_id) = room.battle_id {
-        join_battle(&mut tx, &room, battle_id, player_id).await?;
-    }
+    let claim = whereabouts::claim(&mut tx, &[player_id]).await?;
+    let battle = match room.battle_id {
+        Some(battle_id) => Some((battle_id, team_in(&mut tx, &room, battle_id, player_id).await?)),
+        None => None,
+    };
+    claim.sit(&mut tx, room_id, battle, now).await.map_err(elsewhere)?;
     let room = load(&mut tx, room_id, player_id).await?;
     tx.commit().await?;
     Ok(room)
 }
 
-/// Takes a seat; the constraint says whether the player has another.
-pub(super) async fn sit(
-    db: &mut PgConnection,
-    room_id: Uuid,
-    player_id: Uuid,
-    now: OffsetDateTime,
-) -> Result<(), MatchmakingError> {
-    sqlx::query!(
-        "insert into room_player (player_id, room_id, joined_at) values ($1, $2, $3)",
-        player_id,
-        room_id,
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Into the smaller team of a battle that goes on; back to the old one after leaving it.
-async fn join_battle(
+/// The smaller team of a battle that goes on.
+async fn team_in(
     db: &mut PgConnection,
     room: &Locked,
     battle_id: Uuid,
     player_id: Uuid,
-) -> Result<(), MatchmakingError> {
+) -> Result<i16, MatchmakingError> {
     let state = sqlx::query_scalar!("select state from battle where battle_id = $1", battle_id)
         .fetch_one(&mut *db)
         .await?;
@@ -126,27 +110,18 @@ async fn join_battle(
         battle_id,
         player_id
     )
-    .fetch_one(&mut *db)
+    .fetch_one(db)
     .await?;
     // Seats in the battle are kept for those who left: they may come back.
     if players.own == 0 && players.all >= i64::from(room.players_max) {
         return Err(MatchmakingError::RoomFull);
     }
-    let team = i16::from(players.ones * 2 < players.all);
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by)
-         values ($1, $2, $3, 'room') on conflict (battle_id, player_id) do nothing",
-        battle_id,
-        player_id,
-        team
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    Ok(i16::from(players.ones * 2 < players.all))
 }
 
 /// Leave your room; the owner's place goes to who came next, the last one closes it
-#[utoipa::path(post, path = "/v1/rooms/leave", tag = "rooms", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "leave_room",
+    path = "/v1/rooms/leave", tag = "rooms", security(("bearer" = [])),
     responses(
         (status = 204, description = "You are in no room any more"),
         (status = 401, description = "Not logged in", body = ErrorBody),
@@ -154,7 +129,7 @@ async fn join_battle(
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
 async fn leave(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<StatusCode> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room_id = room_of(&mut tx, caller.player_id).await?;
     let room = lock(&mut tx, room_id).await?;
@@ -212,7 +187,8 @@ async fn room_of(db: &mut PgConnection, player_id: Uuid) -> Result<Uuid, Matchma
 }
 
 /// Choose your team in a room that is not started
-#[utoipa::path(post, path = "/v1/rooms/{room_id}/team", tag = "rooms",
+#[utoipa::path(post, operation_id = "choose_team",
+    path = "/v1/rooms/{room_id}/team", tag = "rooms",
     security(("bearer" = [])), params(("room_id" = Uuid, Path, description = "The room")),
     request_body = TeamBody,
     responses(

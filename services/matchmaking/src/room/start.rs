@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
+use sortie_control::whereabouts;
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Earlier, Locked, Room, load, lock, refuse_in_battle};
+use super::{Locked, Room, elsewhere, load, lock, refuse_unfinished};
 use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::state::Matchmaking;
@@ -20,7 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<Matchmaking> {
 }
 
 /// Start the battle of your room
-#[utoipa::path(post, path = "/v1/rooms/{room_id}/start", tag = "rooms",
+#[utoipa::path(post, operation_id = "start_room",
+    path = "/v1/rooms/{room_id}/start", tag = "rooms",
     security(("bearer" = [])), params(("room_id" = Uuid, Path, description = "The room")),
     responses(
         (status = 200, description = "The room, with its battle", body = Room),
@@ -29,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Matchmaking> {
         (status = 403, description = "`room.not_owner`", body = ErrorBody),
         (status = 404, description = "`room.unknown`", body = ErrorBody),
         (status = 409, description = "`room.not_open`, `room.too_few` players, or \
-            `room.in_battle`: a player has not left the battle of another room",
+            `room.in_battle`: you were in the battle of another room that is not over",
             body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     ))]
@@ -46,7 +48,7 @@ async fn begin(
     room_id: Uuid,
     player_id: Uuid,
 ) -> Result<Room, MatchmakingError> {
-    let now = state.settings.now();
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room = lock_owned(&mut tx, room_id, player_id).await?;
     if room.state != "open" {
@@ -61,9 +63,7 @@ async fn begin(
     if seats.len() < 2 {
         return Err(MatchmakingError::TooFew);
     }
-    let players: Vec<Uuid> = seats.iter().map(|seat| seat.player_id).collect();
-    refuse_in_battle(&mut tx, &[player_id], None, Earlier::Any).await?;
-    refuse_in_battle(&mut tx, &players, None, Earlier::NotLeft).await?;
+    refuse_unfinished(&mut tx, player_id).await?;
     let battle_id = Uuid::now_v7();
     // A room may be older than what the operator allows now.
     let most_s = state.settings.pace.room_duration_s;
@@ -77,22 +77,10 @@ async fn begin(
     };
     battle::ask(&mut tx, &[battle_id], terms, now).await?;
     let chosen: Vec<Option<i16>> = seats.iter().map(|seat| seat.team).collect();
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by)
-         select $1, p, t, 'room' from unnest($2::uuid[], $3::smallint[]) as s (p, t)",
-        battle_id,
-        &players,
-        &teams(&chosen)
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "update room set state = 'started', battle_id = $2 where room_id = $1",
-        room_id,
-        battle_id
-    )
-    .execute(&mut *tx)
-    .await?;
+    let players = seats.iter().map(|seat| seat.player_id);
+    let seats: Vec<(Uuid, i16)> = players.zip(teams(&chosen)).collect();
+    let started = whereabouts::start_room(&mut tx, room_id, battle_id, &seats).await;
+    started.map_err(elsewhere)?;
     let room = load(&mut tx, room_id, player_id).await?;
     tx.commit().await?;
     Ok(room)
@@ -112,7 +100,8 @@ fn teams(chosen: &[Option<i16>]) -> Vec<i16> {
 }
 
 /// Close your room; a battle that was started goes on
-#[utoipa::path(delete, path = "/v1/rooms/{room_id}", tag = "rooms",
+#[utoipa::path(delete, operation_id = "close_room",
+    path = "/v1/rooms/{room_id}", tag = "rooms",
     security(("bearer" = [])), params(("room_id" = Uuid, Path, description = "The room")),
     responses(
         (status = 204, description = "It is closed, and everybody is out of it"),
@@ -128,6 +117,7 @@ async fn close(
     caller: Caller,
     Path(room_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
+    let now = state.now().await?;
     let mut tx = state.db().begin().await?;
     let room = lock_owned(&mut tx, room_id, caller.player_id).await?;
     if room.state == "closed" {
@@ -136,7 +126,7 @@ async fn close(
     sqlx::query!(
         "update room set state = 'closed', closed_at = $2 where room_id = $1",
         room_id,
-        state.settings.now()
+        now
     )
     .execute(&mut *tx)
     .await?;
@@ -151,7 +141,21 @@ async fn lock_owned(
     player_id: Uuid,
 ) -> Result<Locked, MatchmakingError> {
     let room = lock(db, room_id).await?;
-    if room.owner == player_id { Ok(room) } else { Err(MatchmakingError::NotOwner) }
+    if room.owner == player_id {
+        return Ok(room);
+    }
+    // Of a private room, those outside of it learn nothing, not even that it is there.
+    let may_know = sqlx::query_scalar!(
+        r#"select exists (
+            select from room where room_id = $1 and (is_public or exists (
+                select from room_player p where p.room_id = $1 and p.player_id = $2))
+        ) as "may_know!""#,
+        room_id,
+        player_id
+    )
+    .fetch_one(db)
+    .await?;
+    Err(if may_know { MatchmakingError::NotOwner } else { MatchmakingError::UnknownRoom })
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ async fn what_cannot_be_is_refused(db: PgPool) {
     assert_eq!(stranger, (404, "party.not_member".to_owned()));
     let extra = Some(json!({ "code": "ABCDEF", "more": 1 }));
     let refused = node.refused(eve, "POST", "/v1/parties/join", extra).await;
-    assert_eq!(refused, (422, "request.fields".to_owned()));
+    assert_eq!(refused, (400, "request.unknown_name".to_owned()));
 
     node.wait_in(ada, "duel").await;
     let code = party["code"].as_str().unwrap();

@@ -68,7 +68,145 @@ async fn who_says_no_is_out_and_the_other_keeps_the_place(db: PgPool) {
     node.wait_in(eve, "duel").await;
     assert_eq!(node.pass().await.matched, 2);
     assert_eq!(node.ticket(bob, &second).await["state"], "proposed");
+    // Declining costs a pause.
+    let queue = Some(json!({ "queue": "duel" }));
+    let paused = node.refused(ada, "POST", "/v1/matchmaking/tickets", queue).await;
+    assert_eq!(paused, (429, "matchmaking.paused".to_owned()));
+    node.wait_s(15);
     node.wait_in(ada, "duel").await;
+}
+
+/// Seconds that a player has to wait before it may queue, as the API tells in both places.
+async fn pause_s(node: &Node, player: Uuid, leader: Uuid) -> i64 {
+    let queue = Some(json!({ "queue": "duel" }));
+    let (status, refused) = node.call(leader, "POST", "/v1/matchmaking/tickets", queue).await;
+    assert_eq!((status.as_u16(), &refused["error"]["code"]), (429, &json!("matchmaking.paused")));
+    let until = |text: &serde_json::Value| {
+        let format = &time::format_description::well_known::Rfc3339;
+        time::OffsetDateTime::parse(text.as_str().unwrap(), format).unwrap()
+    };
+    let mine = node.ok(player, "GET", "/v1/matchmaking/mine", None).await;
+    let details = &refused["error"]["details"];
+    assert_eq!(details["declines"], mine["pause"]["declines"], "{mine}");
+    let wait = until(&mine["pause"]["until"]) - node.settings.clock.now(node.db()).await.unwrap();
+    assert!(until(&details["until"]) >= until(&mine["pause"]["until"]));
+    wait.whole_milliseconds() as i64 / 1_000 + 1
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn declining_again_and_again_costs_more_and_more(db: PgPool) {
+    let node = Node::new(&db, vec![asking()]);
+    let [ada] = node.players(["Ada"]).await;
+    let mut pauses = Vec::new();
+    for round in 0..9 {
+        let name = format!("Opponent {round}");
+        let opponent = sortie_control::testing::player(&db, &name).await;
+        let tickets = [node.wait_in(ada, "duel").await, node.wait_in(opponent, "duel").await];
+        assert_eq!(node.pass().await.matches, 1);
+        let ticket = node.ticket(ada, &tickets[0]).await;
+        let match_id = ticket["proposal"]["match_id"].as_str().unwrap();
+        let answer = format!("/v1/matchmaking/proposals/{match_id}/answer");
+        match round % 3 {
+            0 => drop(node.ok(ada, "POST", &answer, say(false)).await),
+            1 => {
+                // Silence, while the other one is there.
+                node.ok(opponent, "POST", &answer, say(true)).await;
+                node.wait_s(10);
+                node.clean_up().await;
+            }
+            _ => {
+                let path = format!("/v1/matchmaking/tickets/{}", tickets[0]);
+                node.ok(ada, "DELETE", &path, None).await;
+            }
+        }
+        let over = node.ticket(opponent, &tickets[1]).await;
+        assert_eq!(over["state"], "waiting", "whoever was there waits on");
+        node.ok(opponent, "DELETE", &format!("/v1/matchmaking/tickets/{}", tickets[1]), None).await;
+        let mine = node.ok(opponent, "GET", "/v1/matchmaking/mine", None).await;
+        assert!(mine["pause"].is_null(), "{mine}");
+        let pause = pause_s(&node, ada, ada).await;
+        pauses.push(pause);
+        node.wait_s(pause);
+    }
+    assert_eq!(pauses, [15, 30, 60, 120, 240, 480, 900, 900, 900]);
+    // An hour without one, and it begins anew.
+    node.wait_s(3_601);
+    let ([_, bob], _, answer) = {
+        let tickets = [node.wait_in(ada, "duel").await];
+        let bob = sortie_control::testing::player(&db, "Bob").await;
+        node.wait_in(bob, "duel").await;
+        node.pass().await;
+        let ticket = node.ticket(ada, &tickets[0]).await;
+        let match_id = ticket["proposal"]["match_id"].as_str().unwrap().to_owned();
+        ([ada, bob], tickets, format!("/v1/matchmaking/proposals/{match_id}/answer"))
+    };
+    node.ok(bob, "POST", &answer, say(false)).await;
+    assert_eq!(pause_s(&node, bob, bob).await, 15);
+    let mine = node.ok(ada, "GET", "/v1/matchmaking/mine", None).await;
+    assert!(mine["pause"].is_null(), "{mine}");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_party_pauses_together_and_its_members_do_not_lose_it_by_leaving(db: PgPool) {
+    let pairs = Queue {
+        ready_check_s: Some(10),
+        team_max: 2,
+        players_max: 4,
+        team_min: 2,
+        ..queue("duel")
+    };
+    let node = Node::new(&db, vec![pairs]);
+    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
+    node.party(&[ada, bob]).await;
+    node.party(&[eve, joe]).await;
+    let (first, second) = (node.wait_in(ada, "duel").await, node.wait_in(eve, "duel").await);
+    assert_eq!(node.pass().await.matches, 1);
+    let ticket = node.ticket(bob, &first).await;
+    let match_id = ticket["proposal"]["match_id"].as_str().unwrap();
+    let answer = format!("/v1/matchmaking/proposals/{match_id}/answer");
+    node.ok(bob, "POST", &answer, say(false)).await;
+    assert_eq!(node.ticket(eve, &second).await["state"], "waiting");
+    // The leader is told of the pause, and so is each member alone.
+    assert_eq!(pause_s(&node, ada, ada).await, 15);
+    node.ok(bob, "POST", "/v1/parties/leave", None).await;
+    for player in [ada, bob] {
+        assert_eq!(pause_s(&node, player, player).await, 15);
+    }
+    // In another party, it takes that party along.
+    node.ok(eve, "DELETE", &format!("/v1/matchmaking/tickets/{second}"), None).await;
+    node.ok(joe, "POST", "/v1/parties/leave", None).await;
+    node.ok(eve, "POST", "/v1/parties/leave", None).await;
+    node.party(&[eve, bob]).await;
+    assert_eq!(pause_s(&node, bob, eve).await, 15);
+    node.wait_s(15);
+    node.wait_in(eve, "duel").await;
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn leaving_the_party_while_a_match_asks_is_an_answer_too(db: PgPool) {
+    let pairs = Queue {
+        ready_check_s: Some(10),
+        team_max: 2,
+        players_max: 4,
+        team_min: 2,
+        ..queue("duel")
+    };
+    let node = Node::new(&db, vec![pairs]);
+    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
+    node.party(&[ada, bob]).await;
+    node.party(&[eve, joe]).await;
+    node.wait_in(ada, "duel").await;
+    let kept = node.wait_in(eve, "duel").await;
+    assert_eq!(node.pass().await.matches, 1);
+    node.ok(bob, "POST", "/v1/parties/leave", None).await;
+    assert_eq!(node.ticket(eve, &kept).await["state"], "waiting");
+    for player in [ada, bob] {
+        assert_eq!(pause_s(&node, player, player).await, 15);
+    }
+    // Whoever leaves a party that only waits has kept nobody waiting.
+    node.ok(joe, "POST", "/v1/parties/leave", None).await;
+    let mine = node.ok(joe, "GET", "/v1/matchmaking/mine", None).await;
+    assert!(mine["pause"].is_null(), "{mine}");
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

@@ -71,6 +71,18 @@ async fn public_rooms_are_listed_by_pages_and_private_ones_are_not(db: PgPool) {
     assert!(second["next_cursor"].is_null());
     let private = node.refused(owners[0], "GET", &format!("/v1/rooms/{}", rooms[1]), None).await;
     assert_eq!(private, (404, "room.unknown".to_owned()));
+    // No route tells that it is there: all answer as for a room that never was.
+    for path in [format!("/v1/rooms/{}", rooms[1]), format!("/v1/rooms/{}", Uuid::now_v7())] {
+        for (method, path, body) in [
+            ("GET", path.clone(), None),
+            ("DELETE", path.clone(), None),
+            ("POST", format!("{path}/start"), None),
+            ("POST", format!("{path}/team"), Some(json!({ "team": 1 }))),
+        ] {
+            let refused = node.refused(owners[0], method, &path, body).await;
+            assert_eq!(refused, (404, "room.unknown".to_owned()), "{method} {path}");
+        }
+    }
     let bad = node.refused(owners[0], "GET", "/v1/rooms?limit=101", None).await;
     assert_eq!(bad, (422, "request.limit".to_owned()));
     let bad = node.refused(owners[0], "GET", "/v1/rooms?cursor=!!", None).await;
@@ -104,6 +116,10 @@ async fn what_cannot_be_is_refused(db: PgPool) {
         ("name", json!("")),
         ("name", json!("x".repeat(61))),
         ("name", json!("a\u{7}b")),
+        ("name", json!("\u{3164}\u{3164}\u{3164}\u{3164}")),
+        ("name", json!("\u{202e}thgin yadirF")),
+        ("name", json!("Fr\u{456}day")),
+        ("name", json!("Admin room of all")),
         ("mode", json!("chess")),
         ("map", json!("nowhere")),
         ("players_max", json!(1)),

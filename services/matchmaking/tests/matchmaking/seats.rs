@@ -55,14 +55,40 @@ async fn the_seat_of_a_player_who_left_for_good_is_filled_again(db: PgPool) {
     let join = format!("/v1/battles/{battle_id}/join");
     let taken = node.refused(ada, "POST", &join, None).await;
     assert_eq!(taken, (410, "battle.seat_taken".to_owned()));
-    // The last slot of the server, then no more.
+    // Who has left takes no place: as often as it takes.
     gone(&node, bob).await;
     node.wait_in(sue, "pairs").await;
     assert_eq!(node.pass().await.backfilled, 1);
     gone(&node, sue).await;
     node.wait_in(zoe, "pairs").await;
-    assert_eq!(node.pass().await.backfilled, 0);
-    assert_eq!(seats(&node).await, 3);
+    assert_eq!(node.pass().await.backfilled, 1);
+    assert_eq!(seats(&node).await, 4);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn the_seat_of_a_player_who_does_not_come_is_filled_again(db: PgPool) {
+    let node = Node::new(&db, vec![pairs()]);
+    let ([ada, bob, eve, joe], battle_id) = full_battle(&node).await;
+    let join = format!("/v1/battles/{battle_id}/join");
+    for player in [ada, bob, eve] {
+        node.ok(player, "POST", &join, None).await;
+    }
+    let [max] = node.players(["Max"]).await;
+    let ticket = node.wait_in(max, "pairs").await;
+    assert_eq!(node.pass().await.backfilled, 0, "Joe has time to come");
+    let later = "update battle set started_at = started_at - interval '2 minutes'";
+    sqlx::query(later).execute(&db).await.unwrap();
+    assert_eq!(node.pass().await.backfilled, 0, "the ticket was good until just now");
+    let later = "update ticket set expires_at = expires_at - interval '2 minutes'
+        where state = 'matched'";
+    sqlx::query(later).execute(&db).await.unwrap();
+    assert_eq!(node.pass().await.backfilled, 1);
+    assert_eq!(node.ticket(max, &ticket).await["battle_id"], battle_id.as_str());
+    let gone = "select count(*) from battle_player join player using (player_id)
+        where name = 'Joe' and gone_at is not null";
+    assert_eq!((node.count(gone).await, seats(&node).await), (1, 4));
+    let taken = node.refused(joe, "POST", &join, None).await;
+    assert_eq!(taken, (410, "battle.seat_taken".to_owned()));
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

@@ -19,8 +19,15 @@ const FILLED_AT_ONCE: i64 = 1_000;
 enum State {
     /// Someone compares or fills it.
     Filling,
-    /// It has all rows; so many were seen.
-    Complete(u64),
+    /// It has all rows, and all changes.
+    Complete(Seen),
+}
+
+/// What a set has at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    rows: u64,
+    mark: i64,
 }
 
 /// All leaderboards, as one node sees them. Cheap to clone.
@@ -112,15 +119,19 @@ impl Boards {
     /// Whether the set on the bus has all rows, as far as this node knows; if not, it is filled.
     pub async fn is_complete(&self, board: Board) -> bool {
         let state = self.states().get(&board).copied();
-        if let Some(State::Complete(rows)) = state {
-            match self.plane.bus.boards.size(&board.name()).await {
-                // An empty set looks like a lost one; and Postgres is quick to say nothing.
-                Ok(size) if size >= rows.max(1) => {
-                    self.states().insert(board, State::Complete(size));
-                    return true;
-                }
-                Ok(_) => drop(self.states().remove(&board)),
-                Err(_) => return false,
+        if let Some(State::Complete(seen)) = state {
+            let (name, boards) = (board.name(), &self.plane.bus.boards);
+            let (size, mark) = tokio::join!(boards.size(&name), boards.mark(&name));
+            let (Ok(rows), Ok(mark)) = (size, mark) else { return false };
+            // An empty set looks like a lost one; and Postgres is quick to say nothing.
+            if rows < seen.rows.max(1) || mark.is_none() {
+                self.states().remove(&board);
+            } else if mark < Some(seen.mark) {
+                // It is brought up to date by the job that follows; until then it is not read.
+                return false;
+            } else {
+                self.saw(board, Seen { rows, mark: mark.unwrap_or(seen.mark) });
+                return true;
             }
         }
         let boards = self.clone();
@@ -130,13 +141,26 @@ impl Boards {
         false
     }
 
+    /// Postgres has changes up to `mark`: a set that is not as far is not read from now on.
+    pub(super) fn truth_is_at(&self, board: Board, mark: i64) {
+        if let Some(State::Complete(seen)) = self.states().get_mut(&board) {
+            seen.mark = seen.mark.max(mark);
+        }
+    }
+
+    fn saw(&self, board: Board, new: Seen) {
+        if let Some(State::Complete(seen)) = self.states().get_mut(&board) {
+            *seen = Seen { rows: new.rows, mark: seen.mark.max(new.mark) };
+        }
+    }
+
     /// Compares a set with Postgres and fills it if it has to be; one at a time on a node.
     pub async fn complete(&self, board: Board) {
         if self.states().insert(board, State::Filling) == Some(State::Filling) {
             return;
         }
         match fill(&self.plane, board).await {
-            Ok(rows) => drop(self.states().insert(board, State::Complete(rows))),
+            Ok(seen) => drop(self.states().insert(board, State::Complete(seen))),
             Err(error) => {
                 tracing::debug!(%error, board = board.name(), "a leaderboard was not filled");
                 self.states().remove(&board);
@@ -163,17 +187,22 @@ fn rows_from(rows: Vec<(Uuid, i64)>, before: i64) -> Vec<Row> {
         .collect()
 }
 
-/// Makes a set complete; gives the rows that it has at least.
-async fn fill(plane: &Plane, board: Board) -> Result<u64, FillError> {
+/// Makes a set complete; gives what it has at least.
+async fn fill(plane: &Plane, board: Board) -> Result<Seen, FillError> {
     let (name, boards) = (board.name(), &plane.bus.boards);
+    // Whatever is read from here on is at least as new.
+    let newest = store::newest(&plane.db, board.season_id).await?;
     let before = store::size(&plane.db, board).await?;
-    let size = boards.size(&name).await?;
+    let (size, mark) = (boards.size(&name).await?, boards.mark(&name).await?);
     // Results may come while we look.
     let after = store::size(&plane.db, board).await?;
-    if (before..=after).contains(&size) {
-        return Ok(before);
+    // One that is not as far lacks no rows; the job that follows brings it up to date. One that is
+    // farther than Postgres is of another database, or of a later time of this one.
+    let is_foreign = mark > Some(store::newest(&plane.db, board.season_id).await?);
+    if (before..=after).contains(&size) && mark.is_some() && !is_foreign {
+        return Ok(Seen { rows: before, mark: newest });
     }
-    if size > after {
+    if size > after || is_foreign {
         boards.clear(&name).await?;
     }
     // Without need it is not cleared: other nodes may fill it, too.
@@ -185,7 +214,8 @@ async fn fill(plane: &Plane, board: Board) -> Result<u64, FillError> {
         let scores = rows.iter().map(|row| (row.player_id, i64::from(row.shown)));
         boards.put(&name, &scores.collect::<Vec<_>>()).await?;
     }
+    boards.set_mark(&name, newest).await?;
     metrics::counter!("sortie_leaderboard_fills_total").increment(1);
     tracing::info!(board = name, rows = last.rank, "a leaderboard was filled");
-    Ok(last.rank.unsigned_abs())
+    Ok(Seen { rows: last.rank.unsigned_abs(), mark: newest })
 }

@@ -11,7 +11,7 @@ use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 
 use super::bus::{Boards, FillError};
-use super::{Board, MODES};
+use super::{Board, MODES, store};
 use crate::season;
 
 /// Changes are seen when they are committed, which may be so long after `changed_at`.
@@ -70,7 +70,7 @@ pub(crate) async fn job(boards: Boards, period: Duration, mut stop: Stop) {
 #[derive(Default)]
 struct Follower {
     season_id: i32,
-    /// Up to where changes were put. `None`: sets are compared first.
+    /// Up to where changes were put, by their time. `None`: this node has just begun.
     since: Option<OffsetDateTime>,
     passes: u32,
 }
@@ -78,22 +78,16 @@ struct Follower {
 impl Follower {
     async fn pass(&mut self, boards: &Boards) -> Result<(), FillError> {
         let season_id = season::open_id(boards.db()).await?;
-        let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
-            .fetch_one(boards.db())
-            .await?;
         if season_id != self.season_id {
             *self = Self { season_id, ..Self::default() };
         }
-        // A node that starts may have died with changes on its way.
-        let mut since = self.since.unwrap_or(now - time::Duration::HOUR);
-        loop {
-            let (players, last) = changed(boards.db(), season_id, since).await?;
-            put(boards.plane(), season_id, &players).await?;
-            match last {
-                Some(last) => since = last,
-                None => break,
-            }
+        let newest = store::newest(boards.db(), season_id).await?;
+        let brought = self.bring_up_to_date(boards, newest).await;
+        for board in Board::of_season(season_id) {
+            // Also of one that could not be brought there: it is not read until it is.
+            boards.truth_is_at(board, newest);
         }
+        brought?;
         for board in Board::of_season(season_id) {
             if self.passes.is_multiple_of(PASSES_PER_COMPARISON) {
                 boards.complete(board).await;
@@ -103,13 +97,83 @@ impl Follower {
             }
         }
         self.passes = self.passes.wrapping_add(1);
+        Ok(())
+    }
+
+    async fn bring_up_to_date(&mut self, boards: &Boards, newest: i64) -> Result<(), FillError> {
+        let (db, plane) = (boards.db(), boards.plane());
+        let now =
+            sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(db).await?;
+        bring_to_mark(boards, self.season_id, newest).await?;
+        // A node that starts may have died with changes on its way.
+        let mut since = self.since.unwrap_or(now - time::Duration::HOUR);
+        loop {
+            let (players, last) = changed_since(db, self.season_id, since).await?;
+            put(plane, self.season_id, &players).await?;
+            match last {
+                Some(last) => since = last,
+                None => break,
+            }
+        }
         self.since = Some(now - COMMITTED_WITHIN);
         Ok(())
     }
 }
 
-/// Players with changes after `since`, and where to go on if there are more.
-async fn changed(
+/// Puts what changed since the sets' marks, and moves the marks to `newest`. Sets without a mark
+/// are filled, not brought up to date.
+async fn bring_to_mark(boards: &Boards, season_id: i32, newest: i64) -> Result<(), FillError> {
+    let bus = &boards.plane().bus.boards;
+    let mut marked = Vec::new();
+    for board in Board::of_season(season_id) {
+        if let Some(mark) = bus.mark(&board.name()).await? {
+            marked.push((board, mark));
+        }
+    }
+    if let Some(oldest) = marked.iter().map(|(_, mark)| *mark).min() {
+        let mut mark = oldest;
+        loop {
+            let (players, last) = changed_after(boards.db(), season_id, mark).await?;
+            put(boards.plane(), season_id, &players).await?;
+            match last {
+                Some(last) => mark = last,
+                None => break,
+            }
+        }
+    }
+    for (board, mark) in marked {
+        if mark < newest {
+            bus.set_mark(&board.name(), newest).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Players with changes after `mark`, and where to go on if there are more.
+async fn changed_after(
+    db: &PgPool,
+    season_id: i32,
+    mark: i64,
+) -> sqlx::Result<(Vec<Uuid>, Option<i64>)> {
+    let rows = sqlx::query!(
+        "select player_id, version from rating
+        where version > $1 and season_id = $2 and battles > 0
+        order by version limit $3",
+        mark,
+        season_id,
+        FOLLOWED_AT_ONCE
+    )
+    .fetch_all(db)
+    .await?;
+    let is_full = rows.len() as i64 == FOLLOWED_AT_ONCE;
+    let last = rows.last().map(|row| row.version).filter(|_| is_full);
+    let players: BTreeSet<Uuid> = rows.into_iter().map(|row| row.player_id).collect();
+    Ok((players.into_iter().collect(), last))
+}
+
+/// Players with changes after `since`, and where to go on if there are more: changes are seen when
+/// they are committed, which may be after newer ones.
+async fn changed_since(
     db: &PgPool,
     season_id: i32,
     since: OffsetDateTime,

@@ -2,11 +2,13 @@
 //!
 //! - Postgres is the truth; equal scores stand in the order of ids.
 //! - The bus may have the same in sorted sets, which give a place at any depth at once. A node
-//!   reads a set only after it has seen it complete, and while it is at least as large as then:
-//!   nobody leaves a leaderboard during a season. A set that was emptied is therefore noticed,
-//!   Postgres is read instead, and the set is filled again.
+//!   reads a set only after it has seen it complete, and while it is at least as large and as far
+//!   as then: nobody leaves a leaderboard during a season. How far a set is, its mark says: it has
+//!   all changes up to that `rating.version`. A set that was emptied, or is as it was an hour ago
+//!   because Redis was restored, or cannot be written to, is therefore noticed, Postgres is read
+//!   instead, and the set is brought up to date from its mark, or filled again if it has none.
 //! - Scores reach the sets when the outbox tells of a result, and once more by a job that follows
-//!   `rating.changed_at`: a node that dies in between leaves nothing stale behind.
+//!   `rating.version`: a node that dies in between leaves nothing stale behind.
 
 mod bus;
 pub(crate) mod events;
@@ -16,6 +18,8 @@ mod store;
 pub(crate) use bus::Boards;
 pub(crate) use follow::job;
 
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Modes that have ratings.
@@ -23,6 +27,21 @@ pub const MODES: [&str; 3] = ["conquest", "deathmatch", "walk"];
 
 /// Name of the leaderboard over all modes.
 pub const GLOBAL: &str = "global";
+
+/// The leaderboards of a season, as paths name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = LeaderboardName)]
+pub enum BoardName {
+    /// Of a mode.
+    Conquest,
+    /// Of a mode.
+    Deathmatch,
+    /// Of a mode.
+    Walk,
+    /// Over all modes, each player's best.
+    Global,
+}
 
 /// A leaderboard of a season.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

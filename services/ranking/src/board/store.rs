@@ -160,6 +160,17 @@ pub(super) async fn around(
     Ok(rows)
 }
 
+/// How far the ratings of a season are: the version of the newest change; 0 before the first.
+pub(super) async fn newest(db: &PgPool, season_id: i32) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select coalesce(max(version), 0) as "newest!" from rating
+        where season_id = $1 and battles > 0"#,
+        season_id
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// How many rows a board has.
 pub(super) async fn size(db: &PgPool, board: Board) -> sqlx::Result<u64> {
     let size = match board.mode {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -16,11 +16,17 @@ use sortie_control::page::{Page, PageQuery};
 use sortie_control::who::Caller;
 
 use super::{RankingError, SeasonQuery};
-use crate::board::{After, Board, Boards, Row};
+use crate::board::{After, Board, BoardName, Boards, Row};
 
 pub(crate) fn router() -> OpenApiRouter<Boards> {
-    OpenApiRouter::new().routes(routes!(leaderboard)).routes(routes!(around_me))
+    let named = OpenApiRouter::with_openapi(Named::openapi());
+    named.routes(routes!(leaderboard)).routes(routes!(around_me))
 }
+
+/// What only paths refer to.
+#[derive(OpenApi)]
+#[openapi(components(schemas(BoardName)))]
+struct Named;
 
 /// A player on a leaderboard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -57,20 +63,22 @@ struct LeaderboardQuery {
 
 /// A page of a leaderboard, best first
 ///
-/// `mode` is `conquest`, `deathmatch`, `walk`, or `global`: each player's best over all modes.
+/// `global` is each player's best over all modes.
 /// Only who has fought a ranked battle in the season is on it. Equal players stand in the order
 /// of their ids. Ranks are those of the moment: while results come, a player may stand on two
 /// pages or on none.
 #[utoipa::path(
-    get, path = "/v1/leaderboards/{mode}", tag = "ranking",
+    get, operation_id = "get_leaderboard",
+    path = "/v1/leaderboards/{mode}", tag = "ranking",
     params(
-        ("mode" = String, Path, description = "conquest, deathmatch, walk or global"),
+        ("mode" = BoardName, Path, description = "Which leaderboard"),
         LeaderboardQuery,
     ),
     responses(
         (status = 200, description = "The page", body = Page<Standing>),
         (status = 400, description = "A parameter cannot be read", body = ErrorBody),
-        (status = 404, description = "Unknown leaderboard or season", body = ErrorBody),
+        (status = 404, description = "`ranking.unknown_leaderboard`, `ranking.unknown_season`",
+            body = ErrorBody),
         (status = 422, description = "Bad limit or cursor", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
@@ -116,18 +124,19 @@ pub struct Neighbourhood {
 
 /// The caller and who stands next on a leaderboard
 #[utoipa::path(
-    get, path = "/v1/leaderboards/{mode}/around-me", tag = "ranking",
+    get, operation_id = "get_leaderboard_around_me",
+    path = "/v1/leaderboards/{mode}/around-me", tag = "ranking",
     security(("bearer" = [])),
     params(
-        ("mode" = String, Path, description = "conquest, deathmatch, walk or global"),
+        ("mode" = BoardName, Path, description = "Which leaderboard"),
         AroundQuery,
     ),
     responses(
         (status = 200, description = "The rows", body = Neighbourhood),
         (status = 400, description = "A parameter cannot be read", body = ErrorBody),
         (status = 401, description = "Not logged in", body = ErrorBody),
-        (status = 404, description = "Unknown leaderboard or season, or not ranked in it",
-            body = ErrorBody),
+        (status = 404, description = "`ranking.unknown_leaderboard`, `ranking.unknown_season`, \
+            `ranking.not_ranked`", body = ErrorBody),
         (status = 422, description = "Bad number of rows", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),

@@ -12,10 +12,12 @@ use uuid::Uuid;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
+use sortie_control::vocabulary::Mode;
 use sortie_control::who::Caller;
 
 use super::{RankingError, SeasonQuery, require_player};
 use crate::board::Boards;
+use crate::eligibility::Reason;
 
 pub(crate) fn router() -> OpenApiRouter<Boards> {
     OpenApiRouter::new().routes(routes!(ratings)).routes(routes!(rating_changes))
@@ -25,6 +27,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rating {
     /// The mode.
+    #[schema(value_type = Mode)]
     pub mode: String,
     /// Mean of what is believed of the player; 25 for a new one.
     pub rating: f64,
@@ -59,14 +62,16 @@ pub struct Ratings {
 
 /// A player's ratings in a season, by mode
 #[utoipa::path(
-    get, path = "/v1/players/{player_id}/ratings", tag = "ranking",
+    get, operation_id = "get_ratings",
+    path = "/v1/players/{player_id}/ratings", tag = "ranking",
     security(("bearer" = [])),
     params(("player_id" = Uuid, Path, description = "The player"), SeasonQuery),
     responses(
         (status = 200, description = "The ratings", body = Ratings),
         (status = 400, description = "A parameter cannot be read", body = ErrorBody),
         (status = 401, description = "Not logged in", body = ErrorBody),
-        (status = 404, description = "Unknown player or season", body = ErrorBody),
+        (status = 404, description = "`ranking.unknown_player`, `ranking.unknown_season`",
+            body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     )
@@ -101,11 +106,12 @@ pub struct RatingChange {
     /// In which season it counts.
     pub season_id: i32,
     /// The battle's mode.
+    #[schema(value_type = Mode)]
     pub mode: String,
     /// Whether the rating was changed.
     pub is_ranked: bool,
-    /// Why: `ranked`, or why not: `battle_unranked`, `no_result`, `too_short`, `guest`,
-    /// `joined_late`, `left_early`, `too_few_players`.
+    /// Why it was changed, or not.
+    #[schema(value_type = Reason)]
     pub reason: String,
     /// Mean before the battle.
     pub rating_before: f64,
@@ -128,14 +134,15 @@ pub struct RatingChange {
 ///
 /// Every battle that the player was in has a row, ranked or not.
 #[utoipa::path(
-    get, path = "/v1/players/{player_id}/rating-changes", tag = "ranking",
+    get, operation_id = "list_rating_changes",
+    path = "/v1/players/{player_id}/rating-changes", tag = "ranking",
     security(("bearer" = [])),
     params(("player_id" = Uuid, Path, description = "The player"), PageQuery),
     responses(
         (status = 200, description = "The page", body = Page<RatingChange>),
         (status = 400, description = "A parameter cannot be read", body = ErrorBody),
         (status = 401, description = "Not logged in", body = ErrorBody),
-        (status = 404, description = "Unknown player", body = ErrorBody),
+        (status = 404, description = "`ranking.unknown_player`", body = ErrorBody),
         (status = 422, description = "Bad limit or cursor", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),

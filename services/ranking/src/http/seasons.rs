@@ -35,7 +35,8 @@ pub struct SeasonBody {
 
 /// All seasons, newest first
 #[utoipa::path(
-    get, path = "/v1/seasons", tag = "ranking",
+    get, operation_id = "list_seasons",
+    path = "/v1/seasons", tag = "ranking",
     params(PageQuery),
     responses(
         (status = 200, description = "The page", body = Page<SeasonBody>),

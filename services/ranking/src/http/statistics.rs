@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
+use sortie_control::vocabulary::Mode;
 use sortie_control::who::Caller;
 
 use super::require_player;
@@ -23,6 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModeStatistics {
     /// The mode.
+    #[schema(value_type = Mode)]
     pub mode: String,
     /// Battles that ended.
     pub battles: i32,
@@ -78,14 +80,15 @@ pub struct Statistics {
 
 /// What a player did in all battles, by mode and weapon
 #[utoipa::path(
-    get, path = "/v1/players/{player_id}/statistics", tag = "ranking",
+    get, operation_id = "get_statistics",
+    path = "/v1/players/{player_id}/statistics", tag = "ranking",
     security(("bearer" = [])),
     params(("player_id" = Uuid, Path, description = "The player")),
     responses(
         (status = 200, description = "The statistics", body = Statistics),
         (status = 400, description = "A parameter cannot be read", body = ErrorBody),
         (status = 401, description = "Not logged in", body = ErrorBody),
-        (status = 404, description = "Unknown player", body = ErrorBody),
+        (status = 404, description = "`ranking.unknown_player`", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody),
     )

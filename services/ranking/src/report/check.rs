@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+use sortie_control::vocabulary::EndedBy;
 use sortie_rpc::ranking::v1 as rpc;
 use uuid::Uuid;
 
@@ -20,12 +22,15 @@ const NAME_BYTES_MAX: usize = 32;
 const PLACE_BYTES_MAX: usize = 500;
 
 /// How a battle went.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BattleResult {
     /// Who reports.
     pub server_id: Uuid,
     /// Under which epoch.
     pub epoch: i64,
+    /// Whether the server showed its credential. Read from a message, it is not: whoever let the
+    /// call in knows.
+    pub is_proven: bool,
     /// What.
     pub battle_id: Uuid,
     /// The battle's length.
@@ -46,21 +51,8 @@ pub struct BattleResult {
     pub replay: Option<Replay>,
 }
 
-/// How a battle ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    /// A team won, or both lost.
-    Round,
-    /// Its time was over.
-    Duration,
-    /// The server was stopped.
-    Stopped,
-    /// An operator ended it.
-    Operator,
-}
-
 /// What a player did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlayerResult {
     /// Who.
     pub player_id: Uuid,
@@ -83,7 +75,7 @@ pub const COUNTS: [&str; 8] =
     ["points", "kills", "deaths", "assists", "revives", "captures", "shots", "hits"];
 
 /// What a player did with a weapon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WeaponCounts {
     /// Shots fired.
     pub shots: i64,
@@ -94,7 +86,7 @@ pub struct WeaponCounts {
 }
 
 /// Something worth keeping.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogEvent {
     /// When; at most the battle's length.
     pub tick: i32,
@@ -105,7 +97,7 @@ pub struct LogEvent {
 }
 
 /// Where a recording lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replay {
     /// A path on the battle server, or an object's name.
     pub place: String,
@@ -127,31 +119,9 @@ fn malformed(field: &'static str, problem: impl Into<String>) -> Malformed {
     Malformed { field, problem: problem.into() }
 }
 
-impl EndedBy {
-    fn of(name: &str) -> Result<Self, Malformed> {
-        match name {
-            "round" => Ok(Self::Round),
-            "duration" => Ok(Self::Duration),
-            "stopped" => Ok(Self::Stopped),
-            "operator" => Ok(Self::Operator),
-            _ => Err(malformed("ended_by", "must be round, duration, stopped or operator")),
-        }
-    }
-
-    /// As it is stored.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Round => "round",
-            Self::Duration => "duration",
-            Self::Stopped => "stopped",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// Whether the battle was fought out.
-    pub fn is_result(self) -> bool {
-        matches!(self, Self::Round | Self::Duration)
-    }
+fn ended_by(name: &str) -> Result<EndedBy, Malformed> {
+    let wrong = || malformed("ended_by", "must be round, duration, stopped or operator");
+    EndedBy::of_name(name).ok_or_else(wrong)
 }
 
 impl TryFrom<rpc::ReportRequest> for BattleResult {
@@ -179,13 +149,14 @@ impl TryFrom<rpc::ReportRequest> for BattleResult {
         Ok(Self {
             server_id: id("server_id", &request.server_id)?,
             epoch: i64::try_from(request.epoch).map_err(|_| malformed("epoch", "is too large"))?,
+            is_proven: false,
             battle_id: id("battle_id", &request.battle_id)?,
             ticks,
             // At most TICK_HZ_MAX.
             tick_hz: request.tick_hz as i32,
             state_hash: request.state_hash,
             winner,
-            ended_by: EndedBy::of(&request.ended_by)?,
+            ended_by: ended_by(&request.ended_by)?,
             players,
             events: events.collect::<Result<_, _>>()?,
             replay: request.replay.map(Replay::of).transpose()?,

@@ -1,15 +1,20 @@
 //! Results of battles: told over gRPC, stored once, with everything that follows from them.
 //!
-//! `check` reads what is told, with all bounds; `store` is the transaction, its fences and
-//! its order of locks; `write` are the statements.
+//! `check` reads what is told, with all bounds; `fit` holds the result against what is known of the
+//! battle; `change` says what it does to ratings; `store` is the transaction, its fences and its
+//! order of locks; `write` are the statements.
 
+mod change;
 mod check;
+mod fit;
 mod rpc;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod write;
 
 pub use check::{
-    BattleResult, COUNTS, EVENT_BYTES_MAX, EVENTS_MAX, EndedBy, LogEvent, Malformed, PLAYERS_MAX,
+    BattleResult, COUNTS, EVENT_BYTES_MAX, EVENTS_MAX, LogEvent, Malformed, PLAYERS_MAX,
     PlayerResult, Replay, TICK_HZ_MAX, WEAPONS_MAX, WeaponCounts,
 };
 pub use rpc::{REPORT_BYTES_MAX, add_rpc};

@@ -7,7 +7,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
 use sortie_control::error::ApiError;
-use sortie_control::internal::SharedSecret;
+use sortie_control::internal::{FleetCaller, FleetDoor, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_rpc::ranking::v1 as rpc;
 use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
@@ -17,10 +17,11 @@ use super::store::{Outcome, Stored, store};
 use crate::settings::Settings;
 
 /// Largest report. More than other services read: a battle of 8,192 players with 20,000 events
-/// is one message. The secret is checked before any of it is read.
+/// is one message. Who calls is checked before any of it is read.
 pub const REPORT_BYTES_MAX: usize = 32 << 20;
 
-/// Adds the service to a listener's routes; calls need the fleet secret.
+/// Adds the service to a listener's routes; calls need a server's credential, or the fleet secret
+/// where the server is older than those.
 pub fn add_rpc(
     routes: &mut RoutesBuilder,
     plane: &Plane,
@@ -29,7 +30,8 @@ pub fn add_rpc(
 ) {
     let results = Reports { plane: plane.clone(), settings };
     let server = ResultsServer::new(results).max_decoding_message_size(REPORT_BYTES_MAX);
-    routes.add_service(InterceptedService::new(server, secret));
+    let door = FleetDoor::new(secret, plane.access.clone());
+    routes.add_service(InterceptedService::new(server, door));
 }
 
 struct Reports {
@@ -48,13 +50,21 @@ impl Results for Reports {
             metrics::counter!("sortie_results_total", "outcome" => outcome).increment(1);
             Ok(Response::new(rpc::ReportResponse { outcome: outcome.to_owned(), why }))
         };
-        let result = match BattleResult::try_from(request.into_inner()) {
+        let caller = FleetCaller::of(&request)?;
+        let mut result = match BattleResult::try_from(request.into_inner()) {
             Ok(result) => result,
             Err(malformed) => {
                 tracing::warn!(%malformed, "a malformed result");
                 return receipt("refused", format!("ranking.malformed: {malformed}"));
             }
         };
+        if let FleetCaller::Server { server_id, epoch } = caller {
+            if (server_id, epoch) != (result.server_id, result.epoch) {
+                let text = "server_id and epoch: they are not those of the credential";
+                return Err(Status::permission_denied(text));
+            }
+            result.is_proven = true;
+        }
         let battle_id = result.battle_id;
         // A task of its own: a caller that hangs up must not cut a transaction in two.
         let (plane, settings) = (self.plane.clone(), self.settings.clone());
@@ -71,12 +81,18 @@ impl Results for Reports {
         };
         metrics::histogram!("sortie_result_seconds").record(started.elapsed().as_secs_f64());
         match outcome {
-            Outcome::Stored(stored) => {
-                if stored.strangers > 0 {
-                    let strangers = stored.strangers;
-                    tracing::warn!(%battle_id, strangers, "a result names unknown players");
-                }
+            Outcome::Stored(stored) if stored.misfits.is_empty() => {
                 receipt("stored", String::new())
+            }
+            Outcome::Stored(stored) => {
+                metrics::counter!("sortie_results_under_review_total").increment(1);
+                let misfits = stored.misfits.join("; ");
+                tracing::warn!(
+                    %battle_id,
+                    misfits,
+                    "a result does not fit its battle; nobody is rated"
+                );
+                receipt("stored", format!("ranking.under_review: {misfits}"))
             }
             Outcome::Known { state } => receipt("known", format!("ranking.{state}")),
             Outcome::Refused(refusal) => {
@@ -92,5 +108,4 @@ fn count(stored: &Stored) {
         metrics::counter!("sortie_rating_changes_total", "reason" => reason.name())
             .increment(*players);
     }
-    metrics::counter!("sortie_result_strangers_total").increment(stored.strangers as u64);
 }

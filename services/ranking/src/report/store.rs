@@ -4,6 +4,8 @@
 //! - A battle has one result: the first that its own server brings under its newest epoch. It
 //!   counts however late it comes, also when the battle was given up as lost meanwhile: it was
 //!   fought, and nobody else can have a result of it.
+//! - A result that does not fit what is known of its battle ends the battle and counts for nothing:
+//!   it is kept in `result_review`, and everybody who has a seat is told `under_review`.
 //! - Whoever holds one of these locks may only wait for a later one: the server's row (shared, so
 //!   that it cannot register anew meanwhile), the battle's row, the table of seasons (shared, so
 //!   that none is opened), ratings by player, statistics by player and mode, statistics by player
@@ -18,10 +20,11 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::change::changes;
 use super::check::BattleResult;
-use super::write::{self, Change};
+use super::fit::{self, Known};
+use super::write;
 use crate::eligibility::{Facts, Part, Reason, judge};
-use crate::rating::{Skill, rate};
 use crate::season;
 use crate::settings::Settings;
 
@@ -52,8 +55,8 @@ pub struct Stored {
     pub scores: Vec<(Uuid, i64)>,
     /// How many players there were for each reason.
     pub reasons: BTreeMap<Reason, u64>,
-    /// Reported players whom nobody knows; they were left out.
-    pub strangers: usize,
+    /// What does not fit what is known of the battle; then nobody was rated.
+    pub misfits: Vec<String>,
 }
 
 /// Why a well-formed result is not stored.
@@ -71,6 +74,9 @@ pub enum Refusal {
     /// The server has registered anew since.
     #[error("the epoch is over: the server has registered anew")]
     OldEpoch,
+    /// The server has an identity, and whoever brings this did not show its credential.
+    #[error("the server has a credential of its own")]
+    Unproven,
     /// The server never had it.
     #[error("the server has not had this epoch yet")]
     UnknownEpoch,
@@ -84,6 +90,7 @@ impl Refusal {
             Self::UnknownBattle => "ranking.unknown_battle",
             Self::OtherServer => "ranking.other_server",
             Self::OldEpoch => "ranking.old_epoch",
+            Self::Unproven => "ranking.unproven_server",
             Self::UnknownEpoch => "ranking.unknown_epoch",
         }
     }
@@ -128,13 +135,17 @@ async fn store_once(
         Err(outcome) => return Ok(outcome),
     };
     let season_id = season::hold_open(&mut tx).await?;
-    let guests = guests(&mut tx, result).await?;
-    let players = result.players.iter().filter(|player| guests.contains_key(&player.player_id));
+    let seats = seats(&mut tx, result).await?;
+    let had_ticket = seats.iter().map(|(player, seat)| (*player, seat.had_ticket)).collect();
+    let known =
+        Known { given_for: battle.given_for, duration_s: battle.duration_s, seats: had_ticket };
+    let misfits = fit::misfits(result, &known);
+    let players = result.players.iter().filter(|player| seats.contains_key(&player.player_id));
     let parts: Vec<Part> = players
         .clone()
         .map(|player| Part {
             team: usize::from(player.team == 1),
-            is_guest: guests.get(&player.player_id).copied().unwrap_or_default(),
+            is_guest: seats.get(&player.player_id).is_some_and(|seat| seat.is_guest),
             joined_tick: player.joined_tick,
             left_tick: player.left_tick,
         })
@@ -146,20 +157,27 @@ async fn store_once(
         ticks: result.ticks,
         tick_hz: result.tick_hz,
     };
-    let reasons = judge(&settings.rules, &facts, &parts);
+    let reasons = match misfits.is_empty() {
+        true => judge(&settings.rules, &facts, &parts),
+        false => vec![Reason::UnderReview; parts.len()],
+    };
     let ids: Vec<Uuid> = players.clone().map(|player| player.player_id).collect();
     let before = write::lock_ratings(&mut tx, season_id, &battle.mode, &ids).await?;
-    let changes = changes(&ids, &parts, &reasons, &before, facts.winner);
+    let changes = changes(&ids, &facts, &parts, &reasons, &before);
     let players: Vec<_> = players.collect();
     let round = write::Round { result, players: &players, battle: &battle, season_id };
-    write::battle(&mut tx, &round).await?;
-    write::battle_players(&mut tx, &round).await?;
-    write::events(&mut tx, &round).await?;
+    write::battle(&mut tx, &round, misfits.is_empty()).await?;
     write::replay(&mut tx, &round, settings.replay_kept_days).await?;
-    write::ratings(&mut tx, &round, &changes, settings.idle_grace_days).await?;
     write::rating_changes(&mut tx, &round, &changes).await?;
-    write::player_statistics(&mut tx, &round).await?;
-    write::weapon_statistics(&mut tx, &round).await?;
+    if misfits.is_empty() {
+        write::battle_players(&mut tx, &round).await?;
+        write::events(&mut tx, &round).await?;
+        write::ratings(&mut tx, &round, &changes, settings.idle_grace_days).await?;
+        write::player_statistics(&mut tx, &round).await?;
+        write::weapon_statistics(&mut tx, &round).await?;
+    } else {
+        write::review(&mut tx, result, &misfits).await?;
+    }
     write::outbox(&mut tx, &round, &changes).await?;
     tx.commit().await?;
     let ranked = changes.iter().filter(|change| change.reason == Reason::Ranked);
@@ -173,7 +191,7 @@ async fn store_once(
         scores: scores.collect(),
         mode: battle.mode,
         reasons: counts,
-        strangers: result.players.len() - ids.len(),
+        misfits,
     }))
 }
 
@@ -184,6 +202,9 @@ pub(super) struct Battle {
     pub is_ranked: bool,
     pub started_at: OffsetDateTime,
     pub ended_at: OffsetDateTime,
+    /// Since it was first given to a server.
+    given_for: Duration,
+    duration_s: Option<i32>,
 }
 
 /// The fences: locks server and battle, and lets the first right result pass.
@@ -191,23 +212,30 @@ async fn admit(
     db: &mut PgConnection,
     result: &BattleResult,
 ) -> sqlx::Result<Result<Battle, Outcome>> {
-    let newest = sqlx::query_scalar!(
-        "select epoch from battle_server where server_id = $1 for share",
+    let server = sqlx::query!(
+        r#"select epoch, identity_since, identity_hash is not null as "has_identity!"
+        from battle_server where server_id = $1 for share"#,
         result.server_id
     )
     .fetch_optional(&mut *db)
     .await?;
-    let Some(newest) = newest else { return Ok(Err(Outcome::Refused(Refusal::UnknownServer))) };
+    let Some(server) = server else { return Ok(Err(Outcome::Refused(Refusal::UnknownServer))) };
+    if server.has_identity && !result.is_proven {
+        return Ok(Err(Outcome::Refused(Refusal::Unproven)));
+    }
+    let newest = server.epoch;
     let battle = sqlx::query!(
-        r#"select mode, map, is_ranked, state, server_id, started_at,
-            clock_timestamp() as "now!"
+        r#"select mode, map, is_ranked, state, server_id, server_epoch, started_at, duration_s,
+            coalesce(given_at, asked_at) as "given_at!", clock_timestamp() as "now!"
         from battle where battle_id = $1 for update"#,
         result.battle_id
     )
     .fetch_optional(db)
     .await?;
     let Some(battle) = battle else { return Ok(Err(Outcome::Refused(Refusal::UnknownBattle))) };
-    let outcome = if battle.server_id != Some(result.server_id) {
+    // What was given to another identity under this name is not this server's.
+    let is_earlier = battle.server_epoch.is_some_and(|epoch| epoch < server.identity_since);
+    let outcome = if battle.server_id != Some(result.server_id) || is_earlier {
         Outcome::Refused(Refusal::OtherServer)
     } else if battle.state == "finished" {
         // Whatever the epoch: this battle's server asks for a receipt that it lost.
@@ -224,55 +252,38 @@ async fn admit(
         let lasted = time::Duration::seconds_f64(lasted);
         let started_at = battle.started_at.unwrap_or(battle.now - lasted);
         let ended_at = battle.now.min(started_at + lasted);
-        let (mode, map, is_ranked) = (battle.mode, battle.map, battle.is_ranked);
-        return Ok(Ok(Battle { mode, map, is_ranked, started_at, ended_at }));
+        return Ok(Ok(Battle {
+            mode: battle.mode,
+            map: battle.map,
+            is_ranked: battle.is_ranked,
+            started_at,
+            ended_at,
+            given_for: Duration::try_from(battle.now - battle.given_at).unwrap_or_default(),
+            duration_s: battle.duration_s,
+        }));
     };
     Ok(Err(outcome))
 }
 
-/// Reported players who exist, and whether they are guests.
-async fn guests(
-    db: &mut PgConnection,
-    result: &BattleResult,
-) -> sqlx::Result<BTreeMap<Uuid, bool>> {
-    let ids: Vec<Uuid> = result.players.iter().map(|player| player.player_id).collect();
-    let rows =
-        sqlx::query!("select player_id, is_guest from player where player_id = any($1)", &ids)
-            .fetch_all(db)
-            .await?;
-    Ok(rows.into_iter().map(|row| (row.player_id, row.is_guest)).collect())
+/// What is known of a player of a battle.
+struct Seat {
+    is_guest: bool,
+    /// Whether the player ever asked for a join ticket: nobody gets in without.
+    had_ticket: bool,
 }
 
-/// What happens to each player's rating, in the order of `ids`.
-fn changes(
-    ids: &[Uuid],
-    parts: &[Part],
-    reasons: &[Reason],
-    before: &BTreeMap<Uuid, Skill>,
-    winner: Option<usize>,
-) -> Vec<Change> {
-    let before = ids.iter().map(|id| before.get(id).copied().unwrap_or_default());
-    let before: Vec<Skill> = before.collect();
-    let mut after = before.clone();
-    if reasons.contains(&Reason::Ranked) {
-        let rated = [0, 1].map(|team| {
-            let all = 0..ids.len();
-            all.filter(|at| reasons[*at] == Reason::Ranked && parts[*at].team == team)
-                .collect::<Vec<_>>()
-        });
-        let teams = [0, 1].map(|team| rated[team].iter().map(|at| before[*at]).collect::<Vec<_>>());
-        let new = rate([&teams[0], &teams[1]], winner);
-        for (at, skill) in rated.iter().flatten().zip(new.iter().flatten()) {
-            after[*at] = *skill;
-        }
-    }
-    let all = ids.iter().enumerate();
-    all.map(|(at, &player_id)| Change {
-        player_id,
-        reason: reasons[at],
-        before: before[at],
-        after: after[at],
-        has_won: winner.map(|winner| winner == parts[at].team),
-    })
-    .collect()
+/// Reported players who have a seat in the battle, or had one.
+async fn seats(db: &mut PgConnection, result: &BattleResult) -> sqlx::Result<BTreeMap<Uuid, Seat>> {
+    let ids: Vec<Uuid> = result.players.iter().map(|player| player.player_id).collect();
+    let rows = sqlx::query!(
+        r#"select player_id, is_guest, joined_at is not null as "had_ticket!"
+        from battle_player join player using (player_id)
+        where battle_id = $1 and player_id = any($2)"#,
+        result.battle_id,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    let seat = |is_guest, had_ticket| Seat { is_guest, had_ticket };
+    Ok(rows.into_iter().map(|row| (row.player_id, seat(row.is_guest, row.had_ticket))).collect())
 }

@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
+use super::change::Change;
 use super::check::{BattleResult, PlayerResult};
 use super::store::Battle;
 use crate::eligibility::Reason;
@@ -18,20 +19,10 @@ use crate::rating::Skill;
 /// A result with what the database knows of it.
 pub(super) struct Round<'a> {
     pub result: &'a BattleResult,
-    /// Those who exist, by id.
+    /// Those who have a seat in the battle, by id.
     pub players: &'a [&'a PlayerResult],
     pub battle: &'a Battle,
     pub season_id: i32,
-}
-
-/// What happens to a player's rating.
-pub(super) struct Change {
-    pub player_id: Uuid,
-    pub reason: Reason,
-    pub before: Skill,
-    pub after: Skill,
-    /// `None`: a draw.
-    pub has_won: Option<bool>,
 }
 
 impl Round<'_> {
@@ -83,7 +74,12 @@ pub(super) async fn lock_ratings(
     Ok(rows.into_iter().map(|row| (row.player_id, skill(row.rating, row.uncertainty))).collect())
 }
 
-pub(super) async fn battle(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Result<()> {
+/// The battle is over. Who won it is told only by a result that is believed.
+pub(super) async fn battle(
+    db: &mut PgConnection,
+    round: &Round<'_>,
+    is_believed: bool,
+) -> sqlx::Result<()> {
     sqlx::query!(
         "update battle set state = 'finished', started_at = $2, ended_at = $3, winner = $4,
             ended_by = $5, ticks = $6, state_hash = $7
@@ -91,10 +87,30 @@ pub(super) async fn battle(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Re
         round.result.battle_id,
         round.battle.started_at,
         round.battle.ended_at,
-        round.result.winner,
+        round.result.winner.filter(|_| is_believed),
         round.result.ended_by.name(),
         round.result.ticks,
         round.result.state_hash,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Keeps a result that does not fit.
+pub(super) async fn review(
+    db: &mut PgConnection,
+    result: &BattleResult,
+    misfits: &[String],
+) -> sqlx::Result<()> {
+    let whole = serde_json::to_value(result).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query!(
+        "insert into result_review (battle_id, server_id, misfits, result)
+        values ($1, $2, $3, $4)",
+        result.battle_id,
+        result.server_id,
+        misfits,
+        whole
     )
     .execute(db)
     .await?;
@@ -177,12 +193,14 @@ pub(super) async fn replay(
     let Some(replay) = &round.result.replay else { return Ok(()) };
     let expires_at = round.battle.ended_at + Duration::days(i64::from(kept_days));
     sqlx::query!(
-        "insert into replay (battle_id, place, bytes, expires_at) values ($1, $2, $3, $4)
+        "insert into replay (battle_id, place, bytes, expires_at, server_id)
+        values ($1, $2, $3, $4, $5)
         on conflict (battle_id) do nothing",
         round.result.battle_id,
         replay.place,
         replay.bytes,
         expires_at,
+        round.result.server_id,
     )
     .execute(db)
     .await?;
@@ -363,6 +381,7 @@ pub(super) async fn outbox(
         "state_hash": round.result.state_hash,
         "players": round.players.len(),
         "players_rated": rated,
+        "under_review": changes.iter().any(|change| change.reason == Reason::UnderReview),
     });
     sqlx::query!(
         "insert into outbox (topic, key, body) values ('battle.finished', $1, $2)",

@@ -253,6 +253,12 @@ impl Boards for Away {
     async fn clear(&self, _: &str) -> Result<(), BusError> {
         away()
     }
+    async fn mark(&self, _: &str) -> Result<Option<i64>, BusError> {
+        away()
+    }
+    async fn set_mark(&self, _: &str, _: i64) -> Result<(), BusError> {
+        away()
+    }
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]

@@ -3,7 +3,10 @@
 mod common;
 mod jobs;
 mod leaderboards;
+mod marks;
 mod once;
 mod ratings;
 mod reading;
 mod reporting;
+mod trust;
+mod unrated_mates;

@@ -1,6 +1,6 @@
 //! A result is stored once, whoever brings it, however often and late.
 
-use crate::common::{World, ranked, server, stored};
+use crate::common::{World, ranked, seat, server, stored};
 use sortie_ranking::report::{BattleResult, Outcome, Refusal, store};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -15,7 +15,9 @@ async fn thirty_two_reports_at_once_are_one_result(db: PgPool) {
     let world = World::new(db).await;
     let players = world.players(20).await;
     let battle = world.battle().await;
-    let result = BattleResult::try_from(world.report(battle, &players)).unwrap();
+    let report = world.report(battle, &players);
+    seat(&world.db, &report).await;
+    let result = BattleResult::try_from(report).unwrap();
     let mut reports = tokio::task::JoinSet::new();
     for _ in 0..32 {
         let (db, settings, result) = (world.db.clone(), world.settings.clone(), result.clone());
@@ -128,13 +130,15 @@ async fn a_battle_that_was_cancelled_stays_so(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
-async fn players_whom_nobody_knows_are_left_out(db: PgPool) {
+async fn a_result_that_names_players_whom_nobody_knows_is_not_believed(db: PgPool) {
     let world = World::new(db).await;
     let mut players = world.players(8).await;
     players.insert(0, Uuid::now_v7());
     players.insert(0, Uuid::now_v7());
     let battle = world.battle().await;
     let outcome = world.store(world.report(battle, &players)).await;
-    assert_eq!((stored(&outcome).strangers, ranked(&outcome)), (2, 8));
+    let misfits = &stored(&outcome).misfits;
+    assert_eq!(misfits, &["no_seat: 2 players who never had a seat in it"]);
+    assert_eq!(ranked(&outcome), 0);
     assert_eq!(world.count("select count(*) from battle_player").await, 8);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::common::{Random, TICKS, World, guest, ranked, stored};
+use crate::common::{Random, TICKS, World, guest, ranked, seat, stored};
 use sortie_control::plane::Plane;
 use sortie_ranking::eligibility::Reason;
 use sortie_ranking::rating::Skill;
@@ -28,7 +28,12 @@ async fn every_player_has_a_reason(db: PgPool) {
         report.ended_by = "duration".to_owned();
     });
     assert_eq!(draw.await, ["ranked"; 8]);
+    let uneven = world.reasons(&players, |report| {
+        report.players[3].team = 1;
+    });
+    assert_eq!(uneven.await, ["uneven_teams"; 8]);
     players.push(guest(&world.db, "a guest").await);
+    players.extend(world.players(1).await);
     let mixed = world.reasons(&players, |report| {
         report.players[0].left_tick = Some(TICKS / 2);
         report.players[1].joined_tick = TICKS / 2 + 1;
@@ -36,17 +41,27 @@ async fn every_player_has_a_reason(db: PgPool) {
         report.players[7].left_tick = Some(TICKS / 2);
     });
     let ranked = "ranked";
-    let expected =
-        ["left_early", "joined_late", ranked, ranked, ranked, ranked, ranked, ranked, "guest"];
+    let expected = [
+        "left_early",
+        "joined_late",
+        ranked,
+        ranked,
+        ranked,
+        ranked,
+        ranked,
+        ranked,
+        "guest",
+        ranked,
+    ];
     assert_eq!(mixed.await, expected);
     let unranked = world.battle_of("conquest", false).await;
     let outcome = world.store(world.report(unranked, &players)).await;
-    assert_eq!(stored(&outcome).reasons.get(&Reason::BattleUnranked), Some(&9));
+    assert_eq!(stored(&outcome).reasons.get(&Reason::BattleUnranked), Some(&10));
     let unmoved = "select count(*) from rating_change
         where not is_ranked and (rating_before, uncertainty_before, shown_before)
             <> (rating_after, uncertainty_after, shown_after)";
     assert_eq!(world.count(unmoved).await, 0);
-    assert_eq!(world.count("select count(distinct reason) from rating_change").await, 8);
+    assert_eq!(world.count("select count(distinct reason) from rating_change").await, 9);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -114,6 +129,7 @@ async fn parallel_battles_of_the_same_players_keep_the_ledger(db: PgPool) {
         for _ in 0..12 {
             let report = random_report(&world, &mut random, &players).await;
             expected_rows += report.players.len() as i64;
+            seat(&world.db, &report).await;
             let result = BattleResult::try_from(report).unwrap();
             let (db, settings) = (world.db.clone(), world.settings.clone());
             reports.spawn(async move { store(&db, &settings, &result).await.unwrap() });
@@ -244,7 +260,9 @@ async fn results_and_a_new_season_wait_for_each_other(db: PgPool) {
     let mut reports = tokio::task::JoinSet::new();
     for at in 0..16 {
         let battle = world.battle().await;
-        let result = BattleResult::try_from(world.report(battle, &players)).unwrap();
+        let report = world.report(battle, &players);
+        seat(&world.db, &report).await;
+        let result = BattleResult::try_from(report).unwrap();
         let (plane, settings) = (plane.clone(), world.settings.clone());
         reports.spawn(async move {
             if at % 5 == 4 {

@@ -47,6 +47,7 @@ async fn receipts_say_what_became_of_a_result(db: PgPool) {
     let players = world.players(8).await;
     let battle = world.battle().await;
     let report = world.report(battle, &players);
+    crate::common::seat(&world.db, &report).await;
     let mut receipt = async |report: rpc::ReportRequest| {
         let answer = client.report(with_secret(report, SECRET)).await.unwrap().into_inner();
         (answer.outcome, answer.why)
@@ -89,6 +90,7 @@ async fn the_largest_battle_fits(db: PgPool) {
     let players = world.players(8_192).await;
     let mut report = world.report(world.battle().await, &players);
     report.events = vec![crate::common::event(5, "kill"); 20_000];
+    crate::common::seat(&world.db, &report).await;
     let too_many = {
         let mut report = report.clone();
         report.players.push(player(Uuid::now_v7()));

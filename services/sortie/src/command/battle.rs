@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_battle::config::{BattleServerConfig, Ready, TicketAuthority};
 use sortie_battle::fleet::{FleetConfig, FleetEvent, Registered};
+use sortie_battle::journal::JournalError;
 use sortie_battle::report::BattleReport;
 use sortie_players::ground;
 use sortie_sim::config::{Mode, SimConfig};
@@ -21,6 +22,7 @@ use toml::Table;
 
 use crate::lane::LaneName;
 use crate::secret;
+use sortie_cli::config;
 use sortie_cli::exit::{Error, Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::signals;
@@ -37,7 +39,7 @@ Examples:
   sortie battle --dev-tickets                  for clients on this machine
   sortie battle --listen 0.0.0.0:7777 --ticket-public-key HEX --data-dir /var/lib/sortie
   sortie battle --map my-map.toml --rules my-rules.toml --mode deathmatch
-  sortie battle --control-plane http://10.0.0.1:7070 --fleet-secret-file FILE --name eu-1 \
+  sortie battle --control-plane http://10.0.0.1:7704 --fleet-secret-file FILE --name eu-1 \
     --listen 0.0.0.0:7777 --public-address 203.0.113.5:7777
 
 A server that was killed takes up its battle again when it is started with the same data
@@ -56,7 +58,7 @@ pub struct BattleArgs {
     #[arg(long, value_name = "DIR", default_value = "sortie-data", env = "SORTIE_DATA_DIR")]
     pub data_dir: PathBuf,
 
-    /// A shipped map (ridge: 512 m, steppe: 2,048 m, plain:SIZE) or a TOML file
+    /// A shipped map (quarry: 320 m, ridge: 512 m, steppe: 2,048 m, plain:SIZE) or a TOML file
     #[arg(long, value_name = "MAP", default_value = "ridge", env = "SORTIE_MAP")]
     #[arg(help_heading = "Battle")]
     pub map: String,
@@ -116,7 +118,7 @@ pub struct BattleArgs {
     pub dev_tickets: bool,
 
     /// Run battles as this control plane orders them; its internal address, http://HOST:PORT or
-    /// https://HOST:PORT
+    /// https://HOST:PORT, or several of them with commas between: one after the other is used
     #[arg(long, value_name = "URL", env = "SORTIE_CONTROL_PLANE", help_heading = "Fleet")]
     pub control_plane: Option<String>,
     /// PEM certificates that the control plane's is checked against; needed with https
@@ -200,12 +202,21 @@ pub fn run(args: &BattleArgs, common: &Common) -> Result {
         is_ready.set(true);
         show_ready(ready, common.json);
     });
-    let report = outcome.or_fail(if is_ready.get() { Failure::Run } else { Failure::Start })?;
+    let report = outcome.map_err(|error| match is_ready.get() {
+        true => Failure::Run.because(error),
+        false => not_started(error),
+    })?;
     show_report(&report, common.json);
     if !report.journal_complete {
         return Err(incomplete());
     }
     Ok(())
+}
+
+/// Why it did not start: its journal may be of another version, which no other start can mend.
+fn not_started(error: anyhow::Error) -> Error {
+    let is_version = JournalError::is_version(&error);
+    if is_version { Failure::Version.because(error) } else { Failure::Start.because(error) }
 }
 
 fn incomplete() -> Error {
@@ -245,7 +256,8 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     let name =
         args.name.as_deref().context("--control-plane needs a --name").or_fail(Failure::Usage)?;
     let mut fleet = FleetConfig::new(control_plane, secret, name).or_fail(Failure::Usage)?;
-    match (&args.control_plane_roots, control_plane.starts_with("https://")) {
+    let is_tls = fleet.control_planes.iter().any(|address| address.starts_with("https://"));
+    match (&args.control_plane_roots, is_tls) {
         (Some(file), true) => {
             let roots = std::fs::read_to_string(file);
             let roots = roots.with_context(|| format!("cannot read {}", file.display()));
@@ -342,14 +354,18 @@ fn read_rules(file: &Path) -> anyhow::Result<SimConfig> {
     let name = file.display();
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read the rules {name}"))?;
-    let changes: Table = text.parse().with_context(|| format!("the rules {name} are no TOML"))?;
-    let mut rules: Table = SimConfig::default().to_toml().parse().context("the default rules")?;
-    overlay(&mut rules, changes);
-    let document = toml::to_string(&rules)?;
-    match SimConfig::parse(&document) {
-        Ok(rules) => Ok(rules),
-        Err(error) => bail!("the rules {name} are unusable: {error}"),
+    let named = format!("the rules {name}");
+    let changes: Table =
+        toml::from_str(&text).map_err(|error| config::fault(&named, &text, &error))?;
+    let mut rules = Table::try_from(SimConfig::default()).context("the default rules")?;
+    if let Some(stranger) = config::stranger(&text, &rules) {
+        bail!("{named}, {stranger}");
     }
+    overlay(&mut rules, changes);
+    let rules = SimConfig::deserialize(rules)
+        .map_err(|error| anyhow!("{named}: {}", error.to_string().trim().replace('\n', " ")))?;
+    rules.validate().with_context(|| named)?;
+    Ok(rules)
 }
 
 /// Values of `changes` replace those of `rules`; tables are merged, lists replaced.
@@ -381,16 +397,16 @@ fn show_ready(ready: &Ready, json: bool) {
         return;
     }
     let Ready { listen, fingerprint, battle_id, .. } = ready;
-    println!("battle      {battle_id}{}", if ready.resumed { " (taken up)" } else { "" });
-    println!("listening   {listen}");
-    println!("fingerprint {fingerprint}");
+    sortie_cli::say!("battle      {battle_id}{}", if ready.resumed { " (taken up)" } else { "" });
+    sortie_cli::say!("listening   {listen}");
+    sortie_cli::say!("fingerprint {fingerprint}");
     if let Some(ops) = ready.ops {
-        println!("operations  http://{ops}/metrics, /healthz, /readyz");
+        sortie_cli::say!("operations  http://{ops}/metrics, /healthz, /readyz");
     }
-    println!("data        {}", ready.data_dir.display());
+    sortie_cli::say!("data        {}", ready.data_dir.display());
     if let Some(key) = &ready.dev_ticket_key {
-        println!("ticket key  {key} (development: whoever has it lets players in)");
-        println!(
+        sortie_cli::say!("ticket key  {key} (development: whoever has it lets players in)");
+        sortie_cli::say!(
             "try         sortie swarm --server {listen} --fingerprint {fingerprint} --battle-id \
              {battle_id} --ticket-key {key}"
         );
@@ -403,13 +419,13 @@ fn show_registered(registered: &Registered, json: bool) {
         return;
     }
     let Registered { listen, address, fingerprint, name, server_id, .. } = registered;
-    println!("server      {name} ({server_id})");
-    println!("listening   {listen}, for clients {address}");
-    println!("fingerprint {fingerprint}");
+    sortie_cli::say!("server      {name} ({server_id})");
+    sortie_cli::say!("listening   {listen}, for clients {address}");
+    sortie_cli::say!("fingerprint {fingerprint}");
     if let Some(ops) = registered.ops {
-        println!("operations  http://{ops}/metrics, /healthz, /readyz");
+        sortie_cli::say!("operations  http://{ops}/metrics, /healthz, /readyz");
     }
-    println!("data        {}", registered.data_dir.display());
+    sortie_cli::say!("data        {}", registered.data_dir.display());
 }
 
 fn show_report(report: &BattleReport, json: bool) {
@@ -418,16 +434,24 @@ fn show_report(report: &BattleReport, json: bool) {
         return;
     }
     let cpu = report.tick_cpu_us;
-    println!("ended       {} at tick {}", report.ended_by, report.last_tick);
-    println!("ticks       {}, {} overruns", report.ticks, report.tick_overruns);
-    println!("tick CPU    {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9", cpu.p50, cpu.p99, cpu.p999);
-    println!("clients     {} at most, {} lost", report.clients_peak, report.clients_lost);
-    println!(
+    sortie_cli::say!("ended       {} at tick {}", report.ended_by, report.last_tick);
+    sortie_cli::say!("ticks       {}, {} overruns", report.ticks, report.tick_overruns);
+    sortie_cli::say!(
+        "tick CPU    {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9",
+        cpu.p50,
+        cpu.p99,
+        cpu.p999
+    );
+    sortie_cli::say!("clients     {} at most, {} lost", report.clients_peak, report.clients_lost);
+    sortie_cli::say!(
         "battle      {} shots, {} hits, {} kills, {} captures",
-        report.shots, report.hits, report.kills, report.captures
+        report.shots,
+        report.hits,
+        report.kills,
+        report.captures
     );
     if let Some(path) = &report.replay_path {
-        println!("replay      {}", path.display());
+        sortie_cli::say!("replay      {}", path.display());
     }
 }
 
@@ -437,7 +461,7 @@ fn print_line(event: &str, fields: serde_json::Result<Value>) {
     if let (Some(line), Ok(Value::Object(fields))) = (line.as_object_mut(), fields) {
         line.extend(fields);
     }
-    println!("{line}");
+    sortie_cli::say!("{line}");
 }
 
 #[cfg(test)]
@@ -456,9 +480,17 @@ mod tests {
     fn unknown_rules_are_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("rules.toml");
-        std::fs::write(&file, "tick_hertz = 30").unwrap();
-        let error = read_rules(&file).unwrap_err().to_string();
-        assert!(error.contains("tick_hertz"), "{error}");
+        for (text, told) in [
+            ("tick_herz = 30", "rules.toml, line 1: there is no key `tick_herz`; is it `tick_hz`?"),
+            ("[body]\nbordr_s = 3.0", "line 2: there is no key `bordr_s`; is it `border_s`?"),
+            ("[[classes]]\nweapon = []", "unknown field `weapon`"),
+            ("tick_hz = 3", "rules.toml: tick_hz must be 20 to 128"),
+            ("tick_hz = \"fast\"", "rules.toml: invalid type"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = format!("{:#}", read_rules(&file).unwrap_err());
+            assert!(error.contains(told), "{text}: {error}");
+        }
         std::fs::write(&file, "tick_hz = 30\n[body]\nborder_s = 20.0").unwrap();
         let rules = read_rules(&file).unwrap();
         assert_eq!((rules.tick_hz, rules.body.border_s), (30, 20.0));

@@ -43,7 +43,7 @@ pub struct BotArgs {
 /// How often signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Plays; exit code 1 when a player was not let in.
+/// Plays; exit code 7 when nobody was let in, 1 when somebody was not.
 pub fn run(args: &BotArgs, common: &Common) -> Result {
     let fingerprint = key_from_hex(&args.fingerprint)
         .map_err(|error| anyhow!("--fingerprint: {error}"))
@@ -63,7 +63,7 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
     }
     drop(sender);
     let end = args.duration.map(|duration| Instant::now() + duration.0);
-    let mut shut_out = Vec::new();
+    let (mut shut_out, mut has_played) = (Vec::new(), false);
     loop {
         if stop.load(Relaxed) || end.is_some_and(|end| Instant::now() >= end) {
             break;
@@ -73,10 +73,14 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
                 if common.json {
                     let (played, why) = (visited.played, &visited.why);
                     let snapshots = visited.snapshots;
-                    println!("{}", json!({"played": played, "snapshots": snapshots, "why": why}));
+                    sortie_cli::say!(
+                        "{}",
+                        json!({"played": played, "snapshots": snapshots, "why": why})
+                    );
                 } else {
-                    println!("{} ({} snapshots)", visited.why, visited.snapshots);
+                    sortie_cli::say!("{} ({} snapshots)", visited.why, visited.snapshots);
                 }
+                has_played |= visited.played;
                 if !visited.played {
                     shut_out.push(visited.why);
                 }
@@ -88,5 +92,7 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
     if shut_out.is_empty() {
         return Ok(());
     }
-    Err(Failure::Promise.because(anyhow!("not let in: {}", shut_out.join("; "))))
+    let failure = if has_played { Failure::Promise } else { Failure::ShutOut };
+    let server = args.server;
+    Err(failure.because(anyhow!("not let in at {server}: {}", shut_out.join("; "))))
 }

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
+use sortie_battle::journal::{self, JournalError};
 use sortie_battle::replay::{self, ReplayError, Verified};
 use sortie_players::frames;
 use sortie_sim::Battle;
+use sortie_sim::id::PlayerKey;
 use sortie_sim::view::{SoldierRow, Status, View};
 
 use sortie_cli::exit::{Failure, OrFail, Result};
@@ -26,8 +28,10 @@ Examples:
   sortie replay FILE --seek 3600    how things stood after a minute
   sortie replay FILE --seek 3600 --json
   sortie replay FILE --frames OUT --ticks 600..720
+  sortie replay FILE --blank PLAYER_ID   take the name of an erased player out
 
-Verifying names the first tick that differs, and ends with exit code 5. A replay that a crash
+Verifying names the first tick that differs, and ends with exit code 5. A replay of another version
+of the simulation was fought by other rules: it is refused with exit code 6. A replay that a crash
 left torn is good up to its last whole block. Replays are the journals of battles: a closed one
 lies in the server's data directory.")]
 pub struct ReplayArgs {
@@ -42,6 +46,9 @@ pub struct ReplayArgs {
     /// Print how things stood after this tick
     #[arg(long, value_name = "TICK", group = "action")]
     seek: Option<u32>,
+    /// Take this player's name out of the file, for good; all else stays as it is
+    #[arg(long, value_name = "PLAYER_ID", value_parser = player_of, group = "action")]
+    blank: Option<PlayerKey>,
     /// Write where every soldier was after each of `--ticks`, for comparing clients with the truth
     #[arg(long, value_name = "OUT", group = "action", requires = "ticks")]
     frames: Option<PathBuf>,
@@ -60,6 +67,9 @@ pub fn run(args: &ReplayArgs, common: &Common) -> Result {
     if let (Some(out), Some(ticks)) = (&args.frames, &args.ticks) {
         return write_frames(&args.file, out, ticks.clone(), threads);
     }
+    if let Some(player) = args.blank {
+        return blank(&args.file, player, common.json);
+    }
     let (text, value) = match (args.verify, args.seek) {
         (true, _) => {
             let verified = verify(&args.file, threads, common.json)?;
@@ -77,9 +87,30 @@ pub fn run(args: &ReplayArgs, common: &Common) -> Result {
         }
     };
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&value).or_fail(Failure::Run)?);
+        sortie_cli::say!("{}", serde_json::to_string_pretty(&value).or_fail(Failure::Run)?);
     } else {
-        print!("{text}");
+        sortie_cli::say_text!("{text}");
+    }
+    Ok(())
+}
+
+/// A UUID, or its 32 digits.
+fn player_of(text: &str) -> std::result::Result<PlayerKey, String> {
+    let digits = text.replace('-', "");
+    let key = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32);
+    key.map(PlayerKey).ok_or_else(|| "a player's id is a UUID".to_owned())
+}
+
+fn blank(file: &Path, player: PlayerKey, json: bool) -> Result {
+    // Whatever is none is named as such, and not left alone silently.
+    replay::info(file).map_err(|error| refuse(file, error))?;
+    let blanked = journal::blank(file, &[player])
+        .with_context(|| format!("cannot write {}", file.display()))
+        .or_fail(Failure::Run)?;
+    if json {
+        sortie_cli::say!("{}", json!({ "blanked": blanked }));
+    } else {
+        sortie_cli::say!("{blanked} names were taken out");
     }
     Ok(())
 }
@@ -126,6 +157,7 @@ pub fn verify(file: &Path, threads: usize, silent: bool) -> Result<Verified> {
 fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
     let failure = match error {
         ReplayError::NoSuchTick { .. } => Failure::Usage,
+        ReplayError::Journal(JournalError::Version { .. }) => Failure::Version,
         _ => Failure::Replay,
     };
     let outcome = Err::<(), _>(error).with_context(|| format!("{}", file.display()));

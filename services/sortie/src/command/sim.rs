@@ -70,7 +70,7 @@ pub fn run(args: &SimArgs, common: &Common) -> Result {
     bar.finish_and_clear();
     let report = report.or_fail(Failure::Start)?;
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
+        sortie_cli::say!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
     } else {
         print_report(&report);
     }
@@ -83,26 +83,35 @@ pub fn run(args: &SimArgs, common: &Common) -> Result {
 
 fn print_report(report: &SimReport) {
     let SimReport { players, ticks, threads, scenario, map, .. } = report;
-    println!("{players} players, {scenario} on {map}, {ticks} ticks on {threads} threads");
+    sortie_cli::say!("{players} players, {scenario} on {map}, {ticks} ticks on {threads} threads");
     let tick = report.tick_us;
-    println!(
+    sortie_cli::say!(
         "  step        {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9, {:.0} µs max",
-        tick.p50, tick.p99, tick.p999, tick.max
+        tick.p50,
+        tick.p99,
+        tick.p999,
+        tick.max
     );
-    println!("  bots        {:.0} µs p50, {:.0} µs p99", report.bots_us.p50, report.bots_us.p99);
-    println!("  allocations {:.2} a tick", report.allocations_per_tick);
-    println!(
+    sortie_cli::say!(
+        "  bots        {:.0} µs p50, {:.0} µs p99",
+        report.bots_us.p50,
+        report.bots_us.p99
+    );
+    sortie_cli::say!("  allocations {:.2} a tick", report.allocations_per_tick);
+    sortie_cli::say!(
         "  regions     {} at most, {} splits, {} merges",
-        report.regions_max, report.region_splits, report.region_merges
+        report.regions_max,
+        report.region_splits,
+        report.region_merges
     );
     let (shots, hits, kills) = (report.shots, report.hits, report.kills);
-    println!(
+    sortie_cli::say!(
         "  battle      {shots} shots, {hits} hits, {kills} kills, {} captures",
         report.captures
     );
-    println!("  systems");
+    sortie_cli::say!("  systems");
     for (name, time) in &report.system_us {
-        println!("    {name:<20} {:>9.1} µs mean, {:>9.1} µs p99", time.mean, time.p99);
+        sortie_cli::say!("    {name:<20} {:>9.1} µs mean, {:>9.1} µs p99", time.mean, time.p99);
     }
-    println!("  state hash  {}", report.state_hash);
+    sortie_cli::say!("  state hash  {}", report.state_hash);
 }

@@ -125,12 +125,15 @@ pub fn run(args: &SwarmArgs, common: &Common) -> Result {
         report.missed.push("the server left no replay".to_owned());
     }
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
+        sortie_cli::say!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
     } else {
         print_report(&report);
     }
     match report.missed.as_slice() {
         [] => Ok(()),
+        missed if report.is_shut_out() => {
+            Err(Failure::ShutOut.because(anyhow!("{}", missed.join("; "))))
+        }
         missed => Err(Failure::Promise.because(anyhow!("{}", missed.join("; ")))),
     }
 }
@@ -203,31 +206,56 @@ fn new_data_dir() -> PathBuf {
 fn print_report(report: &SwarmReport) {
     let count = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
     let seconds = report.duration_s;
-    println!("{} bots, {}, {seconds:.1} s", report.bots, report.scenario);
-    println!(
+    sortie_cli::say!("{} bots, {}, {seconds:.1} s", report.bots, report.scenario);
+    sortie_cli::say!(
         "  clients    {} connected, {} lost, {} times resumed",
-        report.clients_connected, report.clients_lost, report.clients_resumed
+        report.clients_connected,
+        report.clients_lost,
+        report.clients_resumed
     );
-    println!("  ticks      {}, {} overruns", count(report.ticks), count(report.tick_overruns));
+    sortie_cli::say!(
+        "  ticks      {}, {} overruns",
+        count(report.ticks),
+        count(report.tick_overruns)
+    );
+    if report.rounds > 0 {
+        sortie_cli::say!("  rounds     {} over", report.rounds);
+    }
+    if let Some(busy) = report.busy_machine() {
+        sortie_cli::say!("  machine    {busy}");
+    }
     if let Some(cpu) = report.tick_cpu_us {
         let (p50, p99, p999) = (cpu.p50, cpu.p99, cpu.p999);
-        println!("  tick CPU   {p50:.0} µs p50, {p99:.0} µs p99, {p999:.0} µs p99.9");
+        sortie_cli::say!("  tick CPU   {p50:.0} µs p50, {p99:.0} µs p99, {p999:.0} µs p99.9");
     }
     if let Some(cpu) = report.server_cpu_seconds {
         let memory = report.server_rss_mib.unwrap_or_default();
         let load = 100.0 * cpu / seconds.max(0.001);
-        println!("  server     {cpu:.2} s CPU ({load:.0} % of a core), {memory:.0} MiB");
+        sortie_cli::say!("  server     {cpu:.2} s CPU ({load:.0} % of a core), {memory:.0} MiB");
     }
-    println!("  round trip {:.1} ms p50, {:.1} ms p99", report.rtt_ms.p50, report.rtt_ms.p99);
-    println!(
+    sortie_cli::say!(
+        "  round trip {:.1} ms p50, {:.1} ms p99",
+        report.rtt_ms.p50,
+        report.rtt_ms.p99
+    );
+    sortie_cli::say!(
         "  snapshots  {} of {} delivered ({:.2} %), {:.0} B/s per client",
         report.updates_delivered,
         report.updates_expected,
         100.0 * report.delivered_share(),
         report.snapshot_bytes_per_client_per_s
     );
+    let control = &report.control;
+    sortie_cli::say!(
+        "  control    {:.2} % of the ticks played; longest without {:.0} ms p50, {:.0} ms p99, \
+         {:.0} ms max",
+        100.0 * control.ticks_played,
+        control.without_ms.p50,
+        control.without_ms.p99,
+        control.without_ms.max
+    );
     let lane = &report.lane;
-    println!(
+    sortie_cli::say!(
         "  lane       {}: {} bots sealed at the end, {:.1} % of all datagrams, {} fell back",
         lane.asked,
         lane.clients_sealed,
@@ -235,11 +263,13 @@ fn print_report(report: &SwarmReport) {
         lane.fallbacks
     );
     let correction = report.correction_m;
-    println!(
+    sortie_cli::say!(
         "  correction {:.3} m p50, {:.3} m p99, {:.3} m max",
-        correction.p50, correction.p99, correction.max
+        correction.p50,
+        correction.p99,
+        correction.max
     );
-    println!(
+    sortie_cli::say!(
         "  battle     {} shots, {} hits, {} kills, {} captures",
         count(report.shots),
         count(report.hits),
@@ -252,7 +282,7 @@ fn print_report(report: &SwarmReport) {
             Some(false) => "DOES NOT VERIFY",
             None => "not verified",
         };
-        println!("  replay     {} ({verdict})", path.display());
+        sortie_cli::say!("  replay     {} ({verdict})", path.display());
     }
 }
 

@@ -3,20 +3,23 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use sortie_players::ticket::{self, TicketRequest};
 
 use crate::secret;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
-use sortie_cli::units::{Span, to_hex};
+use sortie_cli::units::Span;
 
 /// Options of `sortie ticket`.
 #[derive(Args)]
 #[command(after_help = "\
 Example:
   sortie battle --dev-tickets --json           prints battle_id and dev_ticket_key, then
-  sortie ticket --battle-id HEX --ticket-key HEX --player 7 --name Ada
+  sortie ticket --battle-id HEX --ticket-key HEX --player 7 --name Ada    prints a ticket, then
+  sortie bot --server ADDR --fingerprint HEX --join-ticket TICKET
 
 A ticket admits one player once, and expires after 30 s at the latest. In production the control
 plane issues tickets; its private key never leaves it.")]
@@ -41,7 +44,7 @@ pub struct TicketArgs {
     valid: Span,
 }
 
-/// Prints the ticket in hexadecimal.
+/// Prints the ticket in Base64, as the control plane's API tells it and `sortie bot` takes it.
 pub fn run(args: &TicketArgs, common: &Common) -> Result {
     let seed = secret::ticket_key(args.ticket_key.as_deref(), args.ticket_key_file.as_deref())
         .or_fail(Failure::Usage)?;
@@ -56,11 +59,11 @@ pub fn run(args: &TicketArgs, common: &Common) -> Result {
         class: 0,
         valid: args.valid.0,
     };
-    let text = to_hex(&ticket::issue(&seed, &request).or_fail(Failure::Usage)?);
+    let text = BASE64.encode(ticket::issue(&seed, &request).or_fail(Failure::Usage)?);
     if common.json {
-        println!("{}", serde_json::json!({ "ticket": text }));
+        sortie_cli::say!("{}", serde_json::json!({ "ticket": text }));
     } else {
-        println!("{text}");
+        sortie_cli::say!("{text}");
     }
     Ok(())
 }

@@ -17,7 +17,9 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
         let redis = args.redis();
         let (url, access) = checked.outside();
         let plane = node::plane(url, 2, redis, access).await.or_fail(Failure::Start)?;
+        store::require_direct(&plane.db).await.or_fail(Failure::Promise)?;
         store::require_current(&plane.db).await.or_fail(Failure::Promise)?;
+        store::require_writable(&plane.db).await.or_fail(Failure::Promise)?;
         if redis.is_some() {
             plane
                 .bus
@@ -30,9 +32,9 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
         Ok(())
     })?;
     if common.json {
-        println!("{}", json!({"ok": true}));
+        sortie_cli::say!("{}", json!({"ok": true}));
     } else {
-        println!(
+        sortie_cli::say!(
             "all is well: keys, queues, database, schema{}",
             match args.redis_url {
                 Some(_) => ", Redis",

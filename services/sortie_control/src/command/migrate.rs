@@ -59,12 +59,15 @@ pub fn run(args: &MigrateArgs, common: &Common) -> Result {
 fn show(state: &SchemaState, json: bool) {
     let SchemaState { applied, pending, diverged } = state;
     if json {
-        println!("{}", json!({"applied": applied, "pending": pending, "diverged": diverged}));
+        sortie_cli::say!(
+            "{}",
+            json!({"applied": applied, "pending": pending, "diverged": diverged})
+        );
         return;
     }
-    println!("applied  {applied:?}");
-    println!("pending  {pending:?}");
+    sortie_cli::say!("applied  {applied:?}");
+    sortie_cli::say!("pending  {pending:?}");
     if !diverged.is_empty() {
-        println!("diverged {diverged:?}");
+        sortie_cli::say!("diverged {diverged:?}");
     }
 }

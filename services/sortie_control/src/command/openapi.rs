@@ -18,6 +18,6 @@ pub struct OpenapiArgs {}
 /// Prints it.
 pub fn run(_: &OpenapiArgs) -> Result {
     let runtime = runtime::small().or_fail(Failure::Start)?;
-    print!("{}", runtime.block_on(async { openapi::text() }));
+    sortie_cli::say_text!("{}", runtime.block_on(async { openapi::text() }));
     Ok(())
 }

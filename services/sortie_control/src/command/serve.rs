@@ -13,7 +13,7 @@ use serde_json::json;
 use sortie_account::mail::Mailer;
 use sortie_control::access::AccessKeys;
 use sortie_control::bus::redis::{PREFIX, check_prefix};
-use sortie_control::http::HttpOptions;
+use sortie_control::http::{HttpOptions, PLAYERS_PER_ADDRESS, crowd};
 use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::store;
@@ -80,6 +80,20 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "SORTIE_CHAT_ORIGINS")]
     #[serde(default)]
     pub chat_origin: Vec<String>,
+    /// Web pages that may call REST and the history of chat (CORS), like `https://play.example`;
+    /// *: all [default: none of another origin]
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "SORTIE_CORS_ORIGINS")]
+    #[serde(default)]
+    pub cors_origin: Vec<String>,
+    /// Web pages that may call what staff call (CORS) [default: none of another origin]
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "SORTIE_ADMIN_CORS_ORIGINS")]
+    #[serde(default)]
+    pub admin_cors_origin: Vec<String>,
+    /// Players who may share one address: limits by address are for so many, and for 16 at least
+    #[arg(long, value_name = "COUNT", default_value_t = PLAYERS_PER_ADDRESS)]
+    #[arg(env = "SORTIE_PLAYERS_PER_ADDRESS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub players_per_address: u32,
     /// Queues of matchmaking: a TOML file of `[[queue]]` tables [default: those that are shipped]
     #[arg(long, value_name = "FILE", env = "SORTIE_QUEUES")]
     pub queues: Option<PathBuf>,
@@ -205,10 +219,9 @@ pub fn check(args: &ServeArgs) -> Result<Checked> {
     if args.spectator_delay.0 > SPECTATOR_DELAY_MAX {
         return Err(Failure::Usage.because(anyhow!("--spectator-delay: at most 60s are kept")));
     }
-    if let Some(wrong) = args.chat_origin.iter().find(|origin| !is_origin(origin)) {
-        let cause = anyhow!("--chat-origin: '{wrong}' is none; write it like https://play.example");
-        return Err(Failure::Usage.because(cause));
-    }
+    check_origins("--chat-origin", &args.chat_origin).or_fail(Failure::Usage)?;
+    check_origins("--cors-origin", &args.cors_origin).or_fail(Failure::Usage)?;
+    check_origins("--admin-cors-origin", &args.admin_cors_origin).or_fail(Failure::Usage)?;
     if args.role.is_empty() {
         return Err(Failure::Usage.because(anyhow!("--role: a node does something")));
     }
@@ -217,6 +230,9 @@ pub fn check(args: &ServeArgs) -> Result<Checked> {
     SharedSecret::new(&keys.fleet_secret).or_fail(Failure::Start)?;
     check_prefix(&args.redis_prefix).or_fail(Failure::Usage)?;
     let mut settings = Settings::new(&keys, &args.data_dir);
+    let players = args.players_per_address;
+    settings.account.limits = settings.account.limits.for_players(players);
+    settings.chat.per_address_max = many(settings.chat.per_address_max, players);
     settings.chat.kept = args.chat_kept.0;
     settings.chat.origins.clone_from(&args.chat_origin);
     settings.fleet.battle_log_keep = args.battle_log_kept.0;
@@ -246,10 +262,27 @@ fn mailer(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
     Ok(mailer)
 }
 
-/// As browsers write it: scheme, host, port where it is not the usual one.
-fn is_origin(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    text == "*" || rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*']))
+/// Each is as browsers write it: scheme, host, port where it is not the usual one.
+fn check_origins(flag: &str, origins: &[String]) -> anyhow::Result<()> {
+    let is_host = |host: &str| {
+        let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/*,".contains(&byte);
+        !host.is_empty() && host.bytes().all(is_part)
+    };
+    let is_origin = |text: &str| {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        text == "*" || host.is_some_and(is_host)
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(wrong) => {
+            Err(anyhow!("{flag}: '{wrong}' is none; write it like https://play.example"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// So many of an address, for so many players who share one.
+fn many(count: usize, players: u32) -> usize {
+    (count as f64 * crowd(players)).ceil() as usize
 }
 
 /// Begun ones are whole.
@@ -301,8 +334,10 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
             },
             http: HttpOptions {
                 trusted_proxies: args.trusted_proxy.clone(),
-                ..HttpOptions::default()
+                origins: args.cors_origin.clone(),
+                ..HttpOptions::default().for_players(args.players_per_address)
             },
+            admin_origins: args.admin_cors_origin.clone(),
             services: checked.settings,
             fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
         };
@@ -321,10 +356,24 @@ pub fn run(args: &ServeArgs, common: &Common) -> Result {
 async fn refuse_foreign_schema(plane: &Plane) -> Result {
     match store::schema_state(&plane.db).await {
         Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
+        // The pool does not say why it has no connection.
+        Err(sqlx::Error::PoolTimedOut | sqlx::Error::Database(_)) => refuse_pooler(plane).await,
         Err(error) => {
             tracing::warn!(%error, "the database is away; this node waits for it");
             Ok(())
         }
+    }
+}
+
+/// A pooler that drops what sessions are started with ends the start.
+async fn refuse_pooler(plane: &Plane) -> Result {
+    match store::require_direct(&plane.db).await {
+        Err(error) if error.is::<store::PoolerError>() => Err(Failure::Start.because(error)),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "the database is away; this node waits");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 
@@ -340,9 +389,9 @@ async fn tell(addresses: &Addresses, db: &PgPool, json: bool) {
     show(addresses, None, json);
     match token.await {
         Some(token) if json => {
-            println!("{}", json!({"event": "first_admin", "first_admin_token": token}));
+            sortie_cli::say!("{}", json!({"event": "first_admin", "first_admin_token": token}));
         }
-        Some(token) => println!("{}", first::lines(&token, admin)),
+        Some(token) => sortie_cli::say!("{}", first::lines(&token, admin)),
         None => {}
     }
 }
@@ -352,14 +401,14 @@ fn show(addresses: &Addresses, token: Option<&str>, json: bool) {
         let mut line = json!(addresses);
         line["event"] = json!("ready");
         line["first_admin_token"] = json!(token);
-        println!("{line}");
+        sortie_cli::say!("{line}");
         return;
     }
     for line in lines(addresses) {
-        println!("{line}");
+        sortie_cli::say!("{line}");
     }
     if let (Some(token), Some(admin)) = (token, addresses.admin) {
-        println!("{}", first::lines(token, admin));
+        sortie_cli::say!("{}", first::lines(token, admin));
     }
 }
 

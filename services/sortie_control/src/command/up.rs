@@ -1,12 +1,12 @@
 //! `sortie-control up`: the whole product on one machine.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,23 +20,30 @@ use sortie_control::service;
 use sortie_control::store;
 use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
+use sortie_players::scenario::Scenario;
+use sqlx::PgPool;
 use time::OffsetDateTime;
+use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::command::serve;
-use crate::demo::bots::{Deeds, Town};
-use crate::demo::child::{BattleServer, BattleServerOptions, Told};
+use crate::demo::bots::Town;
+use crate::demo::child::{BattleServer, BattleServerOptions};
+use crate::demo::leftover::{self, Leftover};
+use crate::demo::ports::Ports;
 use crate::demo::program::battle_program;
-use crate::demo::report::UpReport;
+use crate::demo::report::{EndedBy, UpReport};
+use crate::demo::screen::Screen;
 use crate::demo::tally::Tally;
 use crate::plane::first;
-use crate::plane::keys::KeyFiles;
-use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
+use crate::plane::keys::{KeyFiles, Keys};
+use crate::plane::node::{self, Addresses, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
 use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
+use sortie_cli::signals;
 use sortie_cli::units::Span;
-use sortie_cli::{progress, signals};
 
 /// Options of `sortie-control up`.
 #[derive(Args, Serialize, Deserialize)]
@@ -48,17 +55,26 @@ Examples:
   sortie-control up --bots 100 --duration 3m --json    and does it all add up?
 
 Starts a private Postgres in the data directory, migrates it, serves API, chat and admin, and runs
-battle servers as child processes. All of it ends with this command. With --duration, the exit
-code tells whether every promise of the report was kept.")]
+battle servers as child processes. All of it ends with this command. A Postgres that ends by itself
+is started again on the same data; when it does so twice within a minute, or a battle server or a
+part of the node fails, the command ends with a sentence and exit code 4.
+
+With --duration, bots sign up, queue and fight for so long, by the clock, from the line `ready` on;
+then battles that are under way are stopped, and the exit code tells whether every promise of the
+report was kept. Starting and ending come on top of it.
+
+With --json, stdout carries one JSON object a line: `ready` when everything is there (addresses,
+database_url, first_admin_token, what an earlier run left), `report` at the end. The live display
+and the log are on stderr.")]
 pub struct UpArgs {
     /// Bots that sign up, queue, fight and climb the ranking
     #[arg(long, value_name = "COUNT", default_value_t = 0, env = "SORTIE_UP_BOTS")]
     #[arg(value_parser = clap::value_parser!(u16).range(0..=2_000))]
     pub bots: u16,
-    /// End after this long [default: at Ctrl-C]
+    /// Let bots play for this long, then end [default: until Ctrl-C]
     #[arg(long, value_name = "DURATION", env = "SORTIE_UP_DURATION")]
     pub duration: Option<Span>,
-    /// Length of a battle
+    /// Length of a battle; one is rated from 30 s on, or from nine tenths of this if that is less
     #[arg(long, value_name = "DURATION", default_value = "45s", env = "SORTIE_UP_ROUND")]
     pub round: Span,
     /// Battle servers
@@ -86,14 +102,11 @@ pub struct UpArgs {
     pub port: u16,
 }
 
-/// Results of battles that have ended are stored within this.
-const RESULTS_WITHIN: Duration = Duration::from_secs(15);
-
 /// A battle begins within this after its players were matched.
 const BEGINS_WITHIN: Duration = Duration::from_secs(8);
 
-/// Battles that may be before the last one when nobody queues any more.
-const BACKLOG_MAX: u32 = 4;
+/// How long bots may take to leave when the run is over.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -107,12 +120,15 @@ pub fn run(args: &UpArgs, common: &Common) -> Result {
         let cause = anyhow!("--duration: there is no time for a battle of {}", args.round);
         return Err(Failure::Usage.because(cause));
     }
+    let ports = Ports::new(args.port, args.servers).or_fail(Failure::Usage)?;
     let flag = signals::stop_flag().or_fail(Failure::Start)?;
     runtime::server().or_fail(Failure::Start)?.block_on(async {
-        let up = Up::start(args, common).await.or_fail(Failure::Start)?;
-        let outcome = up.live(args, common, &flag).await;
-        let report = outcome.or_fail(Failure::Run)?;
+        let up = Up::start(args, common, ports).await.or_fail(Failure::Start)?;
+        let report = up.live(args, common, &flag).await.or_fail(Failure::Run)?;
         report.show(common.json).or_fail(Failure::Run)?;
+        if let Some(failure) = report.failure {
+            return Err(Failure::Run.because(anyhow!("{failure}")));
+        }
         match (&args.duration, report.missed.as_slice()) {
             (None, _) | (_, []) => Ok(()),
             (_, missed) => Err(Failure::Promise.because(anyhow!("{}", missed.join("; ")))),
@@ -131,8 +147,11 @@ struct Up {
 }
 
 impl Up {
-    async fn start(args: &UpArgs, common: &Common) -> anyhow::Result<Self> {
+    /// Starts everything, or nothing: what cannot be is found before anything is made as far as
+    /// possible, and what was started ends with an error.
+    async fn start(args: &UpArgs, common: &Common, ports: Ports) -> anyhow::Result<Self> {
         let program = battle_program(args.battle_program.as_deref())?;
+        ports.check()?;
         let data_dir = args.data_dir.clone().unwrap_or_else(default_data_dir);
         let (cluster, url) = match &args.database_url {
             Some(url) => (None, url.clone()),
@@ -150,52 +169,53 @@ impl Up {
         let redis = args.redis_url.as_deref().map(|url| RedisAt { url, prefix });
         let plane = node::plane(&url, 32, redis, keys.access.clone()).await?;
         store::migrate(&plane.db).await?;
+        let earlier = Arc::new(leftover::unfinished(&plane.db).await?);
+        let mut left = Leftover::default();
+        if cluster.is_some() {
+            left = leftover::clear(&plane.db, "its players are gone: all was started anew").await?;
+        }
         let started = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&plane.db).await?;
-        let mut settings = Settings::new(&keys, &data_dir);
-        settings.matchmaking.queues = queues(args);
-        // One person on one machine; `serve` asks staff for a second factor.
-        settings.admin.require_totp = false;
-        settings.account.mailer = Some(Arc::new(LogMailer));
         let config = NodeConfig {
             roles: Role::ALL.to_vec(),
-            listen: listen(args.port),
+            listen: ports.listen(),
             http: HttpOptions {
                 // Bots tell an address of their own each, as a proxy in front of players would.
                 trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
                 grace: SECOND * 2,
                 ..HttpOptions::default()
             },
-            services: settings,
+            admin_origins: Vec::new(),
+            services: settings(args, &keys, &data_dir),
             fleet_secret: SharedSecret::new(&keys.fleet_secret)?,
         };
         let node = Node::start(config, &plane).await?;
-        let mut up =
-            Self { servers: Vec::new(), node, plane, cluster, secret: keys.fleet_secret, started };
+        let (servers, secret) = (Vec::new(), keys.fleet_secret);
+        let mut up = Self { servers, node, plane, cluster, secret, started };
         let fleet = up.node.addresses.fleet.context("the API has a fleet listener")?;
-        for number in 1..=args.servers {
-            let port = if args.port == 0 { 0 } else { args.port.saturating_add(9 + number) };
-            let (name, log) = (format!("local-{number}"), common.log.clone());
+        for number in 0..args.servers {
+            let (name, log) = (format!("local-{}", number + 1), common.log.clone());
             let (folder, secret_file) = (data_dir.join(&name), files.fleet_secret.clone());
-            let program = program.clone();
+            let (program, earlier) = (program.clone(), Arc::clone(&earlier));
             let server = tokio::task::spawn_blocking(move || {
                 BattleServer::start(&BattleServerOptions {
                     program: &program,
                     name: &name,
                     fleet,
                     secret_file: &secret_file,
-                    listen: loopback(port),
+                    listen: ports.battle(number),
                     data_dir: &folder,
                     log: &log,
+                    earlier,
                 })
             });
             up.servers.push(server.await??);
         }
-        up.show(&url, common.json).await?;
+        up.show(&url, &left, common.json).await?;
         Ok(up)
     }
 
     /// Tells where everything is.
-    async fn show(&self, url: &str, json: bool) -> anyhow::Result<()> {
+    async fn show(&self, url: &str, left: &Leftover, json: bool) -> anyhow::Result<()> {
         // Made anew at each start until somebody has used it: only the newest is good.
         let token = first::token(&self.plane.db).await;
         let Addresses { rest, chat, admin, grpc, fleet, ops } = self.node.addresses;
@@ -204,18 +224,21 @@ impl Up {
             let line = json!({
                 "event": "ready", "rest": rest, "chat": chat, "admin": admin, "grpc": grpc,
                 "fleet": fleet, "ops": ops, "battle": battle, "database_url": url,
-                "first_admin_token": token,
+                "first_admin_token": token, "earlier": left,
             });
-            println!("{line}");
+            sortie_cli::say!("{line}");
             return Ok(());
         }
         for line in serve::lines(&self.node.addresses) {
-            println!("{line}");
+            sortie_cli::say!("{line}");
         }
-        println!("battle      udp://{}", battle.join(", udp://"));
-        println!("database    psql '{url}'");
+        sortie_cli::say!("battle      udp://{}", battle.join(", udp://"));
+        sortie_cli::say!("database    psql '{url}'");
+        if let Some(sentence) = left.sentence() {
+            sortie_cli::say!("{sentence}");
+        }
         if let (Some(token), Some(admin)) = (token, admin) {
-            println!("{}", first::lines(&token, admin));
+            sortie_cli::say!("{}", first::lines(&token, admin));
         }
         Ok(())
     }
@@ -227,135 +250,180 @@ impl Up {
         common: &Common,
         flag: &Arc<AtomicBool>,
     ) -> anyhow::Result<UpReport> {
-        let began = Instant::now();
-        let (gate, closing) = service::stop();
         let rest = self.node.addresses.rest.context("the API has a REST listener")?;
         let town = Arc::new(Town::new(rest, QUEUE.to_owned(), self.secret.clone())?);
-        let mut groups = town.settle(usize::from(args.bots), &closing);
-        self.wait(args, common, flag, &town.deeds, began).await;
+        let news = self.servers.iter().map(|server| server.news.clone()).collect();
+        let whole = args.duration.map(|duration| duration.0);
+        let mut screen = Screen::new(common.json || args.bots == 0, whole, &town, news);
+        let (gate, closing) = service::stop();
+        let bots = town.settle(usize::from(args.bots), &closing);
+        let mut report = UpReport { bots: args.bots, ..UpReport::default() };
+        report.ended_by = self.watch(whole, flag, &mut screen, &mut report).await;
+        report.duration_s = screen.elapsed().as_secs_f64();
         gate.stop();
-        if !flag.load(Relaxed) {
-            // Bots come back when their battles are over; some battles wait for a free server.
-            let patience = args.round.0 * BACKLOG_MAX + RESULTS_WITHIN;
-            let all = async { while groups.join_next().await.is_some() {} };
-            tokio::select! {
-                _ = tokio::time::timeout(patience, all) => {}
-                () = runtime::is_set(Arc::clone(flag)) => {}
-            }
-            self.wait_for_results(flag).await;
-        }
-        groups.shutdown().await;
-        let mut report = UpReport {
-            duration_s: began.elapsed().as_secs_f64(),
-            bots: args.bots,
-            ..UpReport::default()
-        };
+        screen.enter("ending  ");
+        let ended = screen.during(self.end(&mut report, bots)).await;
+        screen.end();
+        ended?;
         report.add_deeds(&town.deeds);
-        drop(town);
-        self.end(report).await
+        if report.failure.is_none() {
+            report.check();
+        }
+        Ok(report)
     }
 
-    async fn wait(
+    /// Watches over everything until the run is to end; says why.
+    async fn watch(
         &mut self,
-        args: &UpArgs,
-        common: &Common,
+        whole: Option<Duration>,
         flag: &Arc<AtomicBool>,
-        deeds: &Deeds,
-        began: Instant,
-    ) {
-        // Whoever queues later would not be back in time.
-        let until = args
-            .duration
-            .map(|duration| duration.0.saturating_sub(args.round.0 + BEGINS_WITHIN).max(SECOND));
-        let whole = args.duration.map(|duration| duration.0);
-        let mut bar = progress::Lines::new(common.json || args.bots == 0, whole);
+        screen: &mut Screen,
+        report: &mut UpReport,
+    ) -> EndedBy {
         let mut look = tokio::time::interval(SECOND);
-        while !flag.load(Relaxed) && until.is_none_or(|until| began.elapsed() < until) {
+        let over = tokio::time::sleep(whole.unwrap_or(Duration::MAX));
+        let mut over = std::pin::pin!(over);
+        loop {
             tokio::select! {
                 _ = look.tick() => {}
-                () = runtime::is_set(Arc::clone(flag)) => break,
+                () = &mut over => return EndedBy::Duration,
+                () = runtime::is_set(Arc::clone(flag)) => return EndedBy::Signal,
             }
-            if self.node.lost_work() || self.servers.iter_mut().any(BattleServer::has_failed) {
-                tracing::error!("a part of this installation has ended by itself");
-                break;
+            tokio::select! {
+                () = self.look_after(report) => {}
+                () = runtime::is_set(Arc::clone(flag)) => return EndedBy::Signal,
             }
-            let told = self.told();
-            let count = |number: &std::sync::atomic::AtomicU64| number.load(Relaxed);
-            bar.show(began.elapsed(), || {
-                format!(
-                    "{} bots in, {} waiting, {} fighting  {} battles  {} errors",
-                    count(&deeds.entered),
-                    count(&deeds.waiting),
-                    count(&deeds.fighting),
-                    told.battles,
-                    errors_logged() + told.errors,
-                )
-            });
-        }
-        bar.end();
-    }
-
-    /// Waits until no battle is under way, within reason.
-    async fn wait_for_results(&self, flag: &Arc<AtomicBool>) {
-        let deadline = Instant::now() + RESULTS_WITHIN;
-        while Instant::now() < deadline && !flag.load(Relaxed) {
-            let open = sqlx::query_scalar!(
-                r#"select count(*) as "count!" from battle
-                   where state in ('asked', 'allocated', 'running') and asked_at >= $1"#,
-                self.started
-            );
-            if matches!(open.fetch_one(&self.plane.db).await, Ok(0)) {
-                return;
+            if report.failure.is_some() {
+                return EndedBy::Failure;
             }
-            tokio::time::sleep(SECOND / 4).await;
+            screen.show();
         }
     }
 
-    fn told(&self) -> Told {
-        self.servers.iter().map(BattleServer::told).fold(Told::default(), Told::plus)
+    /// Whether every part is there.
+    async fn look_after(&mut self, report: &mut UpReport) {
+        keep(&mut self.cluster, report).await;
+        if let Some(failure) = self.servers.iter_mut().find_map(BattleServer::failure) {
+            report.failure = Some(format!("{failure}; its last lines are above"));
+        }
+        if self.node.lost_work() {
+            let failure = "a part of the node has ended by itself; the log says which";
+            report.failure = Some(failure.to_owned());
+        }
     }
 
-    /// Battle servers first: they hand over what waits in their spools.
-    async fn end(self, mut report: UpReport) -> anyhow::Result<UpReport> {
-        let Self { servers, node, plane, cluster, started, .. } = self;
+    /// Battle servers first: they end their battles, and hand over what waits in their spools.
+    async fn end(self, report: &mut UpReport, mut bots: JoinSet<()>) -> anyhow::Result<()> {
+        let Self { servers, node, plane, mut cluster, started, .. } = self;
+        let ids: Vec<Uuid> = servers.iter().map(|server| server.server_id).collect();
         let ends: Vec<_> = servers
             .into_iter()
             .map(|server| tokio::task::spawn_blocking(move || server.end()))
             .collect();
-        for end in ends {
-            match end.await? {
-                Ok(told) => report.told = report.told.plus(told),
+        let ending = async {
+            // Those who wait in a queue leave it, and the others are told that it is over.
+            let leaving = async { while bots.join_next().await.is_some() {} };
+            drop(tokio::time::timeout(LEAVE_WITHIN, leaving).await);
+            bots.shutdown().await;
+            let mut told = Vec::new();
+            for end in ends {
+                told.push(end.await);
+            }
+            told
+        };
+        let mut ending = std::pin::pin!(ending);
+        let mut look = tokio::time::interval(SECOND);
+        let all_told = loop {
+            tokio::select! {
+                told = &mut ending => break told,
+                _ = look.tick() => keep(&mut cluster, report).await,
+            }
+        };
+        for told in all_told {
+            match told? {
+                Ok(told) => report.told = std::mem::take(&mut report.told).plus(told),
                 Err(error) => tracing::error!(error = format!("{error:#}"), "at the end"),
             }
         }
-        let tally = Tally::since(&plane.db, started).await;
+        let is_own = cluster.is_some();
+        let mut asked = tally(&plane.db, is_own, started, &ids).await;
+        if asked.is_err() {
+            keep(&mut cluster, report).await;
+            asked = tally(&plane.db, is_own, started, &ids).await;
+        }
         node.stop(Duration::ZERO).await;
         plane.db.close().await;
         if let Some(cluster) = cluster {
             tokio::task::spawn_blocking(move || cluster.stop()).await??;
         }
-        report.tally = tally.context("the database could not be asked at the end")?;
         report.errors_logged = errors_logged() + report.told.errors;
-        report.check();
-        Ok(report)
+        match asked {
+            Ok(tally) => report.tally = tally,
+            // Why it is away is what matters then.
+            Err(_) if report.failure.is_some() => {}
+            Err(error) => bail!("the database could not be asked at the end: {error}"),
+        }
+        Ok(())
     }
 }
 
-/// The queue of bots, and of whoever wants to fight them.
+/// Starts a Postgres again that has ended by itself, unless the run is failing already.
+async fn keep(cluster: &mut Option<PrivateCluster>, report: &mut UpReport) {
+    let (Some(cluster), None) = (cluster, &report.failure) else { return };
+    match cluster.look_after().await {
+        Ok(was_started) => report.database_restarts += u64::from(was_started),
+        Err(error) => {
+            report.failure = Some(format!("{error:#}"));
+            report.ended_by = EndedBy::Failure;
+        }
+    }
+}
+
+/// What the database has of the run. Nobody comes any more to what still waits: the next run on
+/// this database is not to take it up.
+async fn tally(
+    db: &PgPool,
+    is_own: bool,
+    started: OffsetDateTime,
+    servers: &[Uuid],
+) -> sqlx::Result<Tally> {
+    if is_own {
+        leftover::clear(db, "the run is over").await?;
+    }
+    Tally::since(db, started, servers, MODE).await
+}
+
+/// The queue of bots, and of whoever wants to fight them; and what is played in it.
 const QUEUE: &str = "conquest";
+const MODE: &str = "conquest";
+
+/// Those of all services.
+fn settings(args: &UpArgs, keys: &Keys, data_dir: &Path) -> Settings {
+    let mut settings = Settings::new(keys, data_dir);
+    settings.matchmaking.queues = queues(args);
+    // Whoever asks for short battles wants them to count.
+    let rules = &mut settings.ranking.rules;
+    rules.battle_min = rules.battle_min.min(args.round.0.mul_f64(0.9));
+    // One person on one machine; `serve` asks staff for a second factor.
+    settings.admin.require_totp = false;
+    settings.account.mailer = Some(Arc::new(LogMailer));
+    settings
+}
 
 /// The shipped queues with short battles, in which everyone who waits meets within seconds.
 fn queues(args: &UpArgs) -> Vec<Queue> {
     let per_server = u32::from(args.bots).div_ceil(u32::from(args.servers));
+    // Bots come in parties of up to four.
+    let team_max_least = if args.bots == 0 { 8 } else { 4 };
     let mut queues = Queue::shipped();
     for queue in &mut queues {
         queue.duration_s = Some(args.round.0.as_secs() as u32);
         if queue.name == QUEUE {
             queue.team_min = 2;
-            queue.team_max = per_server.div_ceil(2).max(8);
+            queue.team_max = per_server.div_ceil(2).max(team_max_least);
             // Seats for whoever comes later.
             queue.players_max = queue.team_max * 2 + 16;
-            queue.map = if per_server <= 200 { "ridge" } else { "steppe" }.to_owned();
+            queue.map = Scenario::Conquest.map_for(per_server as usize);
             queue.window = Window {
                 start: 30.0,
                 per_s: 10.0,
@@ -373,13 +441,4 @@ fn default_data_dir() -> PathBuf {
     let here = PathBuf::from("sortie-data");
     let is_root = rustix::process::geteuid().is_root();
     if is_root && closed_to_others(&here).is_some() { "/var/lib/sortie".into() } else { here }
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
-fn listen(port: u16) -> Listen {
-    let at = |offset: u16| loopback(if port == 0 { 0 } else { port.saturating_add(offset) });
-    Listen { rest: at(0), chat: at(1), admin: at(2), grpc: at(3), fleet: at(4), ops: at(5) }
 }

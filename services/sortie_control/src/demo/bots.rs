@@ -34,8 +34,10 @@ const GROUPS: [usize; 5] = [1, 2, 1, 4, 2];
 pub struct Deeds {
     /// Signed up or logged in.
     pub entered: AtomicU64,
-    /// Waiting for a battle now.
+    /// Waiting in a queue now.
     pub waiting: AtomicU64,
+    /// Matched, and waiting now for a server to begin their battle.
+    pub matched: AtomicU64,
     /// In a battle now.
     pub fighting: AtomicU64,
     /// Stays in battles that are over.
@@ -44,6 +46,22 @@ pub struct Deeds {
     pub shut_out: AtomicU64,
     /// Calls that failed and were tried again.
     pub retries: AtomicU64,
+}
+
+/// So many are counted as long as this lives; a group may end anywhere.
+struct Counted<'a>(&'a AtomicU64, u64);
+
+impl<'a> Counted<'a> {
+    fn new(gauge: &'a AtomicU64, count: u64) -> Self {
+        gauge.fetch_add(count, Relaxed);
+        Self(gauge, count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Relaxed);
+    }
 }
 
 /// What all bots share.
@@ -161,26 +179,29 @@ impl Group {
         let size = self.players.len() as u64;
         let ticket = self.players[0].queue(&self.town.queue).await?;
         let deeds = &self.town.deeds;
-        deeds.waiting.fetch_add(size, Relaxed);
+        let waiting = Counted::new(&deeds.waiting, size);
         let matched = wait(&mut self.players[0], ticket, closing).await;
-        deeds.waiting.fetch_sub(size, Relaxed);
+        drop(waiting);
         let Some(battle_id) = matched? else { return Ok(()) };
+        let matched = Counted::new(&deeds.matched, size);
         let mut stays = Vec::new();
         for player in &mut self.players {
             // One that is not let in must not keep the others from fighting.
-            match admission(player, battle_id).await {
-                Ok(Some(admission)) => stays.push(visit(&self.town, &admission)),
-                Ok(None) => {}
+            match admission(player, battle_id, closing).await {
+                Ok(admission) => {
+                    let stay = admission.and_then(|admission| visit(&self.town, &admission));
+                    stays.extend(stay.map(|stay| (stay, Counted::new(&deeds.fighting, 1))));
+                }
                 Err(error) => {
                     deeds.retries.fetch_add(1, Relaxed);
                     tracing::warn!(%error, "a bot cannot join its battle");
                 }
             }
         }
-        for stay in stays.into_iter().flatten() {
-            deeds.fighting.fetch_add(1, Relaxed);
+        drop(matched);
+        for (stay, fighting) in stays {
             let visited = stay.await.unwrap_or_default();
-            deeds.fighting.fetch_sub(1, Relaxed);
+            drop(fighting);
             deeds.visits.fetch_add(1, Relaxed);
             tracing::debug!(?visited, "a bot came back");
             if !visited.played {
@@ -240,8 +261,12 @@ async fn wait(
     }
 }
 
-/// What lets a player into its battle; `None` when that is over.
-async fn admission(player: &mut Player, battle_id: Uuid) -> Result<Option<Admission>, CallError> {
+/// What lets a player into its battle; `None` when that is over, or nobody fights any more.
+async fn admission(
+    player: &mut Player,
+    battle_id: Uuid,
+    closing: &mut Stop,
+) -> Result<Option<Admission>, CallError> {
     loop {
         match player.join(battle_id).await {
             Ok(admission) => return Ok(Some(admission)),
@@ -252,7 +277,9 @@ async fn admission(player: &mut Player, battle_id: Uuid) -> Result<Option<Admiss
             },
         }
         // The server begins the battle, or it is given up: both end this.
-        tokio::time::sleep(JOIN_EVERY).await;
+        if !closing.wait(JOIN_EVERY).await {
+            return Ok(None);
+        }
     }
 }
 

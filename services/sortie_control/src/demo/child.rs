@@ -4,6 +4,7 @@
 //! becomes of that. Its stdout carries JSON lines; its stderr is passed on, and lines at error
 //! level are counted.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use sortie_cli::environment;
+use uuid::Uuid;
 
 /// How long a server may take until it is registered.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,12 +31,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What a battle server told of its battles.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Told {
-    /// Battles that ended there.
+    /// Battles of this run that ended there.
     pub battles: u64,
     /// Of these, those that have a result.
     pub results: u64,
+    /// Of these, those that ended by their rules with a winner.
+    pub won: u64,
+    /// Of these, those that ended by their rules without one.
+    pub drawn: u64,
     /// Players of those results.
     pub players: u64,
+    /// Battles of earlier runs that ended there.
+    pub earlier: u64,
     /// Ticks stepped.
     pub ticks: u64,
     /// Ticks that took longer than they may.
@@ -49,7 +58,10 @@ impl Told {
         Self {
             battles: self.battles + other.battles,
             results: self.results + other.results,
+            won: self.won + other.won,
+            drawn: self.drawn + other.drawn,
             players: self.players + other.players,
+            earlier: self.earlier + other.earlier,
             ticks: self.ticks + other.ticks,
             overruns: self.overruns + other.overruns,
             errors: self.errors + other.errors,
@@ -57,14 +69,36 @@ impl Told {
     }
 }
 
+/// What a battle server tells, for whoever wants to look while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    told: Arc<Mutex<Told>>,
+    errors: Arc<AtomicU64>,
+}
+
+impl News {
+    /// What it told until now.
+    pub fn told(&self) -> Told {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Told { errors: self.errors.load(Relaxed), ..told }
+    }
+
+    fn note(&self, earlier: &HashSet<Uuid>, line: &Value) {
+        note(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner), earlier, line);
+    }
+}
+
 /// A running battle server.
 pub struct BattleServer {
     child: Child,
-    told: Arc<Mutex<Told>>,
-    errors: Arc<AtomicU64>,
+    name: String,
     readers: Vec<thread::JoinHandle<()>>,
+    /// What it tells.
+    pub news: News,
     /// Where clients connect.
     pub address: String,
+    /// Who it is in the fleet.
+    pub server_id: Uuid,
 }
 
 /// How to start one.
@@ -83,6 +117,8 @@ pub struct BattleServerOptions<'a> {
     pub data_dir: &'a Path,
     /// What it logs.
     pub log: &'a str,
+    /// Battles of earlier runs, which it may take up: they are counted apart.
+    pub earlier: Arc<HashSet<Uuid>>,
 }
 
 impl BattleServer {
@@ -91,7 +127,14 @@ impl BattleServer {
     /// # Errors
     /// It does not start, or does not register.
     pub fn start(options: &BattleServerOptions<'_>) -> anyhow::Result<Self> {
-        let mut child = Command::new(options.program)
+        let mut command = Command::new(options.program);
+        // Only flags count: what is in the environment was meant for this process.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(environment::PREFIX) {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
             .arg("battle")
             .args(["--control-plane", &format!("http://{}", options.fleet)])
             .arg("--fleet-secret-file")
@@ -100,25 +143,22 @@ impl BattleServer {
             .args(["--ops", "127.0.0.1:0", "--log", options.log, "--json", "--end-with-stdin"])
             .arg("--data-dir")
             .arg(options.data_dir)
-            // Only flags count: what is in the environment was meant for this process.
-            .env_remove("SORTIE_CONFIG")
-            .env_remove("SORTIE_LOG_FORMAT")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", options.program.display()))?;
-        let told: Arc<Mutex<Told>> = Arc::default();
-        let errors: Arc<AtomicU64> = Arc::default();
+        let news = News::default();
         let (sender, lines) = channel();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (for_lines, for_errors) = (Arc::clone(&told), Arc::clone(&errors));
+        let (for_lines, for_errors) = (news.clone(), Arc::clone(&news.errors));
+        let earlier = Arc::clone(&options.earlier);
         let readers = vec![
             thread::spawn(move || {
                 let lines = stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).lines());
                 for line in lines.map_while(Result::ok) {
                     let line: Value = serde_json::from_str(&line).unwrap_or_default();
-                    note(&mut for_lines.lock().unwrap_or_else(PoisonError::into_inner), &line);
+                    for_lines.note(&earlier, &line);
                     // Nobody waits for later lines.
                     drop(sender.send(line));
                 }
@@ -133,9 +173,12 @@ impl BattleServer {
                 }
             }),
         ];
-        let mut server = Self { child, told, errors, readers, address: String::new() };
+        let (name, address) = (options.name.to_owned(), String::new());
+        let mut server = Self { child, name, readers, news, address, server_id: Uuid::nil() };
         let registered = server.registered(&lines)?;
-        registered["address"].as_str().unwrap_or_default().clone_into(&mut server.address);
+        let fact = |name: &str| registered[name].as_str().unwrap_or_default();
+        fact("address").clone_into(&mut server.address);
+        server.server_id = fact("server_id").parse().context("a battle server without an id")?;
         Ok(server)
     }
 
@@ -155,18 +198,16 @@ impl BattleServer {
         }
     }
 
-    /// What it told until now.
-    pub fn told(&self) -> Told {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Told { errors: self.errors.load(Relaxed), ..told }
-    }
-
-    /// Whether it has failed: one that staff have drained ends, too, and in order.
-    pub fn has_failed(&mut self) -> bool {
+    /// A sentence if it has failed: one that staff have drained ends, too, and in order.
+    pub fn failure(&mut self) -> Option<String> {
+        let name = &self.name;
         match self.child.try_wait() {
-            Ok(None) => false,
-            Ok(Some(status)) => !status.success(),
-            Err(_) => true,
+            Ok(None) => None,
+            Ok(Some(status)) if status.success() => None,
+            Ok(Some(status)) => {
+                Some(format!("the battle server {name} has ended by itself ({status})"))
+            }
+            Err(error) => Some(format!("the battle server {name} cannot be watched ({error})")),
         }
     }
 
@@ -196,7 +237,7 @@ impl BattleServer {
         if !status.success() {
             bail!("a battle server failed ({status})");
         }
-        Ok(self.told())
+        Ok(self.news.told())
     }
 }
 
@@ -207,19 +248,28 @@ impl Drop for BattleServer {
     }
 }
 
-fn note(told: &mut Told, line: &Value) {
+fn note(told: &mut Told, earlier: &HashSet<Uuid>, line: &Value) {
     if line["event"] != "report" {
         return;
     }
     let count = |name: &str| line[name].as_u64().unwrap_or_default();
-    told.battles += 1;
     told.ticks += count("ticks");
     told.overruns += count("tick_overruns");
-    // The control plane gave it up: nobody asks for a result.
-    if line["ended_by"] != "forgotten" {
-        told.results += 1;
-        told.players += count("joins");
+    let battle_id = line["battle_id"].as_str().and_then(|text| text.parse().ok());
+    if battle_id.is_some_and(|battle_id| earlier.contains(&battle_id)) {
+        told.earlier += 1;
+        return;
     }
+    told.battles += 1;
+    match line["ended_by"].as_str() {
+        // The control plane gave it up: nobody asks for a result.
+        Some("forgotten") => return,
+        Some("round" | "duration") if line["winner"].is_null() => told.drawn += 1,
+        Some("round" | "duration") => told.won += 1,
+        _ => {}
+    }
+    told.results += 1;
+    told.players += count("players");
 }
 
 /// A log line begins with its time and its level.
@@ -234,16 +284,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_add_up_and_forgotten_battles_have_no_result() {
-        let mut told = Told::default();
-        note(&mut told, &json!({"event": "ready", "joins": 9}));
-        for (ended_by, joins) in [("round", 4), ("duration", 6), ("forgotten", 8)] {
-            let report = json!({"event": "report", "ended_by": ended_by, "joins": joins,
-                "ticks": 100, "tick_overruns": 1});
-            note(&mut told, &report);
+    fn reports_add_up_and_those_of_earlier_runs_stand_apart() {
+        let (mut told, earlier) = (Told::default(), [Uuid::from_u128(7)].into());
+        note(&mut told, &earlier, &json!({"event": "ready", "players": 9}));
+        for (battle_id, ended_by, winner, players) in [
+            (1, "round", Some(0), 4),
+            (2, "duration", None, 6),
+            (3, "stopped", None, 1),
+            (4, "forgotten", None, 8),
+            (7, "round", Some(1), 2),
+        ] {
+            let battle_id = format!("{battle_id:032x}");
+            let report = json!({"event": "report", "battle_id": battle_id, "ended_by": ended_by,
+                "winner": winner, "players": players, "ticks": 100, "tick_overruns": 1});
+            note(&mut told, &earlier, &report);
         }
-        assert_eq!((told.battles, told.results, told.players), (3, 2, 10));
-        assert_eq!((told.ticks, told.overruns), (300, 3));
+        assert_eq!((told.battles, told.results, told.players, told.earlier), (4, 3, 11, 1));
+        assert_eq!((told.won, told.drawn), (1, 1));
+        assert_eq!((told.ticks, told.overruns), (500, 5));
     }
 
     #[test]

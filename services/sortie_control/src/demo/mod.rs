@@ -1,13 +1,17 @@
 //! What `sortie-control up` runs beside a node: battle servers as child processes, and bots that
 //! live as players do, over REST and QUIC.
 //!
-//! [`program`] finds the program of battle servers, [`child`] owns such a process, [`api`] is what
-//! a bot knows of REST, [`bots`] is how it lives, and [`tally`] asks the database afterwards
-//! whether everything adds up.
+//! [`ports`] are looked at before anything starts, [`program`] finds the program of battle servers,
+//! [`child`] owns such a process, [`leftover`] is what an earlier run left. [`api`] is what a bot
+//! knows of REST, [`bots`] is how it lives, [`screen`] shows it, and [`tally`] asks the database
+//! afterwards whether everything adds up, for the [`report`].
 
 pub mod api;
 pub mod bots;
 pub mod child;
+pub mod leftover;
+pub mod ports;
 pub mod program;
 pub mod report;
+pub mod screen;
 pub mod tally;

@@ -3,16 +3,36 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::bots::Deeds;
 use super::child::Told;
-use super::tally::{Tally, TicketFaults};
+use super::tally::{Leader, Tally, TicketFaults};
+
+/// Why a run was over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// Its time was over.
+    #[default]
+    Duration,
+    /// Somebody asked for it.
+    Signal,
+    /// A part of the installation has ended by itself.
+    Failure,
+}
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpReport {
-    /// From the first sign-up to the last battle's end.
+    /// From the first sign-up until nobody played any more.
     pub duration_s: f64,
+    /// Why it was over.
+    pub ended_by: EndedBy,
+    /// What has ended by itself; `None`: nothing.
+    pub failure: Option<String>,
+    /// Times that Postgres had ended by itself and was started again.
+    pub database_restarts: u64,
     /// Bots asked for.
     pub bots: u16,
     /// Of these, those that signed up or logged in.
@@ -69,7 +89,7 @@ impl UpReport {
         let errors = self.errors_logged;
         miss(errors == 0, format!("{errors} lines logged at error level"));
         if self.bots > 1 {
-            miss(played > 0, "no battle was played".to_owned());
+            miss(tally.outcomes.decided() > 0, "no battle was fought to its end".to_owned());
             let entered = self.bots_entered;
             miss(
                 entered == u64::from(self.bots),
@@ -78,39 +98,86 @@ impl UpReport {
         }
     }
 
-    /// Prints it.
+    /// Prints it: one line of JSON, or some for people.
     ///
     /// # Errors
     /// It does not serialise.
     pub fn show(&self, json: bool) -> serde_json::Result<()> {
         if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
+            let mut line = json!({ "event": "report" });
+            if let (Some(line), Value::Object(fields)) =
+                (line.as_object_mut(), serde_json::to_value(self)?)
+            {
+                line.extend(fields);
+            }
+            sortie_cli::say!("{line}");
             return Ok(());
         }
-        let (told, tally) = (&self.told, &self.tally);
-        let ranked = tally.rating_reasons.get("ranked").copied().unwrap_or_default();
-        println!("{} bots, {:.1} s", self.bots, self.duration_s);
-        println!("  battles   {} ended, {} finished", told.battles, tally.finished());
-        println!("  results   {} stored", tally.results_stored);
-        println!("  ratings   {} rows, {ranked} of them ranked", tally.rating_rows);
-        println!("  tickets   {:?}", tally.tickets);
-        println!("  ticks     {}, {} overruns", told.ticks, told.overruns);
-        println!("  errors    {}", self.errors_logged);
-        for missed in &self.missed {
-            println!("  MISSED    {missed}");
+        for line in self.lines() {
+            sortie_cli::say!("{line}");
         }
         Ok(())
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (told, tally) = (&self.told, &self.tally);
+        let ranked = tally.rating_reasons.get("ranked").copied().unwrap_or_default();
+        let (outcomes, ratings) = (tally.outcomes, tally.ratings);
+        let [first, second] = outcomes.won;
+        let earlier = match told.earlier {
+            0 => String::new(),
+            earlier => format!(", and {earlier} of earlier runs"),
+        };
+        let mut lines = vec![
+            format!("{} bots, {:.1} s", self.bots, self.duration_s),
+            format!("  battles   {} ended, {} finished{earlier}", told.battles, tally.finished()),
+            format!(
+                "  outcomes  {first} won by team 0, {second} by team 1, {} drawn, {} stopped",
+                outcomes.drawn, outcomes.stopped
+            ),
+            format!("  results   {} stored", tally.results_stored),
+            format!("  ratings   {} rows, {ranked} of them ranked", tally.rating_rows),
+            format!(
+                "            {} players from {:.1} to {:.1}, standard deviation {:.1}",
+                ratings.players, ratings.lowest, ratings.highest, ratings.spread
+            ),
+        ];
+        lines.extend(tally.leaders.iter().zip(1..).map(|(leader, place)| {
+            let Leader { name, shown, wins, losses, draws } = leader;
+            let place = if place == 1 { "leaders" } else { "" };
+            format!("  {place:<9} {name}  {shown}  {wins} won, {losses} lost, {draws} drawn")
+        }));
+        lines.push(format!("  tickets   {:?}", tally.tickets));
+        lines.push(format!("  ticks     {}, {} overruns", told.ticks, told.overruns));
+        if self.database_restarts > 0 {
+            lines.push(format!("  Postgres  started again {} times", self.database_restarts));
+        }
+        lines.push(format!("  errors    {}", self.errors_logged));
+        lines.extend(self.missed.iter().map(|missed| format!("  MISSED    {missed}")));
+        lines
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::tally::{Outcomes, Ratings};
 
     fn good() -> UpReport {
         let told = Told { battles: 2, results: 2, players: 8, ..Told::default() };
-        let battles = [("finished".to_owned(), 2)].into();
-        let tally = Tally { battles, results_stored: 2, rating_rows: 8, ..Tally::default() };
+        let outcomes = Outcomes { won: [0, 1], stopped: 1, ..Outcomes::default() };
+        let ratings = Ratings { players: 4, lowest: 23.0, highest: 27.5, spread: 1.5 };
+        let name = "bot-0003".to_owned();
+        let leader = Leader { name, shown: 1_200, wins: 3, losses: 1, draws: 2 };
+        let tally = Tally {
+            battles: [("finished".to_owned(), 2)].into(),
+            outcomes,
+            results_stored: 2,
+            rating_rows: 8,
+            ratings,
+            leaders: vec![leader],
+            ..Tally::default()
+        };
         UpReport { bots: 4, bots_entered: 4, told, tally, ..UpReport::default() }
     }
 
@@ -130,5 +197,24 @@ mod tests {
         assert_eq!(missed(|report| report.tally.ticket_faults.open_but_ended = 1), 1);
         assert_eq!(missed(|report| report.errors_logged = 1), 1);
         assert_eq!(missed(|report| report.bots_entered = 3), 1);
+        // A battle that was stopped says nothing of whether battles come to their end.
+        assert_eq!(missed(|report| report.tally.outcomes.won = [0, 0]), 1);
+        let drawn = |report: &mut UpReport| {
+            report.tally.outcomes = Outcomes { drawn: 2, ..Outcomes::default() };
+        };
+        assert_eq!(missed(drawn), 0);
+    }
+
+    #[test]
+    fn wins_losses_and_the_spread_of_ratings_are_shown() {
+        let text = good().lines().join("\n");
+        for part in [
+            "0 won by team 0, 1 by team 1, 0 drawn, 1 stopped",
+            "4 players from 23.0 to 27.5, standard deviation 1.5",
+            "bot-0003  1200  3 won, 1 lost, 2 drawn",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("Postgres") && !text.contains("earlier"), "{text}");
     }
 }

@@ -15,7 +15,8 @@ use sortie_control::bus::Bus;
 use sortie_control::http::{self, HttpOptions};
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
-use sortie_control::service::{Stop, Stopper, stop};
+use sortie_control::query;
+use sortie_control::service::{self, Stop, Stopper, stop};
 use sortie_control::testing;
 use sortie_fleet::testing::{EXPECTED, Listeners, authorisation_faults};
 use sqlx::PgPool;
@@ -104,6 +105,7 @@ const EXPECTED_ROUTES: &[(&str, For)] = &[
     ("POST /v1/matchmaking/tickets", Players),
     ("DELETE /v1/matchmaking/tickets/{ticket_id}", Players),
     ("GET /v1/matchmaking/tickets/{ticket_id}", Players),
+    ("GET /v1/matchmaking/tickets/{ticket_id}/events", Players),
     ("GET /v1/matchmaking/tickets/{ticket_id}/why", Players),
     ("DELETE /v1/me", Players),
     ("GET /v1/me", Players),
@@ -149,7 +151,7 @@ const EXPECTED_ROUTES: &[(&str, For)] = &[
 
 /// Who calls.
 #[derive(Clone, Debug)]
-enum Caller {
+pub(super) enum Caller {
     Anonymous,
     /// With a credential that is good for nothing, or no longer.
     Refused(&'static str, String),
@@ -176,17 +178,17 @@ impl Caller {
 }
 
 /// What a node serves, on one database.
-struct World {
+pub(super) struct World {
     plane: Plane,
     settings: Settings,
-    routers: BTreeMap<Role, Router>,
+    pub(super) routers: BTreeMap<Role, Router>,
     chat: SocketAddr,
     stopper: Stopper,
     stop: Stop,
 }
 
 impl World {
-    async fn new(db: PgPool) -> Self {
+    pub(super) async fn new(db: PgPool) -> Self {
         let plane = Plane::local(db);
         let mut settings = Settings::default();
         settings.admin.require_totp = false;
@@ -194,7 +196,7 @@ impl World {
         let (stopper, stop) = stop();
         let mut routers = BTreeMap::new();
         for (role, services) in of_roles(&plane, &settings, &Role::ALL, &stop) {
-            let routes = services.into_iter().map(|service| service.routes.split_for_parts().0);
+            let routes = services.into_iter().map(|service| query::strict(service.routes));
             routers.insert(role, routes.fold(Router::new(), Router::merge));
         }
         let listener = listener().await;
@@ -267,7 +269,7 @@ impl World {
     }
 
     /// A credential of somebody new, so that calls which end logins end nobody else's.
-    async fn token(&self, caller: &Caller) -> Option<String> {
+    pub(super) async fn token(&self, caller: &Caller) -> Option<String> {
         let is_guest = matches!(caller, Caller::Guest);
         match caller {
             Caller::Anonymous => return None,
@@ -289,15 +291,10 @@ impl World {
         if path == "/v1/chat" {
             return self.handshake(token).await;
         }
-        let role = match path {
-            _ if path.starts_with("/v1/admin/") => Role::Admin,
-            _ if path.starts_with("/v1/chat/") => Role::Chat,
-            _ => Role::Api,
-        };
         let method: Method = method.parse().unwrap();
         // Nothing that fits: whoever is let in is told so, and changes little.
         let body = (method != Method::GET).then(|| json!({ "nothing": "that fits" }));
-        let router = &self.routers[&role];
+        let router = &self.routers[&role_of(path)];
         let (status, answer) = testing::call(router, method, &filled(path), token, body).await;
         (status.as_u16(), answer["error"]["code"].as_str().unwrap_or_default().to_owned())
     }
@@ -323,8 +320,17 @@ impl World {
     }
 }
 
+/// The role whose listener has a path.
+pub(super) fn role_of(path: &str) -> Role {
+    match path {
+        _ if path.starts_with("/v1/admin/") => Role::Admin,
+        _ if path.starts_with("/v1/chat") => Role::Chat,
+        _ => Role::Api,
+    }
+}
+
 /// With ids of nobody: whoever is let in finds nothing.
-fn filled(path: &str) -> String {
+pub(super) fn filled(path: &str) -> String {
     let part = |part: &str| match part {
         "{kind}" => "global".to_owned(),
         "{about}" => "-".to_owned(),
@@ -347,15 +353,12 @@ async fn asked(mut stop: Stop) {
 }
 
 /// `METHOD PATH` of every operation, with its description.
-fn operations() -> BTreeMap<String, Value> {
-    let document = serde_json::to_value(openapi::document()).unwrap();
-    let mut operations = BTreeMap::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            operations.insert(format!("{} {path}", method.to_uppercase()), operation.clone());
-        }
-    }
-    operations
+pub(super) fn operations() -> BTreeMap<String, Value> {
+    let mut document = openapi::document();
+    let named = |(method, path, operation): (&String, &String, &mut Value)| {
+        (format!("{} {path}", method.to_uppercase()), operation.clone())
+    };
+    openapi::operations(&mut document).map(named).collect()
 }
 
 #[tokio::test]
@@ -422,29 +425,68 @@ async fn every_route_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
     world.stopper.stop();
 }
 
+/// A key that cannot be is refused by whatever looks at keys, and by nothing else.
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn the_idempotency_key_counts_exactly_where_it_is_declared(db: PgPool) {
+    let world = World::new(db).await;
+    let staff = Caller::Staff("administrator".to_owned(), Vec::new());
+    let key = "k".repeat(101);
+    let (mut faults, mut declared) = (Vec::new(), 0);
+    for (route, operation) in operations() {
+        let (method, path) = route.split_once(' ').unwrap();
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let is_declared = parameters.into_iter().any(|one| one["name"] == "Idempotency-Key");
+        declared += usize::from(is_declared);
+        if method == "GET" {
+            // WebSockets and streams go on; nothing that reads is done twice.
+            assert!(!is_declared, "{route}");
+            continue;
+        }
+        let role = if path.starts_with("/v1/admin/") { Role::Admin } else { Role::Api };
+        let (router, path) = (&world.routers[&role], filled(path));
+        let (token, body) = (world.token(&staff).await, Some(json!({ "nothing": "that fits" })));
+        let (token, key) = (token.as_deref(), Some(key.as_str()));
+        let method = method.parse().unwrap();
+        let answer = testing::call_with_key(router, method, &path, token, key, body).await.1;
+        let counts = answer["error"]["code"] == "request.idempotency_key";
+        if counts != is_declared {
+            faults.push(format!("{route}: declared {is_declared}, counts {counts}: {answer}"));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(declared > 10, "{declared}");
+    world.stopper.stop();
+}
+
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn every_grpc_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
     const SECRET: &str = "the secret of the matrix";
     let world = World::new(db).await;
     let (plane, settings, stop) = (&world.plane, &world.settings, &world.stop);
-    let secret = SharedSecret::new(SECRET).unwrap();
-    let internal = serve_rpc(fleet_rpc(plane, settings, &secret, stop).routes, stop).await;
     let public = serve_rpc(game_rpc(plane, settings, stop).routes, stop).await;
     let callers = world.callers().await;
     for caller in &callers {
         if !caller.may(Players) {
             continue;
         }
+        // Each with a door of its own: wrong secrets are counted.
+        let secret = SharedSecret::new(SECRET).unwrap();
+        // It listens to the database, and gives that connection back when it ends.
+        let (own_stopper, own) = service::stop();
+        let internal = serve_rpc(fleet_rpc(plane, settings, &secret, &own).routes, &own).await;
+        let now = OffsetDateTime::now_utc();
         let listeners = Listeners {
             internal,
             public,
             secret: SECRET.to_owned(),
+            credential: plane.access.issue_server(Uuid::now_v7(), 1, now),
             token: world.token(caller).await.unwrap(),
             ended: world.logged_out().await,
         };
         let (faults, calls) = authorisation_faults(&listeners).await;
         assert!(faults.is_empty(), "as {caller:?}: {faults:#?}");
-        assert_eq!(calls, EXPECTED.len() * 5);
+        assert_eq!(calls, EXPECTED.len() * 6);
+        own_stopper.stop();
     }
     world.stopper.stop();
 }

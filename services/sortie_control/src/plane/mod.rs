@@ -11,6 +11,8 @@ pub mod keys;
 pub mod mail;
 #[cfg(test)]
 mod matrix;
+#[cfg(test)]
+mod names;
 pub mod node;
 pub mod openapi;
 pub mod readiness;

@@ -9,9 +9,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::routing::get;
+use sortie_control::bus::seal::Seal;
+use sortie_control::clock::Clock;
 use sortie_control::http::{self, HttpOptions};
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
+use sortie_control::query;
 use sortie_control::service::{Service, Stop, Stopper, stop};
 use sortie_fleet::RpcHealth;
 use sortie_kit::health::Health;
@@ -48,6 +51,8 @@ pub struct NodeConfig {
     pub listen: Listen,
     /// Limits of the HTTP listeners.
     pub http: HttpOptions,
+    /// Web pages that may call what staff call; those of the options may not.
+    pub admin_origins: Vec<String>,
     /// Of all services.
     pub services: Settings,
     /// What battle servers show.
@@ -109,7 +114,9 @@ impl Node {
     /// An address cannot be listened at.
     pub async fn start(config: NodeConfig, plane: &Plane) -> anyhow::Result<Self> {
         let health = Health::default();
-        let ops = OpsListener::start(config.listen.ops, health.clone(), metrics::recorder()?)?;
+        let recorder = metrics::recorder()?;
+        sortie_control::helps::describe();
+        let ops = OpsListener::start(config.listen.ops, health.clone(), recorder)?;
         let (listeners, closing) = stop();
         let (jobs, ending) = stop();
         let mut node = Self {
@@ -131,7 +138,7 @@ impl Node {
         let revoked = listen_for_revocations(plane.clone(), ending.clone());
         node.work("revocations", revoked);
         node.work("heartbeat", readiness::beat(node.health.clone(), ending.clone()));
-        let watch = readiness::watch(plane.db.clone(), node.health.clone(), ending);
+        let watch = readiness::watch(plane.clone(), node.health.clone(), ending);
         node.work("readiness", watch);
         node.health.set_not_ready("start", None);
         Ok(node)
@@ -148,8 +155,7 @@ impl Node {
         let Listen { rest, chat, admin, grpc, fleet, .. } = config.listen;
         let mut router = Router::new();
         for service in services {
-            let (routes, _) = service.routes.split_for_parts();
-            router = router.merge(routes);
+            router = router.merge(query::strict(service.routes));
             for job in service.jobs {
                 self.work(job.name, job.work);
             }
@@ -160,15 +166,18 @@ impl Node {
             Role::Admin => (admin, "--admin-listen"),
         };
         if role == Role::Api {
-            router = router.merge(document_route());
+            router = router.merge(query::strict(document_route().into()));
         }
         let listener = internal::bind(wanted, flag).await?;
         let bound = Some(listener.local_addr()?);
-        let (addresses, options) = (&mut self.addresses, config.http.clone());
+        let (addresses, mut options) = (&mut self.addresses, config.http.clone());
         match role {
             Role::Api => addresses.rest = bound,
             Role::Chat => addresses.chat = bound,
-            Role::Admin => addresses.admin = bound,
+            Role::Admin => {
+                addresses.admin = bound;
+                options.origins.clone_from(&config.admin_origins);
+            }
         }
         let (bus, stop) = (plane.bus.clone(), asked(closing.clone()));
         self.serve(flag, http::serve(listener, router, bus, options, stop));
@@ -181,8 +190,8 @@ impl Node {
             self.serve("--grpc-listen", serve_rpc(listener, routes, proxies, closing.clone()));
             let listener = internal::bind(fleet, "--fleet-listen").await?;
             self.addresses.fleet = Some(listener.local_addr()?);
-            let secret = &config.fleet_secret;
-            let Rpc { routes, health } = fleet_rpc(plane, &config.services, secret, closing);
+            let secret = config.fleet_secret.clone().behind(&config.http.trusted_proxies);
+            let Rpc { routes, health } = fleet_rpc(plane, &config.services, &secret, closing);
             self.rpc_health.push(health);
             let proxies = config.http.trusted_proxies.clone();
             self.serve("--fleet-listen", serve_rpc(listener, routes, proxies, closing.clone()));
@@ -348,13 +357,15 @@ pub async fn plane(
     access: sortie_control::access::AccessKeys,
 ) -> anyhow::Result<Plane> {
     let db = sortie_control::store::pool(database_url, connections_max)?;
+    let clock = Clock::default();
+    let seal = Seal::new(&access, &clock);
     let bus = match redis {
-        Some(RedisAt { url, prefix }) => {
-            sortie_control::bus::redis::connect(url, prefix).await.context("Redis is unusable")?
-        }
+        Some(RedisAt { url, prefix }) => sortie_control::bus::redis::connect(url, prefix, seal)
+            .await
+            .context("Redis is unusable")?,
         None => sortie_control::bus::Bus::local(),
     };
-    Ok(Plane::new(db, bus, access))
+    Ok(Plane::with_clock(db, bus, access, clock))
 }
 
 #[cfg(test)]
@@ -380,6 +391,7 @@ mod tests {
                 ops: free,
             },
             http: HttpOptions::default(),
+            admin_origins: Vec::new(),
             services: Settings::default(),
             fleet_secret: SharedSecret::new("a secret of some length").unwrap(),
         };

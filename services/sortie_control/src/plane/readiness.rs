@@ -1,11 +1,12 @@
-//! Whether calls would succeed: the database answers, and its schema is ours.
+//! Whether calls would succeed: the database answers and can be written to, its schema is ours, and
+//! this machine's clock is right.
 
 use std::time::{Duration, Instant};
 
+use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use sortie_control::store;
 use sortie_kit::health::Health;
-use sqlx::PgPool;
 use tokio::time::timeout;
 
 /// Between two looks.
@@ -28,26 +29,38 @@ pub async fn beat(health: Health, mut stop: Stop) {
 }
 
 /// Looks at the database until the stop.
-pub async fn watch(db: PgPool, health: Health, mut stop: Stop) {
+pub async fn watch(plane: Plane, health: Health, mut stop: Stop) {
     let mut was_ready = true;
     loop {
-        let reason = not_ready(&db).await;
-        match &reason {
+        let database = not_ready(&plane).await;
+        let clock = plane.clock.fault();
+        match database.as_ref().or(clock.as_ref()) {
             Some(reason) if was_ready => tracing::warn!(reason, "this node is not ready"),
             None if !was_ready => tracing::warn!("this node is ready again"),
             _ => {}
         }
-        was_ready = reason.is_none();
-        health.set_not_ready("database", reason);
+        was_ready = database.is_none() && clock.is_none();
+        health.set_not_ready("database", database);
+        health.set_not_ready("clock", clock);
+        if was_ready {
+            // Why not is told by the next look.
+            drop(timeout(ANSWER_WITHIN, store::show(&plane.db)).await);
+        }
         if !stop.wait(LOOK_EVERY).await {
             return;
         }
     }
 }
 
-async fn not_ready(db: &PgPool) -> Option<String> {
+async fn not_ready(plane: &Plane) -> Option<String> {
+    let looks = async {
+        store::require_current(&plane.db).await?;
+        store::require_writable(&plane.db).await?;
+        plane.clock.ask(&plane.db).await?;
+        anyhow::Ok(())
+    };
     // A database that hangs in the middle of an answer would be taken for ready.
-    match timeout(ANSWER_WITHIN, store::require_current(db)).await {
+    match timeout(ANSWER_WITHIN, looks).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("{error:#}")),
         Err(_) => Some("the database does not answer in time".to_owned()),

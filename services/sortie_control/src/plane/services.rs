@@ -112,7 +112,7 @@ pub struct Rpc {
 pub fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Rpc {
     let mut routes = RoutesBuilder::default();
     sortie_fleet::game::add_rpc(&mut routes, plane, &settings.fleet, stop);
-    let health = sortie_fleet::health_and_reflection(&mut routes);
+    let health = sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::PUBLIC);
     Rpc { routes: routes.routes(), health }
 }
 
@@ -121,6 +121,6 @@ pub fn fleet_rpc(plane: &Plane, settings: &Settings, secret: &SharedSecret, stop
     let mut routes = RoutesBuilder::default();
     sortie_fleet::add_rpc(&mut routes, plane, &settings.fleet, secret, stop);
     sortie_ranking::add_rpc(&mut routes, plane, secret.clone(), settings.ranking.clone());
-    let health = sortie_fleet::health_and_reflection(&mut routes);
+    let health = sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::INTERNAL);
     Rpc { routes: routes.routes(), health }
 }

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::process::SOON;
+use crate::common::process::SOON;
 
 pub struct Socket {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::process::serve;
+use crate::common::process::serve;
 use crate::rest::Api;
 use crate::slow::{connect, memory, read_to_end};
 

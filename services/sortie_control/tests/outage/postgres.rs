@@ -15,7 +15,7 @@ use tonic::metadata::MetadataValue;
 
 use crate::chat::Socket;
 use crate::common::control;
-use crate::process::{Process, eventually, folder, serve};
+use crate::common::process::{Process, eventually, folder, serve};
 use crate::rest::{ANSWER_WITHIN, Answer, Api, Call};
 
 /// How long Postgres is away.

@@ -14,28 +14,38 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::chat::Socket;
-use crate::process::{eventually, serve};
+use crate::common::process::{eventually, serve};
 use crate::rest::Api;
 
 /// On another node; nobody may talk much faster.
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
 
 /// A Redis of its own on a socket in a folder of its own.
-struct Redis {
+pub struct Redis {
     child: Child,
     folder: TempDir,
 }
 
 impl Redis {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let redis = Self { child: spawn(folder.path()), folder };
         redis.wait_until_there().await;
         redis
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis+unix://{}/redis.sock", self.folder.path().display())
+    }
+
+    /// Everything that it holds, as it would lie on its disk.
+    pub async fn dump(&self) -> Vec<u8> {
+        let mut stream = self.connect().await.unwrap();
+        stream.write_all(b"SAVE\r\nQUIT\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("+OK"), "{answer}");
+        std::fs::read(self.folder.path().join("dump.rdb")).unwrap()
     }
 
     fn kill(&mut self) {
@@ -76,7 +86,8 @@ impl Drop for Redis {
 
 fn spawn(folder: &Path) -> Child {
     Command::new("redis-server")
-        .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
+        .args(["--port", "0", "--save", "", "--appendonly", "no", "--rdbcompression", "no"])
+        .arg("--unixsocket")
         .arg(folder.join("redis.sock"))
         .current_dir(folder)
         .stdout(Stdio::null())

@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::process::serve;
+use crate::common::process::serve;
 use crate::rest::Api;
 
 /// Nobody is kept longer: the longest limit is 30 s, and other tests may have the cores.

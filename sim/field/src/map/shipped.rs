@@ -4,6 +4,7 @@ use super::document::{BaseEntry, Document, PointEntry, limits};
 
 pub(super) fn text(name: &str) -> Option<&'static str> {
     match name {
+        "quarry" => Some(include_str!("../../maps/quarry.toml")),
         "ridge" => Some(include_str!("../../maps/ridge.toml")),
         "steppe" => Some(include_str!("../../maps/steppe.toml")),
         "plain" => Some(include_str!("../../maps/plain.toml")),

@@ -17,8 +17,8 @@ use sortie_bridge::{
 };
 use sortie_field::{Field, Map};
 use sortie_quic::{
-    Fingerprint, Identity, PeerId, SealedLanes, Secrets, Server, ServerConfig, ServerEvent,
-    ServerLane, Shard, best_suite, is_sealed,
+    Fingerprint, Identity, LaneChoice, PeerId, SealedLanes, Secrets, Server, ServerConfig,
+    ServerEvent, ServerLane, Shard, best_suite, is_sealed,
 };
 use sortie_sealed::PAYLOAD_BYTES_MAX;
 use sortie_session::{
@@ -46,18 +46,11 @@ pub struct Player {
     pub session: ServerSession,
     pub lens: Lens,
     pub peer: Option<PeerId>,
-    /// The newest input came over the sealed lane, then.
-    pub sealed_at: Option<Instant>,
+    pub lane: LaneChoice,
     owes_sign: bool,
     pub key: u128,
     /// Ticks in which the soldier was alive.
     pub alive_ticks: u32,
-}
-
-impl Player {
-    fn takes_sealed(&self, now: Instant) -> bool {
-        self.sealed_at.is_some_and(|at| now - at < Duration::from_millis(500))
-    }
 }
 
 pub struct Host {
@@ -67,6 +60,8 @@ pub struct Host {
     pub incarnation: u64,
     pub replaced: u32,
     pub peers_lost: u32,
+    /// How far snapshots are thinned out.
+    pub load: LoadStep,
     quic: Server,
     pub lanes: SealedLanes,
     sealed_out: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -99,6 +94,7 @@ impl Host {
             incarnation: 1,
             replaced: 0,
             peers_lost: 0,
+            load: LoadStep::Normal,
             quic: server(&identity, now),
             lanes: lanes(),
             sealed_out: VecDeque::new(),
@@ -138,11 +134,12 @@ impl Host {
             player.session = session(self.battle.tick().0);
             player.lens = Lens::default();
             player.peer = None;
-            player.sealed_at = None;
+            player.lane = LaneChoice::new(now);
         }
     }
 
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.now = now;
         if !is_sealed(datagram) {
             return self.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
         }
@@ -159,7 +156,7 @@ impl Host {
         let player = &mut self.players[slot];
         let verdict = player.session.handle_input_datagram(input, tick);
         assert!(matches!(verdict, InputVerdict::Taken | InputVerdict::Flooded));
-        player.sealed_at = sealed.then_some(self.now);
+        player.lane.note_input(self.now, sealed);
     }
 
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
@@ -249,7 +246,7 @@ impl Host {
         self.slots.insert(peer, slot);
         let welcome = self.welcome(slot, tick, resumed);
         self.quic.send_message(peer, &welcome.encode().unwrap()).unwrap();
-        self.players[slot].sealed_at = None;
+        self.players[slot].lane = LaneChoice::new(self.now);
         if let Some(suite) = best_suite(lanes)
             && let Some(session) = self.lanes.open(self.now, &self.quic, peer, suite)
         {
@@ -267,7 +264,7 @@ impl Host {
             session: session(tick),
             lens: Lens::default(),
             peer: None,
-            sealed_at: None,
+            lane: LaneChoice::new(self.now),
             owes_sign: false,
             key,
             alive_ticks: 0,
@@ -307,7 +304,7 @@ impl Host {
         for (slot, player) in self.players.iter_mut().enumerate() {
             let slot = PlayerSlot(slot as u16);
             match player.peer {
-                Some(peer) if player.takes_sealed(self.now) => {
+                Some(peer) if player.lane.is_sealed(self.now) => {
                     let lane = self.lanes.lane(peer).expect("inputs came over it");
                     let rtt = lane.rtt().or_else(|| self.quic.rtt(peer)).unwrap_or_default();
                     player.session.note_path(&SealedPath(rtt, lane.sent_and_lost()));
@@ -348,10 +345,18 @@ impl Host {
         for (slot, player) in self.players.iter_mut().enumerate() {
             let Some(peer) = player.peer else { continue };
             let slot = PlayerSlot(slot as u16);
+            if !player.session.snapshot_due(view.tick.0, self.load, slot.0) {
+                continue;
+            }
             let seen = self.visibility.visible(slot);
             player.lens.look(view, slot, seen, &self.noises);
-            let source = player.lens.source(seen, &self.history, LoadStep::Normal);
-            let takes_sealed = player.takes_sealed(self.now);
+            let source = player.lens.source(seen, &self.history, self.load);
+            let takes_sealed = player.lane.is_sealed(self.now);
+            if player.lane.is_in_doubt(self.now)
+                && player.lane.note_quic(self.now, self.quic.acks_heard(peer))
+            {
+                self.quic.ping(peer);
+            }
             let session = &mut player.session;
             let mut encode =
                 |out: &mut [u8]| session.encode_snapshot(&source, &mut self.codes, out);

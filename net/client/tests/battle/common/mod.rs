@@ -59,6 +59,8 @@ pub struct Seat {
     pub muted: bool,
     /// The path drops sealed packets, on the way up and on the way down.
     pub blocks: (bool, bool),
+    /// The client's process stands still until then.
+    pub stands_until: Instant,
     pub events: Vec<Event>,
 }
 
@@ -76,6 +78,8 @@ pub struct Net {
     pub astray: u32,
     fields: Fields,
     next_tick_at: Instant,
+    /// The server's process stands still until then.
+    pub host_stands_until: Instant,
     scratch: Vec<u8>,
 }
 
@@ -101,6 +105,7 @@ impl Net {
             astray: 0,
             fields: Fields::default(),
             next_tick_at: now,
+            host_stands_until: now,
             scratch: Vec::new(),
         }
     }
@@ -125,6 +130,7 @@ impl Net {
             down: Link::new(self.link, link_seed ^ 1),
             muted: false,
             blocks: (false, false),
+            stands_until: self.now,
             events: Vec::new(),
         });
     }
@@ -136,8 +142,10 @@ impl Net {
             for index in 0..self.seats.len() {
                 self.run_seat(index);
             }
-            if self.now >= self.next_tick_at {
-                self.next_tick_at += Duration::from_secs(1) / HZ;
+            if self.now >= self.next_tick_at.max(self.host_stands_until) {
+                let period = Duration::from_secs(1) / HZ;
+                // Two ticks are made up for; a stall's others are left out.
+                self.next_tick_at = (self.next_tick_at + period).max(self.now - 2 * period);
                 self.host.tick(self.now);
             }
             self.deliver_from_host();
@@ -145,6 +153,20 @@ impl Net {
     }
 
     fn run_seat(&mut self, index: usize) {
+        let now = self.now;
+        let seat = &mut self.seats[index];
+        if seat.stands_until <= now {
+            self.run_client(index);
+        }
+        let seat = &mut self.seats[index];
+        while self.host_stands_until <= now
+            && let Some((from, mut datagram)) = seat.up.poll(now)
+        {
+            self.host.handle_datagram(now, from, &mut datagram);
+        }
+    }
+
+    fn run_client(&mut self, index: usize) {
         let now = self.now;
         let seat = &mut self.seats[index];
         while let Some((to, mut datagram)) = seat.down.poll(now) {
@@ -172,9 +194,6 @@ impl Net {
         }
         while let Some(event) = seat.client.poll_event() {
             seat.events.push(event);
-        }
-        while let Some((from, mut datagram)) = seat.up.poll(now) {
-            self.host.handle_datagram(now, from, &mut datagram);
         }
     }
 

@@ -1,14 +1,17 @@
 //! A node with its routes, and players who call them.
 
 use axum::Router;
-use axum::http::{Method, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use axum::response::Response;
 use serde_json::{Value, json};
 use sortie_control::plane::Plane;
-use sortie_control::service::{self, Stopper};
+use sortie_control::service::{self, Job, Stopper};
 use sortie_control::testing;
 use sortie_matchmaking::matcher::{self, Pass};
 use sortie_matchmaking::{Queue, Settings, Window};
 use sqlx::PgPool;
+use tower::ServiceExt;
 use uuid::Uuid;
 
 /// One node on a database. Jobs do not run by themselves: tests call `pass` and `clean_up`.
@@ -39,13 +42,30 @@ pub fn queue(name: &str) -> Queue {
 
 impl Node {
     pub fn new(db: &PgPool, queues: Vec<Queue>) -> Self {
+        Self::made(db, queues, |_| {}).0
+    }
+
+    /// One whose watched tickets are looked at; the other jobs do not run here either.
+    pub fn with_watch(db: &PgPool, queues: Vec<Queue>, change: impl FnOnce(&mut Settings)) -> Self {
+        let (node, jobs) = Self::made(db, queues, change);
+        let watch = jobs.into_iter().find(|job| job.name == "watched-tickets").unwrap();
+        tokio::spawn(watch.work);
+        node
+    }
+
+    fn made(
+        db: &PgPool,
+        queues: Vec<Queue>,
+        change: impl FnOnce(&mut Settings),
+    ) -> (Self, Vec<Job>) {
         let mut settings = Settings { queues, ..Settings::default() };
         settings.pace.view_life = std::time::Duration::ZERO;
+        change(&mut settings);
         let plane = Plane::local(db.clone());
         let (stopper, stop) = service::stop();
         let service = sortie_matchmaking::service(&plane, settings.clone(), &stop);
         let router = Router::from(service.routes);
-        Self { plane, settings, router, _stopper: stopper }
+        (Self { plane, settings, router, _stopper: stopper }, service.jobs)
     }
 
     pub fn db(&self) -> &PgPool {
@@ -62,6 +82,13 @@ impl Node {
         let token = testing::token(&self.plane, player);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         testing::call(&self.router, method, path, Some(&token), body).await
+    }
+
+    /// An answer whose body may go on.
+    pub async fn get(&self, token: &str, path: &str) -> Response {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        let request = request.body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Calls without a token.
@@ -156,7 +183,7 @@ impl Node {
         )
         .bind(battle_id.parse::<Uuid>().unwrap())
         .bind(server_id)
-        .bind(self.settings.clock.now())
+        .bind(self.settings.clock.estimate())
         .execute(self.db())
         .await
         .unwrap();

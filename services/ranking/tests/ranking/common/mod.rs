@@ -49,8 +49,9 @@ impl World {
         let battle_id = Uuid::now_v7();
         sqlx::query(
             "insert into battle (battle_id, mode, map, is_ranked, players_max, state, server_id,
-                server_epoch, started_at)
-            values ($1, $2, 'plain', $3, 100, 'running', $4, $5, now() - interval '1 hour')",
+                server_epoch, started_at, asked_at, given_at)
+            select $1, $2, 'plain', $3, 100, 'running', $4, $5, ago, ago, ago
+            from (select now() - interval '1 hour' as ago) as past",
         )
         .bind(battle_id)
         .bind(mode)
@@ -85,7 +86,14 @@ impl World {
         }
     }
 
+    /// Gives everybody in a report a seat and a join ticket, and stores it.
     pub async fn store(&self, request: rpc::ReportRequest) -> Outcome {
+        seat(&self.db, &request).await;
+        self.store_alone(request).await
+    }
+
+    /// Stores a report as it is.
+    pub async fn store_alone(&self, request: rpc::ReportRequest) -> Outcome {
         let result = BattleResult::try_from(request).unwrap();
         store(&self.db, &self.settings, &result).await.unwrap()
     }
@@ -122,6 +130,22 @@ impl World {
     pub async fn count(&self, what: &'static str) -> i64 {
         sqlx::query_scalar(what).fetch_one(&self.db).await.unwrap()
     }
+}
+
+/// Gives everybody in a report who exists a seat in its battle, and a join ticket.
+pub async fn seat(db: &PgPool, report: &rpc::ReportRequest) {
+    let players = report.players.iter().map(|player| player.player_id.parse().unwrap());
+    let players: Vec<Uuid> = players.collect();
+    sqlx::query(
+        "insert into battle_player (battle_id, player_id, team, joined_at)
+         select battle_id, player_id, 0, now() from player cross join battle
+         where player_id = any($1) and battle_id = $2 on conflict do nothing",
+    )
+    .bind(players)
+    .bind(report.battle_id.parse::<Uuid>().unwrap())
+    .execute(db)
+    .await
+    .unwrap();
 }
 
 pub async fn server(db: &PgPool, name: &str) -> Uuid {

@@ -1,0 +1,260 @@
+//! The words that rows hold and services say: modes, how a battle stands, what bans are from.
+//!
+//! Rows hold them as text, and the database refuses every other word; here they are what the
+//! OpenAPI document makes enums of. A test compares the two
+//! (`services/sortie_control/src/plane/openapi/rules.rs`).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// As the database, the API and gRPC name it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// By its name.
+            pub fn of_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.name() == name)
+            }
+        }
+    };
+}
+
+words! {
+    /// What is fought for.
+    Mode {
+        /// Points to be held, and tickets that run out.
+        Conquest = "conquest",
+        /// Kills.
+        Deathmatch = "deathmatch",
+        /// Nothing: players walk about.
+        Walk = "walk",
+    }
+}
+
+words! {
+    /// Where a battle stands in its life.
+    BattleState {
+        /// No server has it yet.
+        Asked = "asked",
+        /// A server was told to begin it.
+        Allocated = "allocated",
+        /// It runs.
+        Running = "running",
+        /// It is over, with a result.
+        Finished = "finished",
+        /// Its server is gone for good.
+        Lost = "lost",
+        /// It never ran.
+        Cancelled = "cancelled",
+    }
+}
+
+words! {
+    /// What ended a battle.
+    EndedBy {
+        /// The round was decided.
+        Round = "round",
+        /// Its time was over.
+        Duration = "duration",
+        /// Its server stopped.
+        Stopped = "stopped",
+        /// Staff.
+        Operator = "operator",
+    }
+}
+
+impl EndedBy {
+    /// Whether the battle was fought out.
+    pub fn is_result(self) -> bool {
+        matches!(self, Self::Round | Self::Duration)
+    }
+}
+
+words! {
+    /// What a player is banned from.
+    BanScope {
+        /// Everything: logins end.
+        Login = "login",
+        /// Chat sockets close.
+        Chat = "chat",
+        /// No battles.
+        Matchmaking = "matchmaking",
+        /// Nothing is bought.
+        Purchase = "purchase",
+    }
+}
+
+words! {
+    /// How an appeal against a ban stands.
+    AppealState {
+        /// There is none.
+        None = "none",
+        /// It waits for a decision.
+        Open = "open",
+        /// The ban stays.
+        Rejected = "rejected",
+        /// The ban was lifted.
+        Accepted = "accepted",
+    }
+}
+
+words! {
+    /// What a ticket, a battle or a room has become, so that it is too late for something.
+    EndState {
+        /// Of a ticket: it has a battle.
+        Matched = "matched",
+        /// Of a ticket: nobody asked for it in time.
+        Expired = "expired",
+        /// Of a ticket or a battle: somebody took it back.
+        Cancelled = "cancelled",
+        /// Of a battle: it is over, with a result.
+        Finished = "finished",
+        /// Of a battle: its server is gone for good.
+        Lost = "lost",
+        /// Of a room: its battle was made.
+        Started = "started",
+        /// Of a room: nobody is in it any more.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// How a ticket stands.
+    TicketState {
+        /// It waits in its queue.
+        Waiting = "waiting",
+        /// A match was found, and asks: answer the ready check.
+        Proposed = "proposed",
+        /// It has a battle: join it.
+        Matched = "matched",
+        /// Somebody took it back, or let its match fail.
+        Cancelled = "cancelled",
+        /// Nobody asked for it in time.
+        Expired = "expired",
+    }
+}
+
+words! {
+    /// How a match stands that asks its players whether they are there.
+    ProposalState {
+        /// It waits for answers.
+        Asking = "asking",
+        /// All said yes.
+        Accepted = "accepted",
+        /// Somebody said no, or nothing.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// How a room stands.
+    RoomState {
+        /// Its owner may start it.
+        Open = "open",
+        /// Its battle was made.
+        Started = "started",
+        /// Nobody is in it any more.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// How a battle server stands.
+    ServerState {
+        /// It takes battles.
+        Ready = "ready",
+        /// It finishes what it has and gets no more.
+        Draining = "draining",
+        /// Its lease ran out.
+        Gone = "gone",
+    }
+}
+
+words! {
+    /// What a report is about.
+    ReportKind {
+        /// A message.
+        Chat = "chat",
+        /// Help from a program.
+        Cheating = "cheating",
+        /// A battle that was spoiled for others.
+        Behaviour = "behaviour",
+    }
+}
+
+words! {
+    /// How a report stands.
+    ReportState {
+        /// It waits for a decision.
+        Open = "open",
+        /// The player was bad.
+        Upheld = "upheld",
+        /// The player was not.
+        Dismissed = "dismissed",
+    }
+}
+
+words! {
+    /// What a word of the filter does to a message.
+    WordEffect {
+        /// Its letters become stars.
+        Mask = "mask",
+        /// The message is refused.
+        Refuse = "refuse",
+    }
+}
+
+words! {
+    /// What ended a login.
+    LoginEnd {
+        /// The player logged out.
+        Logout = "logout",
+        /// The player logged out everywhere.
+        LogoutEverywhere = "logout_everywhere",
+        /// The player has too many; this one was unused longest.
+        TooMany = "too_many",
+        /// A refresh token was used twice: somebody has a copy.
+        Reuse = "reuse",
+        /// The password was changed.
+        PasswordChange = "password_change",
+        /// The password was reset by mail.
+        PasswordReset = "password_reset",
+        /// An authenticator was confirmed.
+        Totp = "totp",
+        /// A guest became a member.
+        Upgrade = "upgrade",
+        /// The account was erased.
+        Erasure = "erasure",
+        /// A ban.
+        Ban = "ban",
+        /// Staff logged the player out.
+        Staff = "staff",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_written_as_they_are_named() {
+        let written = |word: &BattleState| serde_json::to_value(word).unwrap();
+        for state in BattleState::ALL {
+            assert_eq!(written(state), state.name());
+            assert_eq!(BattleState::of_name(state.name()), Some(*state));
+        }
+        assert_eq!(BattleState::of_name("Running"), None);
+    }
+}

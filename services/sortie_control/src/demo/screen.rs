@@ -1,0 +1,109 @@
+//! The live display of a run: what bots do, and what battle servers tell, from the first sign-up
+//! until everything has ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use sortie_cli::progress::Lines;
+use sortie_kit::telemetry::errors_logged;
+
+use super::bots::{Deeds, Town};
+use super::child::{News, Told};
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The display of a run.
+pub struct Screen {
+    lines: Lines,
+    began: Instant,
+    town: Arc<Town>,
+    news: Vec<News>,
+    phase: &'static str,
+}
+
+impl Screen {
+    /// Of a run that begins now, and lasts so long.
+    pub fn new(silent: bool, whole: Option<Duration>, town: &Arc<Town>, news: Vec<News>) -> Self {
+        let (lines, town) = (Lines::new(silent, whole), Arc::clone(town));
+        Self { lines, began: Instant::now(), town, news, phase: "" }
+    }
+
+    /// How long the run has lasted.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Shows how it stands.
+    pub fn show(&mut self) {
+        let (elapsed, phase) = (self.began.elapsed(), self.phase);
+        self.lines.show(elapsed, || line(phase, &self.town.deeds, &told(&self.news)));
+    }
+
+    /// The same from now on with another word before it, and at once.
+    pub fn enter(&mut self, phase: &'static str) {
+        self.phase = phase;
+        self.lines.show_next();
+        self.show();
+    }
+
+    /// Goes on showing while something else is done.
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = look.tick() => self.show(),
+            }
+        }
+    }
+
+    /// Shows it a last time, and takes the line away where it is redrawn.
+    pub fn end(mut self) {
+        self.enter("over  ");
+        self.lines.end();
+    }
+}
+
+/// What all battle servers told until now.
+pub fn told(news: &[News]) -> Told {
+    news.iter().map(News::told).fold(Told::default(), Told::plus)
+}
+
+fn line(phase: &str, deeds: &Deeds, told: &Told) -> String {
+    let count = |number: &AtomicU64| number.load(Relaxed);
+    format!(
+        "{phase}{} bots in, {} queueing, {} matched, {} fighting  {} battles: {} won, {} drawn  \
+         {} errors",
+        count(&deeds.entered),
+        count(&deeds.waiting),
+        count(&deeds.matched),
+        count(&deeds.fighting),
+        told.battles,
+        told.won,
+        told.drawn,
+        errors_logged() + told.errors,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_server_is_shown() {
+        let deeds = Deeds::default();
+        for (number, count) in
+            [(&deeds.entered, 9), (&deeds.waiting, 2), (&deeds.matched, 3), (&deeds.fighting, 4)]
+        {
+            number.store(count, Relaxed);
+        }
+        let told = Told { battles: 4, won: 3, drawn: 1, ..Told::default() };
+        let line = line("ending  ", &deeds, &told);
+        let expected = "ending  9 bots in, 2 queueing, 3 matched, 4 fighting  \
+                        4 battles: 3 won, 1 drawn  ";
+        assert!(line.starts_with(expected), "{line}");
+    }
+}
