@@ -96,6 +96,7 @@ fn arguments(config: &RunConfig) -> io::Result<Vec<String>> {
         threads: 1,
         lane: swarm::LanePolicy::Auto,
         link: swarm::Link::default(),
+        hostile: false,
         server: swarm::Server::Own(own.clone()),
     };
     let mut arguments = swarm::arguments(&swarm, &own).map_err(io::Error::other)?;

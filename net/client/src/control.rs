@@ -32,10 +32,14 @@ impl Control {
         }
     }
 
+    /// How long the last sign lies back; zero before the first welcome.
+    pub(crate) fn present(&self, now: Instant) -> Duration {
+        self.since.map(|since| now.saturating_duration_since(since)).unwrap_or_default()
+    }
+
     /// The longest time without control, the present one included.
     pub(crate) fn longest(&self, now: Instant) -> Duration {
-        let present = self.since.map(|since| now.saturating_duration_since(since));
-        self.longest.max(present.unwrap_or_default())
+        self.longest.max(self.present(now))
     }
 }
 

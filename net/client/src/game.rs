@@ -165,10 +165,7 @@ impl<P: Predict> GameClient<P> {
         if self.lane.is_lost(now) {
             return self.lose(now, "the server does not answer on the sealed lane");
         }
-        if let Some(datagram) = self.lane.tick(now, &mut self.link.quic, datagram) {
-            // A datagram that does not leave is a lost datagram; the next ones repeat it.
-            let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
-        }
+        send_inputs(&mut self.lane, &mut self.link, now, datagram);
     }
 
     /// Sends the newest input again when the clock has waited for long.
@@ -179,10 +176,8 @@ impl<P: Predict> GameClient<P> {
         self.repeat_at = now + REPEAT_AFTER;
         let Some(playing) = &mut self.playing else { return };
         let datagram = playing.repeat();
-        if !datagram.is_empty()
-            && let Some(datagram) = self.lane.tick(now, &mut self.link.quic, datagram)
-        {
-            let _ = self.link.quic.send_datagram(Bytes::copy_from_slice(datagram));
+        if !datagram.is_empty() {
+            send_inputs(&mut self.lane, &mut self.link, now, datagram);
         }
     }
 
@@ -267,6 +262,12 @@ impl<P: Predict> GameClient<P> {
             stats.clock_jumps += playing.session.clock().jumps();
         }
         stats
+    }
+
+    /// The time since the last sign that the server consumed an input of this client; zero before
+    /// the first welcome.
+    pub fn without_control(&self, now: Instant) -> Duration {
+        self.control.present(now)
     }
 
     /// The longest time from one sign that the server consumed an input of this client to the
@@ -459,6 +460,14 @@ impl<P: Predict> GameClient<P> {
         self.link.stage = Stage::Over;
         self.closed = Some((code, reason));
         self.events.push_back(Event::Closed);
+    }
+}
+
+/// Sends a datagram of inputs over the lane that is in use.
+fn send_inputs(lane: &mut LaneUse, link: &mut Link, now: Instant, datagram: &[u8]) {
+    if let Some(datagram) = lane.tick(now, &mut link.quic, datagram) {
+        // A datagram that does not leave is a lost datagram; the next ones repeat it.
+        let _ = link.quic.send_datagram(Bytes::copy_from_slice(datagram));
     }
 }
 

@@ -142,7 +142,7 @@ async fn live(hub: Arc<Hub>, socket: WebSocket, entrant: Option<Entrant>, counte
     let mut stop = hub.stop.clone();
     let why = tokio::select! {
         why = reader.run(entrant, known) => why,
-        () = stop.asked() => close::GOING_AWAY,
+        () = stop.closing() => close::GOING_AWAY,
         why = closed.wait_for(Option::is_some) => {
             why.ok().and_then(|why| *why).unwrap_or(close::GOODBYE)
         }

@@ -3,7 +3,6 @@
 use sortie_control::internal::identity_hash;
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::{FleetError, uuid};
@@ -39,8 +38,6 @@ pub(crate) struct Registered {
     pub(crate) server_id: Uuid,
     pub(crate) epoch: i64,
     pub(crate) forget: Vec<Uuid>,
-    /// What the time is, by the database's clock.
-    pub(crate) time: OffsetDateTime,
 }
 
 impl TryFrom<rpc::RegisterRequest> for Registration {
@@ -108,7 +105,7 @@ pub(crate) async fn register(
     let mut tx = db.begin().await?;
     // An order to drain outlives a restart until it was carried out.
     let row = sqlx::query!(
-        r#"insert into battle_server as s (server_id, name, address, fingerprint, version,
+        "insert into battle_server as s (server_id, name, address, fingerprint, version,
              protocol_version, battles_max, players_max, state, lease_until, identity_hash)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 'ready', now() + make_interval(secs => $9), $10)
          on conflict (name) do update set
@@ -126,7 +123,7 @@ pub(crate) async fn register(
          where s.identity_hash = excluded.identity_hash
              or (s.identity_hash is null and s.lease_until < now())
              or s.lease_until < now() - make_interval(secs => $11)
-         returning server_id, epoch, identity_since, clock_timestamp() as "time!""#,
+         returning server_id, epoch, identity_since",
         Uuid::now_v7(),
         server.name,
         server.address,
@@ -182,7 +179,7 @@ pub(crate) async fn register(
         .await?;
     tx.commit().await?;
     let forget = server.listed.into_iter().filter(|battle| !adopted.contains(battle)).collect();
-    Ok(Registered { server_id, epoch, forget, time: row.time })
+    Ok(Registered { server_id, epoch, forget })
 }
 
 /// Battles that the server was given and does not list: those whose order still waits are

@@ -1,6 +1,7 @@
 //! `sortie.fleet.v1.Fleet` over gRPC: messages in, messages out; what happens is elsewhere.
 
 use sortie_control::access::AccessKeys;
+use sortie_control::clock::Clock;
 use sortie_control::internal::{FleetCaller, FleetDoor, MESSAGE_BYTES_MAX, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
@@ -35,8 +36,8 @@ pub fn add_rpc(
         wakes: Wakes::start(plane.db.clone(), stop.clone()),
         stop: stop.clone(),
     };
-    let keys = plane.access.clone();
-    let service = FleetServer::new(FleetRpc { shared, keys: keys.clone() })
+    let (keys, clock) = (plane.access.clone(), plane.clock.clone());
+    let service = FleetServer::new(FleetRpc { shared, keys: keys.clone(), clock })
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let door = FleetDoor::new(secret.clone(), keys);
     routes.add_service(InterceptedService::new(service, door));
@@ -46,6 +47,8 @@ struct FleetRpc {
     shared: Shared,
     /// Credentials are signed with these.
     keys: AccessKeys,
+    /// What the time is for battle servers, too.
+    clock: Clock,
 }
 
 /// Does work to its end even when the caller hangs up or its time is over: a transaction that is
@@ -71,7 +74,7 @@ impl Fleet for FleetRpc {
             whole(async move { register::register(&db, registration, &times).await }).await?;
         let (server_id, epoch) = (server.server_id, server.epoch);
         tracing::info!(%server_id, epoch, has_identity, "a server registered");
-        let time = server.time;
+        let time = self.clock.now(&self.shared.db).await.map_err(FleetError::from)?;
         let credential = has_identity.then(|| self.keys.issue_server(server_id, epoch, time));
         Ok(Response::new(rpc::RegisterResponse {
             server_id: server.server_id.to_string(),

@@ -30,6 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::error::MatchmakingError;
 use crate::state::Matchmaking;
 use crate::ticket::{self, Ticket};
 use crate::watch::Seat;
@@ -108,8 +109,9 @@ async fn events(
         return Err(ApiError::invalid("request.fields", "for_s is 1 to 300"));
     }
     state.limit("events", caller.player_id, 20).await?;
-    let first = ticket::poll(&state, ticket_id, caller.player_id).await?;
+    // The seat first: what changes from here on wakes it.
     let seat = state.watches.take(ticket_id, caller.player_id)?;
+    let first = ticket::poll(&state, ticket_id, caller.player_id).await?;
     let now = Instant::now();
     let telling = Telling {
         seat,
@@ -157,16 +159,21 @@ impl Telling {
         loop {
             let ticket = match self.next.take() {
                 Some(ticket) => ticket,
-                None => self.read().await?,
+                None => match self.read().await? {
+                    Some(ticket) => ticket,
+                    // Not to be read now: the client is told that the stream lives.
+                    None if self.beat_at <= Instant::now() => return Some(self.beat()),
+                    None => continue,
+                },
             };
             let told = without_clocks(&ticket);
             let is_due = self.beat_at <= Instant::now();
             if told == self.said && !is_due {
                 continue;
             }
-            self.beat_at = Instant::now() + self.state.settings.pace.stream_beat;
+            let beat = self.beat();
             if told == self.said {
-                return Some(Event::default().comment("still here"));
+                return Some(beat);
             }
             self.said = told;
             self.is_over = !ticket.is_open();
@@ -175,12 +182,19 @@ impl Telling {
         }
     }
 
-    /// Waits for a change or the next beat, and reads the ticket, which renews it.
-    async fn read(&mut self) -> Option<Ticket> {
+    /// A comment; the next one is due a beat later.
+    fn beat(&mut self) -> Event {
+        self.beat_at = Instant::now() + self.state.settings.pace.stream_beat;
+        Event::default().comment("still here")
+    }
+
+    /// Waits for a change or the next beat, and reads the ticket, which renews it. `None`: the
+    /// stream ends; `Some(None)`: the ticket cannot be read at present.
+    async fn read(&mut self) -> Option<Option<Ticket>> {
         let mut stop = self.state.stop.clone();
         tokio::select! {
             biased;
-            () = stop.asked() => return None,
+            () = stop.closing() => return None,
             () = sleep_until(self.ends_at) => return None,
             () = self.seat.changed() => {}
             () = sleep_until(self.beat_at) => {}
@@ -188,7 +202,14 @@ impl Telling {
         // Logged out or banned meanwhile, or the token is too old.
         let bearer = self.bearer.as_ref().and_then(|value| value.to_str().ok());
         Caller::of_bearer(&self.state.plane, bearer).ok()?;
-        ticket::poll(&self.state, self.ticket_id, self.caller.player_id).await.ok()
+        match ticket::poll(&self.state, self.ticket_id, self.caller.player_id).await {
+            Ok(ticket) => Some(Some(ticket)),
+            Err(MatchmakingError::UnknownTicket) => None,
+            Err(error) => {
+                tracing::debug!(%error, "a watched ticket cannot be read");
+                Some(None)
+            }
+        }
     }
 }
 

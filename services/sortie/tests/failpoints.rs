@@ -110,6 +110,7 @@ fn no_moment_to_die_costs_a_player_its_soldier(lane: LanePolicy) {
         threads: 1,
         lane,
         link: Link::default(),
+        hostile: false,
         server: Server::Running(server.target()),
     };
     let stop = Arc::new(AtomicBool::new(false));

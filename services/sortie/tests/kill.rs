@@ -55,6 +55,7 @@ fn players_of_a_killed_server_come_back_to_their_soldiers(lane: LanePolicy) {
         threads: 1,
         lane,
         link: Link::default(),
+        hostile: false,
         server: Server::Running(target),
     };
 

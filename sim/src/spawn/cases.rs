@@ -54,7 +54,7 @@ fn everybody_comes_in_free_and_where_a_walk_leads() {
         let mut case = Case::new(seed);
         case.come_in_at_bases(&mut seen);
         case.come_in_at_points(&mut seen);
-        for _ in 0..4 {
+        for _ in 0..8 {
             case.come_in_beside_a_mate(&mut seen);
         }
         case.walk_about(&mut seen);
@@ -65,7 +65,7 @@ fn everybody_comes_in_free_and_where_a_walk_leads() {
     let least = [bases, points, beside_mates, revived, walkers].map(u64::from);
     assert!(least.iter().all(|&count| count >= cases / 2), "too little was met");
     let rare = [covered_bases, at_mates, crouched].map(u64::from);
-    assert!(rare.iter().all(|&count| count >= cases / 100), "too little was met");
+    assert!(rare.iter().all(|&count| count >= cases / 40), "too little was met");
 }
 
 /// A room: its middle and half its side.
@@ -248,9 +248,8 @@ impl Case {
         assert!(edge.contains(&pos.x) && edge.contains(&pos.z), "{told} is over the edge");
     }
 
-    fn assert_walk(&self, from: &Body, to: &Body, what: &str) {
-        let (seed, from_pos, to_pos) = (self.seed, from.pos, to.pos);
-        let told = format!("case {seed}: {what}: from {from_pos} no walk leads to {to_pos}");
+    fn assert_walk(&self, from: Vec3, to: &Body, what: &str) {
+        let told = format!("case {}: {what}: from {from} no walk leads to {}", self.seed, to.pos);
         assert!(walk_leads(&self.field, &self.rules(), from, to.pos), "{told}");
     }
 
@@ -259,7 +258,7 @@ impl Case {
             let body = self.come_in(slot, SpawnAt::Base);
             let middle = self.field.map().bases[team.index()][0].center;
             if self.field.fits(middle, &self.rules()) {
-                self.assert_walk(&Body::at(middle), &body, "a base");
+                self.assert_walk(middle, &body, "a base");
                 seen.bases += 1;
             } else {
                 seen.covered_bases += 1;
@@ -276,7 +275,7 @@ impl Case {
             let body = self.come_in(NEWCOMER, SpawnAt::Point(PointId(index)));
             let middle = self.field.map().points[usize::from(index)].pos;
             if self.field.fits(middle, &self.rules()) {
-                self.assert_walk(&Body::at(middle), &body, "a point");
+                self.assert_walk(middle, &body, "a point");
                 seen.points += 1;
             }
         }
@@ -298,7 +297,9 @@ impl Case {
             };
             let y = self.field.ground_y(x, z);
             let top = Vec3::new(x, f32::MAX, z);
-            let y = if dice.below(4) == 0 { self.field.floor_y(top, rules.radius_m) } else { y };
+            // Not by a hair: the next move would be a fall.
+            let firm_m = rules.radius_m - 0.02;
+            let y = if dice.below(4) == 0 { self.field.floor_y(top, firm_m) } else { y };
             let pos = Vec3::new(x, y, z);
             let free = |height_m| self.field.has_room(pos, rules.radius_m + 2e-3, height_m);
             let stance = if free(rules.stand_m) { Stance::Standing } else { Stance::Crouched };
@@ -327,8 +328,8 @@ impl Case {
         if apart < 1e-3 {
             seen.at_mates += 1;
             seen.crouched += u32::from(body.stance == Stance::Crouched);
-        } else if mate.grounded {
-            self.assert_walk(&mate, &body, "a mate");
+        } else {
+            self.assert_walk(mate.pos, &body, "a mate");
             seen.beside_mates += 1;
         }
         self.help_up(seen);
@@ -397,25 +398,16 @@ fn depth_in(obstacle: &Obstacle, pos: Vec3, radius_m: f32, height_m: f32) -> f32
     (radius_m - outside).max(0.0)
 }
 
-/// Whether somebody who runs towards a place gets there from another by the movement step, jumping
-/// and going round where it gets no nearer.
-fn walk_leads(field: &Field, rules: &MoveRules, from: &Body, to: Vec3) -> bool {
-    let mut body = *from;
-    let (mut nearest_m, mut stuck) = (f32::MAX, 0);
-    for _ in 0..900 {
+/// Whether somebody who runs straight on from a place gets to another, by the movement step.
+fn walk_leads(field: &Field, rules: &MoveRules, from: Vec3, to: Vec3) -> bool {
+    let mut body = Body::at(from);
+    for _ in 0..400 {
         let way = to - body.pos;
-        let left_m = libm::hypotf(way.x, way.z);
-        if left_m < 0.3 && way.y.abs() < 0.6 {
+        if libm::hypotf(way.x, way.z) < 0.3 && way.y.abs() < 0.6 {
             return true;
         }
-        stuck = if left_m < nearest_m - 0.01 { 0 } else { stuck + 1 };
-        nearest_m = nearest_m.min(left_m);
-        // Who gets no nearer jumps, and goes round on the one side and on the other.
-        let turn = [0.0, 0.8, -0.8, 1.6, -1.6][stuck / 30 % 5];
-        let (sin, cos) = libm::sincosf(turn);
-        let yaw = Yaw::towards(way.x * cos - way.z * sin, way.x * sin + way.z * cos);
-        let jump = stuck % 30 > 10;
-        let intent = MoveIntent { forward: 1.0, yaw, jump, ..MoveIntent::default() };
+        let yaw = Yaw::towards(way.x, way.z);
+        let intent = MoveIntent { forward: 1.0, yaw, ..MoveIntent::default() };
         step_body(&mut body, &intent, field, rules, 1.0 / 60.0);
     }
     false

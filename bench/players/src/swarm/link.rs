@@ -25,6 +25,12 @@ impl Path {
         }
     }
 
+    /// Changes what either direction does to packets; those on the way keep their time.
+    pub fn set(&mut self, up: &Link, down: &Link) {
+        self.up.set_config(config_of(up));
+        self.down.set_config(config_of(down));
+    }
+
     /// A datagram leaves the client.
     pub fn push_up(&mut self, now: Instant, datagram: &[u8]) {
         let copy = filled(self.spare.pop(), datagram);

@@ -6,6 +6,7 @@
 //! Verifying the replay is the caller's part: this crate knows no server code.
 
 mod crowd;
+mod hostile;
 mod link;
 mod magazine;
 mod report;
@@ -16,12 +17,14 @@ mod worker;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub use crowd::{Crowd, Visit, Visited};
+pub use hostile::{HostileReport, MEMORY_GROWTH_MAX_MIB};
 pub use report::{
     ControlReport, LaneReport, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
 };
@@ -34,6 +37,7 @@ use sortie_client::Corrections;
 
 use crate::samples::{P50P99Max, Samples, rounded};
 use crate::scenario::Scenario;
+use hostile::{Outage, ServerFault, ServerFaults};
 use report::ControlTally;
 use seat::{Seat, SeatStatus};
 use worker::{Outcome, Worker};
@@ -55,6 +59,8 @@ pub struct SwarmConfig {
     pub lane: LanePolicy,
     /// The simulated network.
     pub link: Link,
+    /// Whether bots and an own server meet with faults, one after the other.
+    pub hostile: bool,
     /// What they connect to.
     pub server: Server,
 }
@@ -180,20 +186,68 @@ pub fn run(
     let mut own = None;
     let target = match &config.server {
         Server::Running(target) => target.clone(),
-        Server::Own(server) => {
-            let arguments = arguments(config, server)?;
-            own.insert(ServerProcess::start(&server.program, &arguments)?).target()?
-        }
+        Server::Own(server) => own.insert(Own::start(config, server)?).process.target()?,
     };
     let started = Instant::now();
-    let outcome = drive(config, &target, progress, stop, &mut || {
-        own.as_mut().is_some_and(ServerProcess::has_ended)
+    let outage = Arc::new(Outage::new(started));
+    let mut faults =
+        config.hostile.then(|| ServerFaults::new(config.seed, started, config.duration));
+    let mut fault = Ok(());
+    let outcome = drive(config, &target, progress, stop, (started, &outage), &mut || {
+        let Some(own) = &mut own else { return false };
+        if let Some(faults) = &mut faults {
+            fault = own.suffer(faults, &outage);
+        }
+        fault.is_err() || own.process.has_ended()
     })?;
+    fault?;
     let mut report = summarise(config, outcome, started.elapsed());
     if let Some(server) = own {
-        add_server(&mut report, &server.end()?);
+        // It may stand still at this moment.
+        server.process.resume()?;
+        add_server(&mut report, &server.process.end()?);
+    }
+    if let (Some(report), Some(faults)) = (&mut report.hostile, faults) {
+        *report += faults.done();
     }
     Ok(report)
+}
+
+/// The server of a run, and how to start it again.
+struct Own {
+    program: PathBuf,
+    arguments: Vec<String>,
+    process: ServerProcess,
+}
+
+impl Own {
+    fn start(config: &SwarmConfig, server: &OwnServer) -> Result<Self, SwarmError> {
+        let (program, arguments) = (server.program.clone(), arguments(config, server)?);
+        let process = ServerProcess::start(&program, &arguments)?;
+        Ok(Self { program, arguments, process })
+    }
+
+    /// Lets happen to it what is due.
+    fn suffer(&mut self, faults: &mut ServerFaults, outage: &Outage) -> Result<(), SwarmError> {
+        match faults.turn(Instant::now(), outage) {
+            None => {}
+            Some(ServerFault::Stall) => self.process.stall()?,
+            Some(ServerFault::Resume) => self.process.resume()?,
+            Some(ServerFault::ReadMemory) => faults.note_memory(self.process.rss_mib()),
+            Some(ServerFault::Kill) => {
+                // It comes back where the bots know it to be.
+                let listen = self.process.ready.listen.to_string();
+                let at = self.arguments.iter().position(|argument| argument == "--listen");
+                if let Some(at) = at {
+                    self.arguments[at + 1] = listen;
+                }
+                self.process.kill();
+                self.process = ServerProcess::start(&self.program, &self.arguments)?;
+                faults.started_again(outage);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Drives all bots to the end of the run; `server_gone` tells whether there is still a point.
@@ -202,9 +256,9 @@ fn drive(
     target: &Target,
     progress: &mut dyn FnMut(&Progress),
     stop: &AtomicBool,
+    (started, outage): (Instant, &Arc<Outage>),
     server_gone: &mut dyn FnMut() -> bool,
 ) -> Result<Outcome, SwarmError> {
-    let started = Instant::now();
     let end = started + config.duration;
     let threads = config.threads.clamp(1, config.bots.max(1));
     let abandon = AtomicBool::new(false);
@@ -216,8 +270,8 @@ fn drive(
                 let (sender, fields, abandon) = (sender.clone(), fields.clone(), &abandon);
                 scope.spawn(move || {
                     let numbers = (0..config.bots).filter(|number| number % threads == thread);
-                    let seats =
-                        numbers.map(|number| Seat::new(config, target, number, started, &fields));
+                    let seats = numbers
+                        .map(|number| Seat::new(config, target, number, started, &fields, outage));
                     let worker = Worker::new(thread, seats.collect::<Result<_, _>>()?)?;
                     let stopped = || stop.load(Relaxed) || abandon.load(Relaxed);
                     worker.run(end, &stopped, &sender)
@@ -332,6 +386,7 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         duration_s: rounded(elapsed.as_secs_f64()),
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
         bots_got_cpu: outcome.turns.map(|turns| rounded(turns.share())),
+        hostile: config.hostile.then(HostileReport::default),
         lane: LaneReport { asked: config.lane.to_string(), ..LaneReport::default() },
         ..SwarmReport::default()
     };
@@ -354,7 +409,10 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
             report.updates_expected += u64::from(last - first + 1);
         }
         if seat.connected {
-            control.add(seat.snapshots, seat.starved, seat.without_control_max);
+            control.add(&seat.control);
+        }
+        if let Some(hostile) = &mut report.hostile {
+            *hostile += seat.hostile;
         }
         report.lane.add(seat.playing, &seat.lane);
         report.updates_delivered += seat.snapshots;

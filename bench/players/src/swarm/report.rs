@@ -8,6 +8,7 @@ use serde::Serialize;
 use sortie_client::LaneStats;
 use sortie_wire::message::FeedEntry;
 
+use super::hostile::{HostileReport, Judged, MEMORY_GROWTH_MAX_MIB};
 use crate::samples::{P50P99, P50P99Max, Samples, Tail, rounded};
 
 /// Share of the time that it wants a processor in which a program must have one to be judged.
@@ -67,6 +68,9 @@ pub struct SwarmReport {
     pub correction_m: P50P99Max,
     /// Whether the bots had control of their soldiers.
     pub control: ControlReport,
+    /// What was done to bots and server in a hostile run; then `control` counts only what was told
+    /// of while nothing had been in the way for a second.
+    pub hostile: Option<HostileReport>,
     /// What inputs and snapshots travelled over.
     pub lane: LaneReport,
     /// Shots fired.
@@ -131,9 +135,9 @@ pub(super) struct ControlTally {
 }
 
 impl ControlTally {
-    /// A bot that got a soldier: how many ticks it was told of, in how many of them the server did
-    /// without its input, and its longest time without control.
-    pub(super) fn add(&mut self, told: u64, unplayed: u64, without: Duration) {
+    /// Adds a bot that got a soldier.
+    pub(super) fn add(&mut self, bot: &Judged) {
+        let Judged { told, unplayed, without_max: without } = *bot;
         // A bot that was never told of a tick played none.
         let share = if told == 0 { 1.0 } else { unplayed as f64 / told as f64 };
         self.told += told;
@@ -247,6 +251,11 @@ impl SwarmReport {
                 100.0 * (1.0 - control.ticks_unplayed.max)
             ));
         }
+        if let Some(grown) = self.memory_growth_mib().filter(|&mib| mib > MEMORY_GROWTH_MAX_MIB) {
+            missed.push(format!(
+                "the server's memory grew by {grown:.1} MiB in the last four tenths of the run"
+            ));
+        }
         if let (Some(reason), false) = (self.busy_machine(), missed.is_empty()) {
             missed.insert(0, reason);
         }
@@ -270,6 +279,12 @@ impl SwarmReport {
                 CPU_SHARE_MIN * 100.0
             )
         })
+    }
+
+    /// How much the server's memory grew in the last four tenths of a hostile run, MiB; `None`
+    /// where it was not read.
+    pub fn memory_growth_mib(&self) -> Option<f64> {
+        Some(self.server_rss_mib? - self.hostile?.server_rss_mib_before?)
     }
 
     /// Whether nobody got in at all.
@@ -313,7 +328,7 @@ mod tests {
         let missed = |bots: &[(u64, u64, u64)]| {
             let mut tally = ControlTally::default();
             for &(told, unplayed, ms) in bots {
-                tally.add(told, unplayed, Duration::from_millis(ms));
+                tally.add(&Judged { told, unplayed, without_max: Duration::from_millis(ms) });
             }
             let mut report = SwarmReport { updates_delivered: 1, ..SwarmReport::default() };
             report.control = tally.report();

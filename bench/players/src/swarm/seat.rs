@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
@@ -13,9 +14,10 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
 use super::crowd::Visit;
+use super::hostile::{BotFault, BotFaults, Change, HostileReport, Judged, Outage};
 use super::link::Path;
 use super::magazine::Magazine;
-use super::{SwarmConfig, SwarmError, Target};
+use super::{Link, SwarmConfig, SwarmError, Target};
 use crate::minds::{Decision, NetMind};
 use crate::samples::Samples;
 use crate::scenario::Scenario;
@@ -41,6 +43,7 @@ pub struct Seat {
     socket: UdpSocket,
     path: Option<Path>,
     rebind: Option<(Duration, Instant)>,
+    trial: Option<Trial>,
     lane: LanePolicy,
     mind: NetMind,
     fields: Fields,
@@ -60,6 +63,14 @@ pub enum Admission {
     },
     /// Somebody else has signed it.
     Given(Vec<u8>),
+}
+
+/// What is done to a bot of a hostile run.
+struct Trial {
+    faults: BotFaults,
+    outage: Arc<Outage>,
+    /// Its path when nothing is wrong.
+    usual: Link,
 }
 
 /// What a bot noted.
@@ -156,10 +167,10 @@ pub struct SeatReport {
     pub lane: LaneStats,
     /// Since it got its soldier.
     pub playing_for: Duration,
-    /// Snapshots that say that the server did without an input of this bot in their tick.
-    pub starved: u64,
-    /// Longest time without a sign that the server consumes its inputs.
-    pub without_control_max: Duration,
+    /// Whether the server consumed its inputs.
+    pub control: Judged,
+    /// What was done to it.
+    pub hostile: HostileReport,
     /// Round-trip times, milliseconds.
     pub rtt_ms: Samples,
     /// How far prediction was off.
@@ -180,6 +191,7 @@ impl Seat {
         number: usize,
         started: Instant,
         fields: &Fields,
+        outage: &Arc<Outage>,
     ) -> io::Result<Self> {
         let arrival = started + Duration::from_secs(1) * number as u32 / ARRIVALS_PER_S;
         let seed = config.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number as u64);
@@ -188,6 +200,12 @@ impl Seat {
             let share = (number % 97) as f64 / 97.0;
             (every, arrival + every.mul_f64(0.5 + share))
         });
+        let trial = config.hostile.then(|| Trial {
+            faults: BotFaults::new(seed.rotate_left(32), arrival),
+            outage: Arc::clone(outage),
+            usual: config.link,
+        });
+        let needs_path = !config.link.is_plain() || config.hostile;
         let request = Box::new(TicketRequest {
             battle_id: target.battle_id,
             player_key: FIRST_BOT_KEY + number as u128,
@@ -204,8 +222,9 @@ impl Seat {
             admission: Admission::Sign { seed: target.ticket_seed, request },
             client: None,
             socket: open(target.addr)?,
-            path: (!config.link.is_plain()).then(|| Path::new(&config.link, seed)),
+            path: needs_path.then(|| Path::new(&config.link, seed)),
             rebind,
+            trial,
             lane: config.lane,
             mind: NetMind::new(config.scenario, config.seed, fields.clone()),
             fields: fields.clone(),
@@ -227,6 +246,7 @@ impl Seat {
             socket: open(visit.addr)?,
             path: None,
             rebind: None,
+            trial: None,
             lane: visit.lane,
             mind: NetMind::new(Scenario::Conquest, visit.seed, fields.clone()),
             fields: fields.clone(),
@@ -266,11 +286,12 @@ impl Seat {
         }
         if let Some((every, at)) = self.rebind.filter(|(_, at)| *at <= now) {
             self.rebind = Some((every, at + every));
-            let mut fresh = open(self.server)?;
-            registry.deregister(&mut self.socket)?;
-            registry.register(&mut fresh, token, Interest::READABLE)?;
-            // Nothing is told to the client: a NAT gives no notice either.
-            self.socket = fresh;
+            self.take_new_address(registry, token)?;
+        }
+        self.suffer(now, registry, token)?;
+        if self.is_asleep() {
+            self.note_wake();
+            return Ok(());
         }
         self.take_delayed(now);
         let Some(client) = &mut self.client else { return Ok(()) };
@@ -302,6 +323,9 @@ impl Seat {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        if self.is_asleep() {
+            return Ok(());
         }
         self.settle(now);
         // In the battle, acks ride along with the next input; before it, the handshake is waiting.
@@ -350,6 +374,14 @@ impl Seat {
         };
         let stats = client.stats();
         let newest = client.view().snapshot_tick;
+        let (control, hostile) = match &self.trial {
+            Some(trial) => trial.faults.result(),
+            None => {
+                let (told, unplayed) = (stats.session.snapshots, stats.session.starved);
+                let without_max = client.without_control_max(now);
+                (Judged { told, unplayed, without_max }, HostileReport::default())
+            }
+        };
         SeatReport {
             number: self.number,
             connected: self.seen.connected,
@@ -362,8 +394,8 @@ impl Seat {
             ticks: self.seen.first_tick.map(|first| (first, newest)),
             snapshots: stats.session.snapshots,
             snapshot_bytes: stats.session.snapshot_bytes,
-            starved: stats.session.starved,
-            without_control_max: client.without_control_max(now),
+            control,
+            hostile,
             lane: stats.lane,
             playing_for: self.seen.playing_since.map_or(Duration::ZERO, |since| now - since),
             rtt_ms: std::mem::take(&mut self.seen.rtt_ms),
@@ -375,6 +407,34 @@ impl Seat {
             },
             trouble: client.trouble().map(str::to_owned),
         }
+    }
+
+    /// Another address. Nothing is told to the client: a NAT gives no notice either.
+    fn take_new_address(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let mut fresh = open(self.server)?;
+        registry.deregister(&mut self.socket)?;
+        registry.register(&mut fresh, token, Interest::READABLE)?;
+        self.socket = fresh;
+        Ok(())
+    }
+
+    /// Begins or ends the fault that is due in a hostile run.
+    fn suffer(&mut self, now: Instant, registry: &Registry, token: Token) -> io::Result<()> {
+        let (Some(trial), Some(path)) = (&mut self.trial, &mut self.path) else { return Ok(()) };
+        match trial.faults.turn(now) {
+            Change::None => {}
+            Change::Ends => path.set(&trial.usual, &trial.usual),
+            Change::Begins(BotFault::Move) => self.take_new_address(registry, token)?,
+            Change::Begins(fault) => {
+                let (up, down) = fault.links(&trial.usual);
+                path.set(&up, &down);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_asleep(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.faults.is_asleep())
     }
 
     fn is_playing(&self) -> bool {
@@ -435,10 +495,17 @@ impl Seat {
     }
 
     fn note_wake(&mut self) {
+        let is_asleep = self.is_asleep();
         let Some(client) = &mut self.client else { return };
+        let fault = self.trial.as_ref().map(|trial| trial.faults.next_at());
+        if let Some(until) = fault.filter(|_| is_asleep) {
+            self.wake = until;
+            return;
+        }
         let path = self.path.as_ref().and_then(Path::next_at);
         let rebind = self.rebind.map(|(_, at)| at);
-        self.wake = [path, rebind].into_iter().flatten().fold(client.next_wake(), Instant::min);
+        let others = [path, rebind, fault].into_iter().flatten();
+        self.wake = others.fold(client.next_wake(), Instant::min);
     }
 
     /// Notes what happened.
@@ -470,6 +537,12 @@ impl Seat {
         if self.seen.first_tick.is_none() && count > 0 {
             // Several may have come at once.
             self.seen.first_tick = Some(newest.saturating_sub(count as u32 - 1));
+        }
+        if let Some(trial) = &mut self.trial
+            && !matches!(client.state(), State::Closed { .. })
+        {
+            let (without, session) = (client.without_control(now), client.stats().session);
+            trial.faults.judge(now, &trial.outage, without, session.snapshots, session.starved);
         }
         if client.state() == State::Playing && self.seen.rtt_next.is_none_or(|next| next <= now) {
             self.seen.rtt_next = Some(now + RTT_EVERY);

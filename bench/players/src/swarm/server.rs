@@ -3,7 +3,7 @@
 //! The child speaks JSON lines on its stdout: `ready` first, `report` last. It ends the battle in
 //! order when its stdin closes, so it does not outlive the swarm, whatever becomes of that.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -157,9 +158,29 @@ impl ServerProcess {
     }
 
     /// Ends it at once, as a crash would.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         let _ = self.output.child.kill();
         let _ = self.output.child.wait();
+    }
+
+    /// Lets it stand still, as a busy machine does.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub fn stall(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.output.child), signal)?)
     }
 
     /// User and system time of all of its threads so far.
@@ -172,7 +193,8 @@ impl ServerProcess {
         Some((user + system) / rustix::param::clock_ticks_per_second() as f64)
     }
 
-    fn rss_mib(&self) -> Option<f64> {
+    /// Resident memory, MiB.
+    pub fn rss_mib(&self) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: f64 = line.split_whitespace().next()?.parse().ok()?;

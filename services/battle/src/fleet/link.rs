@@ -305,8 +305,7 @@ impl Link {
         let answer = timeout(ANSWER_WITHIN, client.register(request)).await??.into_inner();
         let registration = read_registration(&answer)?;
         if let Ok(time_ms @ 1..) = u64::try_from(answer.time_ms) {
-            // It was read about half-way between.
-            self.set_clock(time_ms + asked_at.elapsed().as_millis() as u64 / 2);
+            self.set_clock(time_ms, asked_at.elapsed());
         }
         let before = self.registration.borrow().clone();
         if before.is_some_and(|before| before.server_id != registration.server_id) {
@@ -323,13 +322,14 @@ impl Link {
         Ok(())
     }
 
-    /// Join tickets are judged by the control plane's clock, whatever this machine's says.
-    fn set_clock(&self, time_ms: u64) {
+    /// Join tickets are judged by the control plane's clock, whatever this machine's says. Its time
+    /// was told last of all in a call that took `took`.
+    fn set_clock(&self, time_ms: u64, took: Duration) {
         let clock = TicketClock::set_to(time_ms);
         self.shared.set_clock(clock);
         let ahead_ms = TicketClock::by_wall().ahead_of_ms(&clock);
         metrics::gauge!("sortie_clock_ahead_seconds").set(ahead_ms as f64 / 1e3);
-        if ahead_ms.unsigned_abs() > CLOCK_OFF_MAX.as_millis() as u64 {
+        if Duration::from_millis(ahead_ms.unsigned_abs()) > CLOCK_OFF_MAX + took {
             tracing::warn!(
                 ahead_s = ahead_ms as f64 / 1e3,
                 "this machine's clock is not the control plane's; set it (NTP). Join tickets are \

@@ -166,6 +166,30 @@ async fn a_ticket_that_ends_by_another_node_ends_the_stream(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn a_database_that_is_away_ends_no_stream_and_a_node_that_closes_does(db: PgPool) {
+    let (node, other) = (watching(&db, |_| {}), Node::new(&db, vec![queue("duel")]));
+    let [ada, bob] = node.players(["Ada", "Bob"]).await;
+    let ticket = node.wait_in(ada, "duel").await;
+    let mut events = Events::open(&node, ada, &ticket).await;
+    events.ticket().await;
+    sqlx::query("alter table ticket rename to ticket_away").execute(&db).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(events.next().await.as_deref(), Some(": still here"));
+    }
+    sqlx::query("alter table ticket_away rename to ticket").execute(&db).await.unwrap();
+    other.ok(ada, "DELETE", &path(&ticket), None).await;
+    assert_eq!(events.ticket().await["state"], "cancelled");
+    events.ends().await;
+
+    let ticket = node.wait_in(bob, "duel").await;
+    let mut events = Events::open(&node, bob, &ticket).await;
+    events.ticket().await;
+    // Jobs go on: the stream ends for the calls' sake.
+    node.stopper.close();
+    events.ends().await;
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn streams_are_bounded_and_give_their_places_back(db: PgPool) {
     let node = watching(&db, |settings| settings.pace.streams_max = 3);
     let players = node.players(["Ada", "Bob", "Eve"]).await;

@@ -29,6 +29,7 @@ use sortie_cli::units::{Share, Span, key_from_hex};
 Examples:
   sortie swarm --bots 200 --duration 30s
   sortie swarm --loss 5% --delay 100ms --jitter 20ms --rebind-every 10s
+  sortie swarm --bots 100 --duration 30m --hostile
   sortie swarm --server 192.0.2.7:7777 --fingerprint HEX --ticket-key HEX --battle-id HEX
 
 The simulated network stands between each bot and its socket and treats each direction alike:
@@ -59,12 +60,15 @@ pub struct SwarmArgs {
 
     /// Drop this share of the packets, in each direction
     #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
+    #[arg(default_value_if("hostile", "true", "10%"))]
     loss: Share,
     /// Delay packets by this much, in each direction
     #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
+    #[arg(default_value_if("hostile", "true", "30ms"))]
     delay: Span,
     /// Vary the delay by up to this much, both ways, keeping it above zero
     #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
+    #[arg(default_value_if("hostile", "true", "20ms"))]
     jitter: Span,
     /// Hold this share of the packets back until later ones have passed
     #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
@@ -75,6 +79,12 @@ pub struct SwarmArgs {
     /// Move each bot to a new address this often, as a NAT would
     #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
     rebind_every: Span,
+    /// Let things go wrong now and then, drawn from --seed: delays that grow by half a second,
+    /// ways that are dead for up to 3 s, bots and an own server that stand still, new addresses, and
+    /// an own server killed every 2 minutes in the first half; --loss 10% --delay 30ms --jitter
+    /// 20ms unless you say otherwise
+    #[arg(long, env = "SORTIE_SWARM_HOSTILE", help_heading = "Simulated network")]
+    hostile: bool,
 
     /// Play on this server instead of an own one
     #[arg(long, value_name = "ADDR", env = "SORTIE_SWARM_SERVER", help_heading = "Server")]
@@ -168,6 +178,7 @@ fn config_of(args: &SwarmArgs) -> anyhow::Result<SwarmConfig> {
             duplicate: args.duplicate.0,
             rebind_every: Some(args.rebind_every.0).filter(|every| !every.is_zero()),
         },
+        hostile: args.hostile,
         server: server_of(args)?,
     })
 }
@@ -254,6 +265,21 @@ fn print_report(report: &SwarmReport) {
         control.without_ms.p99,
         control.without_ms.max
     );
+    if let Some(hostile) = &report.hostile {
+        sortie_cli::say!(
+            "  hostile    {} spikes, {} dead ways, {} bots stopped, {} new addresses; server \
+             stopped {} times, killed {} times",
+            hostile.spikes,
+            hostile.dead_ways,
+            hostile.sleeps,
+            hostile.moves,
+            hostile.server_stalls,
+            hostile.server_kills
+        );
+    }
+    if let Some(grown) = report.memory_growth_mib() {
+        sortie_cli::say!("  memory     {grown:+.1} MiB in the last four tenths of the run");
+    }
     let lane = &report.lane;
     sortie_cli::say!(
         "  lane       {}: {} bots sealed at the end, {:.1} % of all datagrams, {} fell back",
@@ -303,6 +329,9 @@ mod tests {
         let link = config(&["--loss", "5%", "--delay", "100ms", "--jitter", "20ms"]).unwrap().link;
         assert_eq!((link.loss, link.delay.as_millis(), link.jitter.as_millis()), (0.05, 100, 20));
         assert_eq!(link.rebind_every, None);
+        let hostile = config(&["--hostile", "--loss", "2%"]).unwrap();
+        assert_eq!((hostile.link.loss, hostile.link.delay.as_millis()), (0.02, 30));
+        assert!(hostile.hostile);
     }
 
     #[test]

@@ -64,8 +64,8 @@ then battles that are under way are stopped, and the exit code tells whether eve
 report was kept. Starting and ending come on top of it.
 
 With --json, stdout carries one JSON object a line: `ready` when everything is there (addresses,
-database_url, first_admin_token, what an earlier run left), `report` at the end. The live display
-and the log are on stderr.")]
+database_url, first_admin_token, what an earlier run left), `report` at the end. The log is on
+stderr, and there is no display.")]
 pub struct UpArgs {
     /// Bots that sign up, queue, fight and climb the ranking
     #[arg(long, value_name = "COUNT", default_value_t = 0, env = "SORTIE_UP_BOTS")]

@@ -25,7 +25,7 @@ impl Leftover {
         (*self != Self::default()).then(|| {
             format!(
                 "from an earlier run: {} battles that nobody had begun and {} tickets are \
-                 cancelled, {} battles that were under way are taken up",
+                 cancelled, {} battles that were under way go on if their servers come back",
                 self.battles_cancelled, self.tickets_withdrawn, self.battles_running
             )
         })

@@ -241,6 +241,7 @@ impl Node {
         }
         tokio::time::sleep(drain).await;
         self.listeners.stop();
+        self.jobs.close();
         // Jobs end in any case: a listener that hangs may not keep them from what they do last.
         end("listeners", &mut self.serving, LISTENERS_GRACE).await;
         self.jobs.stop();

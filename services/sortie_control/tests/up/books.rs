@@ -92,9 +92,11 @@ async fn battles_have_winners_and_ratings_spread() {
     let count = |number: &Value| number.as_i64().unwrap();
     let outcomes = &report["outcomes"];
     let won = [0, 1].map(|team| count(&outcomes["won"][team]));
-    assert!(won[0] + won[1] > 2 * count(&outcomes["drawn"]), "{report:#}");
-    // One of two equal teams wins all of eight now and then, but not of twenty.
-    assert!(wanted < 20 || won.iter().all(|&won| won > 0), "both teams win: {report:#}");
+    // One battle in ten is drawn. What chance may bring in eight, it does not in twenty.
+    let is_many = wanted >= 20;
+    let times = if is_many { 2 } else { 1 };
+    assert!(won[0] + won[1] > times * count(&outcomes["drawn"]), "{report:#}");
+    assert!(!is_many || won.iter().all(|&won| won > 0), "both teams win: {report:#}");
     let ratings = &report["ratings"];
     assert!(count(&ratings["players"]) >= 24, "{report:#}");
     assert!(ratings["spread"].as_f64().unwrap() > 1.0, "{report:#}");

@@ -19,7 +19,7 @@ pub struct Node {
     pub plane: Plane,
     pub settings: Settings,
     router: Router,
-    _stopper: Stopper,
+    pub stopper: Stopper,
 }
 
 /// A queue for two to eight a side that takes anybody after ten seconds.
@@ -65,7 +65,7 @@ impl Node {
         let (stopper, stop) = service::stop();
         let service = sortie_matchmaking::service(&plane, settings.clone(), &stop);
         let router = Router::from(service.routes);
-        (Self { plane, settings, router, _stopper: stopper }, service.jobs)
+        (Self { plane, settings, router, stopper }, service.jobs)
     }
 
     pub fn db(&self) -> &PgPool {
