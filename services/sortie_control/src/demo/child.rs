@@ -276,8 +276,8 @@ fn note(told: &mut Told, earlier: &HashSet<Uuid>, line: &Value) {
     told.players += count("players");
 }
 
-/// Whether a line of the log is at error level, or tells of a panic. As text, a line begins with its
-/// time and its level; as JSON, the level is a field.
+/// Whether a line of the log is at error level, or tells of a panic. As text, a line begins with
+/// its time and its level; as JSON, the level is a field.
 fn is_error(line: &str) -> bool {
     let is_json_error = || {
         let line: Option<Value> = serde_json::from_str(line).ok();
