@@ -96,7 +96,7 @@ pub struct Desk {
 impl Desk {
     pub fn new(hz: u16, lane: LanePolicy, seed: u64) -> Self {
         let now = Instant::now();
-        let identity = Identity::ephemeral().unwrap();
+        let identity = sortie_identity::ephemeral().unwrap();
         let seeded = |salt: u8| Some(std::array::from_fn(|at| seed.to_le_bytes()[at % 8] ^ salt));
         let mut config = ServerConfig::new(identity.clone(), Secrets::from_root([4; 32]));
         config.rng_seed = seeded(1);
