@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sortie_pump::Pump;
-use sortie_quic::{Client, ClientConfig, ClientEvent, Secrets, Server, ServerConfig, ServerEvent};
+use sortie_quic::{
+    Client, ClientConfig, ClientEvent, Identity, Secrets, Server, ServerConfig, ServerEvent,
+};
 use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
 const SNAPSHOT_BYTES: usize = 389;

@@ -6,3 +6,4 @@ mod dead_way;
 mod lanes;
 mod play;
 mod shut_out;
+mod sockets;

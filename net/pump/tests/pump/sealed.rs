@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use sortie_pump::{Pump, SealedLane};
 use sortie_quic::{
-    Client, ClientConfig, ClientEvent, Driven, PeerId, SealedLanes, Secrets, Server, ServerConfig,
-    ServerEvent, Shard, Transmit, all_suites, best_suite, client_secrets, is_sealed,
+    Client, ClientConfig, ClientEvent, Driven, Identity, PeerId, SealedLanes, Secrets, Server,
+    ServerConfig, ServerEvent, Shard, Transmit, all_suites, best_suite, client_secrets, is_sealed,
 };
 use sortie_sealed::{ClientLane, LaneConfig, PAYLOAD_BYTES_MAX, Suite};
 use sortie_session::peer::{Peer, SendError};

@@ -13,8 +13,8 @@ use sortie_client::{
 };
 use sortie_link_sim::{Link, LinkConfig};
 use sortie_quic::{
-    Identity, PeerId, SealedLanes, Secrets, Server, ServerConfig, ServerEvent, ServerLane, Shard,
-    best_suite, is_sealed,
+    PeerId, SealedLanes, Secrets, Server, ServerConfig, ServerEvent, ServerLane, Shard, best_suite,
+    is_sealed,
 };
 use sortie_session::{
     codes::DeltaCodes,
