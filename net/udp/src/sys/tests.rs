@@ -12,7 +12,7 @@ macro_rules! tests_of {
     ($face:ident) => {
         mod $face {
             use super::super::$face::{
-                Handle, Waited, open, receive, recv_buffer_bytes, send, wait,
+                Handle, Waited, is_full, open, receive, recv_buffer_bytes, send, wait,
             };
             use super::*;
 
