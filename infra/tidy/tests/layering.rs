@@ -231,26 +231,50 @@ fn the_program_of_battles_holds_nothing_of_the_control_plane() {
 
 /// The client library compiles wherever Rust does, and the socket is the application's: no crate of
 /// ours in its tree stands on a system's calls, a runtime or a maker of certificates. Crates of
-/// others may (ring brings libc for its source of randomness).
+/// others may stand on libc (ring does for its source of randomness), and on no other of these.
 #[test]
 fn the_client_stands_alone() {
-    let banned = ["libc", "rustix", "mio", "rcgen", "tokio", "socket2", "nix", "polling"];
-    let crates = workspace();
-    let ours = crates.keys().cloned().collect::<BTreeSet<_>>();
     let tree = resolved("sortie-client");
     assert!(tree.len() > 30, "the tree is not read whole: {tree:?}");
+    let findings = beneath_a_client(&tree, &workspace());
+    assert_none("below the client there is no socket, no runtime and no system call:", &findings);
+}
+
+const SYSTEMS: [&str; 9] =
+    ["libc", "rustix", "mio", "rcgen", "tokio", "socket2", "nix", "polling", "windows-sys"];
+
+/// What a client cannot stand on, in a resolved tree of crates.
+fn beneath_a_client(tree: &[String], ours: &BTreeMap<String, Vec<Dependency>>) -> Vec<String> {
     let mut findings = Vec::new();
-    for name in tree.iter().filter(|name| ours.contains(*name)) {
-        let shipped = crates[name].iter().filter(|dependency| !dependency.for_tests);
-        let stands_on = shipped.filter(|dependency| banned.contains(&&*dependency.name));
-        findings.extend(stands_on.map(|dependency| format!("{name} -> {}", dependency.name)));
+    for name in tree {
+        if let Some(dependencies) = ours.get(name) {
+            let shipped = dependencies.iter().filter(|dependency| !dependency.for_tests);
+            let systems = shipped.filter(|dependency| SYSTEMS.contains(&&*dependency.name));
+            findings.extend(systems.map(|system| format!("{name} -> {}", system.name)));
+        }
+        let is_brought = SYSTEMS.contains(&name.as_str()) && name != "libc";
+        let is_socket = ["sortie-udp", "sortie-pump", "sortie-identity"].contains(&name.as_str());
+        if is_brought || is_socket {
+            findings.push(format!("{name} is in the tree"));
+        }
     }
-    let whole = ["rustix", "mio", "rcgen", "tokio", "socket2", "nix", "polling"];
-    let brought = tree.iter().filter(|name| whole.contains(&name.as_str()));
-    findings.extend(brought.map(|name| format!("{name}, brought by a crate of others")));
-    let sockets = ["sortie-udp", "sortie-pump", "sortie-identity"];
-    findings.extend(tree.iter().filter(|name| sockets.contains(&name.as_str())).cloned());
-    assert_none("below the client there is no socket and no runtime:", &findings);
+    findings
+}
+
+#[test]
+fn what_a_client_cannot_stand_on_is_found() {
+    let dependency = |name: &str, for_tests| Dependency { name: name.to_owned(), for_tests };
+    let of = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let ours = BTreeMap::from([
+        ("sortie-client".to_owned(), vec![dependency("sortie-quic", false)]),
+        ("sortie-quic".to_owned(), vec![dependency("libc", false), dependency("mio", true)]),
+    ]);
+    let tree = of(&["libc", "ring", "sortie-client", "sortie-quic"]);
+    assert_eq!(beneath_a_client(&tree, &ours), ["sortie-quic -> libc"]);
+    let tree = of(&["mio", "ring", "sortie-client", "sortie-udp"]);
+    let found = ["mio is in the tree", "sortie-udp is in the tree"];
+    assert_eq!(beneath_a_client(&tree, &ours), found);
+    assert_eq!(beneath_a_client(&of(&["libc", "ring"]), &ours), [""; 0]);
 }
 
 /// Names of all crates that a package is built from and with, as the lock file and the features

@@ -70,12 +70,16 @@ pub fn from_pem(chain_path: &Path, key_path: &Path) -> Result<Identity, Identity
     let chain = CertificateDer::pem_slice_iter(&read(chain_path)?)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| damaged(chain_path, error))?;
-    let key = PrivateKeyDer::from_pem_slice(&read(key_path)?)
-        .map_err(|error| damaged(key_path, error))?;
-    Identity::new(chain, key).ok_or_else(|| IdentityError::Damaged {
+    let empty = || IdentityError::Damaged {
         path: chain_path.to_owned(),
         detail: "holds no CERTIFICATE section".to_owned(),
-    })
+    };
+    if chain.is_empty() {
+        return Err(empty());
+    }
+    let key = PrivateKeyDer::from_pem_slice(&read(key_path)?)
+        .map_err(|error| damaged(key_path, error))?;
+    Identity::new(chain, key).ok_or_else(empty)
 }
 
 /// The self-signed identity of a data directory; made (key with mode 0600) at the first start.
