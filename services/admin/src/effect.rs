@@ -9,6 +9,7 @@ use std::time::Duration;
 use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
 use sortie_control::vocabulary::LoginEnd;
+use sortie_whereabouts::queue;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -41,9 +42,7 @@ pub(crate) async fn kick(db: &mut PgConnection, player_id: Uuid, why: &str) -> s
 /// Takes a player's tickets out of the queues; others of a match that was asking wait on. Gives
 /// how many tickets.
 pub(crate) async fn cancel_tickets(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<u64> {
-    let why = "a player of the ticket was banned";
-    let cancelled = sqlx::query_scalar!("select withdraw_player($1, $2)", player_id, why);
-    Ok(cancelled.fetch_one(db).await?.unwrap_or_default().unsigned_abs().into())
+    queue::withdraw_player(db, player_id, "a player of the ticket was banned").await
 }
 
 /// Tells all nodes that logins have ended: each by its id, and all that began before now.

@@ -43,5 +43,4 @@ pub mod testing;
 pub mod text;
 pub mod vocabulary;
 mod watched;
-pub mod whereabouts;
 pub mod who;

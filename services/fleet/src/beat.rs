@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use sortie_rpc::fleet::v1 as rpc;
+use sortie_whereabouts::seat::{self, Departed};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -28,15 +29,6 @@ pub(crate) struct Beat {
     pub(crate) gone: Vec<Departed>,
     /// Battles that the server cannot open, and why.
     pub(crate) refused: Vec<(Uuid, String)>,
-}
-
-/// A player who left a battle for good.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Departed {
-    pub(crate) battle_id: Uuid,
-    pub(crate) player_id: Uuid,
-    /// When, in the battle's time.
-    pub(crate) tick: i32,
 }
 
 /// Load as `battle_server.load` has it.
@@ -157,8 +149,7 @@ async fn store_statuses(db: &mut PgConnection, beat: &Beat) -> sqlx::Result<Hash
     Ok(own.into_iter().collect())
 }
 
-/// Seats of players who left for good may be given away. A departure counts once: whoever has
-/// taken the seat again since is not thrown out of it by being told of the same one.
+/// Seats of players who left for good may be given away.
 async fn store_departures(
     db: &mut PgConnection,
     beat: &Beat,
@@ -169,18 +160,7 @@ async fn store_departures(
     if gone.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
-        "update battle_player p set gone_at = coalesce(gone_at, now()), gone_tick = t.tick
-         from unnest($1::uuid[], $2::uuid[], $3::int4[]) as t (battle_id, player_id, tick)
-         where p.battle_id = t.battle_id and p.player_id = t.player_id
-             and t.tick > coalesce(p.gone_tick, -1)",
-        &gone.iter().map(|departed| departed.battle_id).collect::<Vec<_>>(),
-        &gone.iter().map(|departed| departed.player_id).collect::<Vec<_>>(),
-        &gone.iter().map(|departed| departed.tick).collect::<Vec<_>>(),
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    seat::free_departed(db, &gone).await
 }
 
 /// A server that runs what is not its own is told to end it. A finished battle may be shown a

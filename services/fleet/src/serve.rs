@@ -12,13 +12,14 @@ use sortie_control::bus::Bus;
 use sortie_control::internal::FleetCaller;
 use sortie_control::service::Stop;
 use sortie_rpc::fleet::v1 as rpc;
+use sortie_whereabouts::seat::Departed;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::beat::{self, Beat, Departed};
+use crate::beat::{self, Beat};
 use crate::error::{FleetError, uuid};
 use crate::orders::{self, ORDERS_MAX};
 use crate::settings::Settings;

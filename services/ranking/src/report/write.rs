@@ -3,9 +3,11 @@
 //! Where rows of other battles may be touched at the same time, they come in the order of their
 //! keys; `store` says why.
 
+use std::array;
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sortie_whereabouts::seat;
 use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
@@ -118,43 +120,15 @@ pub(super) async fn review(
 }
 
 pub(super) async fn battle_players(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Result<()> {
-    let count = |which: usize| round.column(|player| player.counts[which]);
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by, joined_at, left_at_tick,
-            points, kills, deaths, assists, revives, captures, shots, hits, ticks_played)
-        select $1, player_id, team, 'report', joined_at, left_at_tick,
-            points, kills, deaths, assists, revives, captures, shots, hits, ticks_played
-        from unnest($2::uuid[], $3::int2[], $4::timestamptz[], $5::int4[], $6::int4[], $7::int4[],
-            $8::int4[], $9::int4[], $10::int4[], $11::int4[], $12::int4[], $13::int4[],
-            $14::int4[])
-            as reported (player_id, team, joined_at, left_at_tick, points, kills, deaths, assists,
-                revives, captures, shots, hits, ticks_played)
-        order by player_id
-        on conflict (battle_id, player_id) do update set
-            team = excluded.team,
-            joined_at = coalesce(battle_player.joined_at, excluded.joined_at),
-            left_at_tick = excluded.left_at_tick, points = excluded.points,
-            kills = excluded.kills, deaths = excluded.deaths, assists = excluded.assists,
-            revives = excluded.revives, captures = excluded.captures, shots = excluded.shots,
-            hits = excluded.hits, ticks_played = excluded.ticks_played",
-        round.result.battle_id,
-        &round.column(|player| player.player_id),
-        &round.column(|player| player.team),
-        &round.column(|player| round.at_tick(player.joined_tick)),
-        &round.column(|player| player.has_left.then_some(player.left_tick)) as &[Option<i32>],
-        &count(0),
-        &count(1),
-        &count(2),
-        &count(3),
-        &count(4),
-        &count(5),
-        &count(6),
-        &count(7),
-        &round.column(PlayerResult::ticks_played),
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let reported = seat::Reported {
+        players: round.column(|player| player.player_id),
+        teams: round.column(|player| player.team),
+        joined_at: round.column(|player| round.at_tick(player.joined_tick)),
+        left_at_tick: round.column(|player| player.has_left.then_some(player.left_tick)),
+        counts: array::from_fn(|which| round.column(|player| player.counts[which])),
+        ticks_played: round.column(PlayerResult::ticks_played),
+    };
+    seat::report(db, round.result.battle_id, &reported).await
 }
 
 pub(super) async fn events(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Result<()> {

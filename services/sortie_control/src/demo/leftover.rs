@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
+use sortie_whereabouts::queue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -64,13 +65,7 @@ pub async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
     )
     .execute(&mut *tx)
     .await?;
-    let withdrawn = sqlx::query_scalar!(
-        r#"select withdrawn as "withdrawn!" from withdraw_tickets(
-               array(select ticket_id from ticket where state in ('waiting', 'proposed')), $1)"#,
-        why
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let withdrawn = queue::withdraw_all(&mut tx, why).await?;
     let running = sqlx::query_scalar!(
         r#"select count(*) as "count!" from battle where state in ('running', 'lost')"#
     )
@@ -79,7 +74,7 @@ pub async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
     tx.commit().await?;
     Ok(Leftover {
         battles_cancelled: cancelled.len() as i64,
-        tickets_withdrawn: withdrawn.into(),
+        tickets_withdrawn: withdrawn as i64,
         battles_running: running,
     })
 }
