@@ -8,7 +8,8 @@ use sortie_tidy::{assert_none, workspace_root};
 
 /// What a service of the control plane may know: they meet in Postgres, over gRPC, or on the bus,
 /// and in crates beneath them, each of which owns what several of them write.
-const SERVICE: &[&str] = &["sortie-kit", "sortie-control", "sortie-rpc", "sortie-whereabouts"];
+const SERVICE: &[&str] =
+    &["sortie-kit", "sortie-control", "sortie-rpc", "sortie-battles", "sortie-whereabouts"];
 
 /// Every allowed arrow between crates of this workspace, for code that ships.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -21,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-rpc", &[]),
     ("sortie-control", &["sortie-kit"]),
     // They know no other of their kind.
+    ("sortie-battles", &["sortie-control"]),
     ("sortie-whereabouts", &["sortie-control"]),
     ("sortie-account", SERVICE),
     ("sortie-ranking", SERVICE),
@@ -30,7 +32,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     // It signs join tickets.
     (
         "sortie-matchmaking",
-        &["sortie-kit", "sortie-control", "sortie-rpc", "sortie-whereabouts", "sortie-wire"],
+        &[
+            "sortie-kit",
+            "sortie-control",
+            "sortie-rpc",
+            "sortie-battles",
+            "sortie-whereabouts",
+            "sortie-wire",
+        ],
     ),
     ("sortie-tidy", &[]),
     ("sortie-sim", &["sortie-field"]),
@@ -51,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-wire",
             "sortie-kit",
             "sortie-rpc",
+            "sortie-battles",
         ],
     ),
     (
@@ -123,6 +133,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "sortie-account",
             "sortie-admin",
+            "sortie-battles",
             "sortie-chat",
             "sortie-cli",
             "sortie-control",
@@ -223,7 +234,7 @@ fn the_program_of_battles_holds_nothing_of_the_control_plane() {
         .into_iter()
         .filter(|name| {
             let services = ["account", "matchmaking", "ranking", "chat", "fleet", "admin"];
-            let ours = [&services[..], &["control", "whereabouts"]].concat();
+            let ours = [&services[..], &["control", "battles", "whereabouts"]].concat();
             let ours = name.strip_prefix("sortie-").is_some_and(|name| ours.contains(&name));
             ours || banned.contains(&name.as_str())
         })

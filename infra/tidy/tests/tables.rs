@@ -9,6 +9,10 @@ const OWNERS: Owners = Owners {
             "services/control",
             &["audit", "audit_head", "idempotency_key", "inbox", "outbox", "write_probe"],
         ),
+        (
+            "services/battles",
+            &["battle", "battle_server", "server_order", "battle_log", "result_review"],
+        ),
         ("services/whereabouts", &["ticket_open", "party_member", "room_player", "battle_player"]),
         (
             "services/account",
@@ -61,18 +65,14 @@ const OWNERS: Owners = Owners {
             ],
         ),
         ("services/chat", &["chat_channel", "chat_whisper", "chat_message", "chat_mute"]),
-        (
-            "services/fleet",
-            &["battle", "battle_server", "server_order", "battle_log", "result_review"],
-        ),
     ],
     functions: &[
         // The end of the audit log moves with each row of it.
         own("audit_chain", "services/control"),
         // A look goes with its name, whoever changes that.
         own("name_look_forget", "services/account"),
-        own("battle_log_expire", "services/fleet"),
-        own("kick_player", "services/fleet"),
+        own("battle_log_expire", "services/battles"),
+        own("kick_player", "services/battles"),
         Function {
             name: "forget_name",
             owner: "services/account",
@@ -91,7 +91,7 @@ const OWNERS: Owners = Owners {
             also: &["match_proposal", "ticket", "ticket_player"],
         },
     ],
-    beneath: &["services/whereabouts"],
+    beneath: &["services/battles", "services/whereabouts"],
     strangers: &[
         ("services/account", "ban"),
         ("services/account", "chat_message"),
@@ -108,29 +108,18 @@ const OWNERS: Owners = Owners {
         ("services/account", "room_player"),
         ("services/account", "server_order"),
         ("services/account", "withdraw_player"),
-        ("services/admin", "battle"),
-        ("services/admin", "battle_server"),
         ("services/admin", "chat_channel"),
         ("services/admin", "chat_message"),
-        ("services/admin", "kick_player"),
         ("services/admin", "personal.credential"),
         ("services/admin", "personal.login_failure"),
         ("services/admin", "personal.login_session"),
         ("services/admin", "player"),
-        ("services/admin", "server_order"),
         ("services/chat", "report"),
         ("services/control", "name_look"),
         ("services/control", "party"),
         ("services/control", "replay"),
         ("services/control", "room"),
-        ("services/matchmaking", "battle"),
-        ("services/matchmaking", "server_order"),
-        ("services/ranking", "battle"),
-        ("services/ranking", "battle_log"),
         ("services/ranking", "outbox"),
-        ("services/ranking", "result_review"),
-        ("services/sortie_control", "battle"),
-        ("services/sortie_control", "server_order"),
     ],
 };
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
+use sortie_battles::order;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
@@ -105,7 +106,7 @@ async fn insert(
     let (mut cancelled, mut kicked) = (0, 0);
     if matches!(new.scope, BanScope::Login | BanScope::Matchmaking) {
         cancelled = effect::cancel_tickets(&mut tx, new.player_id).await?;
-        kicked = effect::kick(&mut tx, new.player_id, "banned").await?;
+        kicked = order::kick(&mut tx, new.player_id, "banned").await?;
     }
     let ban = ban_view::one(&mut tx, ban_id).await?;
     let after = json!({ "ban": ban.for_audit(), "logins_ended": ended.len(),

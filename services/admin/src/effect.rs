@@ -33,12 +33,6 @@ pub(crate) async fn end_logins(
     .await
 }
 
-/// Orders a player out of all battles; gives how many.
-pub(crate) async fn kick(db: &mut PgConnection, player_id: Uuid, why: &str) -> sqlx::Result<i32> {
-    let kicked = sqlx::query_scalar!("select kick_player($1, $2)", player_id, why);
-    Ok(kicked.fetch_one(db).await?.unwrap_or_default())
-}
-
 /// Takes a player's tickets out of the queues; others of a match that was asking wait on. Gives
 /// how many tickets.
 pub(crate) async fn cancel_tickets(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<u64> {

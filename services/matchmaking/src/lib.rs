@@ -10,7 +10,6 @@
 //! there. Every node may answer every call and run every job; Postgres decides who was first.
 
 mod ban;
-mod battle;
 mod cleanup;
 mod code;
 mod error;

@@ -1,6 +1,7 @@
 //! Seats in battles: to give one up, and to take it back. What a seat is, `sortie_whereabouts`
 //! says. Backfill may send others into one that was given up.
 
+use sortie_battles::order::Order;
 use sortie_whereabouts::{self as whereabouts, seat};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -28,16 +29,8 @@ pub(crate) async fn give_up(
         return Err(MatchmakingError::BattleOver(battle.state));
     }
     if let (true, Some(server_id)) = (left, battle.server_id) {
-        sqlx::query!(
-            "insert into server_order (server_id, kind, body) values ($1, 'kick',
-                jsonb_build_object('battle_id', $2::uuid, 'player_id', $3::uuid,
-                    'reason', 'you gave up your seat'))",
-            server_id,
-            battle_id,
-            player_id
-        )
-        .execute(&mut *tx)
-        .await?;
+        let order = Order::kick(battle_id, player_id, "you gave up your seat");
+        order.write_again(&mut tx, server_id).await?;
     }
     tx.commit().await?;
     Ok(())

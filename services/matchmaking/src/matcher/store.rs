@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use sortie_battles::battle::{self, Terms};
 use sortie_whereabouts::queue;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -9,7 +10,6 @@ use uuid::Uuid;
 
 use super::Pass;
 use super::plan::{Match, Waiting};
-use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::rating::Strength;
 use crate::settings::{Queue, Settings};

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use sortie_battles::battle::{self, Terms};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::who::Caller;
@@ -12,7 +13,6 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{Locked, Room, elsewhere, load, lock, refuse_unfinished};
-use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::state::Matchmaking;
 

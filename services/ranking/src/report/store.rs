@@ -166,7 +166,7 @@ async fn store_once(
     let changes = changes(&ids, &facts, &parts, &reasons, &before);
     let players: Vec<_> = players.collect();
     let round = write::Round { result, players: &players, battle: &battle, season_id };
-    write::battle(&mut tx, &round, misfits.is_empty()).await?;
+    write::finish(&mut tx, &round, misfits.is_empty()).await?;
     write::replay(&mut tx, &round, settings.replay_kept_days).await?;
     write::rating_changes(&mut tx, &round, &changes).await?;
     if misfits.is_empty() {

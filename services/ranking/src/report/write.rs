@@ -7,6 +7,8 @@ use std::array;
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sortie_battles::battle::{self, Finish};
+use sortie_battles::{log, review};
 use sortie_whereabouts::seat;
 use sqlx::PgConnection;
 use time::Duration;
@@ -77,26 +79,20 @@ pub(super) async fn lock_ratings(
 }
 
 /// The battle is over. Who won it is told only by a result that is believed.
-pub(super) async fn battle(
+pub(super) async fn finish(
     db: &mut PgConnection,
     round: &Round<'_>,
     is_believed: bool,
 ) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update battle set state = 'finished', started_at = $2, ended_at = $3, winner = $4,
-            ended_by = $5, ticks = $6, state_hash = $7
-        where battle_id = $1",
-        round.result.battle_id,
-        round.battle.started_at,
-        round.battle.ended_at,
-        round.result.winner.filter(|_| is_believed),
-        round.result.ended_by.name(),
-        round.result.ticks,
-        round.result.state_hash,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let finish = Finish {
+        started_at: round.battle.started_at,
+        ended_at: round.battle.ended_at,
+        winner: round.result.winner.filter(|_| is_believed),
+        ended_by: round.result.ended_by.name(),
+        ticks: round.result.ticks,
+        state_hash: &round.result.state_hash,
+    };
+    battle::finish(db, round.result.battle_id, &finish).await
 }
 
 /// Keeps a result that does not fit.
@@ -106,17 +102,7 @@ pub(super) async fn review(
     misfits: &[String],
 ) -> sqlx::Result<()> {
     let whole = serde_json::to_value(result).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query!(
-        "insert into result_review (battle_id, server_id, misfits, result)
-        values ($1, $2, $3, $4)",
-        result.battle_id,
-        result.server_id,
-        misfits,
-        whole
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    review::keep(db, result.battle_id, result.server_id, misfits, &whole).await
 }
 
 pub(super) async fn battle_players(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Result<()> {
@@ -136,27 +122,14 @@ pub(super) async fn events(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Re
     if events.is_empty() {
         return Ok(());
     }
-    let places: Vec<i32> = (0..).take(events.len()).collect();
-    let ticks: Vec<i32> = events.iter().map(|event| event.tick).collect();
-    let kinds: Vec<String> = events.iter().map(|event| event.kind.clone()).collect();
-    let bodies: Vec<String> = events.iter().map(|event| event.body.clone()).collect();
-    let times: Vec<_> = events.iter().map(|event| round.at_tick(event.tick)).collect();
-    sqlx::query!(
-        "insert into battle_log (battle_id, tick, place, kind, body, at)
-        select $1, tick, place, kind, body::jsonb, at
-        from unnest($2::int4[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[])
-            as event (tick, place, kind, body, at)
-        on conflict do nothing",
-        round.result.battle_id,
-        &ticks,
-        &places,
-        &kinds,
-        &bodies,
-        &times,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let events = log::Events {
+        ticks: events.iter().map(|event| event.tick).collect(),
+        places: (0..).take(events.len()).collect(),
+        kinds: events.iter().map(|event| event.kind.clone()).collect(),
+        bodies: events.iter().map(|event| event.body.clone()).collect(),
+        times: events.iter().map(|event| round.at_tick(event.tick)).collect(),
+    };
+    log::write(db, round.result.battle_id, &events).await
 }
 
 pub(super) async fn replay(
