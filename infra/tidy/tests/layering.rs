@@ -8,8 +8,15 @@ use sortie_tidy::{assert_none, workspace_root};
 
 /// What a service of the control plane may know: they meet in Postgres, over gRPC, or on the bus,
 /// and in crates beneath them, each of which owns what several of them write.
-const SERVICE: &[&str] =
-    &["sortie-kit", "sortie-control", "sortie-rpc", "sortie-battles", "sortie-whereabouts"];
+const SERVICE: &[&str] = &[
+    "sortie-kit",
+    "sortie-control",
+    "sortie-rpc",
+    "sortie-battles",
+    "sortie-messages",
+    "sortie-sanctions",
+    "sortie-whereabouts",
+];
 
 /// Every allowed arrow between crates of this workspace, for code that ships.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -23,6 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-control", &["sortie-kit"]),
     // They know no other of their kind.
     ("sortie-battles", &["sortie-control"]),
+    ("sortie-messages", &["sortie-control"]),
+    ("sortie-sanctions", &["sortie-control"]),
     ("sortie-whereabouts", &["sortie-control"]),
     ("sortie-account", SERVICE),
     ("sortie-ranking", SERVICE),
@@ -37,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-control",
             "sortie-rpc",
             "sortie-battles",
+            "sortie-sanctions",
             "sortie-whereabouts",
             "sortie-wire",
         ],
@@ -140,8 +150,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-fleet",
             "sortie-kit",
             "sortie-matchmaking",
+            "sortie-messages",
             "sortie-players",
             "sortie-ranking",
+            "sortie-sanctions",
             "sortie-whereabouts",
             "sortie-wire",
         ],
@@ -234,7 +246,9 @@ fn the_program_of_battles_holds_nothing_of_the_control_plane() {
         .into_iter()
         .filter(|name| {
             let services = ["account", "matchmaking", "ranking", "chat", "fleet", "admin"];
-            let ours = [&services[..], &["control", "battles", "whereabouts"]].concat();
+            let ours =
+                [&services[..], &["control", "battles", "messages", "sanctions", "whereabouts"]]
+                    .concat();
             let ours = name.strip_prefix("sortie-").is_some_and(|name| ours.contains(&name));
             ours || banned.contains(&name.as_str())
         })

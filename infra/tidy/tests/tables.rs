@@ -13,6 +13,8 @@ const OWNERS: Owners = Owners {
             "services/battles",
             &["battle", "battle_server", "server_order", "battle_log", "result_review"],
         ),
+        ("services/messages", &["chat_channel", "chat_whisper", "chat_message", "chat_mute"]),
+        ("services/sanctions", &["ban", "report"]),
         ("services/whereabouts", &["ticket_open", "party_member", "room_player", "battle_player"]),
         (
             "services/account",
@@ -36,8 +38,6 @@ const OWNERS: Owners = Owners {
                 "personal.staff_note",
                 "flag",
                 "chat_word",
-                "ban",
-                "report",
             ],
         ),
         (
@@ -64,7 +64,6 @@ const OWNERS: Owners = Owners {
                 "replay",
             ],
         ),
-        ("services/chat", &["chat_channel", "chat_whisper", "chat_message", "chat_mute"]),
     ],
     functions: &[
         // The end of the audit log moves with each row of it.
@@ -91,7 +90,12 @@ const OWNERS: Owners = Owners {
             also: &["match_proposal", "ticket", "ticket_player"],
         },
     ],
-    beneath: &["services/battles", "services/whereabouts"],
+    beneath: &[
+        "services/battles",
+        "services/messages",
+        "services/sanctions",
+        "services/whereabouts",
+    ],
     strangers: &[
         ("services/account", "ban"),
         ("services/account", "chat_message"),
@@ -108,13 +112,10 @@ const OWNERS: Owners = Owners {
         ("services/account", "room_player"),
         ("services/account", "server_order"),
         ("services/account", "withdraw_player"),
-        ("services/admin", "chat_channel"),
-        ("services/admin", "chat_message"),
         ("services/admin", "personal.credential"),
         ("services/admin", "personal.login_failure"),
         ("services/admin", "personal.login_session"),
         ("services/admin", "player"),
-        ("services/chat", "report"),
         ("services/control", "name_look"),
         ("services/control", "party"),
         ("services/control", "replay"),
