@@ -173,6 +173,9 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
     ("sortie", &["sortie-bench", "sortie-bridge"]),
     ("sortie-control-plane", &["sortie-rpc"]),
+    // Erasure goes through all who keep something of a player.
+    ("sortie-account", &["sortie-admin", "sortie-matchmaking"]),
+    ("sortie-admin", &["sortie-account"]),
 ];
 
 /// Foreign crates that a layer must never see, with the reason.

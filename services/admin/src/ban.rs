@@ -97,7 +97,7 @@ async fn insert(
     ban::place(&mut tx, placed).await?;
     let mut ended = Vec::new();
     if new.scope == BanScope::Login {
-        ended = effect::end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
+        ended = office.keeper.end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
         if is_administrator(&mut tx, new.player_id).await? {
             rank::require_administrator(&mut tx).await?;
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
-use sortie_control::vocabulary::LoginEnd;
 use sortie_whereabouts::queue;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,22 +15,6 @@ use uuid::Uuid;
 /// How often, and for how long, a bus that is away is tried again: as long as a token can live.
 const AGAIN: Duration = Duration::from_secs(1);
 const TRIES_MAX: u32 = 300;
-
-/// Ends all logins of a player; gives which they were.
-pub(crate) async fn end_logins(
-    db: &mut PgConnection,
-    player_id: Uuid,
-    why: LoginEnd,
-) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!(
-        "update personal.login_session set revoked_at = now(), revoked_why = $2
-         where player_id = $1 and revoked_at is null returning session_id",
-        player_id,
-        why.name()
-    )
-    .fetch_all(db)
-    .await
-}
 
 /// Takes a player's tickets out of the queues; others of a match that was asking wait on. Gives
 /// how many tickets.

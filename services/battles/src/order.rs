@@ -191,3 +191,33 @@ pub async fn expire(db: &mut PgConnection, done_s: f64, written_s: f64) -> sqlx:
     .await?;
     Ok(())
 }
+
+/// Takes a player out of the texts of orders, orders battle servers to take its name out of their
+/// journals and replays, and ends its stay in battles.
+///
+/// # Errors
+/// The database failed.
+pub async fn erase(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update server_order set body = jsonb_set(body, '{reason}', to_jsonb('erased'::text))
+         where body->>'player_id' = $1 and body ? 'reason'",
+        player_id.to_string()
+    )
+    .execute(&mut *db)
+    .await?;
+    // What was said in the player's battles may name it. Orders that wait are carried out soon.
+    sqlx::query!(
+        "insert into server_order (server_id, kind, body)
+         select distinct b.server_id, 'erase', jsonb_build_object('player_id', $1::uuid)
+         from battle_player p join battle b using (battle_id)
+         where p.player_id = $1 and b.server_id is not null
+         -- Orders lock their server: always in the same order, so that nobody waits in a circle.
+         order by b.server_id",
+        player_id
+    )
+    .execute(&mut *db)
+    .await?;
+    // Of these servers, those that have one of its battles now.
+    kick(db, player_id, "erased").await?;
+    Ok(())
+}

@@ -178,7 +178,7 @@ async fn store_once(
     } else {
         write::review(&mut tx, result, &misfits).await?;
     }
-    write::outbox(&mut tx, &round, &changes).await?;
+    write::finished(&mut tx, &round, &changes).await?;
     tx.commit().await?;
     let ranked = changes.iter().filter(|change| change.reason == Reason::Ranked);
     let scores = ranked.map(|change| (change.player_id, i64::from(change.after.shown())));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use sortie_battles::battle::{self, Finish};
 use sortie_battles::{log, review};
+use sortie_control::outbox;
 use sortie_whereabouts::seat;
 use sqlx::PgConnection;
 use time::Duration;
@@ -308,7 +309,7 @@ pub(super) async fn weapon_statistics(
 }
 
 /// What other systems learn; who did what they read where it is stored.
-pub(super) async fn outbox(
+pub(super) async fn finished(
     db: &mut PgConnection,
     round: &Round<'_>,
     changes: &[Change],
@@ -330,12 +331,6 @@ pub(super) async fn outbox(
         "players_rated": rated,
         "under_review": changes.iter().any(|change| change.reason == Reason::UnderReview),
     });
-    sqlx::query!(
-        "insert into outbox (topic, key, body) values ('battle.finished', $1, $2)",
-        round.result.battle_id.to_string(),
-        body,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let key = round.result.battle_id.to_string();
+    outbox::write(db, "battle.finished", &key, body).await
 }
