@@ -17,8 +17,6 @@ pub struct Owners {
     pub functions: &'static [Function],
     /// Crates beneath the services: each is one small matter.
     pub beneath: &'static [&'static str],
-    /// Crates, and tables and functions of others that they write and call. For a time.
-    pub strangers: &'static [(&'static str, &'static str)],
 }
 
 /// A function of the database that writes.
@@ -39,7 +37,6 @@ pub fn findings(owners: &Owners, sources: &[SourceFile], migrations: &str) -> Ve
     let schema = Schema::of(migrations);
     let mut findings = owners.misfits(&schema);
     let tests: BTreeSet<String> = sources.iter().flat_map(SourceFile::test_modules).collect();
-    let mut seen = BTreeSet::new();
     for file in sources.iter().filter(|file| !tests.contains(&file.path)) {
         let home = home(&file.path);
         for string in file.strings.iter().filter(|string| !file.lines[string.line].in_test) {
@@ -48,25 +45,16 @@ pub fn findings(owners: &Owners, sources: &[SourceFile], migrations: &str) -> Ve
             for table in words.writes() {
                 let table = schema.whole(&table);
                 let owner = owners.of(table);
-                if owners.strangers.contains(&(home, table)) {
-                    seen.insert((home.to_owned(), table.to_owned()));
-                } else if owner != Some(home) {
+                if owner != Some(home) {
                     findings.push(format!("{place}: writes {table}, {}", whose(owner)));
                 }
             }
             let called = |function: &&Function| words.calls().any(|call| call == function.name);
             for Function { name, owner, .. } in owners.functions.iter().filter(called) {
-                if owners.strangers.contains(&(home, name)) {
-                    seen.insert((home.to_owned(), (*name).to_owned()));
-                } else if *owner != home {
+                if *owner != home {
                     findings.push(format!("{place}: calls {name}, {}", whose(Some(owner))));
                 }
             }
-        }
-    }
-    for (home, what) in owners.strangers {
-        if !seen.contains(&((*home).to_owned(), (*what).to_owned())) {
-            findings.push(format!("{home} leaves {what} alone: strike it off the list"));
         }
     }
     findings
