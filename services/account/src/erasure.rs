@@ -2,8 +2,8 @@
 //!
 //! The rows in the schema `personal` go, the player's row gets a name that nobody chose, and every
 //! text that the player wrote or that was written about it is blanked, by whoever owns its table
-//! ([`sortie_control::erasure`]). What stays are opaque ids and numbers: battles have other players,
-//! and their results must stay what they were.
+//! ([`sortie_control::erasure`]). What stays are opaque ids and numbers: battles have other
+//! players, and their results must stay what they were.
 
 use axum::extract::State;
 use axum::http::StatusCode;

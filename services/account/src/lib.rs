@@ -6,7 +6,8 @@
 //!
 //! What is deliberately absent: bans and roles (the service of the staff writes them; here they
 //! are read), and anything that names a human being outside of the schema `personal` and the
-//! player's own row, which [`erasure`] empties. What is kept of a player elsewhere its owners forget.
+//! player's own row, which [`erasure`] empties. What is kept of a player elsewhere is forgotten by
+//! its owners.
 
 pub mod cleanup;
 pub mod erasure;
