@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use sortie_pump::Pump;
 use sortie_quic::{
-    Client, ClientConfig, ClientEvent, Fingerprint, Identity, PeerId, Pump, Secrets, Server,
-    ServerConfig, ServerEvent,
+    Client, ClientConfig, ClientEvent, Fingerprint, PeerId, Secrets, Server, ServerConfig,
+    ServerEvent,
 };
 use sortie_udp::{Socket, SocketOptions};
 
@@ -33,7 +34,7 @@ pub fn measure(trial: &Trial) -> io::Result<Cost> {
     crate::pin::raise_file_limit(trial.clients)?;
     let socket = Socket::bind(loopback, SocketOptions::default())?;
     let server = socket.local_addr();
-    let identity = Identity::ephemeral().map_err(io::Error::other)?;
+    let identity = sortie_identity::ephemeral().map_err(io::Error::other)?;
     let fingerprint = identity.fingerprint();
     let config = ServerConfig::new(identity, Secrets::ephemeral());
     let mut lane = Lane {

@@ -54,7 +54,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-tidy", &[]),
     ("sortie-sim", &["sortie-field"]),
     ("sortie-session", &["sortie-wire"]),
-    ("sortie-quic", &["sortie-sealed", "sortie-session", "sortie-udp"]),
+    ("sortie-quic", &["sortie-sealed", "sortie-session"]),
+    ("sortie-identity", &["sortie-quic"]),
+    ("sortie-pump", &["sortie-quic", "sortie-sealed", "sortie-session", "sortie-udp"]),
     ("sortie-client", &["sortie-quic", "sortie-sealed", "sortie-session", "sortie-wire"]),
     ("sortie-bridge", &["sortie-sim", "sortie-field", "sortie-session", "sortie-wire"]),
     (
@@ -64,6 +66,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-sim",
             "sortie-field",
             "sortie-session",
+            "sortie-identity",
+            "sortie-pump",
             "sortie-quic",
             "sortie-sealed",
             "sortie-udp",
@@ -96,6 +100,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-bridge",
             "sortie-sim",
             "sortie-field",
+            "sortie-identity",
+            "sortie-pump",
             "sortie-quic",
             "sortie-sealed",
             "sortie-session",
@@ -164,10 +170,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// the tests of a composition on the crates that it is composed with.
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("sortie-session", &["sortie-link-sim"]),
-    ("sortie-quic", &["sortie-link-sim"]),
+    ("sortie-quic", &["sortie-link-sim", "sortie-identity", "sortie-udp"]),
+    ("sortie-pump", &["sortie-identity"]),
     (
         "sortie-client",
-        &["sortie-link-sim", "sortie-bridge", "sortie-sim", "sortie-field", "sortie-udp"],
+        &["sortie-link-sim", "sortie-bridge", "sortie-sim", "sortie-field", "sortie-identity"],
     ),
     ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
@@ -205,7 +212,6 @@ const FOREIGN: &[(&str, &[&str], &str)] = &[
         &["tokio", "quinn", "quinn-proto", "mio", "libc", "rustls"],
         "the sealed lane is sans-IO, and who exports its secrets is not its matter",
     ),
-    ("sortie-client", &["tokio", "mio", "libc"], "the client library is sans-IO"),
     ("sortie-link-sim", &["tokio", "mio", "rand"], "the simulated link replays from its seed"),
 ];
 
@@ -257,6 +263,30 @@ fn the_program_of_battles_holds_nothing_of_the_control_plane() {
         })
         .collect();
     assert_none("the program `sortie` is for battles alone:", &findings);
+}
+
+/// The client library compiles wherever Rust does, and the socket is the application's: no crate of
+/// ours in its tree stands on a system's calls, a runtime or a maker of certificates. Crates of
+/// others may (ring brings libc for its source of randomness).
+#[test]
+fn the_client_stands_alone() {
+    let banned = ["libc", "rustix", "mio", "rcgen", "tokio", "socket2", "nix", "polling"];
+    let crates = workspace();
+    let ours = crates.keys().cloned().collect::<BTreeSet<_>>();
+    let tree = resolved("sortie-client");
+    assert!(tree.len() > 30, "the tree is not read whole: {tree:?}");
+    let mut findings = Vec::new();
+    for name in tree.iter().filter(|name| ours.contains(*name)) {
+        let shipped = crates[name].iter().filter(|dependency| !dependency.for_tests);
+        let stands_on = shipped.filter(|dependency| banned.contains(&&*dependency.name));
+        findings.extend(stands_on.map(|dependency| format!("{name} -> {}", dependency.name)));
+    }
+    let whole = ["rustix", "mio", "rcgen", "tokio", "socket2", "nix", "polling"];
+    let brought = tree.iter().filter(|name| whole.contains(&name.as_str()));
+    findings.extend(brought.map(|name| format!("{name}, brought by a crate of others")));
+    let sockets = ["sortie-udp", "sortie-pump", "sortie-identity"];
+    findings.extend(tree.iter().filter(|name| sockets.contains(&name.as_str())).cloned());
+    assert_none("below the client there is no socket and no runtime:", &findings);
 }
 
 /// Names of all crates that a package is built from and with, as the lock file and the features

@@ -42,6 +42,11 @@ pub struct ClientConfig {
     pub join_attempt_max: Duration,
     /// The same for an attempt to come back. A token serves any number of times. Default 2 s.
     pub resume_attempt_max: Duration,
+    /// Silence of the server after which an attempt to come back is given up, or three round
+    /// trips; doubled with each in a row of which nothing was heard, up to
+    /// [`Self::resume_attempt_max`]. QUIC repeats what was lost ever more rarely, while a path that
+    /// was dead may be good again at any moment. Default 600 ms.
+    pub resume_quiet_max: Duration,
     /// Pause before the second attempt in a row; it doubles with each. Default 100 ms.
     pub backoff_first: Duration,
     /// Longest pause between attempts. Default 2 s.
@@ -61,6 +66,7 @@ impl ClientConfig {
             silence_max: Duration::from_secs(2),
             join_attempt_max: Duration::from_secs(5),
             resume_attempt_max: Duration::from_secs(2),
+            resume_quiet_max: Duration::from_millis(600),
             backoff_first: Duration::from_millis(100),
             backoff_max: Duration::from_secs(2),
             join_max: Duration::from_secs(15),

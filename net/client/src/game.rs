@@ -113,6 +113,7 @@ impl<P: Predict> GameClient<P> {
             return;
         }
         self.link.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
+        self.link.note_datagram(now);
         self.settle(now);
     }
 
@@ -122,6 +123,7 @@ impl<P: Predict> GameClient<P> {
         self.link.quic.handle_timeouts(now);
         self.settle(now);
         self.repeat(now);
+        self.link.ask(now);
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             match self.link.stage {
                 Stage::Pausing(_) => self.retry(now),
@@ -138,7 +140,8 @@ impl<P: Predict> GameClient<P> {
     /// When something is to be done without a datagram coming in.
     pub fn next_wake(&mut self) -> Instant {
         let repeat_at = self.playing.as_ref().map(|_| self.repeat_at);
-        let due = [self.link.quic.next_timeout(), self.deadline(), repeat_at];
+        let ask_at = self.link.next_ask_at();
+        let due = [self.link.quic.next_timeout(), self.deadline(), repeat_at, ask_at];
         due.into_iter().flatten().fold(self.next_tick_at(), Instant::min)
     }
 
@@ -330,7 +333,7 @@ impl<P: Predict> GameClient<P> {
         if let Ok(bytes) = hello.encode() {
             let _ = self.link.quic.send_message(&bytes);
         }
-        self.link.stage = Stage::Joining(now);
+        self.link.join(now);
     }
 
     fn handle_message(&mut self, now: Instant, bytes: &[u8]) {

@@ -2,9 +2,9 @@
 //!
 //! Sans-I/O: [`Server`] (one shard: one thread, one socket) and [`Client`] take datagrams and a
 //! time and give datagrams, events and wake-ups. Each connection carries unreliable datagrams and
-//! one reliable stream of messages in each direction. [`Pump`] moves a batch of datagrams between
-//! one of them and a `sortie_udp::Socket`. Start with [`Server`]; why it is driven like this, and
-//! what that costs, stands in `docs/decisions/0002-driving-quinn-proto.md`.
+//! one reliable stream of messages in each direction. Sockets are the caller's: `sortie-pump` moves
+//! batches of datagrams for a server. Start with [`Server`]; why it is driven like this, and what
+//! that costs, stands in `docs/decisions/0002-driving-quinn-proto.md`.
 //!
 //! What is deliberately absent: what messages and datagrams mean, player sessions, 0-RTT (never
 //! offered, never accepted), session tickets, more than one message stream, and certificates
@@ -17,13 +17,13 @@ mod config;
 mod congestion;
 mod connection;
 mod counters;
+mod driven;
 mod error;
 mod frame;
 mod identity;
 mod path_guard;
 mod peer;
 mod peer_id;
-mod pump;
 mod sealed;
 mod secrets;
 mod server;
@@ -34,17 +34,16 @@ pub use admission::{PrefixLimit, RetryPolicy};
 pub use client::{Client, ClientEvent};
 pub use config::{ALPN, ClientConfig, CloseCodes, ServerConfig, Shard};
 pub use counters::Counters;
+pub use driven::Driven;
 pub use error::{CloseReason, ExportError, SendDatagramError, SendMessageError, SetupError};
-pub use identity::{Fingerprint, Identity, IdentityError};
+pub use identity::{Fingerprint, FingerprintError, Identity};
 pub use peer::{ClientLane, ServerLane};
 pub use peer_id::PeerId;
-pub use pump::{Driven, Pump};
-pub use sealed::{
-    SealedCounters, SealedLane, SealedLanes, all_suites, best_suite, client_secrets, is_sealed,
-};
-pub use secrets::Secrets;
+pub use sealed::{SealedCounters, SealedLanes, all_suites, best_suite, client_secrets, is_sealed};
+pub use secrets::{Secrets, random};
 pub use server::{Server, ServerEvent};
 pub use sortie_sealed::LaneChoice;
+pub use tls::SERVER_NAME;
 
 /// Where a datagram written by `poll_transmit` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::identity::{Fingerprint, Identity};
 
 /// The name in self-signed certificates and in every ClientHello: clients know the server by its
 /// fingerprint, and an observer learns nothing from the name.
-pub(crate) const SERVER_NAME: &str = "sortie";
+pub const SERVER_NAME: &str = "sortie";
 
 /// AES-128-GCM first: rustls would prefer AES-256, which costs more and protects no game better.
 fn provider() -> Arc<CryptoProvider> {

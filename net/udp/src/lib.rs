@@ -3,9 +3,11 @@
 //!
 //! Start with [`Socket`], then [`RecvBatch`] and [`SendBatch`].
 //!
-//! What is deliberately absent: async, threads, retries, segmentation offload (every datagram of a
-//! tick has another destination), and systems other than Linux: `recvmmsg`, `sendmmsg`, `ppoll`
-//! and the steering of a `SO_REUSEPORT` group by a packet filter are used without a fallback.
+//! One face per operating system (`sys`): Linux with `recvmmsg`, `sendmmsg`, `ppoll` and a packet
+//! filter that steers a `SO_REUSEPORT` group; elsewhere one call a datagram, and one shard.
+//!
+//! What is deliberately absent: async, threads, retries, and segmentation offload (every datagram
+//! of a tick has another destination).
 
 mod address;
 mod poll;

@@ -25,7 +25,7 @@ impl PollSet {
 
     /// Adds a socket; its index is the number of sockets added before it.
     pub fn push(&mut self, socket: &Socket) {
-        self.waited.push(Waited::readable(socket.fd()));
+        self.waited.push(Waited::readable(socket.handle()));
     }
 
     /// Waits until one socket is readable or the deadline has passed; returns how many are ready.

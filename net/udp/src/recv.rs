@@ -51,7 +51,7 @@ impl RecvBatch {
         self.count = 0;
         loop {
             self.counters.syscalls += 1;
-            match sys::receive(socket.fd(), &mut self.arena, &mut self.received) {
+            match sys::receive(socket.handle(), &mut self.arena, &mut self.received) {
                 Ok(count) => self.count = count,
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => continue,

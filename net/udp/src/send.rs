@@ -90,7 +90,7 @@ impl SendBatch {
         let mut at = 0;
         while at < self.count {
             self.counters.syscalls += 1;
-            match sys::send(socket.fd(), &self.packets[at..self.count]) {
+            match sys::send(socket.handle(), &self.packets[at..self.count]) {
                 Ok(sent) => {
                     let sent = sent.max(1);
                     self.counters.packets += sent as u64;
@@ -99,10 +99,7 @@ impl SendBatch {
                     at += sent;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock
-                        || error.raw_os_error() == Some(libc::ENOBUFS) =>
-                {
+                Err(error) if sys::is_full(&error) => {
                     self.counters.dropped_full += (self.count - at) as u64;
                     at = self.count;
                 }

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use crate::sys::{self, Waited};
+use crate::sys::{self, Handle, Waited};
 
 /// How a socket is opened.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +33,7 @@ impl SocketOptions {
 /// A nonblocking UDP socket, IPv4 or IPv6. One bound to `[::]` serves both families.
 #[derive(Debug)]
 pub struct Socket {
-    fd: OwnedFd,
+    handle: Handle,
     local: SocketAddr,
 }
 
@@ -48,7 +47,8 @@ impl Socket {
     /// socket whose index [`crate::shard_of`] names.
     ///
     /// # Errors
-    /// Besides the kernel's: `InvalidInput` when `shard_count` is no power of two up to 256.
+    /// Besides the kernel's: `InvalidInput` when `shard_count` is no power of two up to 256, and
+    /// `Unsupported` for more than one on another system than Linux.
     pub fn bind_shards(
         address: SocketAddr,
         shard_count: usize,
@@ -75,26 +75,8 @@ impl Socket {
     }
 
     fn open(address: SocketAddr, options: SocketOptions, steer: Option<u32>) -> io::Result<Self> {
-        let fd = sys::open(address.is_ipv6())?;
-        let set = |level, name, value| sys::set_option(fd.as_fd(), level, name, value);
-        if address.is_ipv6() {
-            set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
-            set(libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)?;
-        }
-        // Never fragment: path MTU discovery belongs to QUIC. A dual-stack socket sends IPv4 too.
-        set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)?;
-        let clamp = |bytes: usize| bytes.min(i32::MAX as usize) as i32;
-        set(libc::SOL_SOCKET, libc::SO_RCVBUF, clamp(options.recv_buffer_bytes))?;
-        set(libc::SOL_SOCKET, libc::SO_SNDBUF, clamp(options.send_buffer_bytes))?;
-        if steer.is_some() {
-            set(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
-        }
-        sys::bind(fd.as_fd(), address)?;
-        if let Some(mask) = steer {
-            sys::attach_steering(fd.as_fd(), mask)?;
-        }
-        let local = sys::local_address(fd.as_fd())?;
-        Ok(Self { fd, local })
+        let (handle, local) = sys::open(address, options, steer)?;
+        Ok(Self { handle, local })
     }
 
     /// The address that the socket is bound to, with the port that the kernel chose.
@@ -105,13 +87,12 @@ impl Socket {
     /// Room of the receive buffer as the kernel granted it, in bytes (it counts its own overhead
     /// in it and reports twice what was asked).
     pub fn recv_buffer_bytes(&self) -> io::Result<usize> {
-        let bytes = sys::option(self.fd.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF)?;
-        Ok(bytes.max(0) as usize)
+        sys::recv_buffer_bytes(&self.handle)
     }
 
     /// Waits until a datagram is there or the deadline has passed; true when one is there.
     pub fn wait_readable_until(&self, deadline: Instant) -> io::Result<bool> {
-        let mut waited = [Waited::readable(self.fd())];
+        let mut waited = [Waited::readable(&self.handle)];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match sys::wait(&mut waited, left) {
@@ -122,8 +103,8 @@ impl Socket {
         }
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     pub(crate) fn is_ipv6(&self) -> bool {

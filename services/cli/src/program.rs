@@ -50,6 +50,17 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// As users type it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 impl From<LogFormat> for telemetry::Format {
     fn from(format: LogFormat) -> Self {
         match format {

@@ -35,7 +35,7 @@ fn a_hostile_run_takes_control_from_nobody() {
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     println!("{}", run.stdout);
     let hostile = &report["hostile"];
-    for name in ["spikes", "dead_ways", "sleeps", "moves", "server_kills"] {
+    for name in ["spikes", "losses", "dead_ways", "sleeps", "moves", "server_kills"] {
         assert!(hostile[name].as_u64().unwrap() > 0, "none of {name}: {hostile}");
     }
     assert_eq!(report["control"]["bots_without"], 0, "{report}");

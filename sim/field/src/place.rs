@@ -81,7 +81,7 @@ impl Field {
         let on_ground = floor_y <= self.ground_y(x, z);
         let steep = on_ground && too_steep(self.map.terrain.normal(x, z), rules);
         let level = (floor_y - place.y).abs() <= rules.step_up_m;
-        // Whoever steps from falling ground onto an obstacle does so from where the ground is lower.
+        // Who steps from falling ground onto an obstacle does so from where the ground is lower.
         let is_on_ground = place.y <= self.ground_y(place.x, place.z);
         let foot_y = if is_on_ground { place.y.min(self.ground_y(x, z)) } else { place.y };
         let low = floor_y - foot_y <= rules.step_up_m;

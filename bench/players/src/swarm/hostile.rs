@@ -35,6 +35,8 @@ const KILL_EVERY: Duration = Duration::from_secs(120);
 pub struct HostileReport {
     /// Times that a bot's packets took up to half a second longer for a while.
     pub spikes: u64,
+    /// Times that a bot's packets got lost, 10 % of them each way, for a while.
+    pub losses: u64,
     /// Times that a bot's way to the server, or the way back, was dead for a while.
     pub dead_ways: u64,
     /// Times that a bot stood still for a while, as a program does that its system has stopped.
@@ -52,6 +54,7 @@ pub struct HostileReport {
 impl AddAssign for HostileReport {
     fn add_assign(&mut self, other: Self) {
         self.spikes += other.spikes;
+        self.losses += other.losses;
         self.dead_ways += other.dead_ways;
         self.sleeps += other.sleeps;
         self.moves += other.moves;
@@ -66,6 +69,8 @@ impl AddAssign for HostileReport {
 pub enum BotFault {
     /// Every packet takes so much longer, one way.
     Spike(Duration),
+    /// Packets get lost, [`LOSS`] of them each way.
+    Loss,
     /// Nothing reaches the server.
     DeadUp,
     /// Nothing reaches the bot.
@@ -158,6 +163,7 @@ impl BotFaults {
             self.is_on = true;
             let count = match fault {
                 BotFault::Spike(_) => &mut self.done.spikes,
+                BotFault::Loss => &mut self.done.losses,
                 BotFault::DeadUp | BotFault::DeadDown => &mut self.done.dead_ways,
                 BotFault::Sleep => &mut self.done.sleeps,
                 BotFault::Move => &mut self.done.moves,
@@ -213,17 +219,21 @@ impl BotFaults {
     }
 }
 
-/// The next fault after `now`: 8 to 30 s of peace, then up to 3 s of trouble.
+/// Share of the packets lost while that is the fault.
+const LOSS: f64 = 0.1;
+
+/// The next fault after `now`: 8 to 30 s of peace, then up to 3 s of trouble; of loss, up to 12 s.
 fn draw(rng: &mut Rng, now: Instant) -> (BotFault, Instant, Instant) {
     let mut ms = |least: u64, most: u64| Duration::from_millis(least + rng.below(most - least + 1));
     let from = now + ms(8_000, 30_000);
     let lasts = ms(200, 3_000);
     let added = ms(100, 500);
-    match rng.below(5) {
+    match rng.below(6) {
         0 => (BotFault::Spike(added), from, from + lasts),
         1 => (BotFault::DeadUp, from, from + lasts),
         2 => (BotFault::DeadDown, from, from + lasts),
         3 => (BotFault::Sleep, from, from + lasts),
+        4 => (BotFault::Loss, from, from + 4 * lasts),
         _ => (BotFault::Move, from, from),
     }
 }
@@ -236,6 +246,10 @@ impl BotFault {
             Self::Spike(added) => {
                 let late = Link { delay: usual.delay + added, ..*usual };
                 (late, late)
+            }
+            Self::Loss => {
+                let lossy = Link { loss: usual.loss.max(LOSS), ..*usual };
+                (lossy, lossy)
             }
             Self::DeadUp => (dead, *usual),
             Self::DeadDown => (*usual, dead),
@@ -343,7 +357,7 @@ mod tests {
     fn faults_follow_one_another() {
         let start = Instant::now();
         let mut faults = BotFaults::new(7, start);
-        let mut kinds = [0; 5];
+        let mut kinds = [0; 6];
         let mut ended = start;
         for _ in 0..200 {
             let from = faults.next_at();
@@ -355,14 +369,16 @@ mod tests {
                 BotFault::DeadDown => 2,
                 BotFault::Sleep => 3,
                 BotFault::Move => 4,
+                BotFault::Loss => 5,
             }] += 1;
             ended = faults.next_at();
-            assert!(ended - from <= 3 * S);
+            assert!(ended - from <= 12 * S);
             assert_eq!(faults.turn(ended), Change::Ends);
         }
         assert!(kinds.iter().all(|&count| count > 10), "{kinds:?}");
         let (_, done) = faults.result();
-        assert_eq!(done.spikes + done.dead_ways + done.sleeps + done.moves, 200);
+        let all = done.spikes + done.losses + done.dead_ways + done.sleeps + done.moves;
+        assert_eq!(all, 200);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod common;
 mod control;
+mod dead_way;
 mod lanes;
 mod play;
 mod shut_out;
+mod sockets;

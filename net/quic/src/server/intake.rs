@@ -28,7 +28,7 @@ impl Server {
             Verdict::Accept if self.accepts_left > 0 && self.waiting.is_empty() => {
                 self.accept(incoming, bytes);
             }
-            Verdict::Accept => self.waiting.push_back((incoming, bytes)),
+            Verdict::Accept => self.keep_waiting(incoming, bytes),
             Verdict::Retry => {
                 self.counters.retries += 1;
                 self.scratch.clear();
@@ -44,6 +44,24 @@ impl Server {
                 let transmit = self.endpoint.refuse(incoming, &mut self.scratch);
                 self.respond(transmit.destination);
             }
+        }
+    }
+
+    /// Puts a first packet behind those that wait. One from an address that waits already takes
+    /// the older one's place: its client has given that attempt up, and a handshake with it would
+    /// cost the next one its turn. A proven address does not give way to one that may be forged.
+    fn keep_waiting(&mut self, incoming: Incoming, bytes: usize) {
+        let from = incoming.remote_address();
+        let proven = incoming.remote_address_validated();
+        let older = self.waiting.iter_mut().find(|(older, _)| {
+            older.remote_address() == from && (proven || !older.remote_address_validated())
+        });
+        match older {
+            Some(place) => {
+                let (given_up, _) = std::mem::replace(place, (incoming, bytes));
+                self.endpoint.ignore(given_up);
+            }
+            None => self.waiting.push_back((incoming, bytes)),
         }
     }
 

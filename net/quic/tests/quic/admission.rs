@@ -139,6 +139,28 @@ fn a_rush_of_players_is_spread_over_passes() {
     world.run_until(Duration::from_secs(5), |w| w.players.iter().all(|player| player.connected));
 }
 
+/// Clients that wait longer than they have patience for try again: the server has a handshake for
+/// each of them, not for each of their attempts.
+#[test]
+fn an_attempt_that_was_given_up_takes_nobodys_turn() {
+    let mut config = server_config();
+    config.accepts_per_pass = 1;
+    let mut world = World::with(config);
+    let clients = 10;
+    for _ in 0..5 {
+        for k in 0..clients {
+            let packet = first_packet(&world);
+            world.inject(spoofed(k), &packet);
+        }
+    }
+    assert_eq!(world.server.counters().attempts, u64::from(5 * clients));
+    for _ in 0..3 * clients {
+        world.step();
+    }
+    // The very first was accepted at once, so that its client's next attempt waited as a new one.
+    assert_eq!(world.server.counters().accepted, u64::from(clients) + 1);
+}
+
 #[test]
 fn a_restarted_server_tells_its_former_clients_at_once() {
     for (root, told) in [([3; 32], true), ([4; 32], false)] {

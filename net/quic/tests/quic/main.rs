@@ -3,10 +3,8 @@
 mod admission;
 mod conversation;
 mod hostile;
-mod loopback;
 mod memory;
 mod migration;
 mod raw;
-mod sealed;
 mod trust;
 mod world;

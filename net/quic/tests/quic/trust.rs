@@ -1,11 +1,9 @@
-//! Who is let in and who is believed: protocol names, fingerprints, files.
+//! Who is let in and who is believed: protocol names and fingerprints.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::world::{IDENTITY, World, lossy, server_config};
-use sortie_quic::{CloseReason, Fingerprint, Identity, IdentityError, Secrets, Server, Shard};
+use sortie_quic::{CloseReason, Fingerprint, Server, Shard};
 
 /// TLS alert `no_application_protocol`, as a QUIC error code.
 const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
@@ -48,70 +46,6 @@ fn a_fingerprint_reads_as_it_prints() {
     for wrong in ["", "ab", &"g".repeat(64), &"+1".repeat(32), &"é".repeat(32), &"0".repeat(66)] {
         assert!(wrong.parse::<Fingerprint>().is_err(), "{wrong}");
     }
-}
-
-#[test]
-fn the_first_start_makes_files_that_the_second_reads() {
-    let dir = tempfile::tempdir().unwrap();
-    let first = Identity::load_or_create(dir.path()).unwrap().fingerprint();
-    Secrets::load_or_create(dir.path()).unwrap();
-    let secret = fs::read(dir.path().join(Secrets::FILE)).unwrap();
-    assert_eq!(Identity::load_or_create(dir.path()).unwrap().fingerprint(), first);
-    Secrets::load_or_create(dir.path()).unwrap();
-    assert_eq!(fs::read(dir.path().join(Secrets::FILE)).unwrap(), secret);
-    for name in [Identity::FILES[1], Secrets::FILE] {
-        let mode = fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
-    }
-    // The files serve as PEM files like any other.
-    let [chain, key] = Identity::FILES.map(|name| dir.path().join(name));
-    assert_eq!(Identity::from_pem(&chain, &key).unwrap().fingerprint(), first);
-}
-
-#[test]
-fn an_interrupted_first_start_is_made_good() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(Identity::FILES[1]), "half a key").unwrap();
-    fs::write(dir.path().join("quic-cert.new"), "leftover").unwrap();
-    let made = Identity::load_or_create(dir.path()).unwrap().fingerprint();
-    assert_eq!(Identity::load_or_create(dir.path()).unwrap().fingerprint(), made);
-}
-
-#[test]
-fn unusable_files_are_named_with_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
-    let missing = dir.path().join("nowhere.pem");
-    let error = Identity::from_pem(&missing, &missing).err().unwrap();
-    assert!(matches!(error, IdentityError::Read { .. }));
-    assert!(error.to_string().contains("nowhere.pem"), "{error}");
-
-    let text = dir.path().join("text.pem");
-    fs::write(&text, "not a certificate").unwrap();
-    let error = Identity::from_pem(&text, &text).err().unwrap();
-    assert!(error.to_string().contains("no CERTIFICATE section"), "{error}");
-
-    fs::write(dir.path().join(Secrets::FILE), "short").unwrap();
-    let error = Secrets::load_or_create(dir.path()).err().unwrap();
-    assert!(error.to_string().contains("32 bytes"), "{error}");
-
-    Identity::load_or_create(dir.path()).unwrap();
-    fs::remove_file(dir.path().join(Identity::FILES[1])).unwrap();
-    let error = Identity::load_or_create(dir.path()).err().unwrap();
-    assert!(error.to_string().contains("new fingerprint"), "{error}");
-
-    let error = Identity::load_or_create(&dir.path().join("no/such/dir")).err().unwrap();
-    assert!(matches!(error, IdentityError::Write { .. }), "{error}");
-}
-
-#[test]
-fn a_certificate_with_a_foreign_key_sets_up_no_server() {
-    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    Identity::load_or_create(one.path()).unwrap();
-    Identity::load_or_create(other.path()).unwrap();
-    let [chain, key] = [one.path().join(Identity::FILES[0]), other.path().join(Identity::FILES[1])];
-    let mut config = server_config();
-    config.identity = Identity::from_pem(&chain, &key).unwrap();
-    assert!(Server::new(config, std::time::Instant::now()).is_err());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use sortie_quic::{
 };
 
 /// One key pair for all tests of a binary.
-pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| Identity::ephemeral().unwrap());
+pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| sortie_identity::ephemeral().unwrap());
 
 /// The step of the simulated clock.
 pub const STEP: Duration = Duration::from_millis(2);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use sortie_pump::{Pump, SealedLane};
 use sortie_quic::{
-    Driven, PeerId, Pump, SealedLane, SealedLanes, Server as Quic, ServerLane, Transmit,
-    best_suite, is_sealed,
+    Driven, PeerId, SealedLanes, Server as Quic, ServerLane, Transmit, best_suite, is_sealed,
 };
 use sortie_session::peer::{LossCounters, Peer, SendError};
 use sortie_session::server::InputVerdict;

@@ -10,7 +10,7 @@ use sortie_bridge::noise::Noises;
 use sortie_kit::health::Health;
 use sortie_kit::ops::OpsListener;
 use sortie_quic::{
-    CloseCodes, Identity, SealedLanes, Secrets, Server as Quic, ServerConfig, Shard as ShardPlace,
+    CloseCodes, Identity, SealedLanes, Server as Quic, ServerConfig, Shard as ShardPlace,
 };
 use sortie_session::history::FrameHistory;
 use sortie_session::server::SessionConfig;
@@ -67,8 +67,8 @@ impl Site {
     pub fn open(config: &BattleServerConfig, store: Store) -> anyhow::Result<Self> {
         let incarnation = store.next_incarnation()?;
         let identity = match &config.certificate {
-            Some((chain, key)) => Identity::from_pem(chain, key)?,
-            None => Identity::load_or_create(store.dir())?,
+            Some((chain, key)) => sortie_identity::from_pem(chain, key)?,
+            None => sortie_identity::load_or_create(store.dir())?,
         };
         let listen = config.listen;
         let sockets = Socket::bind_shards(listen, config.shards, SocketOptions::default())
@@ -226,7 +226,7 @@ fn open_shards(
 ) -> anyhow::Result<Vec<Shard>> {
     let sockets = std::mem::take(&mut site.sockets);
     let identity = &site.identity;
-    let secrets = Secrets::load_or_create(site.store.dir())?;
+    let secrets = sortie_identity::load_or_create_secrets(site.store.dir())?;
     let players_max = usize::from(opened.battle.config().players_max);
     let now = Instant::now();
     let open = |(index, socket): (usize, Socket)| {

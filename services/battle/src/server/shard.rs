@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use sortie_bridge::input::action;
 use sortie_bridge::noise::Noises;
+use sortie_pump::Pump;
 use sortie_quic::{
-    CloseReason, PeerId, Pump, SealedLanes, SendMessageError, Server as Quic, ServerEvent,
+    CloseReason, PeerId, SealedLanes, SendMessageError, Server as Quic, ServerEvent,
 };
 use sortie_session::codes::DeltaCodes;
 use sortie_session::history::FrameHistory;

@@ -60,7 +60,7 @@ pub struct SwarmArgs {
 
     /// Drop this share of the packets, in each direction
     #[arg(long, value_name = "SHARE", default_value = "0%", help_heading = "Simulated network")]
-    #[arg(default_value_if("hostile", "true", "10%"))]
+    #[arg(default_value_if("hostile", "true", "2%"))]
     loss: Share,
     /// Delay packets by this much, in each direction
     #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
@@ -80,9 +80,9 @@ pub struct SwarmArgs {
     #[arg(long, value_name = "DURATION", default_value = "0", help_heading = "Simulated network")]
     rebind_every: Span,
     /// Let things go wrong now and then, drawn from --seed: delays that grow by half a second,
-    /// ways that are dead for up to 3 s, bots and an own server that stand still, new addresses, and
-    /// an own server killed every 2 minutes in the first half; --loss 10% --delay 30ms --jitter
-    /// 20ms unless you say otherwise
+    /// 10 % of loss for 12 s, ways that are dead for 3 s, bots and an own server that stand still,
+    /// new addresses, and an own server killed every 2 minutes in the first half; --loss 2%
+    /// --delay 30ms --jitter 20ms unless you say otherwise
     #[arg(long, env = "SORTIE_SWARM_HOSTILE", help_heading = "Simulated network")]
     hostile: bool,
 
@@ -267,9 +267,10 @@ fn print_report(report: &SwarmReport) {
     );
     if let Some(hostile) = &report.hostile {
         sortie_cli::say!(
-            "  hostile    {} spikes, {} dead ways, {} bots stopped, {} new addresses; server \
-             stopped {} times, killed {} times",
+            "  hostile    {} spikes, {} losses, {} dead ways, {} bots stopped, {} new addresses; \
+             server stopped {} times, killed {} times",
             hostile.spikes,
+            hostile.losses,
             hostile.dead_ways,
             hostile.sleeps,
             hostile.moves,

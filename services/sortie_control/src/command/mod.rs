@@ -3,5 +3,6 @@
 pub mod check;
 pub mod migrate;
 pub mod openapi;
+mod origin;
 pub mod serve;
 pub mod up;

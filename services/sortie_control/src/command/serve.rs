@@ -19,6 +19,7 @@ use sortie_control::plane::Plane;
 use sortie_control::store;
 use sqlx::PgPool;
 
+use super::origin;
 use crate::plane::first;
 use crate::plane::keys::{KeyFiles, Keys};
 use crate::plane::mail::{self, MailOptions};
@@ -219,9 +220,9 @@ pub fn check(args: &ServeArgs) -> Result<Checked> {
     if args.spectator_delay.0 > SPECTATOR_DELAY_MAX {
         return Err(Failure::Usage.because(anyhow!("--spectator-delay: at most 60s are kept")));
     }
-    check_origins("--chat-origin", &args.chat_origin).or_fail(Failure::Usage)?;
-    check_origins("--cors-origin", &args.cors_origin).or_fail(Failure::Usage)?;
-    check_origins("--admin-cors-origin", &args.admin_cors_origin).or_fail(Failure::Usage)?;
+    origin::check("--chat-origin", &args.chat_origin).or_fail(Failure::Usage)?;
+    origin::check("--cors-origin", &args.cors_origin).or_fail(Failure::Usage)?;
+    origin::check("--admin-cors-origin", &args.admin_cors_origin).or_fail(Failure::Usage)?;
     if args.role.is_empty() {
         return Err(Failure::Usage.because(anyhow!("--role: a node does something")));
     }
@@ -260,24 +261,6 @@ fn mailer(args: &ServeArgs) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
         );
     }
     Ok(mailer)
-}
-
-/// Each is as browsers write it: scheme, host, port where it is not the usual one.
-fn check_origins(flag: &str, origins: &[String]) -> anyhow::Result<()> {
-    let is_host = |host: &str| {
-        let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/*,".contains(&byte);
-        !host.is_empty() && host.bytes().all(is_part)
-    };
-    let is_origin = |text: &str| {
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        text == "*" || host.is_some_and(is_host)
-    };
-    match origins.iter().find(|origin| !is_origin(origin)) {
-        Some(wrong) => {
-            Err(anyhow!("{flag}: '{wrong}' is none; write it like https://play.example"))
-        }
-        None => Ok(()),
-    }
 }
 
 /// So many of an address, for so many players who share one.

@@ -194,6 +194,7 @@ impl Up {
         let fleet = up.node.addresses.fleet.context("the API has a fleet listener")?;
         for number in 0..args.servers {
             let (name, log) = (format!("local-{}", number + 1), common.log.clone());
+            let log_format = common.log_format;
             let (folder, secret_file) = (data_dir.join(&name), files.fleet_secret.clone());
             let (program, earlier) = (program.clone(), Arc::clone(&earlier));
             let server = tokio::task::spawn_blocking(move || {
@@ -205,6 +206,7 @@ impl Up {
                     listen: ports.battle(number),
                     data_dir: &folder,
                     log: &log,
+                    log_format,
                     earlier,
                 })
             });

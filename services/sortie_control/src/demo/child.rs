@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde_json::Value;
 use sortie_cli::environment;
+use sortie_cli::program::LogFormat;
 use uuid::Uuid;
 
 /// How long a server may take until it is registered.
@@ -117,6 +118,8 @@ pub struct BattleServerOptions<'a> {
     pub data_dir: &'a Path,
     /// What it logs.
     pub log: &'a str,
+    /// How.
+    pub log_format: LogFormat,
     /// Battles of earlier runs, which it may take up: they are counted apart.
     pub earlier: Arc<HashSet<Uuid>>,
 }
@@ -141,6 +144,7 @@ impl BattleServer {
             .arg(options.secret_file)
             .args(["--name", options.name, "--listen", &options.listen.to_string()])
             .args(["--ops", "127.0.0.1:0", "--log", options.log, "--json", "--end-with-stdin"])
+            .args(["--log-format", options.log_format.name()])
             .arg("--data-dir")
             .arg(options.data_dir)
             .stdin(Stdio::piped())
@@ -272,9 +276,16 @@ fn note(told: &mut Told, earlier: &HashSet<Uuid>, line: &Value) {
     told.players += count("players");
 }
 
-/// A log line begins with its time and its level.
+/// Whether a line of the log is at error level, or tells of a panic. As text, a line begins with
+/// its time and its level; as JSON, the level is a field.
 fn is_error(line: &str) -> bool {
-    line.split_whitespace().nth(1) == Some("ERROR") || line.contains("panicked at")
+    let is_json_error = || {
+        let line: Option<Value> = serde_json::from_str(line).ok();
+        line.is_some_and(|line| line["level"] == "ERROR")
+    };
+    line.split_whitespace().nth(1) == Some("ERROR")
+        || line.contains("panicked at")
+        || line.starts_with('{') && is_json_error()
 }
 
 #[cfg(test)]
@@ -308,6 +319,8 @@ mod tests {
     fn lines_at_error_level_are_told_apart() {
         assert!(is_error("2026-01-01T00:00:00Z ERROR sortie_battle: the disk is full"));
         assert!(is_error("thread 'main' panicked at src/main.rs:1:1:"));
+        assert!(is_error(r#"{"timestamp":"2026-01-01T00:00:00Z","level":"ERROR","fields":{}}"#));
+        assert!(!is_error(r#"{"timestamp":"2026-01-01T00:00:00Z","level":"WARN","fields":{}}"#));
         assert!(!is_error("2026-01-01T00:00:00Z  WARN sortie_battle: an ERROR elsewhere"));
     }
 }

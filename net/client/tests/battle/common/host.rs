@@ -83,7 +83,7 @@ pub struct Host {
 
 impl Host {
     pub fn new(config: SimConfig, size_m: f32, seed: u64, now: Instant) -> Self {
-        let identity = Identity::ephemeral().unwrap();
+        let identity = sortie_identity::ephemeral().unwrap();
         let fingerprint = identity.fingerprint();
         let field = Arc::new(Field::new(Map::plain(size_m)));
         let setup = BattleSetup { config: config.clone(), field, seed, threads: 1 };

@@ -91,8 +91,18 @@ impl Net {
         rebind_every: Option<Duration>,
         lane: LanePolicy,
     ) -> Self {
+        Self::with_seed(config, size_m, link, rebind_every, lane, seed())
+    }
+
+    pub fn with_seed(
+        config: SimConfig,
+        size_m: f32,
+        link: LinkConfig,
+        rebind_every: Option<Duration>,
+        lane: LanePolicy,
+        seed: u64,
+    ) -> Self {
         let now = Instant::now();
-        let seed = seed();
         Self {
             now,
             host: Host::new(config, size_m, seed, now),

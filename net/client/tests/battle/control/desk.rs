@@ -13,8 +13,8 @@ use sortie_client::{
 };
 use sortie_link_sim::{Link, LinkConfig};
 use sortie_quic::{
-    Identity, PeerId, SealedLanes, Secrets, Server, ServerConfig, ServerEvent, ServerLane, Shard,
-    best_suite, is_sealed,
+    PeerId, SealedLanes, Secrets, Server, ServerConfig, ServerEvent, ServerLane, Shard, best_suite,
+    is_sealed,
 };
 use sortie_session::{
     codes::DeltaCodes,
@@ -96,7 +96,7 @@ pub struct Desk {
 impl Desk {
     pub fn new(hz: u16, lane: LanePolicy, seed: u64) -> Self {
         let now = Instant::now();
-        let identity = Identity::ephemeral().unwrap();
+        let identity = sortie_identity::ephemeral().unwrap();
         let seeded = |salt: u8| Some(std::array::from_fn(|at| seed.to_le_bytes()[at % 8] ^ salt));
         let mut config = ServerConfig::new(identity.clone(), Secrets::from_root([4; 32]));
         config.rng_seed = seeded(1);

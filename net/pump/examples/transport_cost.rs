@@ -1,6 +1,6 @@
 //! What a pair (one datagram of 389 B out, one of 40 B in) costs the server, next to bare UDP.
 //!
-//! `cargo run --release -p sortie-quic --example transport_cost -- [CLIENTS] [SECONDS] [REPEATS]`
+//! `cargo run --release -p sortie-pump --example transport_cost -- [CLIENTS] [SECONDS] [REPEATS]`
 //!
 //! Two threads: the server's on one socket, the clients' on a socket for each client, both at
 //! 60 Hz. Only the server thread's CPU time counts, as the kernel bills it: sending on loopback
@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use sortie_pump::Pump;
 use sortie_quic::{
-    Client, ClientConfig, ClientEvent, Identity, Pump, Secrets, Server, ServerConfig, ServerEvent,
+    Client, ClientConfig, ClientEvent, Identity, Secrets, Server, ServerConfig, ServerEvent,
 };
 use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
@@ -100,7 +101,7 @@ fn run(variant: Variant, clients: usize, seconds: u64, shared: &Shared) -> (Meas
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let socket = Socket::bind(local, SocketOptions::default()).expect("a server socket");
     let address = socket.local_addr();
-    let identity = Identity::ephemeral().expect("a certificate");
+    let identity = sortie_identity::ephemeral().expect("a certificate");
     let fingerprint = identity.fingerprint();
     let sockets: Vec<Socket> = (0..clients)
         .map(|_| Socket::bind(local, SocketOptions::client()).expect("a client socket"))

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use sortie_pump::{Pump, SealedLane};
 use sortie_quic::{
-    Client, ClientConfig, ClientEvent, Driven, Identity, PeerId, Pump, SealedLane, SealedLanes,
-    Secrets, Server, ServerConfig, ServerEvent, Shard, Transmit, all_suites, best_suite,
-    client_secrets, is_sealed,
+    Client, ClientConfig, ClientEvent, Driven, Identity, PeerId, SealedLanes, Secrets, Server,
+    ServerConfig, ServerEvent, Shard, Transmit, all_suites, best_suite, client_secrets, is_sealed,
 };
 use sortie_sealed::{ClientLane, LaneConfig, PAYLOAD_BYTES_MAX, Suite};
 use sortie_session::peer::{Peer, SendError};
@@ -134,7 +134,7 @@ impl Player {
 
 fn places() -> (Vec<Place>, Identity) {
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
-    let identity = Identity::ephemeral().unwrap();
+    let identity = sortie_identity::ephemeral().unwrap();
     let secrets = Secrets::ephemeral();
     let sockets = Socket::bind_shards(local, SHARDS.into(), SocketOptions::default()).unwrap();
     let place = |(index, socket)| {

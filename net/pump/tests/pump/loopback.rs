@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use sortie_pump::Pump;
 use sortie_quic::{
-    Client, ClientConfig, ClientEvent, Identity, Pump, Secrets, Server, ServerConfig, ServerEvent,
-    Shard,
+    Client, ClientConfig, ClientEvent, Secrets, Server, ServerConfig, ServerEvent, Shard,
 };
 use sortie_udp::{PollSet, Socket, SocketOptions};
 
@@ -23,7 +23,7 @@ struct Player {
 #[test]
 fn a_hundred_clients_talk_to_two_shards_over_one_port() {
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
-    let identity = Identity::ephemeral().unwrap();
+    let identity = sortie_identity::ephemeral().unwrap();
     let secrets = Secrets::ephemeral();
     let sockets = Socket::bind_shards(local, 2, SocketOptions::default()).unwrap();
     let address = sockets[0].local_addr();

@@ -1,4 +1,4 @@
-//! The system calls: the only unsafe code of the project.
+//! Linux, with batched system calls: the only unsafe code of the project.
 //!
 //! Rules of this file: every function is safe to call with any arguments; every pointer handed to
 //! the kernel comes from a reference that outlives the call; lengths come from the same slice as
@@ -8,18 +8,63 @@
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+use super::Received;
 use crate::steer::{LONG_HEADER_CID, SHORT_HEADER_CID};
-use crate::{BATCH, DATAGRAM_BYTES_MAX};
+use crate::{BATCH, DATAGRAM_BYTES_MAX, SocketOptions};
+
+/// An open socket.
+pub(crate) type Handle = OwnedFd;
+
+/// Opens and binds a nonblocking socket, as one of a steered group when there is a mask; gives the
+/// address that it is bound to.
+pub(crate) fn open(
+    address: SocketAddr,
+    options: SocketOptions,
+    steer: Option<u32>,
+) -> io::Result<(Handle, SocketAddr)> {
+    let handle = new_socket(address.is_ipv6())?;
+    let fd = handle.as_fd();
+    let set = |level, name, value| set_option(fd, level, name, value);
+    if address.is_ipv6() {
+        set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
+        set(libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)?;
+    }
+    // Never fragment: path MTU discovery belongs to QUIC. A dual-stack socket sends IPv4 too.
+    set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)?;
+    let clamp = |bytes: usize| bytes.min(i32::MAX as usize) as i32;
+    set(libc::SOL_SOCKET, libc::SO_RCVBUF, clamp(options.recv_buffer_bytes))?;
+    set(libc::SOL_SOCKET, libc::SO_SNDBUF, clamp(options.send_buffer_bytes))?;
+    if steer.is_some() {
+        set(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    }
+    bind(fd, address)?;
+    if let Some(mask) = steer {
+        attach_steering(fd, mask)?;
+    }
+    let local = local_address(fd)?;
+    Ok((handle, local))
+}
+
+/// Room of the receive buffer as the kernel granted it, in bytes.
+pub(crate) fn recv_buffer_bytes(handle: &Handle) -> io::Result<usize> {
+    let bytes = option(handle.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF)?;
+    Ok(bytes.max(0) as usize)
+}
+
+/// Whether the kernel has no room for more just now.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
+}
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// Opens a nonblocking UDP socket of the address's family.
-pub(crate) fn open(ipv6: bool) -> io::Result<OwnedFd> {
+fn new_socket(ipv6: bool) -> io::Result<OwnedFd> {
     let family = if ipv6 { libc::AF_INET6 } else { libc::AF_INET };
     let kind = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no pointers; the descriptor is fresh and owned by nobody else.
@@ -29,7 +74,7 @@ pub(crate) fn open(ipv6: bool) -> io::Result<OwnedFd> {
 }
 
 /// Sets an integer socket option.
-pub(crate) fn set_option(
+fn set_option(
     fd: BorrowedFd<'_>,
     level: libc::c_int,
     name: libc::c_int,
@@ -49,11 +94,7 @@ pub(crate) fn set_option(
 }
 
 /// Reads an integer socket option.
-pub(crate) fn option(
-    fd: BorrowedFd<'_>,
-    level: libc::c_int,
-    name: libc::c_int,
-) -> io::Result<libc::c_int> {
+fn option(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;
     let mut length = size_of_val(&value) as libc::socklen_t;
     // SAFETY: both pointers describe locals that live through the call.
@@ -67,7 +108,7 @@ pub(crate) fn option(
 ///
 /// The program, in words: `A = byte[0]; A = A & 0x80 ? byte[6] : byte[1]; return A & mask`. Offsets
 /// count from the UDP payload. A datagram too short for the load selects socket 0.
-pub(crate) fn attach_steering(fd: BorrowedFd<'_>, mask: u32) -> io::Result<()> {
+fn attach_steering(fd: BorrowedFd<'_>, mask: u32) -> io::Result<()> {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let load_byte = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
     let mut program = [
@@ -164,7 +205,7 @@ impl RawAddr {
 }
 
 /// Binds a socket.
-pub(crate) fn bind(fd: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
+fn bind(fd: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
     let (raw, length) = RawAddr::new(address);
     // SAFETY: pointer and length describe `raw`, which lives through the call.
     check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const raw).cast(), length) })?;
@@ -172,7 +213,7 @@ pub(crate) fn bind(fd: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
 }
 
 /// The address that a socket is bound to.
-pub(crate) fn local_address(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+fn local_address(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
     let mut raw = RawAddr::zeroed();
     let mut length = size_of::<RawAddr>() as libc::socklen_t;
     // SAFETY: both pointers describe locals; `length` is the room in `raw`.
@@ -185,21 +226,10 @@ fn empty_header() -> libc::mmsghdr {
     unsafe { mem::zeroed() }
 }
 
-/// One datagram that [`receive`] took in.
-#[derive(Clone, Copy)]
-pub(crate) struct Received {
-    /// Its bytes' number; they stand at the start of its slot.
-    pub(crate) length: usize,
-    /// Its sender.
-    pub(crate) from: SocketAddr,
-    /// The kernel cut it to the slot.
-    pub(crate) truncated: bool,
-}
-
 /// Receives up to [`BATCH`] datagrams without waiting; the k-th lies in the k-th slot of `arena`.
 /// Returns how many entries of `out` it filled; entries are `None` for senders of no address.
 pub(crate) fn receive(
-    fd: BorrowedFd<'_>,
+    handle: &Handle,
     arena: &mut [[u8; DATAGRAM_BYTES_MAX]],
     out: &mut [Option<Received>; BATCH],
 ) -> io::Result<usize> {
@@ -218,7 +248,7 @@ pub(crate) fn receive(
     // and borrowed mutably, through the call; the kernel writes within the lengths given.
     let count = check(unsafe {
         libc::recvmmsg(
-            fd.as_raw_fd(),
+            handle.as_raw_fd(),
             headers.as_mut_ptr(),
             slots as libc::c_uint,
             libc::MSG_DONTWAIT as _,
@@ -238,7 +268,7 @@ pub(crate) fn receive(
 
 /// Sends up to [`BATCH`] datagrams without waiting; returns how many the kernel took from the
 /// front. An error concerns the first datagram only.
-pub(crate) fn send(fd: BorrowedFd<'_>, packets: &[(SocketAddr, Vec<u8>)]) -> io::Result<usize> {
+pub(crate) fn send(handle: &Handle, packets: &[(SocketAddr, Vec<u8>)]) -> io::Result<usize> {
     let mut addresses = [RawAddr::zeroed(); BATCH];
     let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
     let mut headers = [empty_header(); BATCH];
@@ -258,7 +288,7 @@ pub(crate) fn send(fd: BorrowedFd<'_>, packets: &[(SocketAddr, Vec<u8>)]) -> io:
     // the call, with their true lengths.
     let sent = check(unsafe {
         libc::sendmmsg(
-            fd.as_raw_fd(),
+            handle.as_raw_fd(),
             headers.as_mut_ptr(),
             count as libc::c_uint,
             (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
@@ -273,11 +303,11 @@ pub(crate) fn send(fd: BorrowedFd<'_>, packets: &[(SocketAddr, Vec<u8>)]) -> io:
 pub(crate) struct Waited(libc::pollfd);
 
 impl Waited {
-    pub(crate) fn readable(fd: BorrowedFd<'_>) -> Self {
-        Self(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 })
+    pub(crate) fn readable(handle: &Handle) -> Self {
+        Self(libc::pollfd { fd: handle.as_raw_fd(), events: libc::POLLIN, revents: 0 })
     }
 
-    pub(crate) fn is_ready(self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
 }

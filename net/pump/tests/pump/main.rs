@@ -1,0 +1,4 @@
+//! Servers and clients on real sockets.
+
+mod loopback;
+mod sealed;
