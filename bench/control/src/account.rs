@@ -54,7 +54,7 @@ fn routes(stage: &Stage, pool: Pool) -> anyhow::Result<Routes> {
         Settings { pool, limits: Limits::NONE, sessions_max: 10_000, ..Settings::default() };
     let plane = Plane::local(stage.db.clone());
     let (_stopper, stop) = service::stop();
-    Ok(Routes(Arc::new(sortie_account::service(&plane, settings, &stop).routes.into())))
+    Ok(Routes(Arc::new(sortie_account::service(&plane, settings, &[], &stop).routes.into())))
 }
 
 /// Median milliseconds of one verification while nothing else runs here.

@@ -5,8 +5,10 @@
 //! Each rule states its reason in its failure message, so that whoever trips over it learns why.
 
 mod source;
+pub mod sql;
+pub mod tables;
 
-pub use source::{Line, SourceFile};
+pub use source::{Line, Literal, SourceFile};
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,19 @@ pub fn rust_sources() -> Vec<SourceFile> {
     });
     paths.sort();
     paths.iter().map(|path| SourceFile::read(&root, path)).collect()
+}
+
+/// All migrations, one after the other.
+pub fn migrations() -> String {
+    let folder = workspace_root().join("migrations");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("a readable folder")
+        .map(|entry| entry.expect("a readable entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    paths.sort();
+    let read = |path: &PathBuf| std::fs::read_to_string(path).expect("migrations are UTF-8");
+    paths.iter().map(read).collect()
 }
 
 /// Every Markdown document of the workspace, in path order, relative to the root.

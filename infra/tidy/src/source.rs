@@ -11,6 +11,16 @@ pub struct SourceFile {
     pub path: String,
     /// Its lines in order; index 0 is line 1.
     pub lines: Vec<Line>,
+    /// Its strings, raw ones too, in order.
+    pub strings: Vec<Literal>,
+}
+
+/// A string of a source file.
+pub struct Literal {
+    /// Index of the line that it begins on.
+    pub line: usize,
+    /// What is in it; an escaped character other than a quote or backslash is a space.
+    pub text: String,
 }
 
 /// One line of a source file.
@@ -47,13 +57,30 @@ impl SourceFile {
         let mut inside = Inside::Code;
         let homes = ["/tests/", "/benches/", "/failed-before.d/"];
         let mut in_test = homes.iter().any(|home| path.contains(home));
-        let mut lines = Vec::new();
-        for text in text.lines() {
-            let code = strip(text, &mut inside);
+        let (mut lines, mut strings) = (Vec::<Line>::new(), Vec::new());
+        for (at, text) in text.lines().enumerate() {
+            let code = strip(text, &mut inside, at, &mut strings);
             in_test |= code.contains("#[cfg(test)]");
+            // What was in a test for its sake alone: a declaration, not a module's beginning.
+            let declared = code.trim_end().ends_with(';')
+                && lines.last().is_some_and(|above| above.code.trim() == "#[cfg(test)]");
             lines.push(Line { text: text.to_owned(), code, in_test });
+            in_test &= !declared || homes.iter().any(|home| path.contains(home));
         }
-        Self { path: path.to_owned(), lines }
+        Self { path: path.to_owned(), lines, strings }
+    }
+
+    /// Paths where a module may lie that this file declares for tests alone.
+    pub fn test_modules(&self) -> Vec<String> {
+        let path = self.path.trim_end_matches(".rs");
+        let folder = ["/mod", "/lib", "/main"].iter().find_map(|end| path.strip_suffix(end));
+        let folder = folder.unwrap_or(path);
+        let pairs = self.lines.windows(2).filter(|pair| pair[0].code.trim() == "#[cfg(test)]");
+        let names = pairs.filter_map(|pair| pair[1].code.trim().strip_suffix(';'));
+        let names = names.filter_map(|code| code.strip_prefix("mod "));
+        names
+            .flat_map(|name| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")])
+            .collect()
     }
 
     /// `path:line: text` of every line for which `broken` holds.
@@ -65,8 +92,15 @@ impl SourceFile {
     }
 }
 
-/// The code of one line; `inside` carries over what is open at its end.
-fn strip(text: &str, inside: &mut Inside) -> String {
+/// The code of one line, the `line`th; `inside` carries over what is open at its end. The
+/// contents of strings are added to `strings`.
+fn strip(text: &str, inside: &mut Inside, line: usize, strings: &mut Vec<Literal>) -> String {
+    let keep = |strings: &mut Vec<Literal>, c: char| {
+        if let Some(open) = strings.last_mut() {
+            open.text.push(c);
+        }
+    };
+    let begin = |strings: &mut Vec<Literal>| strings.push(Literal { line, text: String::new() });
     let chars: Vec<char> = text.chars().collect();
     let at = |index: usize| chars.get(index).copied().unwrap_or('\0');
     let mut code = String::with_capacity(text.len());
@@ -86,12 +120,15 @@ fn strip(text: &str, inside: &mut Inside) -> String {
                 _ => {}
             },
             Inside::Str => match here {
-                '\\' => index += 1,
+                '\\' => {
+                    keep(strings, if matches!(next, '"' | '\\') { next } else { ' ' });
+                    index += 1;
+                }
                 '"' => {
                     *inside = Inside::Code;
                     code.push('"');
                 }
-                _ => {}
+                _ => keep(strings, here),
             },
             Inside::Raw(hashes) => {
                 let closes = here == '"' && (1..=hashes).all(|step| at(index + step) == '#');
@@ -99,6 +136,8 @@ fn strip(text: &str, inside: &mut Inside) -> String {
                     *inside = Inside::Code;
                     code.push('"');
                     index += hashes;
+                } else {
+                    keep(strings, here);
                 }
             }
             Inside::Code => match (here, next) {
@@ -109,6 +148,7 @@ fn strip(text: &str, inside: &mut Inside) -> String {
                 }
                 ('"', _) => {
                     code.push('"');
+                    begin(strings);
                     *inside = Inside::Str;
                 }
                 ('r', '"' | '#') if !ends_in_word(&code) => {
@@ -116,6 +156,7 @@ fn strip(text: &str, inside: &mut Inside) -> String {
                     code.push('r');
                     if at(index + 1 + hashes) == '"' {
                         code.push('"');
+                        begin(strings);
                         *inside = Inside::Raw(hashes);
                         index += hashes + 1;
                     }
@@ -130,6 +171,9 @@ fn strip(text: &str, inside: &mut Inside) -> String {
             },
         }
         index += 1;
+    }
+    if matches!(*inside, Inside::Str | Inside::Raw(_)) {
+        keep(strings, '\n');
     }
     code
 }
@@ -153,6 +197,22 @@ mod tests {
         assert_eq!(code_of(r#"f("unsafe \" {", 'x', '"', '\'')"#), [r#"f("", , , )"#]);
         assert_eq!(code_of("r#\"dbg!\"# + for_r\"x\""), ["r\"\" + for_r\"\""]);
         assert_eq!(code_of("fn f<'a>(x: &'a str)"), ["fn f<'a>(x: &'a str)"]);
+    }
+
+    #[test]
+    fn strings_are_kept_whole() {
+        let text = "a(\"b \\\"c\\\"\\n\", r#\"d\n \"e\"\"#);";
+        let strings = SourceFile::parse("a/src/b.rs", text).strings;
+        let strings: Vec<_> = strings.iter().map(|one| (one.line, one.text.as_str())).collect();
+        assert_eq!(strings, [(0, "b \"c\" "), (0, "d\n \"e\"")]);
+    }
+
+    #[test]
+    fn a_declaration_for_tests_is_one_line() {
+        let file = SourceFile::parse("a/src/b/mod.rs", "#[cfg(test)]\nmod c;\nfn a() {}");
+        let in_test: Vec<_> = file.lines.iter().map(|line| line.in_test).collect();
+        assert_eq!(in_test, [true, true, false]);
+        assert_eq!(file.test_modules(), ["a/src/b/c.rs", "a/src/b/c/mod.rs"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use sortie_control::clock::Clock;
+use sortie_control::idempotency;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
@@ -77,17 +78,11 @@ pub async fn round(db: &PgPool) -> sqlx::Result<u64> {
             limit $1 for update skip locked)",
         ROWS_MAX
     );
-    let idempotency_keys = sqlx::query!(
-        "delete from idempotency_key where (player_id, key) in (
-            select player_id, key from idempotency_key
-            where created_at < now() - interval '1 day' limit $1 for update skip locked)",
-        ROWS_MAX
-    );
     let mut removed = 0;
-    for query in [sessions, refresh_tokens, reset_tokens, failures, idempotency_keys] {
+    for query in [sessions, refresh_tokens, reset_tokens, failures] {
         removed += query.execute(db).await?.rows_affected();
     }
-    Ok(removed)
+    Ok(removed + idempotency::forget_old(db).await?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //!
 //! What is deliberately absent: bans and roles (the service of the staff writes them; here they
 //! are read), and anything that names a human being outside of the schema `personal` and the
-//! player's own row, which [`erasure`] empties.
+//! player's own row, which [`erasure`] empties. What is kept of a player elsewhere is forgotten by
+//! its owners.
 
 pub mod cleanup;
 pub mod erasure;
@@ -16,6 +17,7 @@ pub mod guess;
 pub mod guests;
 pub mod hasher;
 pub mod image;
+pub mod keeper;
 pub mod looks;
 pub mod mail;
 pub mod me;
@@ -33,6 +35,7 @@ pub mod totp;
 
 use std::sync::Arc;
 
+use sortie_control::erasure::Eraser;
 use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
 use tokio::sync::mpsc;
@@ -41,12 +44,18 @@ use utoipa_axum::router::OpenApiRouter;
 pub use crate::settings::Settings;
 use crate::state::Accounts;
 
-/// The routes of accounts, and their jobs: mails, cleaning up, guests who are gone.
-pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+/// The routes of accounts, and their jobs: mails, cleaning up, guests who are gone. `erasers`: of
+/// all that is kept of players elsewhere, in the order in which its rows are locked.
+pub fn service(
+    plane: &Plane,
+    settings: Settings,
+    erasers: &'static [Eraser],
+    stop: &Stop,
+) -> Service {
     let settings = Arc::new(settings);
     let (mails, tasks) = mpsc::channel(password::mails::WAITING_MAX);
     let hasher = hasher::Hasher::new(settings.cost, settings.pool);
-    let accounts = Accounts { plane: plane.clone(), hasher, settings, mails };
+    let accounts = Accounts { plane: plane.clone(), hasher, settings, erasers, mails };
     let (db, settings) = (plane.db.clone(), Arc::clone(&accounts.settings));
     let stopping = stop.clone();
     let mails = async move { password::mails::run(db, &settings, tasks, stopping).await };

@@ -7,6 +7,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use sortie_control::bus::Rate;
+use sortie_control::erasure::Eraser;
 use sortie_control::error::ApiError;
 use sortie_control::http::{ClientAddress, network};
 use sortie_control::plane::Plane;
@@ -30,6 +31,8 @@ pub struct Accounts {
     pub hasher: Hasher,
     /// As the operator set them.
     pub settings: Arc<Settings>,
+    /// Forget players elsewhere.
+    pub erasers: &'static [Eraser],
     /// Mails to be sent when there is time.
     pub mails: mpsc::Sender<Task>,
 }

@@ -187,12 +187,6 @@ async fn write(plane: &Plane, player: Uuid, ban_id: Uuid, text: &str) -> Result<
     if ban.appeal != "none" {
         return Err(AdminError::AppealNotOpen(ban.appeal));
     }
-    sqlx::query!(
-        "update ban set appeal = 'open', appeal_text = $2 where ban_id = $1",
-        ban_id,
-        text
-    )
-    .execute(&mut *tx)
-    .await?;
+    sortie_sanctions::ban::appeal(&mut tx, ban_id, text).await?;
     Ok(tx.commit().await?)
 }

@@ -4,10 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
+use sortie_battles::order;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
 use sortie_control::vocabulary::{BanScope, LoginEnd};
+use sortie_sanctions::ban::{self, NewBan};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -29,7 +31,8 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 /// A ban to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewBan {
+#[schema(as = NewBan)]
+struct BanBody {
     player_id: Uuid,
     scope: BanScope,
     /// Told to the player; 3 to 500 characters.
@@ -45,7 +48,7 @@ struct NewBan {
 
 /// Ban a player, with immediate effect
 #[utoipa::path(post, operation_id = "create_ban",
-    path = "/v1/admin/bans", tag = "admin", request_body = NewBan,
+    path = "/v1/admin/bans", tag = "admin", request_body = BanBody,
     responses((status = 201, description = "The ban", body = BanView),
         (status = 404, description = "`user.unknown`, `battle.unknown`", body = ErrorBody),
         (status = 409, description = "`admin.oneself`, `role.last_administrator`",
@@ -54,7 +57,7 @@ struct NewBan {
 async fn create(
     State(office): State<Office>,
     acting: Acting,
-    Json(new): Json<NewBan>,
+    Json(new): Json<BanBody>,
 ) -> ApiResult<(StatusCode, Json<BanView>)> {
     let (ban, ended) = insert(&office, &acting, &new).await?;
     match new.scope {
@@ -71,7 +74,7 @@ async fn create(
 async fn insert(
     office: &Office,
     acting: &Acting,
-    new: &NewBan,
+    new: &BanBody,
 ) -> Result<(BanView, Vec<Uuid>), AdminError> {
     if new.player_id == acting.player_id {
         return Err(AdminError::Oneself);
@@ -82,22 +85,19 @@ async fn insert(
     rank::refuse_outranked(&acting.permissions, &target)?;
     refuse_unknown_battle(&mut tx, new.battle_id).await?;
     let ban_id = Uuid::now_v7();
-    sqlx::query!(
-        "insert into ban (ban_id, player_id, scope, reason, issued_by, expires_at, battle_id)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+    let placed = NewBan {
         ban_id,
-        new.player_id,
-        new.scope.name(),
-        new.reason,
-        acting.player_id,
-        new.expires_at,
-        new.battle_id
-    )
-    .execute(&mut *tx)
-    .await?;
+        player_id: new.player_id,
+        scope: new.scope.name(),
+        reason: &new.reason,
+        issued_by: acting.player_id,
+        expires_at: new.expires_at,
+        battle_id: new.battle_id,
+    };
+    ban::place(&mut tx, placed).await?;
     let mut ended = Vec::new();
     if new.scope == BanScope::Login {
-        ended = effect::end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
+        ended = office.keeper.end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
         if is_administrator(&mut tx, new.player_id).await? {
             rank::require_administrator(&mut tx).await?;
         }
@@ -105,14 +105,14 @@ async fn insert(
     let (mut cancelled, mut kicked) = (0, 0);
     if matches!(new.scope, BanScope::Login | BanScope::Matchmaking) {
         cancelled = effect::cancel_tickets(&mut tx, new.player_id).await?;
-        kicked = effect::kick(&mut tx, new.player_id, "banned").await?;
+        kicked = order::kick(&mut tx, new.player_id, "banned").await?;
     }
-    let ban = ban_view::one(&mut tx, ban_id).await?;
-    let after = json!({ "ban": ban.for_audit(), "logins_ended": ended.len(),
+    let made = ban_view::one(&mut tx, ban_id).await?;
+    let after = json!({ "ban": made.for_audit(), "logins_ended": ended.len(),
         "tickets_cancelled": cancelled, "kicked_from": kicked });
     acting.record(&mut tx, format!("player:{}", new.player_id), None, Some(after)).await?;
     tx.commit().await?;
-    Ok((ban, ended))
+    Ok((made, ended))
 }
 
 async fn is_administrator(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<bool> {
@@ -159,20 +159,8 @@ async fn lift_now(office: &Office, acting: &Acting, ban_id: Uuid) -> Result<(), 
     if !before.is_in_force {
         return Err(AdminError::BanOver);
     }
-    write_lift(&mut tx, acting, ban_id).await?;
+    ban::lift(&mut tx, ban_id, acting.player_id).await?;
     finish(tx, acting, before).await
-}
-
-async fn write_lift(db: &mut PgConnection, acting: &Acting, ban_id: Uuid) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update ban set lifted_at = now(), lifted_by = $2
-         where ban_id = $1 and lifted_at is null",
-        ban_id,
-        acting.player_id
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// What becomes of an appeal.
@@ -216,12 +204,9 @@ async fn decide_now(
         "none" => return Err(AdminError::NoAppeal),
         decided => return Err(AdminError::AppealNotOpen(decided.to_owned())),
     }
-    let appeal = if is_accepted { "accepted" } else { "rejected" };
-    sqlx::query!("update ban set appeal = $2 where ban_id = $1", ban_id, appeal)
-        .execute(&mut *tx)
-        .await?;
+    ban::decide(&mut tx, ban_id, is_accepted).await?;
     if is_accepted {
-        write_lift(&mut tx, acting, ban_id).await?;
+        ban::lift(&mut tx, ban_id, acting.player_id).await?;
     }
     finish(tx, acting, before).await
 }

@@ -4,6 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sortie_battles::battle::{self, Held};
+use sortie_battles::order::Order;
 use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
@@ -19,7 +21,6 @@ use uuid::Uuid;
 
 use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
-use crate::kick::write_order;
 
 /// Longest reason, and longest message to the players of a battle.
 const TEXT_CHARS_MAX: usize = 200;
@@ -211,45 +212,16 @@ async fn order_end(
     check_text(reason, 3, "reason has 3 to 200 characters")?;
     let mut tx = office.db().begin().await?;
     let live = hold(&mut tx, battle_id).await?;
-    match live.server_id {
-        Some(server_id) if live.state != "asked" => {
-            let body = json!({ "battle_id": battle_id, "reason": reason });
-            write_order(&mut tx, server_id, "end", body).await?;
-        }
-        _ => {
-            sqlx::query!(
-                "update battle set state = 'cancelled', ended_at = now(), ended_by = 'operator'
-                 where battle_id = $1",
-                battle_id
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-    }
+    battle::end(&mut tx, battle_id, &live, reason).await?;
     let (before, after) = (json!({ "state": live.state }), json!({ "reason": digest(reason) }));
     acting.record(&mut tx, format!("battle:{battle_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)
 }
 
-struct Live {
-    state: String,
-    server_id: Option<Uuid>,
-}
-
 /// Holds a battle that is not over yet.
-async fn hold(db: &mut PgConnection, battle_id: Uuid) -> Result<Live, AdminError> {
-    let live = sqlx::query_as!(
-        Live,
-        "select state, server_id from battle where battle_id = $1 for no key update",
-        battle_id
-    )
-    .fetch_optional(db)
-    .await?
-    .ok_or(AdminError::UnknownBattle)?;
-    match live.state.as_str() {
-        "asked" | "allocated" | "running" => Ok(live),
-        _ => Err(AdminError::BattleNotLive(live.state)),
-    }
+async fn hold(db: &mut PgConnection, battle_id: Uuid) -> Result<Held, AdminError> {
+    let held = battle::hold(db, battle_id).await?.ok_or(AdminError::UnknownBattle)?;
+    if held.is_live() { Ok(held) } else { Err(AdminError::BattleNotLive(held.state)) }
 }
 
 /// Something to be said.
@@ -292,8 +264,7 @@ async fn order_message(
     let Some(server_id) = live.server_id else {
         return Err(AdminError::BattleNotLive(live.state));
     };
-    let body = json!({ "battle_id": battle_id, "text": text });
-    write_order(&mut tx, server_id, "message", body).await?;
+    Order::message(battle_id, text).write(&mut tx, server_id).await?;
     let after = json!({ "text": digest(text) });
     acting.record(&mut tx, format!("battle:{battle_id}"), None, Some(after)).await?;
     Ok(tx.commit().await?)

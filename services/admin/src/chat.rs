@@ -12,6 +12,7 @@ use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
 use sortie_control::plane::Plane;
 use sortie_control::vocabulary::WordEffect;
+use sortie_messages::{channel, message};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -154,17 +155,8 @@ async fn delete_now(
     message_id: Uuid,
 ) -> Result<Place, AdminError> {
     let mut tx = office.db().begin().await?;
-    let row = sqlx::query!(
-        "update chat_message m set deleted_at = now(), deleted_by = $2
-         from chat_channel c
-         where message_id = $1 and deleted_at is null and c.channel_id = m.channel_id
-         returning c.channel_id, c.kind, c.about, m.author",
-        message_id,
-        acting.player_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(AdminError::UnknownMessage)?;
+    let deleted = message::delete(&mut tx, message_id, acting.player_id).await?;
+    let row = deleted.ok_or(AdminError::UnknownMessage)?;
     let before = json!({ "author": row.author, "channel_id": row.channel_id });
     acting.record(&mut tx, format!("message:{message_id}"), Some(before), None).await?;
     tx.commit().await?;
@@ -219,20 +211,8 @@ async fn set_slow_mode(
         return Err(AdminError::BadValue("seconds must be 0 to 3600"));
     }
     let mut tx = office.db().begin().await?;
-    let before = sqlx::query_scalar!(
-        "select slow_mode_s from chat_channel where channel_id = $1 for no key update",
-        channel_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(AdminError::UnknownChannel)?;
-    sqlx::query!(
-        "update chat_channel set slow_mode_s = $2 where channel_id = $1",
-        channel_id,
-        seconds
-    )
-    .execute(&mut *tx)
-    .await?;
+    let before = channel::set_slow_mode(&mut tx, channel_id, seconds).await?;
+    let before = before.ok_or(AdminError::UnknownChannel)?;
     let (before, after) = (json!({ "seconds": before }), json!({ "seconds": seconds }));
     acting.record(&mut tx, format!("channel:{channel_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)

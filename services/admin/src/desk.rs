@@ -21,6 +21,7 @@ use sortie_control::audit::{self, Entry, Outcome};
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorCode};
 use sortie_control::idempotency;
+use sortie_control::keeper::Keeper;
 use sortie_control::permission::{Needs, Permissions};
 use sortie_control::plane::Plane;
 use sortie_control::request;
@@ -53,6 +54,8 @@ pub struct Office {
     pub plane: Plane,
     /// How the service works.
     pub settings: Settings,
+    /// Who keeps accounts.
+    pub keeper: Arc<dyn Keeper>,
 }
 
 impl axum::extract::FromRef<Office> for Plane {

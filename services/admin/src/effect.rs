@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
-use sortie_control::vocabulary::LoginEnd;
+use sortie_whereabouts::queue;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -16,34 +16,10 @@ use uuid::Uuid;
 const AGAIN: Duration = Duration::from_secs(1);
 const TRIES_MAX: u32 = 300;
 
-/// Ends all logins of a player; gives which they were.
-pub(crate) async fn end_logins(
-    db: &mut PgConnection,
-    player_id: Uuid,
-    why: LoginEnd,
-) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!(
-        "update personal.login_session set revoked_at = now(), revoked_why = $2
-         where player_id = $1 and revoked_at is null returning session_id",
-        player_id,
-        why.name()
-    )
-    .fetch_all(db)
-    .await
-}
-
-/// Orders a player out of all battles; gives how many.
-pub(crate) async fn kick(db: &mut PgConnection, player_id: Uuid, why: &str) -> sqlx::Result<i32> {
-    let kicked = sqlx::query_scalar!("select kick_player($1, $2)", player_id, why);
-    Ok(kicked.fetch_one(db).await?.unwrap_or_default())
-}
-
 /// Takes a player's tickets out of the queues; others of a match that was asking wait on. Gives
 /// how many tickets.
 pub(crate) async fn cancel_tickets(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<u64> {
-    let why = "a player of the ticket was banned";
-    let cancelled = sqlx::query_scalar!("select withdraw_player($1, $2)", player_id, why);
-    Ok(cancelled.fetch_one(db).await?.unwrap_or_default().unsigned_abs().into())
+    queue::withdraw_player(db, player_id, "a player of the ticket was banned").await
 }
 
 /// Tells all nodes that logins have ended: each by its id, and all that began before now.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sortie_battles::order::{self, Order};
 use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
@@ -14,7 +15,6 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::desk::{Acting, Desk, Office};
-use crate::effect;
 use crate::error::AdminError;
 use crate::rank;
 
@@ -57,11 +57,11 @@ async fn kick(
     Path(player_id): Path<Uuid>,
     Json(kick): Json<Kick>,
 ) -> ApiResult<(StatusCode, Json<Kicked>)> {
-    let battles = order(&office, &acting, player_id, &kick).await?;
+    let battles = order_kick(&office, &acting, player_id, &kick).await?;
     Ok((StatusCode::ACCEPTED, Json(Kicked { battles })))
 }
 
-async fn order(
+async fn order_kick(
     office: &Office,
     acting: &Acting,
     player_id: Uuid,
@@ -74,7 +74,7 @@ async fn order(
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
     let battles = match kick.battle_id {
-        None => effect::kick(&mut tx, player_id, &kick.reason).await?,
+        None => order::kick(&mut tx, player_id, &kick.reason).await?,
         Some(battle_id) => order_one(&mut tx, player_id, battle_id, &kick.reason).await?,
     };
     if battles == 0 {
@@ -102,28 +102,6 @@ async fn order_one(
     .fetch_optional(&mut *db)
     .await?;
     let Some(server_id) = server_id else { return Ok(0) };
-    let body = json!({ "battle_id": battle_id, "player_id": player_id, "reason": why });
-    write_order(db, server_id, "kick", body).await?;
+    Order::kick(battle_id, player_id, why).write(db, server_id).await?;
     Ok(1)
-}
-
-/// Orders a server to do something; the same again while it waits changes nothing.
-pub(crate) async fn write_order(
-    db: &mut PgConnection,
-    server_id: Uuid,
-    kind: &str,
-    body: serde_json::Value,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into server_order (server_id, kind, body)
-         select $1, $2, $3 where not exists (
-             select from server_order
-             where server_id = $1 and kind = $2 and body = $3 and acknowledged_at is null)",
-        server_id,
-        kind,
-        body
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }

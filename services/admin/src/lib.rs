@@ -18,6 +18,7 @@ mod battle;
 mod chat;
 pub mod desk;
 pub mod effect;
+mod erasure;
 mod error;
 mod first;
 mod flag;
@@ -37,11 +38,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sortie_control::idempotency;
+use sortie_control::keeper::Keeper;
 use sortie_control::plane::Plane;
 use sortie_control::season::Seasons;
 use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use erasure::erase;
 pub use error::AdminError;
 pub use first::{FIRST_LINK_LIFE, first_admin_link};
 
@@ -65,9 +68,9 @@ impl Default for Settings {
 /// How often old idempotency keys are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// The routes for staff; serve them on a listener of their own.
-pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
-    let office = Office { plane: plane.clone(), settings };
+/// The routes for staff; serve them on a listener of their own. `keeper`: who keeps accounts.
+pub fn service(plane: &Plane, settings: Settings, keeper: Arc<dyn Keeper>, stop: &Stop) -> Service {
+    let office = Office { plane: plane.clone(), settings, keeper };
     let desk = Desk::new(office.clone());
     let desk = user::routes(desk);
     let desk = user_view::routes(desk);

@@ -9,6 +9,7 @@ use sortie_control::idempotency;
 use sortie_control::json::{Json, Path};
 use sortie_control::plane::Plane;
 use sortie_control::who::Caller;
+use sortie_sanctions::report::{self, OfPlayer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -115,19 +116,13 @@ async fn write(
         BattleReportKind::Cheating => "cheating",
         BattleReportKind::Behaviour => "behaviour",
     };
-    let report_id = Uuid::now_v7();
-    sqlx::query!(
-        "insert into report (report_id, reporter, accused, kind, text, battle_id, tick)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-        report_id,
+    let report = OfPlayer {
         reporter,
-        new.player_id,
+        accused: new.player_id,
         kind,
-        new.text,
+        text: &new.text,
         battle_id,
-        new.tick
-    )
-    .execute(&plane.db)
-    .await?;
-    Ok(report_id)
+        tick: new.tick,
+    };
+    Ok(report::player(&plane.db, report).await?)
 }

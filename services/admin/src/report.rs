@@ -9,6 +9,7 @@ use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
 use sortie_control::vocabulary::{ReportKind, ReportState};
+use sortie_sanctions::report;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -161,14 +162,7 @@ async fn write(
         return Err(AdminError::ReportDecided(state));
     }
     let decided = if is_upheld { "upheld" } else { "dismissed" };
-    sqlx::query!(
-        "update report set state = $2, decided_by = $3, decided_at = now() where report_id = $1",
-        report_id,
-        decided,
-        acting.player_id
-    )
-    .execute(&mut *tx)
-    .await?;
+    report::decide(&mut tx, report_id, decided, acting.player_id).await?;
     let (before, after) = (json!({ "state": state }), json!({ "state": decided }));
     acting.record(&mut tx, format!("report:{report_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sortie_battles::server;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
@@ -16,7 +17,6 @@ use uuid::Uuid;
 
 use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
-use crate::kick::write_order;
 
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::ServersRead>("servers.list", routes!(list))
@@ -122,10 +122,7 @@ async fn order(office: &Office, acting: &Acting, server_id: Uuid) -> Result<(), 
     if state == "gone" {
         return Err(AdminError::ServerGone);
     }
-    sqlx::query!("update battle_server set state = 'draining' where server_id = $1", server_id)
-        .execute(&mut *tx)
-        .await?;
-    write_order(&mut tx, server_id, "drain", json!({})).await?;
+    server::drain(&mut tx, server_id).await?;
     let (before, after) = (json!({ "state": state }), json!({ "state": "draining" }));
     acting.record(&mut tx, format!("server:{server_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)

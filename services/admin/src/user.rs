@@ -144,9 +144,7 @@ async fn set_name(
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    sqlx::query!("update player set name = $2 where player_id = $1", player_id, name)
-        .execute(&mut *tx)
-        .await?;
+    office.keeper.rename(&mut tx, player_id, name).await?;
     if *name != target.name {
         look::take(&mut tx, player_id, name).await?;
     }
@@ -180,7 +178,7 @@ async fn end_logins(
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    let ended = effect::end_logins(&mut tx, player_id, LoginEnd::Staff).await?;
+    let ended = office.keeper.end_logins(&mut tx, player_id, LoginEnd::Staff).await?;
     let after = json!({ "logins_ended": ended.len() });
     acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
     tx.commit().await?;
@@ -213,23 +211,9 @@ async fn totp_removed(office: &Office, acting: &Acting, player_id: Uuid) -> Resu
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    let removed = sqlx::query!(
-        "update personal.credential
-         set totp_secret = null, totp_confirmed_at = null, totp_step = null
-         where player_id = $1 and totp_confirmed_at is not null",
-        player_id
-    )
-    .execute(&mut *tx)
-    .await?;
-    if removed.rows_affected() == 0 {
+    if !office.keeper.take_totp(&mut tx, player_id).await? {
         return Err(AdminError::NoTotp);
     }
-    sqlx::query!(
-        "delete from personal.login_failure where guessed = personal.guess_key('code', $1)",
-        player_id.to_string()
-    )
-    .execute(&mut *tx)
-    .await?;
     let (before, after) = (json!({ "has_totp": true }), json!({ "has_totp": false }));
     acting.record(&mut tx, format!("player:{player_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)

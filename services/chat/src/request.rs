@@ -9,6 +9,7 @@ use sortie_control::bus::Rate;
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::Permission;
 use sortie_control::who::permissions_of;
+use sortie_messages::{message, mute};
 use tokio::sync::mpsc::error::TrySendError;
 use uuid::Uuid;
 
@@ -67,7 +68,7 @@ async fn done(hub: &Arc<Hub>, member: &Arc<Member>, body: RequestBody) -> Outcom
         }
         RequestBody::Unmute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
-            store::unmute(&hub.plane.db, member.player, player_id).await?;
+            mute::unmute(&hub.plane.db, member.player, player_id).await?;
             lock(&member.known).mutes.remove(&player_id);
             Ok(Done::default())
         }
@@ -211,13 +212,8 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     let before = std::mem::take(&mut line.text);
     line.text = hub.words().apply(&text).ok_or(ChatError::Word)?;
     let mut transaction = hub.plane.db.begin().await?;
-    let done = sqlx::query_scalar!(
-        r#"update chat_message set text = $2, edited_at = clock_timestamp()
-         where message_id = $1 and deleted_at is null returning edited_at as "edited_at!""#,
-        message_id,
-        line.text
-    );
-    let edited_at = done.fetch_optional(&mut *transaction).await?.ok_or(ChatError::NoMessage)?;
+    let edited_at = message::edit(&mut transaction, message_id, &line.text).await?;
+    let edited_at = edited_at.ok_or(ChatError::NoMessage)?;
     line.edited_at = Some(edited_at);
     if moderates {
         let mut entry = Entry::done(member.player, "chat.edit", format!("message:{message_id}"));
@@ -241,13 +237,7 @@ async fn delete(hub: &Arc<Hub>, member: &Member, message_id: Uuid) -> Outcome {
     let (channel, place, line) = visible(hub, member.player, message_id).await?;
     let moderates = may_change(hub, member.player, &line).await?;
     let mut transaction = hub.plane.db.begin().await?;
-    let done = sqlx::query!(
-        "update chat_message set deleted_at = now(), deleted_by = $2
-         where message_id = $1 and deleted_at is null",
-        message_id,
-        member.player
-    );
-    if done.execute(&mut *transaction).await?.rows_affected() == 0 {
+    if message::delete(&mut transaction, message_id, member.player).await?.is_none() {
         return Err(ChatError::NoMessage);
     }
     if moderates {

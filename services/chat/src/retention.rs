@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sortie_control::service::Stop;
+use sortie_messages::message;
 use sqlx::PgPool;
 
 use crate::hub::Hub;
@@ -51,18 +52,7 @@ pub async fn forget_old(db: &PgPool, kept: Duration) -> sqlx::Result<u64> {
     let Some(before) = now.checked_sub(kept) else { return Ok(0) };
     let mut forgotten = 0;
     loop {
-        // Ids begin with their time: the primary key finds the oldest.
-        let round = sqlx::query!(
-            "delete from chat_message where message_id in (
-                 select message_id from chat_message old where message_id < $1
-                     and not exists (select from report where report.message_id = old.message_id)
-                 order by message_id limit $2 for update skip locked)",
-            floor_of(before),
-            ROUND.cast_signed()
-        )
-        .execute(db)
-        .await?
-        .rows_affected();
+        let round = message::forget(db, floor_of(before), ROUND.cast_signed()).await?;
         forgotten += round;
         if round < ROUND {
             return Ok(forgotten);

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::broken_constraint;
 use sortie_control::permission::{Permission, Permissions};
+use sortie_messages::{channel as channels, message as messages, mute as mutes};
+use sortie_sanctions::report::{self as reports, OfMessage};
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -48,14 +50,6 @@ impl Line {
             is_deleted: self.is_deleted,
         }
     }
-}
-
-/// What the database gives to a message.
-struct Stamp {
-    /// Which of those that were said together.
-    at: i64,
-    message_id: Uuid,
-    said_at: OffsetDateTime,
 }
 
 /// The least id of a time: ids begin with their milliseconds.
@@ -112,26 +106,9 @@ pub(crate) async fn channel(db: &PgPool, place: Place) -> Result<(Uuid, i32), Ch
     }
     let (kind, about) = (place.kind().name(), place.about());
     let mut transaction = db.begin().await?;
-    sqlx::query!(
-        "insert into chat_channel (channel_id, kind, about) values ($1, $2, $3)
-         on conflict on constraint chat_channel_taken do nothing",
-        Uuid::now_v7(),
-        kind,
-        about
-    )
-    .execute(&mut *transaction)
-    .await?;
+    channels::make(&mut transaction, kind, &about).await?;
     if let Place::Whisper(low, high) = place {
-        sqlx::query!(
-            "insert into chat_whisper (player_id, channel_id)
-             select player_id, channel_id from chat_channel, unnest($1::uuid[]) player_id
-             where kind = $2 and about = $3 on conflict do nothing",
-            &[low, high],
-            kind,
-            about
-        )
-        .execute(&mut *transaction)
-        .await?;
+        channels::note_whisperers(&mut transaction, &[low, high], kind, &about).await?;
     }
     transaction.commit().await?;
     known_channel(db, place).await?.ok_or(ChatError::Channel)
@@ -181,37 +158,13 @@ pub(crate) async fn said_before(
 /// as they stand there, in the order of `said`: times and ids are the database's. `None`: sent
 /// before.
 pub(crate) async fn insert(db: &PgPool, said: &[Said]) -> sqlx::Result<Vec<Option<Line>>> {
-    let channels: Vec<Uuid> = said.iter().map(|said| said.channel).collect();
-    let authors: Vec<Uuid> = said.iter().map(|said| said.member.player).collect();
-    let texts: Vec<String> = said.iter().map(|said| said.text.clone()).collect();
-    let noise: Vec<Uuid> = said.iter().map(|_| Uuid::new_v4()).collect();
-    let client_ids: Vec<Option<Uuid>> = said.iter().map(|said| said.client_id).collect();
-    let stamps = sqlx::query_as!(
-        Stamp,
-        r#"with began as materialized (select clock_timestamp() as at),
-         numbered as materialized (
-             select place, channel, author, text, client_id,
-                 uuid_at(at + place * interval '1 microsecond', noise) as message_id,
-                 at + place * interval '1 microsecond' as said_at
-             from began, unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[])
-                 with ordinality as said (channel, author, text, noise, client_id, place)
-         ), stored as (
-             insert into chat_message (message_id, channel_id, author, text, said_at, client_id)
-             select message_id, channel, author, text, said_at, client_id from numbered
-             order by place
-             on conflict (author, client_id) where client_id is not null do nothing
-             returning message_id
-         )
-         select place - 1 as "at!", message_id as "message_id!", said_at as "said_at!"
-         from numbered join stored using (message_id)"#,
-        &channels,
-        &authors,
-        &texts,
-        &noise,
-        &client_ids as &[Option<Uuid>]
-    )
-    .fetch_all(db)
-    .await?;
+    let columns = messages::Said {
+        channels: said.iter().map(|said| said.channel).collect(),
+        authors: said.iter().map(|said| said.member.player).collect(),
+        texts: said.iter().map(|said| said.text.clone()).collect(),
+        client_ids: said.iter().map(|said| said.client_id).collect(),
+    };
+    let stamps = messages::say(db, &columns).await?;
     let mut lines = vec![None; said.len()];
     for stamp in stamps {
         let at = usize::try_from(stamp.at).unwrap_or(usize::MAX);
@@ -355,22 +308,14 @@ pub(crate) async fn message(
 
 /// Mutes somebody; again: no change.
 pub(crate) async fn mute(db: &PgPool, player: Uuid, muted: Uuid) -> Result<(), ChatError> {
-    let done = sqlx::query!(
-        "insert into chat_mute (player_id, muted)
-         select $1, player_id from player where player_id = $2
-             and (select count(*) from chat_mute where player_id = $1) < $3
-         on conflict (player_id, muted) do update set since = chat_mute.since",
-        player,
-        muted,
-        MUTES_MAX
-    )
-    .execute(db)
-    .await
-    .map_err(|error| match broken_constraint(&error) {
-        Some("chat_mute_other") => ChatError::Yourself,
-        _ => error.into(),
-    })?;
-    if done.rows_affected() == 1 {
+    let done =
+        mutes::mute(db, player, muted, MUTES_MAX).await.map_err(
+            |error| match broken_constraint(&error) {
+                Some("chat_mute_other") => ChatError::Yourself,
+                _ => error.into(),
+            },
+        )?;
+    if done {
         return Ok(());
     }
     let query = sqlx::query_scalar!(
@@ -381,13 +326,6 @@ pub(crate) async fn mute(db: &PgPool, player: Uuid, muted: Uuid) -> Result<(), C
     Err(if is_known { ChatError::MutesFull } else { ChatError::NoPlayer })
 }
 
-/// Unmutes somebody; again: no change.
-pub(crate) async fn unmute(db: &PgPool, player: Uuid, muted: Uuid) -> sqlx::Result<()> {
-    let query =
-        sqlx::query!("delete from chat_mute where player_id = $1 and muted = $2", player, muted);
-    query.execute(db).await.map(drop)
-}
-
 /// Reports a message to the moderators.
 pub(crate) async fn report(
     db: &PgPool,
@@ -396,19 +334,15 @@ pub(crate) async fn report(
     battle: Option<Uuid>,
     text: &str,
 ) -> Result<(), ChatError> {
-    let done = sqlx::query!(
-        "insert into report (report_id, reporter, accused, kind, text, message_id, battle_id)
-         values ($1, $2, $3, 'chat', $4, $5, $6)",
-        Uuid::now_v7(),
+    let report = OfMessage {
         reporter,
-        line.author,
+        accused: line.author,
         text,
-        line.message_id,
-        battle
-    )
-    .execute(db)
-    .await;
-    done.map(drop).map_err(|error| match broken_constraint(&error) {
+        message_id: line.message_id,
+        battle_id: battle,
+    };
+    let done = reports::message(db, report).await;
+    done.map_err(|error| match broken_constraint(&error) {
         Some("report_other") => ChatError::Yourself,
         Some("report_once") => ChatError::ReportedAlready,
         _ => error.into(),

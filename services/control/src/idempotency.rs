@@ -17,7 +17,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
@@ -294,6 +294,21 @@ pub async fn forget_old(db: &PgPool) -> sqlx::Result<u64> {
     .execute(db)
     .await?;
     Ok(forgotten.rows_affected())
+}
+
+/// Forgets the answers that a player got, and those that name it.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<()> {
+    // Answers that are kept for retries may have the account in them.
+    sqlx::query!("delete from idempotency_key where player_id = $1", player_id)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query!("delete from idempotency_key where about @> array[$1::uuid]", player_id)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]

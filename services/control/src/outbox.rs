@@ -49,6 +49,17 @@ pub enum RelayError {
     Database(#[from] sqlx::Error),
 }
 
+/// Writes an event, in the transaction that makes it true.
+///
+/// # Errors
+/// The database is away.
+pub async fn write(db: &mut PgConnection, topic: &str, key: &str, body: Value) -> sqlx::Result<()> {
+    sqlx::query!("insert into outbox (topic, key, body) values ($1, $2, $3)", topic, key, body)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// The job that tells, on as many nodes as there are: one at a time does it.
 pub fn relay(plane: &Plane, stop: &Stop) -> Job {
     let (plane, mut stop) = (plane.clone(), stop.clone());

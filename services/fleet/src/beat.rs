@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
+use sortie_battles::order::{self, Order};
+use sortie_battles::{battle, server};
 use sortie_rpc::fleet::v1 as rpc;
+use sortie_whereabouts::seat::{self, Departed};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::error::FleetError;
-use crate::orders::NewOrder;
 use crate::requeue::{Requeue, requeue};
 use crate::settings::Settings;
 
@@ -28,15 +30,6 @@ pub(crate) struct Beat {
     pub(crate) gone: Vec<Departed>,
     /// Battles that the server cannot open, and why.
     pub(crate) refused: Vec<(Uuid, String)>,
-}
-
-/// A player who left a battle for good.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Departed {
-    pub(crate) battle_id: Uuid,
-    pub(crate) player_id: Uuid,
-    /// When, in the battle's time.
-    pub(crate) tick: i32,
 }
 
 /// Load as `battle_server.load` has it.
@@ -77,14 +70,7 @@ pub(crate) async fn store(
     let mut tx = db.begin().await?;
     renew(&mut tx, beat, settings).await?;
     if beat.order_done > 0 {
-        sqlx::query!(
-            "update server_order set acknowledged_at = now()
-             where server_id = $1 and order_id <= $2 and acknowledged_at is null",
-            beat.server_id,
-            beat.order_done
-        )
-        .execute(&mut *tx)
-        .await?;
+        order::carried_out(&mut tx, beat.server_id, beat.order_done).await?;
     }
     let own = store_statuses(&mut tx, beat).await?;
     store_departures(&mut tx, beat, &own).await?;
@@ -102,21 +88,14 @@ pub(crate) async fn store(
 }
 
 async fn renew(db: &mut PgConnection, beat: &Beat, settings: &Settings) -> Result<(), FleetError> {
-    let renewed = sqlx::query!(
-        "update battle_server set lease_until = now() + make_interval(secs => $3), load = $4,
-             state = case when $5 then 'draining' else state end
-         where server_id = $1 and epoch = $2 and state <> 'gone'
-             and ($6 or identity_hash is null)",
-        beat.server_id,
-        beat.epoch,
-        settings.lease.as_secs_f64(),
-        beat.load,
-        beat.is_draining,
-        beat.is_proven
-    )
-    .execute(&mut *db)
-    .await?;
-    if renewed.rows_affected() == 1 {
+    let told = server::Beat {
+        server_id: beat.server_id,
+        epoch: beat.epoch,
+        load: &beat.load,
+        is_draining: beat.is_draining,
+        is_proven: beat.is_proven,
+    };
+    if server::renew(&mut *db, &told, settings.lease.as_secs_f64()).await? {
         return Ok(());
     }
     let row = sqlx::query!(
@@ -140,25 +119,11 @@ async fn store_statuses(db: &mut PgConnection, beat: &Beat) -> sqlx::Result<Hash
         return Ok(HashSet::new());
     }
     let (battles, statuses): (Vec<Uuid>, Vec<Value>) = beat.statuses.iter().cloned().unzip();
-    let own = sqlx::query_scalar!(
-        r#"update battle b set status = t.status, told_at = now(), server_epoch = $4,
-               state = 'running', started_at = coalesce(b.started_at, now())
-           from unnest($1::uuid[], $2::jsonb[]) as t (battle_id, status)
-           where b.battle_id = t.battle_id and b.server_id = $3
-               and b.state in ('allocated', 'running')
-           returning b.battle_id"#,
-        &battles,
-        &statuses,
-        beat.server_id,
-        beat.epoch
-    )
-    .fetch_all(db)
-    .await?;
+    let own = battle::told(db, beat.server_id, beat.epoch, &battles, &statuses).await?;
     Ok(own.into_iter().collect())
 }
 
-/// Seats of players who left for good may be given away. A departure counts once: whoever has
-/// taken the seat again since is not thrown out of it by being told of the same one.
+/// Seats of players who left for good may be given away.
 async fn store_departures(
     db: &mut PgConnection,
     beat: &Beat,
@@ -169,18 +134,7 @@ async fn store_departures(
     if gone.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
-        "update battle_player p set gone_at = coalesce(gone_at, now()), gone_tick = t.tick
-         from unnest($1::uuid[], $2::uuid[], $3::int4[]) as t (battle_id, player_id, tick)
-         where p.battle_id = t.battle_id and p.player_id = t.player_id
-             and t.tick > coalesce(p.gone_tick, -1)",
-        &gone.iter().map(|departed| departed.battle_id).collect::<Vec<_>>(),
-        &gone.iter().map(|departed| departed.player_id).collect::<Vec<_>>(),
-        &gone.iter().map(|departed| departed.tick).collect::<Vec<_>>(),
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    seat::free_departed(db, &gone).await
 }
 
 /// A server that runs what is not its own is told to end it. A finished battle may be shown a
@@ -209,7 +163,7 @@ async fn end_strangers(
     for battle_id in to_end {
         let server_id = beat.server_id;
         tracing::warn!(%battle_id, %server_id, "a server runs what is not its own");
-        NewOrder::end(battle_id, "it is not this server's").write(db, beat.server_id).await?;
+        Order::end(battle_id, "it is not this server's").write(db, beat.server_id).await?;
     }
     Ok(())
 }

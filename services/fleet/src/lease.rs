@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sortie_battles::{battle, order, server};
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -50,27 +51,19 @@ pub(crate) async fn clean_up(db: &PgPool, settings: &Settings) -> sqlx::Result<(
         tracing::warn!(%server_id, "the lease of a battle server ran out");
     }
     requeue_unopened(db, settings).await?;
-    let lost = lose(db, settings.return_grace).await?;
+    let lost = battle::lose(db, settings.return_grace.as_secs_f64()).await?;
     if lost > 0 {
         metrics::counter!("sortie_battles_lost_total").increment(lost);
         tracing::warn!(lost, "battles are lost: their servers did not come back");
     }
-    drop_orders(db, settings).await?;
+    order::drop_of_gone(db, settings.return_grace.as_secs_f64()).await?;
     show(db).await
 }
 
 /// A server at a time, so that the battles of each go back in one transaction.
 async fn mark_gone(db: &PgPool) -> sqlx::Result<Option<Uuid>> {
     let mut tx = db.begin().await?;
-    let gone = sqlx::query_scalar!(
-        "update battle_server set state = 'gone', gone_at = now()
-         where server_id = (select server_id from battle_server
-             where state <> 'gone' and lease_until < now()
-             order by lease_until limit 1 for update skip locked)
-         returning server_id"
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
+    let gone = server::mark_gone(&mut tx).await?;
     if let Some(server_id) = gone {
         // Nobody has seen these begin; another server can open them at once. Running ones are
         // waited for, and so are orders about them.
@@ -107,40 +100,6 @@ async fn requeue_unopened(db: &PgPool, settings: &Settings) -> sqlx::Result<()> 
         requeue(&mut tx, row.server_id, &[row.battle_id], &how).await?;
     }
     tx.commit().await
-}
-
-/// Running battles whose server is gone for too long, or lives and has not told of them for as
-/// long: it came back without them.
-async fn lose(db: &PgPool, grace: Duration) -> sqlx::Result<u64> {
-    let lost = sqlx::query!(
-        "update battle set state = 'lost', ended_at = now() where battle_id in (
-             select b.battle_id from battle b join battle_server s using (server_id)
-             where b.state = 'running' and (
-                 (s.state = 'gone' and s.gone_at < now() - make_interval(secs => $1))
-                 or (s.state <> 'gone' and s.lease_until > now()
-                     and s.registered_at < now() - make_interval(secs => $1)
-                     and b.told_at < now() - make_interval(secs => $1)))
-             for update of b skip locked)",
-        grace.as_secs_f64()
-    )
-    .execute(db)
-    .await?;
-    Ok(lost.rows_affected())
-}
-
-/// Orders of servers that did not come back. What is to be erased waits for them: their disks may
-/// come back at any time, with names on them.
-async fn drop_orders(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
-    sqlx::query!(
-        "delete from server_order o using battle_server s
-         where o.server_id = s.server_id and o.acknowledged_at is null
-             and o.kind <> 'erase' and s.state = 'gone'
-             and s.gone_at < now() - make_interval(secs => $1)",
-        settings.return_grace.as_secs_f64()
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 async fn show(db: &PgPool) -> sqlx::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sortie_battles::{log, order, review};
 use sortie_control::clock::Clock;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
@@ -44,32 +45,11 @@ pub(crate) async fn keep_house(db: &PgPool, settings: &Settings) -> sqlx::Result
     if !is_ours {
         return Ok(0);
     }
-    sqlx::query!(
-        r#"select battle_log_partition((current_date + make_interval(months => m))::date)::text
-           from generate_series(0, 1) as m"#
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let dropped = sqlx::query_scalar!(
-        r#"select battle_log_expire(now() - make_interval(secs => $1)) as "dropped!""#,
-        settings.battle_log_keep.as_secs_f64()
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "delete from server_order where acknowledged_at < now() - make_interval(secs => $1)
-             or created_at < now() - make_interval(secs => $2)",
-        settings.orders_keep.as_secs_f64(),
-        settings.battle_log_keep.as_secs_f64()
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "delete from result_review where received_at < now() - make_interval(secs => $1)",
-        settings.battle_log_keep.as_secs_f64()
-    )
-    .execute(&mut *tx)
-    .await?;
+    let age_s = settings.battle_log_keep.as_secs_f64();
+    log::prepare(&mut tx).await?;
+    let dropped = log::expire(&mut tx, age_s).await?;
+    order::expire(&mut tx, settings.orders_keep.as_secs_f64(), age_s).await?;
+    review::expire(&mut tx, age_s).await?;
     tx.commit().await?;
     if dropped > 0 {
         tracing::info!(dropped, "months of the battle log were dropped");

@@ -1,78 +1,17 @@
-//! What servers are to do: rows of `server_order`, and the messages that they become.
+//! The orders of a server as the messages that they become.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use sortie_battles::order::{self, OpenBody};
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_rpc::fleet::v1::order::What;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::error::FleetError;
 
 /// Most orders that are read at once.
 pub(crate) const ORDERS_MAX: i64 = 64;
-
-/// An order as it is written.
-pub(crate) struct NewOrder {
-    kind: &'static str,
-    body: Value,
-}
-
-impl NewOrder {
-    pub(crate) fn end(battle_id: Uuid, reason: &str) -> Self {
-        Self { kind: "end", body: json!({ "battle_id": battle_id, "reason": reason }) }
-    }
-
-    pub(crate) fn kick(battle_id: Uuid, player_id: Uuid, reason: &str) -> Self {
-        let body = json!({ "battle_id": battle_id, "player_id": player_id, "reason": reason });
-        Self { kind: "kick", body }
-    }
-
-    pub(crate) fn drain() -> Self {
-        Self { kind: "drain", body: json!({}) }
-    }
-
-    /// Begin a battle.
-    pub(crate) fn open(battle: &OpenBody) -> Self {
-        Self {
-            kind: "open",
-            body: json!({
-                "battle_id": battle.battle_id,
-                "mode": battle.mode,
-                "map": battle.map,
-                "players_max": battle.players_max,
-                "duration_s": battle.duration_s,
-            }),
-        }
-    }
-
-    /// Writes it, unless the very same one waits to be carried out already.
-    pub(crate) async fn write(&self, db: &mut PgConnection, server_id: Uuid) -> sqlx::Result<()> {
-        sqlx::query!(
-            "insert into server_order (server_id, kind, body)
-             select $1, $2, $3 where not exists (
-                 select from server_order
-                 where server_id = $1 and kind = $2 and body = $3 and acknowledged_at is null)",
-            server_id,
-            self.kind,
-            self.body
-        )
-        .execute(db)
-        .await?;
-        Ok(())
-    }
-}
-
-/// What a server has to know of a battle.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub(crate) struct OpenBody {
-    pub(crate) battle_id: Uuid,
-    pub(crate) mode: String,
-    pub(crate) map: String,
-    pub(crate) players_max: i32,
-    /// `None`: until the round is over.
-    pub(crate) duration_s: Option<i32>,
-}
 
 #[derive(Deserialize)]
 struct KickBody {
@@ -141,9 +80,7 @@ pub(crate) async fn open_orders(
             }
             Err(error) => {
                 tracing::error!(order_id, kind, %error, "an order cannot be read; it is dropped");
-                sqlx::query!("delete from server_order where order_id = $1", order_id)
-                    .execute(db)
-                    .await?;
+                order::drop_unreadable(db, order_id).await?;
             }
         }
     }
@@ -197,17 +134,21 @@ fn what(kind: &str, body: Value) -> Result<What, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use sortie_battles::order::Order;
+
     use super::*;
 
     #[test]
     fn every_order_that_is_written_can_be_read() {
         let (battle, player) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let open = OpenBody { battle_id: battle, duration_s: Some(60), ..Default::default() };
-        for NewOrder { kind, body } in [
-            NewOrder::open(&open),
-            NewOrder::end(battle, "why"),
-            NewOrder::kick(battle, player, "why"),
-            NewOrder::drain(),
+        for Order { kind, body } in [
+            Order::open(&open),
+            Order::end(battle, "why"),
+            Order::kick(battle, player, "why"),
+            Order::message(battle, "hello"),
+            Order::drain(),
         ] {
             assert!(what(kind, body).is_ok(), "{kind}");
         }

@@ -15,11 +15,11 @@
 
 use std::time::Duration;
 
+use sortie_battles::battle;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::orders::{NewOrder, OpenBody};
 use crate::settings::Settings;
 
 /// Most battles that one look plans for, of those of queues and of the others each.
@@ -89,7 +89,7 @@ pub(crate) async fn place_all(db: &PgPool, settings: &Settings) -> sqlx::Result<
     }
     metrics::counter!("sortie_battles_placed_total").increment(placed);
     if (placed as i64) < waiting {
-        say_why(db, settings).await?;
+        battle::say_why(db, settings.waiting_after.as_secs_f64(), ROUND_MAX).await?;
         give_up(db, settings).await?;
     }
     Ok(placed)
@@ -196,92 +196,18 @@ fn plan(asked: &[Asked], mut rooms: Vec<Room>) -> Vec<(Uuid, Uuid)> {
 /// Gives a battle to a server, if it still may; false: somebody else was faster.
 async fn place(db: &PgPool, battle_id: Uuid, server_id: Uuid) -> sqlx::Result<bool> {
     let mut tx = db.begin().await?;
-    let battle = sqlx::query_as!(
-        OpenBody,
-        "select battle_id, mode, map, players_max, duration_s from battle
-         where battle_id = $1 and state = 'asked' for update skip locked",
-        battle_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let server = sqlx::query!(
-        "select epoch from battle_server
-         where server_id = $1 and state = 'ready' and lease_until > now()
-         for no key update skip locked",
-        server_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let (Some(battle), Some(server)) = (battle, server) else { return Ok(false) };
-    // A statement of its own: it sees what was committed before the server was locked, which the
-    // one that locked it need not.
-    let placed = sqlx::query!(
-        "update battle set state = 'allocated', server_id = $2, server_epoch = $3,
-             allocated_at = now(), given_at = coalesce(given_at, now()), status = '{}'
-         where battle_id = $1
-             and (select count(*) from battle where server_id = $2
-                 and state in ('allocated', 'running'))
-             < (select battles_max from battle_server where server_id = $2)",
-        battle_id,
-        server_id,
-        server.epoch
-    )
-    .execute(&mut *tx)
-    .await?;
-    if placed.rows_affected() == 0 {
+    if !battle::place(&mut tx, battle_id, server_id).await? {
         return Ok(false);
     }
-    NewOrder::open(&battle).write(&mut tx, server_id).await?;
     tx.commit().await?;
     tracing::debug!(%battle_id, %server_id, "a battle has a server");
     Ok(true)
 }
 
-/// Battles that wait for a while stay asked, and say what for.
-async fn say_why(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update battle b set status = b.status || jsonb_build_object('waiting', news.why)
-         from (
-             select a.battle_id, told.why from battle a cross join lateral (
-                 select case when ready.most is null then $2::text
-                     when ready.most < a.players_max then $3::text else $4::text end as why
-                 from (select max(players_max) as most from battle_server
-                     where state = 'ready' and lease_until > now()) as ready
-             ) as told
-             where a.state = 'asked' and a.asked_at < now() - make_interval(secs => $1)
-                 and a.status->>'waiting' is distinct from told.why
-             order by a.asked_at limit $5 for update of a skip locked
-         ) as news
-         where b.battle_id = news.battle_id",
-        settings.waiting_after.as_secs_f64(),
-        "no battle server is there",
-        "no battle server takes so many players",
-        "no battle server has room for it",
-        ROUND_MAX
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
 /// Battles that nobody took in time are cancelled: their players have long gone elsewhere, and
 /// hear why when they ask.
 async fn give_up(db: &PgPool, settings: &Settings) -> sqlx::Result<()> {
-    let given_up = sqlx::query!(
-        "update battle set state = 'cancelled', ended_at = now(),
-             status = status || jsonb_build_object('waiting',
-                 'it was given up: ' || coalesce(status->>'waiting', $3::text))
-         where battle_id in (
-             select battle_id from battle
-             where state = 'asked' and asked_at < now() - make_interval(secs => $1)
-             order by asked_at limit $2 for update skip locked)",
-        settings.give_up_after.as_secs_f64(),
-        ROUND_MAX,
-        "no battle server took it"
-    )
-    .execute(db)
-    .await?
-    .rows_affected();
+    let given_up = battle::give_up(db, settings.give_up_after.as_secs_f64(), ROUND_MAX).await?;
     if given_up > 0 {
         metrics::counter!("sortie_battles_given_up_total").increment(given_up);
         tracing::warn!(given_up, "battles are given up: no battle server took them in time");

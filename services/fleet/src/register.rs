@@ -1,5 +1,7 @@
 //! `Fleet.Register`: a server comes up, or comes back with what it still runs.
 
+use sortie_battles::server::{self as servers, Registering};
+use sortie_battles::{battle, order};
 use sortie_control::internal::identity_hash;
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
@@ -92,86 +94,35 @@ fn bounded(field: &str, value: u32, min: i32, max: i32) -> Result<i32, FleetErro
     value.ok_or_else(|| FleetError::invalid(format!("{field} must be {min} to {max}")))
 }
 
-/// Gives the server a new epoch and the battles that it still has.
-///
-/// A name belongs to the identity that registered it first. Without that identity nobody has it
-/// before its server was gone for so long that its battles are lost; a server of before there were
-/// identities is known by its name alone, and so nobody may have that while its lease lasts.
+/// Gives the server a new epoch and the battles that it still has. Nobody else has its name before
+/// it was gone for so long that its battles are lost.
 pub(crate) async fn register(
     db: &PgPool,
     server: Registration,
     settings: &Settings,
 ) -> Result<Registered, FleetError> {
     let mut tx = db.begin().await?;
-    // An order to drain outlives a restart until it was carried out.
-    let row = sqlx::query!(
-        "insert into battle_server as s (server_id, name, address, fingerprint, version,
-             protocol_version, battles_max, players_max, state, lease_until, identity_hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 'ready', now() + make_interval(secs => $9), $10)
-         on conflict (name) do update set
-             address = excluded.address, fingerprint = excluded.fingerprint,
-             version = excluded.version, protocol_version = excluded.protocol_version,
-             battles_max = excluded.battles_max, players_max = excluded.players_max,
-             state = case when exists (select from server_order o where o.server_id = s.server_id
-                 and o.kind = 'drain' and o.acknowledged_at is null) then 'draining'
-                 else 'ready' end,
-             epoch = s.epoch + 1, lease_until = excluded.lease_until, load = '{}',
-             registered_at = now(), gone_at = null, identity_hash = excluded.identity_hash,
-             identity_since = case when s.identity_hash is null
-                 or s.identity_hash = excluded.identity_hash then s.identity_since
-                 else s.epoch + 1 end
-         where s.identity_hash = excluded.identity_hash
-             or (s.identity_hash is null and s.lease_until < now())
-             or s.lease_until < now() - make_interval(secs => $11)
-         returning server_id, epoch, identity_since",
-        Uuid::now_v7(),
-        server.name,
-        server.address,
-        server.fingerprint,
-        server.version,
-        server.protocol_version,
-        server.battles_max,
-        server.players_max,
-        settings.lease.as_secs_f64(),
-        server.identity_hash,
-        settings.return_grace.as_secs_f64()
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
+    let registering = Registering {
+        name: server.name.clone(),
+        address: server.address,
+        fingerprint: server.fingerprint,
+        version: server.version,
+        protocol_version: server.protocol_version,
+        battles_max: server.battles_max,
+        players_max: server.players_max,
+        identity_hash: server.identity_hash,
+    };
+    let (lease, grace) = (settings.lease.as_secs_f64(), settings.return_grace.as_secs_f64());
+    let row = servers::register(&mut tx, registering, lease, grace).await?;
     let Some(row) = row else {
         metrics::counter!("sortie_fleet_names_refused_total").increment(1);
         tracing::warn!(name = server.name, "a server wants a name that is another's");
         return Err(FleetError::NameTaken);
     };
     let (server_id, epoch) = (row.server_id, row.epoch);
-    // What it lists is its own, unless it is over or was given to another since. A battle that
-    // was given up as lost is not over: its server still has it, and its players may be in it.
-    let adopted = sqlx::query_scalar!(
-        "update battle set server_id = $1, server_epoch = $2, told_at = now(),
-             allocated_at = coalesce(allocated_at, now()),
-             state = case state when 'asked' then 'allocated' when 'lost' then 'running'
-                 else state end,
-             ended_at = null
-         where battle_id = any($3) and (state = 'asked'
-             or (server_id = $1 and state in ('allocated', 'running', 'lost')
-                 and server_epoch >= $4))
-         returning battle_id",
-        server_id,
-        epoch,
-        &server.listed,
-        row.identity_since
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "update server_order set acknowledged_at = now()
-         where server_id = $1 and kind = 'open' and acknowledged_at is null
-             and (body->>'battle_id')::uuid = any($2)",
-        server_id,
-        &adopted
-    )
-    .execute(&mut *tx)
-    .await?;
+    let adopted =
+        battle::adopt(&mut tx, server_id, epoch, &server.listed, row.identity_since).await?;
+    order::opened(&mut tx, server_id, &adopted).await?;
     requeue_forgotten(&mut tx, server_id, epoch, &adopted).await?;
     // Streams of older epochs look, and end.
     sqlx::query!("select pg_notify('server_order', $1)::text", server_id.to_string())
@@ -190,18 +141,7 @@ async fn requeue_forgotten(
     epoch: i64,
     adopted: &[Uuid],
 ) -> sqlx::Result<()> {
-    let kept = sqlx::query_scalar!(
-        "update battle b set server_epoch = $2, allocated_at = now()
-         where server_id = $1 and state = 'allocated' and battle_id <> all($3)
-             and exists (select from server_order o where o.server_id = $1 and o.kind = 'open'
-                 and o.acknowledged_at is null and (o.body->>'battle_id')::uuid = b.battle_id)
-         returning battle_id",
-        server_id,
-        epoch,
-        adopted
-    )
-    .fetch_all(&mut *db)
-    .await?;
+    let kept = battle::keep_ordered(&mut *db, server_id, epoch, adopted).await?;
     let lost = sqlx::query_scalar!(
         "select battle_id from battle where server_id = $1 and state = 'allocated'
              and battle_id <> all($2) and battle_id <> all($3)",

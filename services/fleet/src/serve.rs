@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
+use sortie_battles::server;
 use sortie_control::bus::Bus;
 use sortie_control::internal::FleetCaller;
 use sortie_control::service::Stop;
 use sortie_rpc::fleet::v1 as rpc;
+use sortie_whereabouts::seat::Departed;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::beat::{self, Beat, Departed};
+use crate::beat::{self, Beat};
 use crate::error::{FleetError, uuid};
 use crate::orders::{self, ORDERS_MAX};
 use crate::settings::Settings;
@@ -314,17 +316,8 @@ impl Link {
         if !self.is_draining || !self.listed.is_empty() {
             return Ok(());
         }
-        let left = sqlx::query!(
-            "update battle_server set state = 'gone', gone_at = now(), lease_until = now()
-             where server_id = $1 and epoch = $2 and state = 'draining' and not exists (
-                 select from battle where server_id = $1 and state in ('allocated', 'running'))",
-            self.server_id,
-            self.epoch
-        )
-        .execute(&self.shared.db)
-        .await
-        .map_err(FleetError::from)?;
-        if left.rows_affected() == 1 {
+        let left = server::goodbye(&self.shared.db, self.server_id, self.epoch).await;
+        if left.map_err(FleetError::from)? {
             tracing::info!(server_id = %self.server_id, "a drained server has left");
         }
         Ok(())

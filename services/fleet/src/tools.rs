@@ -2,6 +2,8 @@
 //! an audit row; the server's stream does the rest.
 
 use serde_json::json;
+use sortie_battles::order::Order;
+use sortie_battles::{battle, server};
 use sortie_control::audit::{self, Entry, Outcome};
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::{PgConnection, PgPool};
@@ -9,7 +11,6 @@ use uuid::Uuid;
 
 use crate::beat::load_of;
 use crate::error::FleetError;
-use crate::orders::NewOrder;
 
 /// Most servers that are listed.
 const SERVERS_MAX: i64 = 1_000;
@@ -55,10 +56,7 @@ pub(crate) async fn drain(db: &PgPool, server_id: Uuid) -> Result<(), FleetError
         "draining" => return Ok(()),
         _ => {}
     }
-    sqlx::query!("update battle_server set state = 'draining' where server_id = $1", server_id)
-        .execute(&mut *tx)
-        .await?;
-    NewOrder::drain().write(&mut tx, server_id).await?;
+    server::drain(&mut tx, server_id).await?;
     note(&mut tx, "fleet.drain", format!("server:{server_id}"), "").await?;
     Ok(tx.commit().await?)
 }
@@ -70,28 +68,12 @@ pub(crate) async fn end_battle(
     reason: &str,
 ) -> Result<(), FleetError> {
     let mut tx = db.begin().await?;
-    let battle = sqlx::query!(
-        "select state, server_id from battle where battle_id = $1 for no key update",
-        battle_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(FleetError::UnknownBattle(battle_id))?;
-    match (battle.state.as_str(), battle.server_id) {
-        ("asked", _) => {
-            sqlx::query!(
-                "update battle set state = 'cancelled', ended_at = now(), ended_by = 'operator'
-                 where battle_id = $1",
-                battle_id
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        ("allocated" | "running", Some(server_id)) => {
-            NewOrder::end(battle_id, reason).write(&mut tx, server_id).await?;
-        }
-        _ => return Err(FleetError::BattleOver),
+    let held = battle::hold(&mut tx, battle_id).await?;
+    let held = held.ok_or(FleetError::UnknownBattle(battle_id))?;
+    if !held.is_live() {
+        return Err(FleetError::BattleOver);
     }
+    battle::end(&mut tx, battle_id, &held, reason).await?;
     note(&mut tx, "fleet.end_battle", format!("battle:{battle_id}"), reason).await?;
     Ok(tx.commit().await?)
 }
@@ -119,7 +101,7 @@ pub(crate) async fn kick(
         return Err(FleetError::PlayerElsewhere);
     }
     for row in battles {
-        let order = NewOrder::kick(row.battle_id, player_id, reason);
+        let order = Order::kick(row.battle_id, player_id, reason);
         order.write(&mut tx, row.server_id).await?;
     }
     note(&mut tx, "fleet.kick", format!("player:{player_id}"), reason).await?;

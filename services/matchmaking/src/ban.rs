@@ -1,5 +1,6 @@
 //! Who is banned does not play.
 
+use sortie_sanctions::ban;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -14,17 +15,7 @@ pub(crate) async fn refuse_banned(
     players: &[Uuid],
     now: OffsetDateTime,
 ) -> Result<(), MatchmakingError> {
-    let ban = sqlx::query!(
-        "select player_id, scope, reason, expires_at from ban
-         where player_id = any($1) and scope in ('login', 'matchmaking')
-           and lifted_at is null and (expires_at is null or expires_at > $2)
-         order by player_id = $3 desc, expires_at desc nulls first limit 1",
-        players,
-        now,
-        caller
-    )
-    .fetch_optional(db)
-    .await?;
+    let ban = ban::from_play(db, players, caller, now).await?;
     match ban {
         None => Ok(()),
         Some(ban) => Err(MatchmakingError::Banned(Ban {

@@ -105,13 +105,7 @@ async fn close_rooms(
         tracing::debug!(rooms = closed.len(), "rooms are closed");
     }
     // Nobody sits in a closed room, whoever closed it: its players could enter no other.
-    sqlx::query!(
-        "delete from room_player using room
-         where room_player.room_id = room.room_id and room.state = 'closed'"
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    Ok(sortie_whereabouts::room::empty_closed(db).await?)
 }
 
 /// Battles that are over are not looked at for places any more.

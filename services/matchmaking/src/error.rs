@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use sortie_control::details::Details;
 use sortie_control::error::{ApiError, broken_constraint};
-use sortie_control::whereabouts::{Place, PlaceError};
+use sortie_whereabouts::{Place, PlaceError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

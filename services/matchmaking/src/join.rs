@@ -158,15 +158,7 @@ async fn find(
         seat::take_back(state, battle_id, player_id).await?;
         db = state.db().acquire().await?;
     }
-    sqlx::query!(
-        "update battle_player set joined_at = $3
-         where battle_id = $1 and player_id = $2 and joined_at is null",
-        battle_id,
-        player_id,
-        now
-    )
-    .execute(&mut *db)
-    .await?;
+    sortie_whereabouts::seat::asked_for(&mut db, battle_id, player_id, now).await?;
     Ok(Seat { name, team, server, address, fingerprint })
 }
 

@@ -10,9 +10,9 @@
 //! there. Every node may answer every call and run every job; Postgres decides who was first.
 
 mod ban;
-mod battle;
 mod cleanup;
 mod code;
+mod erasure;
 mod error;
 mod events;
 mod join;
@@ -23,6 +23,7 @@ mod pause;
 mod proposal;
 mod queue;
 mod rating;
+mod retention;
 mod room;
 mod seat;
 mod settings;
@@ -35,10 +36,12 @@ mod why;
 use std::sync::Arc;
 
 use sortie_control::plane::Plane;
+use sortie_control::retention as kept;
 use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use cleanup::clean_up;
+pub use erasure::erase;
 pub use error::{Ban, MatchmakingError};
 pub use rating::win_chance;
 pub use settings::{PARTY_MAX, Pace, Queue, Settings, Window};
@@ -71,6 +74,7 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let jobs = vec![
         Job::new("watched-tickets", watching),
         Job::new("matcher", matcher::run(plane.db.clone(), Arc::clone(&settings), stop.clone())),
+        kept::job("matchmaking-retention", retention::RULES, plane, stop),
         Job::new("matchmaking-cleanup", cleanup::run(plane.db.clone(), settings, stop.clone())),
     ];
     Service { routes, jobs }

@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
-use sortie_control::whereabouts::{self, PlaceError};
 use sortie_control::who::Caller;
+use sortie_whereabouts::{self as whereabouts, PlaceError};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -347,9 +347,7 @@ async fn remove(
     leader: Uuid,
     player_id: Uuid,
 ) -> Result<(), MatchmakingError> {
-    sqlx::query!("delete from party_member where player_id = $1", player_id)
-        .execute(&mut *db)
-        .await?;
+    whereabouts::party::leave(&mut *db, player_id).await?;
     let next = sqlx::query_scalar!(
         "select player_id from party_member where party_id = $1
          order by joined_at, player_id limit 1",

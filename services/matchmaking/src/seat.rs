@@ -1,10 +1,8 @@
-//! Seats in battles: whose they are, and when they are free again.
-//!
-//! A row of `battle_player` is a seat as long as `gone_at` is null. It is set when the player gives
-//! the seat up, and by the fleet when the battle's server says that the player left for good. From
-//! then on backfill may send others, and the player may queue again.
+//! Seats in battles: to give one up, and to take it back. What a seat is, `sortie_whereabouts`
+//! says. Backfill may send others into one that was given up.
 
-use sortie_control::whereabouts;
+use sortie_battles::order::Order;
+use sortie_whereabouts::{self as whereabouts, seat};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -25,31 +23,14 @@ pub(crate) async fn give_up(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(MatchmakingError::UnknownBattle)?;
-    let left = sqlx::query_scalar!(
-        r#"update battle_player p set gone_at = coalesce(p.gone_at, now())
-         from battle_player old where p.battle_id = $1 and p.player_id = $2
-             and old.battle_id = $1 and old.player_id = $2
-         returning old.gone_at is null as "left!""#,
-        battle_id,
-        player_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(MatchmakingError::NotInBattle)?;
+    let left = seat::give_up(&mut tx, battle_id, player_id).await?;
+    let left = left.ok_or(MatchmakingError::NotInBattle)?;
     if !["asked", "allocated", "running"].contains(&battle.state.as_str()) {
         return Err(MatchmakingError::BattleOver(battle.state));
     }
     if let (true, Some(server_id)) = (left, battle.server_id) {
-        sqlx::query!(
-            "insert into server_order (server_id, kind, body) values ($1, 'kick',
-                jsonb_build_object('battle_id', $2::uuid, 'player_id', $3::uuid,
-                    'reason', 'you gave up your seat'))",
-            server_id,
-            battle_id,
-            player_id
-        )
-        .execute(&mut *tx)
-        .await?;
+        let order = Order::kick(battle_id, player_id, "you gave up your seat");
+        order.write_again(&mut tx, server_id).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -10,8 +10,8 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
 use sortie_control::vocabulary::TicketState;
-use sortie_control::whereabouts;
 use sortie_control::who::Caller;
+use sortie_whereabouts::{self as whereabouts, queue};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -244,16 +244,10 @@ pub(crate) async fn end(
     )
     .fetch_all(&mut *db)
     .await?;
-    close(db, &ended).await?;
+    queue::leave(db, &ended).await?;
     let count = ended.len() as u64;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => state).increment(count);
     Ok(ended)
-}
-
-/// Lets the players of tickets queue again.
-async fn close(db: &mut PgConnection, tickets: &[Uuid]) -> Result<(), MatchmakingError> {
-    sqlx::query!("delete from ticket_open where ticket_id = any($1)", tickets).execute(db).await?;
-    Ok(())
 }
 
 /// Cancels the open tickets that a party waits with.
@@ -284,19 +278,12 @@ async fn withdraw(
     why: &str,
     now: OffsetDateTime,
 ) -> Result<u64, MatchmakingError> {
-    let done = sqlx::query!(
-        r#"select withdrawn as "withdrawn!", failed as "failed!" from withdraw_tickets($1, $2)"#,
-        tickets,
-        why
-    )
-    .fetch_one(&mut *db)
-    .await?;
-    let (withdrawn, failed) =
-        (u64::from(done.withdrawn.unsigned_abs()), u64::from(done.failed.unsigned_abs()));
+    let withdrawn = queue::withdraw(&mut *db, tickets, why).await?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "cancelled")
-        .increment(withdrawn);
-    metrics::counter!("sortie_matchmaking_proposals_total", "event" => "failed").increment(failed);
-    if failed > 0 {
+        .increment(withdrawn.tickets);
+    metrics::counter!("sortie_matchmaking_proposals_total", "event" => "failed")
+        .increment(withdrawn.matches);
+    if withdrawn.matches > 0 {
         // Those that wait on are in no match any more.
         let declined = sqlx::query_scalar!(
             "select ticket_id from ticket
@@ -307,7 +294,7 @@ async fn withdraw(
         .await?;
         pause::begin(db, rule, &declined, now).await?;
     }
-    Ok(withdrawn)
+    Ok(withdrawn.tickets)
 }
 
 /// How your ticket stands; asking keeps it alive

@@ -14,6 +14,7 @@ pub mod eligibility;
 mod http;
 pub mod rating;
 pub mod report;
+mod retention;
 pub mod season;
 mod settings;
 
@@ -21,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
-use sortie_control::{outbox, retention};
+use sortie_control::{outbox, retention as kept};
 
 pub use board::{BoardName, GLOBAL, MODES};
 pub use decay::decay;
@@ -41,7 +42,8 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let period = settings.boards_period;
     let jobs = vec![
         outbox::relay(plane, stop),
-        retention::job(plane, stop),
+        kept::job("retention", kept::RULES, plane, stop),
+        kept::job("ranking-retention", retention::RULES, plane, stop),
         Job::new("leaderboard-events", board::events::job(boards.clone(), stop.clone())),
         Job::new("leaderboards", board::job(boards, period, stop.clone())),
         Job::new("rating-decay", decay::job(plane.db.clone(), settings, stop.clone())),

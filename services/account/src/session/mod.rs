@@ -8,6 +8,7 @@ pub mod refresh;
 use serde::{Deserialize, Serialize};
 use sortie_control::access;
 use sortie_control::vocabulary::LoginEnd;
+use sortie_sanctions::ban;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -138,14 +139,7 @@ pub async fn lock_player(tx: &mut PgConnection, player_id: Uuid) -> Result<Locke
 
 /// Refuses a player who is banned from logging in.
 async fn refuse_banned(tx: &mut PgConnection, player_id: Uuid) -> Result<(), AccountError> {
-    let ban = sqlx::query!(
-        "select ban_id, reason, expires_at from ban where player_id = $1 and scope = 'login'
-            and lifted_at is null and (expires_at is null or expires_at > now())
-        order by expires_at desc nulls first limit 1",
-        player_id
-    )
-    .fetch_optional(tx)
-    .await?;
+    let ban = ban::from_login(tx, player_id).await?;
     match ban {
         None => Ok(()),
         Some(ban) => Err(AccountError::Banned {

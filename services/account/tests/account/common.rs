@@ -11,6 +11,8 @@ use sortie_account::hasher::{Cost, Pool};
 use sortie_account::mail::{Mail, MailError, Mailer};
 use sortie_account::pictures::DiskPictures;
 use sortie_account::settings::{Limits, Lockout, Settings};
+use sortie_control::erasure::{BLANK, Eraser};
+use sortie_control::idempotency;
 use sortie_control::plane::Plane;
 use sortie_control::service::{self, Stopper};
 use sortie_control::testing;
@@ -59,6 +61,16 @@ impl Mailbox {
     }
 }
 
+/// Everybody else who keeps something of a player, as the program hands them over.
+const ERASERS: &[Eraser] = &[
+    |db, player| Box::pin(sortie_matchmaking::erase(db, player)),
+    |db, player| Box::pin(sortie_admin::erase(db, player)),
+    |db, player| Box::pin(sortie_messages::erase(db, player, BLANK)),
+    |db, player| Box::pin(sortie_sanctions::erase(db, player, BLANK)),
+    |db, player| Box::pin(idempotency::erase(db, player)),
+    |db, player| Box::pin(sortie_battles::order::erase(db, player)),
+];
+
 /// A running service.
 pub struct Api {
     pub db: PgPool,
@@ -95,7 +107,7 @@ impl Api {
         };
         let plane = Plane::local(db.clone());
         let (stopper, stop) = service::stop();
-        let service = sortie_account::service(&plane, settings, &stop);
+        let service = sortie_account::service(&plane, settings, ERASERS, &stop);
         for job in service.jobs {
             tokio::spawn(job.work);
         }

@@ -66,6 +66,7 @@ fn accounts(
         plane: sortie_control::plane::Plane::local(db),
         hasher: Hasher::new(settings.cost, settings.pool),
         settings: std::sync::Arc::new(settings),
+        erasers: &[],
         mails,
     };
     (accounts, tasks)

@@ -1,8 +1,11 @@
 //! A plane with the service on it, and players with roles.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
+use sortie_account::keeper::Keeper;
 use sortie_admin::{Settings, public_service, service};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
@@ -28,7 +31,8 @@ impl World {
     pub fn with(db: PgPool, settings: Settings) -> Self {
         let plane = Plane::local(db);
         let (stopper, stop) = stop();
-        let (router, document) = service(&plane, settings, &stop).routes.split_for_parts();
+        let (router, document) =
+            service(&plane, settings, Arc::new(Keeper), &stop).routes.split_for_parts();
         let (public, _) = public_service(&plane, &stop).routes.split_for_parts();
         Self { plane, router, public, document, _stopper: stopper }
     }

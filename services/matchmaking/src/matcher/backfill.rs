@@ -7,6 +7,7 @@
 //! No ready check: nobody else waits for those who come, and whoever does not come leaves the
 //! battle as it was.
 
+use sortie_whereabouts::seat;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -84,21 +85,9 @@ async fn free_no_shows(
     queue: &Queue,
     now: OffsetDateTime,
 ) -> Result<(), MatchmakingError> {
-    let freed = sqlx::query!(
-        "update battle_player own set gone_at = now() from battle b
-         where b.battle_id = own.battle_id and b.state = 'running' and b.started_at < $2
-             and b.battle_id in (select battle_id from queue_battle where queue = $1 and is_open)
-             and own.gone_at is null and own.joined_at is null
-             and not exists (select from ticket_player p join ticket t using (ticket_id)
-                 where p.player_id = own.player_id and t.battle_id = own.battle_id
-                     and t.expires_at > $2)",
-        queue.name,
-        now - settings.pace.no_show
-    )
-    .execute(db)
-    .await?;
+    let freed = seat::free_no_shows(db, &queue.name, now - settings.pace.no_show).await?;
     metrics::counter!("sortie_matchmaking_no_shows_total", "queue" => queue.name.clone())
-        .increment(freed.rows_affected());
+        .increment(freed);
     Ok(())
 }
 

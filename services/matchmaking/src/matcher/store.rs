@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use sortie_control::whereabouts;
+use sortie_battles::battle::{self, Terms};
+use sortie_whereabouts::queue;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::Pass;
 use super::plan::{Match, Waiting};
-use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::rating::Strength;
 use crate::settings::{Queue, Settings};
@@ -183,7 +183,7 @@ pub(super) async fn seat(
     )
     .execute(&mut *db)
     .await?;
-    whereabouts::into_battles(db, &seats.tickets, came_by).await?;
+    queue::into_battles(db, &seats.tickets, came_by).await?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "matched")
         .increment(seats.tickets.len() as u64);
     Ok(())
@@ -262,7 +262,7 @@ pub(crate) async fn begin(
     )
     .fetch_all(&mut *db)
     .await?;
-    whereabouts::into_battles(&mut *db, &tickets, "match").await?;
+    queue::into_battles(&mut *db, &tickets, "match").await?;
     sqlx::query!(
         "update match_proposal set state = 'accepted', battle_id = $1 where match_id = $1",
         match_id

@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
-use sortie_control::whereabouts;
 use sortie_control::who::Caller;
+use sortie_whereabouts as whereabouts;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -144,13 +144,7 @@ async fn stand_up(
     player_id: Uuid,
     now: OffsetDateTime,
 ) -> Result<(), MatchmakingError> {
-    sqlx::query!(
-        "delete from room_player where player_id = $1 and room_id = $2",
-        player_id,
-        room.room_id
-    )
-    .execute(&mut *db)
-    .await?;
+    whereabouts::room::leave(&mut *db, room.room_id, player_id).await?;
     let next = sqlx::query_scalar!(
         "select player_id from room_player where room_id = $1
          order by joined_at, player_id limit 1",
@@ -240,9 +234,7 @@ async fn set_team(
     if others >= i64::from((room.players_max + 1) / 2) {
         return Err(MatchmakingError::RoomFull);
     }
-    sqlx::query!("update room_player set team = $2 where player_id = $1", player_id, team)
-        .execute(&mut *tx)
-        .await?;
+    whereabouts::room::choose_team(&mut tx, player_id, team).await?;
     let room = load(&mut tx, room_id, player_id).await?;
     tx.commit().await?;
     Ok(room)

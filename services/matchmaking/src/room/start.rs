@@ -2,17 +2,17 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use sortie_battles::battle::{self, Terms};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
-use sortie_control::whereabouts;
 use sortie_control::who::Caller;
+use sortie_whereabouts::room;
 use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{Locked, Room, elsewhere, load, lock, refuse_unfinished};
-use crate::battle::{self, Terms};
 use crate::error::MatchmakingError;
 use crate::state::Matchmaking;
 
@@ -79,8 +79,15 @@ async fn begin(
     let chosen: Vec<Option<i16>> = seats.iter().map(|seat| seat.team).collect();
     let players = seats.iter().map(|seat| seat.player_id);
     let seats: Vec<(Uuid, i16)> = players.zip(teams(&chosen)).collect();
-    let started = whereabouts::start_room(&mut tx, room_id, battle_id, &seats).await;
-    started.map_err(elsewhere)?;
+    // It is no place of theirs any more: the battle is.
+    sqlx::query!(
+        "update room set state = 'started', battle_id = $2 where room_id = $1",
+        room_id,
+        battle_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    room::start(&mut tx, battle_id, &seats).await.map_err(elsewhere)?;
     let room = load(&mut tx, room_id, player_id).await?;
     tx.commit().await?;
     Ok(room)
@@ -130,7 +137,7 @@ async fn close(
     )
     .execute(&mut *tx)
     .await?;
-    sqlx::query!("delete from room_player where room_id = $1", room_id).execute(&mut *tx).await?;
+    room::empty(&mut tx, room_id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -166,7 +166,7 @@ async fn store_once(
     let changes = changes(&ids, &facts, &parts, &reasons, &before);
     let players: Vec<_> = players.collect();
     let round = write::Round { result, players: &players, battle: &battle, season_id };
-    write::battle(&mut tx, &round, misfits.is_empty()).await?;
+    write::finish(&mut tx, &round, misfits.is_empty()).await?;
     write::replay(&mut tx, &round, settings.replay_kept_days).await?;
     write::rating_changes(&mut tx, &round, &changes).await?;
     if misfits.is_empty() {
@@ -178,7 +178,7 @@ async fn store_once(
     } else {
         write::review(&mut tx, result, &misfits).await?;
     }
-    write::outbox(&mut tx, &round, &changes).await?;
+    write::finished(&mut tx, &round, &changes).await?;
     tx.commit().await?;
     let ranked = changes.iter().filter(|change| change.reason == Reason::Ranked);
     let scores = ranked.map(|change| (change.player_id, i64::from(change.after.shown())));

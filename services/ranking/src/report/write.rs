@@ -3,9 +3,14 @@
 //! Where rows of other battles may be touched at the same time, they come in the order of their
 //! keys; `store` says why.
 
+use std::array;
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sortie_battles::battle::{self, Finish};
+use sortie_battles::{log, review};
+use sortie_control::outbox;
+use sortie_whereabouts::seat;
 use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
@@ -75,26 +80,20 @@ pub(super) async fn lock_ratings(
 }
 
 /// The battle is over. Who won it is told only by a result that is believed.
-pub(super) async fn battle(
+pub(super) async fn finish(
     db: &mut PgConnection,
     round: &Round<'_>,
     is_believed: bool,
 ) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update battle set state = 'finished', started_at = $2, ended_at = $3, winner = $4,
-            ended_by = $5, ticks = $6, state_hash = $7
-        where battle_id = $1",
-        round.result.battle_id,
-        round.battle.started_at,
-        round.battle.ended_at,
-        round.result.winner.filter(|_| is_believed),
-        round.result.ended_by.name(),
-        round.result.ticks,
-        round.result.state_hash,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let finish = Finish {
+        started_at: round.battle.started_at,
+        ended_at: round.battle.ended_at,
+        winner: round.result.winner.filter(|_| is_believed),
+        ended_by: round.result.ended_by.name(),
+        ticks: round.result.ticks,
+        state_hash: &round.result.state_hash,
+    };
+    battle::finish(db, round.result.battle_id, &finish).await
 }
 
 /// Keeps a result that does not fit.
@@ -104,57 +103,19 @@ pub(super) async fn review(
     misfits: &[String],
 ) -> sqlx::Result<()> {
     let whole = serde_json::to_value(result).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query!(
-        "insert into result_review (battle_id, server_id, misfits, result)
-        values ($1, $2, $3, $4)",
-        result.battle_id,
-        result.server_id,
-        misfits,
-        whole
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    review::keep(db, result.battle_id, result.server_id, misfits, &whole).await
 }
 
 pub(super) async fn battle_players(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Result<()> {
-    let count = |which: usize| round.column(|player| player.counts[which]);
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by, joined_at, left_at_tick,
-            points, kills, deaths, assists, revives, captures, shots, hits, ticks_played)
-        select $1, player_id, team, 'report', joined_at, left_at_tick,
-            points, kills, deaths, assists, revives, captures, shots, hits, ticks_played
-        from unnest($2::uuid[], $3::int2[], $4::timestamptz[], $5::int4[], $6::int4[], $7::int4[],
-            $8::int4[], $9::int4[], $10::int4[], $11::int4[], $12::int4[], $13::int4[],
-            $14::int4[])
-            as reported (player_id, team, joined_at, left_at_tick, points, kills, deaths, assists,
-                revives, captures, shots, hits, ticks_played)
-        order by player_id
-        on conflict (battle_id, player_id) do update set
-            team = excluded.team,
-            joined_at = coalesce(battle_player.joined_at, excluded.joined_at),
-            left_at_tick = excluded.left_at_tick, points = excluded.points,
-            kills = excluded.kills, deaths = excluded.deaths, assists = excluded.assists,
-            revives = excluded.revives, captures = excluded.captures, shots = excluded.shots,
-            hits = excluded.hits, ticks_played = excluded.ticks_played",
-        round.result.battle_id,
-        &round.column(|player| player.player_id),
-        &round.column(|player| player.team),
-        &round.column(|player| round.at_tick(player.joined_tick)),
-        &round.column(|player| player.has_left.then_some(player.left_tick)) as &[Option<i32>],
-        &count(0),
-        &count(1),
-        &count(2),
-        &count(3),
-        &count(4),
-        &count(5),
-        &count(6),
-        &count(7),
-        &round.column(PlayerResult::ticks_played),
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let reported = seat::Reported {
+        players: round.column(|player| player.player_id),
+        teams: round.column(|player| player.team),
+        joined_at: round.column(|player| round.at_tick(player.joined_tick)),
+        left_at_tick: round.column(|player| player.has_left.then_some(player.left_tick)),
+        counts: array::from_fn(|which| round.column(|player| player.counts[which])),
+        ticks_played: round.column(PlayerResult::ticks_played),
+    };
+    seat::report(db, round.result.battle_id, &reported).await
 }
 
 pub(super) async fn events(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Result<()> {
@@ -162,27 +123,14 @@ pub(super) async fn events(db: &mut PgConnection, round: &Round<'_>) -> sqlx::Re
     if events.is_empty() {
         return Ok(());
     }
-    let places: Vec<i32> = (0..).take(events.len()).collect();
-    let ticks: Vec<i32> = events.iter().map(|event| event.tick).collect();
-    let kinds: Vec<String> = events.iter().map(|event| event.kind.clone()).collect();
-    let bodies: Vec<String> = events.iter().map(|event| event.body.clone()).collect();
-    let times: Vec<_> = events.iter().map(|event| round.at_tick(event.tick)).collect();
-    sqlx::query!(
-        "insert into battle_log (battle_id, tick, place, kind, body, at)
-        select $1, tick, place, kind, body::jsonb, at
-        from unnest($2::int4[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[])
-            as event (tick, place, kind, body, at)
-        on conflict do nothing",
-        round.result.battle_id,
-        &ticks,
-        &places,
-        &kinds,
-        &bodies,
-        &times,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let events = log::Events {
+        ticks: events.iter().map(|event| event.tick).collect(),
+        places: (0..).take(events.len()).collect(),
+        kinds: events.iter().map(|event| event.kind.clone()).collect(),
+        bodies: events.iter().map(|event| event.body.clone()).collect(),
+        times: events.iter().map(|event| round.at_tick(event.tick)).collect(),
+    };
+    log::write(db, round.result.battle_id, &events).await
 }
 
 pub(super) async fn replay(
@@ -361,7 +309,7 @@ pub(super) async fn weapon_statistics(
 }
 
 /// What other systems learn; who did what they read where it is stored.
-pub(super) async fn outbox(
+pub(super) async fn finished(
     db: &mut PgConnection,
     round: &Round<'_>,
     changes: &[Change],
@@ -383,12 +331,6 @@ pub(super) async fn outbox(
         "players_rated": rated,
         "under_review": changes.iter().any(|change| change.reason == Reason::UnderReview),
     });
-    sqlx::query!(
-        "insert into outbox (topic, key, body) values ('battle.finished', $1, $2)",
-        round.result.battle_id.to_string(),
-        body,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    let key = round.result.battle_id.to_string();
+    outbox::write(db, "battle.finished", &key, body).await
 }

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
+use sortie_battles::battle;
+use sortie_whereabouts::queue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -49,28 +51,8 @@ pub async fn unfinished(db: &PgPool) -> sqlx::Result<HashSet<Uuid>> {
 /// The database is away.
 pub async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
     let mut tx = db.begin().await?;
-    let cancelled = sqlx::query_scalar!(
-        "update battle set state = 'cancelled', ended_at = now(),
-             status = status || jsonb_build_object('waiting', $1::text)
-         where state in ('asked', 'allocated') returning battle_id",
-        why
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "delete from server_order where kind = 'open' and acknowledged_at is null
-             and (body->>'battle_id')::uuid = any($1)",
-        &cancelled
-    )
-    .execute(&mut *tx)
-    .await?;
-    let withdrawn = sqlx::query_scalar!(
-        r#"select withdrawn as "withdrawn!" from withdraw_tickets(
-               array(select ticket_id from ticket where state in ('waiting', 'proposed')), $1)"#,
-        why
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let cancelled = battle::cancel_unbegun(&mut tx, why).await?;
+    let withdrawn = queue::withdraw_all(&mut tx, why).await?;
     let running = sqlx::query_scalar!(
         r#"select count(*) as "count!" from battle where state in ('running', 'lost')"#
     )
@@ -78,8 +60,8 @@ pub async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
     .await?;
     tx.commit().await?;
     Ok(Leftover {
-        battles_cancelled: cancelled.len() as i64,
-        tickets_withdrawn: withdrawn.into(),
+        battles_cancelled: cancelled as i64,
+        tickets_withdrawn: withdrawn as i64,
         battles_running: running,
     })
 }

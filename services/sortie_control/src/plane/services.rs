@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sortie_account::pictures::DiskPictures;
+use sortie_control::erasure::{BLANK, Eraser};
+use sortie_control::idempotency;
 use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::service::{Service, Stop};
@@ -14,6 +16,17 @@ use sortie_wire::ticket::TicketSigner;
 use tonic::service::{Routes, RoutesBuilder};
 
 use super::keys::Keys;
+
+/// Everybody who keeps something of a player, in the order in which rows are locked: parties,
+/// matches, tickets and rooms; what people wrote; battle servers last.
+const ERASERS: &[Eraser] = &[
+    |db, player| Box::pin(sortie_matchmaking::erase(db, player)),
+    |db, player| Box::pin(sortie_admin::erase(db, player)),
+    |db, player| Box::pin(sortie_messages::erase(db, player, BLANK)),
+    |db, player| Box::pin(sortie_sanctions::erase(db, player, BLANK)),
+    |db, player| Box::pin(idempotency::erase(db, player)),
+    |db, player| Box::pin(sortie_battles::order::erase(db, player)),
+];
 
 /// What a node of the control plane does.
 #[derive(
@@ -83,7 +96,7 @@ pub fn of_roles(
 ) -> BTreeMap<Role, Vec<Service>> {
     let services = |role: &Role| match role {
         Role::Api => vec![
-            sortie_account::service(plane, settings.account.clone(), stop),
+            sortie_account::service(plane, settings.account.clone(), ERASERS, stop),
             sortie_admin::public_service(plane, stop),
             sortie_matchmaking::service(plane, settings.matchmaking.clone(), stop),
             sortie_ranking::service(plane, settings.ranking.clone(), stop),
@@ -91,10 +104,12 @@ pub fn of_roles(
         ],
         Role::Chat => vec![sortie_chat::service(plane, settings.chat.clone(), stop)],
         Role::Admin => {
-            // Services do not know each other: who opens seasons is handed over here.
+            // Services do not know each other: who opens seasons and who keeps accounts is handed
+            // over here.
             let seasons = Some(sortie_ranking::seasons(plane));
             let settings = sortie_admin::Settings { seasons, ..settings.admin.clone() };
-            vec![sortie_admin::service(plane, settings, stop)]
+            let keeper = Arc::new(sortie_account::keeper::Keeper);
+            vec![sortie_admin::service(plane, settings, keeper, stop)]
         }
     };
     roles.iter().map(|role| (*role, services(role))).collect()

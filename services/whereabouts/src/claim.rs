@@ -1,14 +1,4 @@
-//! Where players are: each waits in one queue, sits in one open room, or has a seat in one battle
-//! that is not over; and is in one party, which waits as a whole.
-//!
-//! All ways to a place lead through here, and nothing else writes the rows that say so (a test in
-//! `infra/tidy` looks). Whoever brings players somewhere claims them first ([`claim`]): the lock is
-//! held until the transaction ends, and each place is taken first and looked at afterwards, in the
-//! view `whereabouts`, so that of many who try at once one succeeds. From a queue or a room into a
-//! battle ([`into_battles`], [`start_room`]) the players are moved: who has the place that they
-//! leave needs no lock. Leaving is free, and done by whoever ends a place.
-//!
-//! Locks are taken in this order: a party, room or queue's battle, players, matches and tickets.
+//! The one way to a place: claim the players, take the place, look whether they are elsewhere.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -57,7 +47,7 @@ pub enum PlaceError {
 /// Players whom nobody else brings anywhere until the transaction ends.
 #[derive(Debug)]
 #[must_use = "claimed players are to be brought somewhere"]
-pub struct Claim(Vec<Uuid>);
+pub struct Claim(pub(crate) Vec<Uuid>);
 
 /// Claims players; waits for whoever has claimed one of them.
 ///
@@ -214,7 +204,7 @@ impl Claim {
     }
 
     /// One statement, which sees all places as they are at one moment.
-    async fn refuse_elsewhere(
+    pub(crate) async fn refuse_elsewhere(
         &self,
         db: &mut PgConnection,
         here: &[Uuid],
@@ -243,60 +233,4 @@ impl Claim {
         };
         Err(PlaceError::Elsewhere { player_id: found.player_id, place })
     }
-}
-
-/// From the queue into their battles: the players of tickets that the caller has locked and given
-/// a battle and teams. Somebody who left a battle for good may be sent into it again, into the
-/// other team too.
-///
-/// # Errors
-/// The database failed.
-pub async fn into_battles(
-    db: &mut PgConnection,
-    tickets: &[Uuid],
-    came_by: &str,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by)
-         select battle_id, player_id, team, $2 from ticket join ticket_player using (ticket_id)
-         where ticket_id = any($1) and battle_id is not null and team is not null
-         on conflict (battle_id, player_id) do update set team = excluded.team, gone_at = null
-         where battle_player.gone_at is not null",
-        tickets,
-        came_by
-    )
-    .execute(&mut *db)
-    .await?;
-    sqlx::query!("delete from ticket_open where ticket_id = any($1)", tickets).execute(db).await?;
-    Ok(())
-}
-
-/// From a room that is open and that the caller has locked into its battle: player and team.
-///
-/// # Errors
-/// Someone is elsewhere nevertheless, or no more.
-pub async fn start_room(
-    db: &mut PgConnection,
-    room_id: Uuid,
-    battle_id: Uuid,
-    seats: &[(Uuid, i16)],
-) -> Result<(), PlaceError> {
-    let (players, teams): (Vec<Uuid>, Vec<i16>) = seats.iter().copied().unzip();
-    sqlx::query!(
-        "insert into battle_player (battle_id, player_id, team, came_by)
-         select $1, p, t, 'room' from unnest($2::uuid[], $3::smallint[]) as s (p, t) order by p",
-        battle_id,
-        &players,
-        &teams
-    )
-    .execute(&mut *db)
-    .await?;
-    sqlx::query!(
-        "update room set state = 'started', battle_id = $2 where room_id = $1",
-        room_id,
-        battle_id
-    )
-    .execute(&mut *db)
-    .await?;
-    Claim(players).refuse_elsewhere(db, &[battle_id]).await
 }
