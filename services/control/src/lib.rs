@@ -6,9 +6,9 @@
 //! and writes what staff did to the [`audit`] log in the transaction that does it. [`http`] is
 //! the listener that all routers are served by.
 //!
-//! What is deliberately absent: any service's routes or rules, and its tables, but for how long
-//! their rows stay ([`retention`]). No service imports another service; they meet in Postgres, over
-//! gRPC, or over the bus.
+//! What is deliberately absent: any service's routes, rules or tables. No service imports another
+//! service; they meet in Postgres, over gRPC, or over the bus. What one asks of another in its own
+//! transaction, the program that runs both hands over ([`season`], [`keeper`], [`erasure`]).
 
 pub mod access;
 pub mod audit;
