@@ -240,7 +240,8 @@ impl Guard {
             }
         } else if !is_recorded.load(Ordering::Relaxed) {
             let is_replayed = response.headers().contains_key(idempotency::REPLAYED);
-            debug_assert!(method == Method::GET || is_replayed, "{}: not recorded", self.action);
+            let is_read = method == Method::GET || method == Method::HEAD;
+            debug_assert!(is_read || is_replayed, "{}: not recorded", self.action);
             let after = if is_replayed { json!({ "replayed": true }) } else { Value::Null };
             self.note(Some(actor), Outcome::Done, known, after).await?;
         }

@@ -19,6 +19,8 @@ pub struct CompletionsArgs {
 pub fn run<C: CommandFactory>(args: &CompletionsArgs) -> Result {
     let mut command = C::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut command, name, &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    crate::say_text!("{}", String::from_utf8_lossy(&script));
     Ok(())
 }

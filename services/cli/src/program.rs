@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sortie_kit::telemetry;
 
 use crate::exit::{self, Failure, OrFail};
-use crate::{config, environment};
+use crate::{config, environment, say};
 
 /// How the help of both programs explains their configuration.
 pub const CONFIGURATION_HELP: &str = "\
@@ -84,10 +85,14 @@ pub fn run<C: CommandFactory + FromArgMatches>(
     let name = command.get_name().to_owned();
     let matches = command.get_matches();
     let cli = C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match dispatch(cli, &matches) {
+    let outcome = dispatch(cli, &matches).and_then(|()| match say::unwritten() {
+        None => Ok(()),
+        Some(fault) => Err(Failure::Run.because(anyhow!("cannot write to stdout: {fault}"))),
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error}");
+            crate::say_aside!("{name}: {error}");
             error.failure.into()
         }
     }

@@ -44,7 +44,7 @@ impl Lines {
             }
             Some(last) if last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) => {
                 *last = Some(Instant::now());
-                eprintln!("{:>5.1}s {}", elapsed.as_secs_f64(), line());
+                crate::say_aside!("{:>5.1}s {}", elapsed.as_secs_f64(), line());
             }
             Some(_) => {}
         }

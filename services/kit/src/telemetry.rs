@@ -29,7 +29,11 @@ pub fn init(filter: &str, format: Format) -> anyhow::Result<()> {
     let filter: Targets = filter.parse().with_context(|| {
         format!("the log filter '{filter}' cannot be read; try 'info' or 'warn,sortie_sim=debug'")
     })?;
-    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    let lines = fmt::layer()
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        // It would tell of them on stderr, which is what fails, and panic.
+        .log_internal_errors(false);
     let counted = tracing_subscriber::registry().with(CountErrors.with_filter(LevelFilter::ERROR));
     // Tests of one process may come here twice; the first choice stays.
     let _ = match format {

@@ -1,9 +1,13 @@
 //! A player is forgotten: out of party, queue and room, as if it had left; others go on without.
+//! Leaving a match that asks costs its party the same pause as any other way of leaving it.
 
 use sortie_control::erasure::BLANK;
 use sortie_whereabouts::{self as whereabouts, queue};
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::pause;
+use crate::settings::Decline;
 
 /// Forgets a player in parties, queues and rooms, in the caller's transaction.
 ///
@@ -29,7 +33,18 @@ async fn leave_party(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<()>
     )
     .execute(&mut *db)
     .await?;
+    let asked = sqlx::query_scalar!(
+        "select distinct ticket_id from ticket_open join ticket using (ticket_id)
+         where player_id = $1 and state = 'proposed'",
+        player_id
+    )
+    .fetch_all(&mut *db)
+    .await?;
     queue::withdraw_player(&mut *db, player_id, "a player has left").await?;
+    if !asked.is_empty() {
+        let now = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&mut *db).await?;
+        pause::begin(&mut *db, &Decline::default(), &asked, now).await?;
+    }
     whereabouts::party::leave(&mut *db, player_id).await?;
     for query in [
         sqlx::query!(

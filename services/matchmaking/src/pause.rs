@@ -31,7 +31,7 @@ pub(crate) async fn begin(
     rule: &Decline,
     tickets: &[Uuid],
     now: OffsetDateTime,
-) -> Result<(), MatchmakingError> {
+) -> sqlx::Result<()> {
     let noted = sqlx::query!(
         "insert into queue_pause as old (player_id, declines, declined_at, until)
          select player_id, 1, $2::timestamptz,

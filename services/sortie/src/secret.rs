@@ -16,9 +16,16 @@ pub fn ticket_key(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<[u8
         (Some(text), None) => key_from_hex(text).map_err(|error| anyhow!("--ticket-key: {error}")),
         (None, Some(file)) => {
             let name = file.display();
-            let text = std::fs::read_to_string(file)
+            let bytes = std::fs::read(file)
                 .with_context(|| format!("cannot read the ticket key file {name}"))?;
-            key_from_hex(&text).map_err(|error| anyhow!("the ticket key file {name}: {error}"))
+            // As `sortie battle --dev-tickets` keeps it in its data directory.
+            if let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice()) {
+                return Ok(key);
+            }
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            key_from_hex(&text).map_err(|_| {
+                anyhow!("the ticket key file {name}: neither 64 hexadecimal digits nor 32 bytes")
+            })
         }
         (Some(_), Some(_)) => Err(anyhow!("give --ticket-key or --ticket-key-file, not both")),
         (None, None) => Err(anyhow!(
@@ -62,6 +69,10 @@ mod tests {
         assert_eq!(ticket_key(None, Some(&file)).unwrap(), [0xab; 32]);
         assert_eq!(ticket_key(Some(&text), None).unwrap(), [0xab; 32]);
         assert!(ticket_key(Some(&text), Some(&file)).is_err());
+        std::fs::write(&file, [0xab; 32]).unwrap();
+        assert_eq!(ticket_key(None, Some(&file)).unwrap(), [0xab; 32]);
+        std::fs::write(&file, [0xab; 31]).unwrap();
+        assert!(ticket_key(None, Some(&file)).is_err());
         assert!(ticket_key(None, None).is_err());
         let error = ticket_key(Some("secret"), None).unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");

@@ -17,6 +17,7 @@ const OK: i32 = 0;
 const PROMISE: i32 = 1;
 const USAGE: i32 = 2;
 const START: i32 = 3;
+const RUN: i32 = 4;
 const REPLAY: i32 = 5;
 const VERSION: i32 = 6;
 const SHUT_OUT: i32 = 7;
@@ -316,6 +317,35 @@ fn an_absent_server_is_unhealthy() {
     let run = sortie(&["healthcheck", "--ops", &ops]);
     assert_eq!(run.code, PROMISE);
     assert!(run.stderr.contains(&ops), "{}", run.stderr);
+}
+
+/// A stream that takes nothing more costs neither the run nor its exit code; a report that was not
+/// written is a failure.
+#[test]
+fn full_disks_and_closed_pipes_are_told_apart() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let swarm = ["swarm", "--bots", "2", "--duration", "2s", "--data-dir", data, "--json"];
+    let run = finished(command(&swarm).stderr(full()).output().unwrap());
+    assert_eq!(run.code, 0, "only the log is lost");
+    assert!(run.stdout.contains("clients_connected"), "{}", run.stdout);
+    let absent = ["replay", "/nonexistent"];
+    let told = sortie(&absent);
+    let untold = finished(command(&absent).stderr(full()).output().unwrap());
+    assert_eq!((told.code, untold.code, told.stderr.is_empty()), (untold.code, told.code, false));
+
+    let sim = ["sim", "--players", "4", "--ticks", "60", "--json"];
+    for arguments in [&sim[..], &["completions", "bash"]] {
+        let run = finished(command(arguments).stdout(full()).output().unwrap());
+        assert_eq!(run.code, RUN, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains("cannot write to stdout"), "{}", run.stderr);
+        // Whoever closes a pipe has read enough.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let run = finished(command(arguments).stdout(writer).output().unwrap());
+        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+    }
 }
 
 /// A file that lives as long as the test needs it.

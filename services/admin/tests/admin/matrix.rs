@@ -171,5 +171,11 @@ async fn calls_that_read_and_calls_that_fail_are_written_down(db: PgPool) {
         call(&world, route, Some(&token)).await;
         let after = world.audited("done").await + world.audited("failed").await;
         assert_eq!(after - before, 1, "{}", route.action);
+        // The head of an answer is an answer.
+        let head = testing::call(&world.router, Method::HEAD, &route.path, Some(&token), None);
+        let (status, _) = head.await;
+        assert!(!status.is_server_error(), "HEAD {}: {status}", route.path);
+        let told = world.audited("done").await + world.audited("failed").await;
+        assert_eq!(told - after, 1, "HEAD {}", route.action);
     }
 }

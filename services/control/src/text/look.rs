@@ -29,6 +29,9 @@ pub fn of(text: &str) -> String {
     let seen: String = skeleton(&composed).collect();
     // Letters that differ in lower case may look the same in capitals, and the other way round.
     let lower = seen.to_lowercase();
+    // A dot above an i is the one that it has anyway; a capital İ becomes both.
+    let lower: String = lower.nfd().collect();
+    let lower = lower.replace("i\u{307}", "i").replace("j\u{307}", "j");
     // A capital I looks like an l, and is an i: all of them are one.
     skeleton(&lower).map(|char| if char == 'l' { 'i' } else { char }).collect()
 }
@@ -125,6 +128,9 @@ mod tests {
             ("Adm1n", "ADMIN"),
             ("b0b", "bob"),
             ("modern", "rnodern"),
+            // Capitals that become an i with a dot more.
+            ("admin", "ADM\u{130}N"),
+            ("admin", "admi\u{307}n"),
             // What is not seen.
             ("Ada", "A\u{200b}d\u{ad}a\u{2060}"),
             ("Ada", "\u{202e}Ada"),

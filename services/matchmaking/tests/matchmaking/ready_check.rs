@@ -209,6 +209,30 @@ async fn leaving_the_party_while_a_match_asks_is_an_answer_too(db: PgPool) {
     assert!(mine["pause"].is_null(), "{mine}");
 }
 
+/// An account that is made to be erased is no way out of a match either.
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn erasing_a_member_while_a_match_asks_is_an_answer_too(db: PgPool) {
+    let pairs = Queue {
+        ready_check_s: Some(10),
+        team_max: 2,
+        players_max: 4,
+        team_min: 2,
+        ..queue("duel")
+    };
+    let node = Node::new(&db, vec![pairs]);
+    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
+    node.party(&[ada, bob]).await;
+    node.party(&[eve, joe]).await;
+    node.wait_in(ada, "duel").await;
+    let kept = node.wait_in(eve, "duel").await;
+    assert_eq!(node.pass().await.matches, 1);
+    let mut tx = db.begin().await.unwrap();
+    sortie_matchmaking::erase(&mut tx, bob).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(node.ticket(eve, &kept).await["state"], "waiting");
+    assert_eq!(pause_s(&node, ada, ada).await, 15);
+}
+
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn who_says_nothing_is_dropped_when_the_time_is_over(db: PgPool) {
     let node = Node::new(&db, vec![asking()]);

@@ -34,8 +34,18 @@ pub(super) struct Known {
     pub(super) given_for: Duration,
     /// How long it was to last, seconds; `None`: until its round is over.
     pub(super) duration_s: Option<i32>,
-    /// Who has or had a seat, and whether the player ever asked for a join ticket.
-    pub(super) seats: BTreeMap<Uuid, bool>,
+    /// Who has or had a seat.
+    pub(super) seats: BTreeMap<Uuid, Seat>,
+}
+
+/// What is known of a player's seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    /// The team that it was dealt: in a battle nobody changes sides. `None` once the player has
+    /// left, who may have been sent into the other since.
+    pub(super) team: Option<i16>,
+    /// Whether the player ever asked for a join ticket: nobody gets in without.
+    pub(super) had_ticket: bool,
 }
 
 /// What does not fit: a code and a sentence each. Empty: all does.
@@ -64,9 +74,18 @@ pub(super) fn misfits(result: &BattleResult, known: &Known) -> Vec<String> {
     if no_seat > 0 {
         note("no_seat", format!("{no_seat} players who never had a seat in it"));
     }
-    let no_ticket = players().filter(|id| known.seats.get(id) == Some(&false)).count();
+    let has_none = |id: &Uuid| known.seats.get(id).is_some_and(|seat| !seat.had_ticket);
+    let no_ticket = players().filter(has_none).count();
     if no_ticket > 0 {
         note("no_ticket", format!("{no_ticket} players who never asked to be let in"));
+    }
+    let is_elsewhere = |player: &&PlayerResult| {
+        let seat = known.seats.get(&player.player_id);
+        seat.and_then(|seat| seat.team).is_some_and(|team| team != player.team)
+    };
+    let wrong_team = result.players.iter().filter(is_elsewhere).count();
+    if wrong_team > 0 {
+        note("wrong_team", format!("{wrong_team} players in the team that they were not in"));
     }
     for (at, name) in COUNTS.iter().enumerate() {
         let beyond = result.players.iter().filter(|player| is_beyond(player, at, result.tick_hz));
@@ -91,7 +110,7 @@ mod tests {
     const PLAYER: Uuid = Uuid::from_u128(1);
 
     fn known() -> Known {
-        let seats = BTreeMap::from([(PLAYER, true)]);
+        let seats = BTreeMap::from([(PLAYER, Seat { team: Some(0), had_ticket: true })]);
         Known { given_for: Duration::from_secs(605), duration_s: Some(600), seats }
     }
 
@@ -151,10 +170,14 @@ mod tests {
         assert_eq!(codes(|_, known| known.duration_s = Some(300)), ["too_long"]);
         assert_eq!(codes(|_, known| known.duration_s = Some(900)), ["too_short"]);
         assert_eq!(codes(|_, known| known.seats.clear()), ["no_seat"]);
-        assert_eq!(
-            codes(|_, known| known.seats = BTreeMap::from([(PLAYER, false)])),
-            ["no_ticket"]
-        );
+        let seat = |seat| {
+            move |_: &mut BattleResult, known: &mut Known| {
+                known.seats = BTreeMap::from([(PLAYER, seat)]);
+            }
+        };
+        assert_eq!(codes(seat(Seat { team: Some(0), had_ticket: false })), ["no_ticket"]);
+        assert_eq!(codes(seat(Seat { team: Some(1), had_ticket: true })), ["wrong_team"]);
+        assert_eq!(codes(seat(Seat { team: None, had_ticket: true })), [""; 0]);
         for at in 0..COUNTS.len() {
             assert_eq!(codes(|result, _| result.players[0].counts[at] = 1_000_000), ["too_much"]);
         }

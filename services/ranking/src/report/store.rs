@@ -136,9 +136,11 @@ async fn store_once(
     };
     let season_id = season::hold_open(&mut tx).await?;
     let seats = seats(&mut tx, result).await?;
-    let had_ticket = seats.iter().map(|(player, seat)| (*player, seat.had_ticket)).collect();
-    let known =
-        Known { given_for: battle.given_for, duration_s: battle.duration_s, seats: had_ticket };
+    let known = Known {
+        given_for: battle.given_for,
+        duration_s: battle.duration_s,
+        seats: seats.iter().map(|(player, seat)| (*player, seat.seat)).collect(),
+    };
     let misfits = fit::misfits(result, &known);
     let players = result.players.iter().filter(|player| seats.contains_key(&player.player_id));
     let parts: Vec<Part> = players
@@ -268,15 +270,15 @@ async fn admit(
 /// What is known of a player of a battle.
 struct Seat {
     is_guest: bool,
-    /// Whether the player ever asked for a join ticket: nobody gets in without.
-    had_ticket: bool,
+    seat: fit::Seat,
 }
 
 /// Reported players who have a seat in the battle, or had one.
 async fn seats(db: &mut PgConnection, result: &BattleResult) -> sqlx::Result<BTreeMap<Uuid, Seat>> {
     let ids: Vec<Uuid> = result.players.iter().map(|player| player.player_id).collect();
     let rows = sqlx::query!(
-        r#"select player_id, is_guest, joined_at is not null as "had_ticket!"
+        r#"select player_id, is_guest, joined_at is not null as "had_ticket!",
+            case when gone_tick is null then team end as team
         from battle_player join player using (player_id)
         where battle_id = $1 and player_id = any($2)"#,
         result.battle_id,
@@ -284,6 +286,9 @@ async fn seats(db: &mut PgConnection, result: &BattleResult) -> sqlx::Result<BTr
     )
     .fetch_all(db)
     .await?;
-    let seat = |is_guest, had_ticket| Seat { is_guest, had_ticket };
-    Ok(rows.into_iter().map(|row| (row.player_id, seat(row.is_guest, row.had_ticket))).collect())
+    let seats = rows.into_iter().map(|row| {
+        let seat = fit::Seat { team: row.team, had_ticket: row.had_ticket };
+        (row.player_id, Seat { is_guest: row.is_guest, seat })
+    });
+    Ok(seats.collect())
 }

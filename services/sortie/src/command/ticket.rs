@@ -27,7 +27,8 @@ pub struct TicketArgs {
     /// Private Ed25519 seed, hexadecimal
     #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_KEY", hide_env_values = true)]
     ticket_key: Option<String>,
-    /// File with that seed
+    /// File with that seed: 64 hexadecimal digits, or the 32 bytes of a data directory's
+    /// dev-ticket-key
     #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE")]
     ticket_key_file: Option<PathBuf>,
     /// The battle, as its ready line shows it

@@ -173,7 +173,7 @@ impl BattleServer {
                     if is_error(&line) {
                         for_errors.fetch_add(1, Relaxed);
                     }
-                    eprintln!("{line}");
+                    sortie_cli::say_aside!("{line}");
                 }
             }),
         ];
