@@ -132,16 +132,21 @@ impl World {
     }
 }
 
-/// Gives everybody in a report who exists a seat in its battle, and a join ticket.
+/// Gives everybody in a report who exists the seat in its battle that it tells of, and a join
+/// ticket.
 pub async fn seat(db: &PgPool, report: &rpc::ReportRequest) {
-    let players = report.players.iter().map(|player| player.player_id.parse().unwrap());
-    let players: Vec<Uuid> = players.collect();
+    let players = report.players.iter();
+    let (players, teams): (Vec<Uuid>, Vec<i16>) =
+        players.map(|player| (player.player_id.parse().unwrap(), player.team as i16)).unzip();
     sqlx::query(
         "insert into battle_player (battle_id, player_id, team, joined_at)
-         select battle_id, player_id, 0, now() from player cross join battle
-         where player_id = any($1) and battle_id = $2 on conflict do nothing",
+         select battle_id, player_id, seat.team, now()
+         from unnest($1::uuid[], $2::smallint[]) as seat (player_id, team)
+         join player using (player_id) cross join battle
+         where battle_id = $3 and seat.team in (0, 1) on conflict do nothing",
     )
     .bind(players)
+    .bind(teams)
     .bind(report.battle_id.parse::<Uuid>().unwrap())
     .execute(db)
     .await
