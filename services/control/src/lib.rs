@@ -11,6 +11,7 @@
 //! gRPC, or over the bus.
 
 pub mod access;
+pub mod administrators;
 pub mod audit;
 pub mod bus;
 pub mod changes;
