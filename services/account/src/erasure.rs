@@ -8,10 +8,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use sortie_control::administrators;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
+use sortie_control::permission::Permission;
 use sortie_control::vocabulary::LoginEnd;
-use sortie_control::who::Caller;
+use sortie_control::who::{Caller, permissions_of};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -48,6 +50,7 @@ struct Erase {
         (status = 401, description = "auth.*", body = ErrorBody),
         (status = 403, description = "account.wrong_password", body = ErrorBody),
         (status = 404, description = "account.unknown_player", body = ErrorBody),
+        (status = 409, description = "role.last_administrator", body = ErrorBody),
         (status = 429, description = "account.locked, request.rate_limited", body = ErrorBody),
         (status = 503, description = "account.busy, account.pictures_unavailable, \
             store.unavailable", body = ErrorBody),
@@ -70,9 +73,15 @@ async fn erase(
 /// Erases a player, all in one transaction.
 ///
 /// # Errors
-/// [`AccountError::UnknownPlayer`] also when it was erased before, or something is away.
+/// [`AccountError::LastAdministrator`]; [`AccountError::UnknownPlayer`] also when it was erased before, or something is away.
 pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
+    // What every administrator may do; only who may is asked whether others are left.
+    let permissions = permissions_of(&accounts.plane.db, player_id).await?;
+    let may_be_last = permissions.allow(Permission::RolesWrite);
     let mut tx = accounts.plane.db.begin().await?;
+    if may_be_last {
+        administrators::hold(&mut tx).await?;
+    }
     lock_player(&mut tx, player_id).await?;
     let ended = revoke_all(&mut tx, player_id, None, LoginEnd::Erasure).await?;
     picture::forget(&mut tx, accounts.settings.pictures.as_ref(), player_id).await?;
@@ -86,6 +95,9 @@ pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountE
     .await?;
     for erase in accounts.erasers {
         erase(&mut tx, player_id).await?;
+    }
+    if may_be_last && !administrators::is_left(&mut tx).await? {
+        return Err(AccountError::LastAdministrator);
     }
     tx.commit().await?;
 

@@ -90,6 +90,12 @@ pub enum AccountError {
     /// Never there, or erased.
     #[error("there is no such player")]
     UnknownPlayer,
+    /// Nobody would be left who may do everything.
+    #[error(
+        "you are the last administrator; give another player the role administrator first, and \
+         erase your account then"
+    )]
+    LastAdministrator,
     /// Not a login of the caller's, or ended.
     #[error("there is no such login")]
     UnknownSession,
@@ -185,6 +191,7 @@ impl From<AccountError> for ApiError {
             }
             E::Busy => Self::unavailable("account.busy", text),
             E::UnknownPlayer => Self::not_found("account.unknown_player", text),
+            E::LastAdministrator => Self::conflict("role.last_administrator", text),
             E::UnknownSession => Self::not_found("account.unknown_session", text),
             E::RefreshInvalid => Self::unauthenticated("account.refresh_invalid", text),
             E::SessionEnded => Self::unauthenticated("account.session_ended", text),

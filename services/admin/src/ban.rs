@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use sortie_battles::order;
+use sortie_control::administrators::{self, ADMINISTRATOR};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
@@ -20,7 +21,7 @@ use crate::ban_view::{self, BanView};
 use crate::desk::{Acting, DONE, Desk, Office};
 use crate::effect;
 use crate::error::AdminError;
-use crate::rank::{self, ADMINISTRATOR};
+use crate::rank;
 
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::BansWrite>("bans.create", routes!(create))
@@ -80,7 +81,7 @@ async fn insert(
         return Err(AdminError::Oneself);
     }
     let mut tx = office.db().begin().await?;
-    rank::hold_administrators(&mut tx).await?;
+    administrators::hold(&mut tx).await?;
     let target = rank::hold(&mut tx, new.player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
     refuse_unknown_battle(&mut tx, new.battle_id).await?;

@@ -1,6 +1,7 @@
 //! What can go wrong when staff act, before any transport is chosen.
 
 use sortie_control::error::{ApiError, broken_constraint};
+use sortie_control::flag::Flag;
 use sortie_control::permission::Permission;
 
 /// Why an act is not done.
@@ -88,7 +89,7 @@ pub enum AdminError {
     #[error("the report is {0} already")]
     ReportDecided(String),
     /// No such flag.
-    #[error("there is no such flag")]
+    #[error("there is no such flag; there are {}", Flag::names())]
     UnknownFlag,
     /// The accused had no seat in the battle.
     #[error("this player was not in the battle")]
@@ -167,5 +168,16 @@ impl From<AdminError> for ApiError {
             E::BadValue(_) => Self::invalid("request.fields", message),
             E::Database(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_flag_is_answered_with_those_that_there_are() {
+        let message = AdminError::UnknownFlag.to_string();
+        assert!(Flag::ALL.iter().all(|flag| message.contains(flag.name())), "{message}");
     }
 }

@@ -13,6 +13,7 @@ use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::json;
 use sortie_control::access::random_bytes;
+use sortie_control::administrators::{self, ADMINISTRATOR};
 use sortie_control::audit::{self, Entry, Outcome};
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
@@ -27,7 +28,7 @@ use uuid::Uuid;
 
 use crate::desk::{DONE, Office, mark};
 use crate::error::AdminError;
-use crate::rank::{self, ADMINISTRATOR};
+use crate::rank;
 
 /// How long the token is good for.
 pub const FIRST_LINK_LIFE: Duration = Duration::hours(24);
@@ -107,7 +108,7 @@ async fn claim(
 /// False: the token is not good.
 async fn write(db: &PgPool, player_id: Uuid, token: &str) -> Result<bool, AdminError> {
     let mut tx = db.begin().await?;
-    rank::hold_administrators(&mut tx).await?;
+    administrators::hold(&mut tx).await?;
     let used = sqlx::query!(
         "update personal.first_admin_link set used_at = now(), used_by = $2
          where token_hash = $1 and used_at is null and expires_at > now()

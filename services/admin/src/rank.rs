@@ -1,13 +1,11 @@
 //! Who may act on whom, and that somebody is left who may do everything.
 
+use sortie_control::administrators;
 use sortie_control::permission::{Permission, Permissions};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::AdminError;
-
-/// The role that may do everything.
-pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 /// A player whose row the transaction holds.
 pub(crate) struct Held {
@@ -49,27 +47,7 @@ pub(crate) fn refuse_outranked(actor: &Permissions, target: &Held) -> Result<(),
     }
 }
 
-/// Waits for everybody else who changes who the administrators are. Take it before any player is
-/// held, so that nobody waits in a circle.
-pub(crate) async fn hold_administrators(db: &mut PgConnection) -> Result<(), AdminError> {
-    sqlx::query!("select role from role where role = $1 for no key update", ADMINISTRATOR)
-        .fetch_one(db)
-        .await?;
-    Ok(())
-}
-
-/// Refuses unless an administrator is left who can log in. Ask after the change, in its
-/// transaction, with the administrators held.
+/// Refuses unless an administrator is left; see [`administrators::is_left`].
 pub(crate) async fn require_administrator(db: &mut PgConnection) -> Result<(), AdminError> {
-    let is_left = sqlx::query_scalar!(
-        r#"select exists (
-               select from player_role r join player p using (player_id)
-               where r.role = $1 and p.erased_at is null and not exists (
-                   select from ban b where b.player_id = p.player_id and b.scope = 'login'
-                       and b.lifted_at is null and b.expires_at is null)) as "is_left!""#,
-        ADMINISTRATOR
-    )
-    .fetch_one(db)
-    .await?;
-    if is_left { Ok(()) } else { Err(AdminError::LastAdministrator) }
+    if administrators::is_left(db).await? { Ok(()) } else { Err(AdminError::LastAdministrator) }
 }

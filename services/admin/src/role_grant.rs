@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
+use sortie_control::administrators::{self, ADMINISTRATOR};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::{Permission, Permissions, needs};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
-use crate::rank::{self, ADMINISTRATOR};
+use crate::rank;
 
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::RolesWrite>("roles.grant", routes!(grant))
@@ -60,7 +61,7 @@ async fn change(
     gives: bool,
 ) -> Result<Vec<String>, AdminError> {
     let mut tx = office.db().begin().await?;
-    rank::hold_administrators(&mut tx).await?;
+    administrators::hold(&mut tx).await?;
     let names = sqlx::query_scalar!("select permissions from role where role = $1", role)
         .fetch_optional(&mut *tx)
         .await?

@@ -111,7 +111,7 @@ async fn show_out(hub: &Hub, members: &[Arc<Member>]) -> sqlx::Result<()> {
         let Some(&(member, place)) = whose.get(at) else { continue };
         hub.leave(member, place);
         let code = ChatError::NoAccess.code().to_owned();
-        member.line.send(&Event::Left { channel: place.name_for(member.player), code });
+        member.line.tell(&Event::Left { channel: place.name_for(member.player), code });
     }
     Ok(())
 }

@@ -274,7 +274,7 @@ impl Hub {
     pub(crate) fn announce(&self, event: &Event) {
         let text = json(event);
         for member in self.members() {
-            member.line.push(Outgoing { text: text.clone(), author: None });
+            member.line.push(Outgoing::event(text.clone(), None));
         }
     }
 

@@ -2,15 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::channel::Place;
 use crate::close::{self, Closing};
 use crate::room::Room;
+use crate::wire::{Answer, Event};
+
+/// How long a socket is not read while it is owed answers.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -22,6 +28,14 @@ pub(crate) struct Outgoing {
     pub(crate) text: Utf8Bytes,
     /// Whose doing it is, for mutes; `None`: nobody's.
     pub(crate) author: Option<Uuid>,
+    /// An answer, which is owed until it is on its way to the kernel.
+    pub(crate) is_answer: bool,
+}
+
+impl Outgoing {
+    pub(crate) fn event(text: Utf8Bytes, author: Option<Uuid>) -> Self {
+        Self { text, author, is_answer: false }
+    }
 }
 
 /// A socket whose player is known.
@@ -52,6 +66,8 @@ pub(crate) struct Known {
 pub(crate) struct Line {
     pub(crate) queue: mpsc::Sender<Outgoing>,
     pub(crate) closing: Arc<watch::Sender<Option<Closing>>>,
+    /// Requests without an answer on its way.
+    pub(crate) owed: Arc<watch::Sender<usize>>,
 }
 
 impl Line {
@@ -71,8 +87,30 @@ impl Line {
         });
     }
 
-    pub(crate) fn send(&self, value: &impl Serialize) {
-        self.push(Outgoing { text: json(value), author: None });
+    pub(crate) fn tell(&self, event: &Event) {
+        self.push(Outgoing::event(json(event), None));
+    }
+
+    /// Answers a request that was [`owed`](Self::owe) an answer.
+    pub(crate) fn answer(&self, answer: &Answer) {
+        self.push(Outgoing { text: json(answer), author: None, is_answer: true });
+    }
+
+    /// A request came.
+    pub(crate) fn owe(&self) {
+        self.owed.send_modify(|owed| *owed += 1);
+    }
+
+    /// So many answers are on their way. A batch that was given up may answer twice.
+    pub(crate) fn paid(&self, answers: usize) {
+        self.owed.send_modify(|owed| *owed = owed.saturating_sub(answers));
+    }
+
+    /// Waits until nothing is owed, but not for long.
+    pub(crate) async fn settled(&self) {
+        let mut owed = self.owed.subscribe();
+        // Longer: a store that hangs. Whoever goes on sending is told so soon enough.
+        drop(timeout(SETTLE_TIMEOUT, owed.wait_for(|owed| *owed == 0)).await);
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn answer(hub: &Arc<Hub>, member: &Arc<Member>, request: Reques
         }
         other => done(hub, member, other).await,
     };
-    member.line.send(&match outcome {
+    member.line.answer(&match outcome {
         Ok(done) => Answer::ok(cid, done),
         Err(error) => Answer::error(Some(cid), &error),
     });

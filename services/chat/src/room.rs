@@ -127,7 +127,7 @@ impl Room {
                 let text = json(&event_for(told, reader));
                 count(lines.len());
                 for line in lines {
-                    line.push(Outgoing { text: text.clone(), author });
+                    line.push(Outgoing::event(text.clone(), author));
                 }
             }
             return;
@@ -136,7 +136,7 @@ impl Room {
         let members = lock(&self.members);
         count(members.len());
         for member in members.values() {
-            member.line.push(Outgoing { text: text.clone(), author });
+            member.line.push(Outgoing::event(text.clone(), author));
         }
     }
 
@@ -144,7 +144,7 @@ impl Room {
     pub(crate) fn announce(&self, event: &Event) {
         let text = json(event);
         for member in lock(&self.members).values() {
-            member.line.push(Outgoing { text: text.clone(), author: None });
+            member.line.push(Outgoing::event(text.clone(), None));
         }
     }
 }

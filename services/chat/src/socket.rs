@@ -132,12 +132,13 @@ async fn standing(hub: &Hub, player: Uuid) -> Result<(), ChatError> {
 async fn live(hub: Arc<Hub>, socket: WebSocket, entrant: Option<Entrant>, counted: Counted) {
     let (queue, queued) = mpsc::channel(hub.settings.queue.max(1));
     let (closing, mut closed) = watch::channel(None);
-    let line = Line { queue, closing: Arc::new(closing) };
+    let (owed, _) = watch::channel(0);
+    let line = Line { queue, closing: Arc::new(closing), owed: Arc::new(owed) };
     let (sink, stream) = socket.split();
     // Mutes are known once the player is; until then nobody's words come here.
     let (known, member) = watch::channel(None);
-    let writing = write(sink, queued, closed.clone(), member.clone(), hub.settings.ping_every);
-    let writing = tokio::spawn(writing);
+    let writer = Writer { sink, queued, line: line.clone(), member: member.clone() };
+    let writing = tokio::spawn(writer.run(closed.clone(), hub.settings.ping_every));
     let mut reader = Reader { hub: Arc::clone(&hub), stream, line: line.clone(), malformed: 0 };
     let mut stop = hub.stop.clone();
     let why = tokio::select! {
@@ -216,13 +217,14 @@ impl Reader {
         else {
             return Err(close::NO_HELLO);
         };
+        self.line.owe();
         let caller = Caller::of_token(&self.hub.plane, &token).map_err(|_| close::BAD_TOKEN)?;
         let entrant = look_up(&self.hub, caller).await.map_err(|error| {
-            self.line.send(&Answer::error(Some(cid), &error));
+            self.line.answer(&Answer::error(Some(cid), &error));
             closing_of(&error)
         })?;
         let player = Author { player_id: caller.player_id, name: entrant.known.name.clone() };
-        self.line.send(&Answer::ok(cid, Done { player: Some(player), ..Done::default() }));
+        self.line.answer(&Answer::ok(cid, Done { player: Some(player), ..Done::default() }));
         Ok(entrant)
     }
 
@@ -239,6 +241,7 @@ impl Reader {
                 return close::FLOOD;
             }
             let Some(text) = frame else { continue };
+            self.line.owe();
             match serde_json::from_str::<Request>(&text) {
                 Ok(request) => {
                     self.malformed = 0;
@@ -252,14 +255,18 @@ impl Reader {
                     }
                     let refusal = unknown_field(&error);
                     let refusal = refusal.map_or(ChatError::Malformed, ChatError::UnknownField);
-                    self.line.send(&Answer::error(cid_of(&text), &refusal));
+                    self.line.answer(&Answer::error(cid_of(&text), &refusal));
                 }
             }
         }
     }
 
     /// The next text, or nothing: a sign of life.
+    ///
+    /// Once the library has read a peer's Close, it writes nothing but the answer to it: what came
+    /// before must be answered by then, so nothing is read while an answer is owed.
     async fn frame(&mut self) -> Result<Option<Utf8Bytes>, Closing> {
+        self.line.settled().await;
         match self.stream.next().await {
             Some(Ok(Message::Text(text))) => Ok(Some(text)),
             // The answer to a ping is queued by the library.
@@ -288,69 +295,70 @@ fn cid_of(text: &str) -> Option<u64> {
     serde_json::from_str::<serde_json::Value>(text).ok()?.get("cid")?.as_u64()
 }
 
-type Sink = SplitSink<WebSocket, Message>;
-
 /// The half that writes: the queue, and at the end why it is the end.
-async fn write(
-    mut sink: Sink,
-    mut queued: mpsc::Receiver<Outgoing>,
-    mut closed: watch::Receiver<Option<Closing>>,
+struct Writer {
+    sink: SplitSink<WebSocket, Message>,
+    queued: mpsc::Receiver<Outgoing>,
+    line: Line,
     member: watch::Receiver<Option<Arc<Member>>>,
-    ping_every: Duration,
-) {
-    let why = tokio::select! {
-        biased;
-        // It fails when the peer is gone.
-        _ = pump(&mut sink, &mut queued, &member, ping_every) => return,
-        why = closed.wait_for(Option::is_some) => why.ok().and_then(|why| *why),
-    };
-    let Some(why) = why else { return };
-    let goodbye = async {
+}
+
+impl Writer {
+    async fn run(mut self, mut closed: watch::Receiver<Option<Closing>>, ping_every: Duration) {
+        tokio::select! {
+            biased;
+            written = self.pump(ping_every) => if written.is_ok() { return },
+            _ = closed.wait_for(Option::is_some) => {}
+        }
+        // When writing failed, the peer is gone or has said goodbye: the reader sees which.
+        let why = closed.wait_for(Option::is_some).await.ok().and_then(|why| *why);
+        let Some(why) = why else { return };
+        // A peer that does not read is left after a while; one that is gone already is fine.
+        drop(timeout(CLOSE_TIMEOUT, self.goodbye(why)).await);
+    }
+
+    async fn goodbye(&mut self, why: Closing) -> Result<(), axum::Error> {
         // Who is too slow for the queue does not get it now.
         while why != close::SLOW
-            && let Ok(outgoing) = queued.try_recv()
+            && let Ok(outgoing) = self.queued.try_recv()
         {
-            feed(&mut sink, outgoing, &member).await?;
+            // Who has said goodbye has its answers, and gets no events any more.
+            if self.feed(outgoing).await.is_err() {
+                break;
+            }
         }
         let frame = CloseFrame { code: why.code, reason: Utf8Bytes::from_static(why.why) };
-        sink.send(Message::Close(Some(frame))).await?;
-        sink.close().await
-    };
-    // A peer that does not read is left after a while; one that is gone already is fine.
-    drop(timeout(CLOSE_TIMEOUT, goodbye).await);
-}
+        // Refused after the peer's Close, whose answer the library has ready, with the peer's own
+        // code; the end below writes it.
+        drop(self.sink.send(Message::Close(Some(frame))).await);
+        self.sink.close().await
+    }
 
-async fn pump(
-    sink: &mut Sink,
-    queued: &mut mpsc::Receiver<Outgoing>,
-    member: &watch::Receiver<Option<Arc<Member>>>,
-    ping_every: Duration,
-) -> Result<(), axum::Error> {
-    let mut pings = tokio::time::interval_at(Instant::now() + ping_every, ping_every);
-    loop {
-        tokio::select! {
-            first = queued.recv() => {
-                let Some(first) = first else { return Ok(()) };
-                feed(sink, first, member).await?;
-                for _ in 1..FLUSH_EVERY {
-                    let Ok(next) = queued.try_recv() else { break };
-                    feed(sink, next, member).await?;
+    async fn pump(&mut self, ping_every: Duration) -> Result<(), axum::Error> {
+        let mut pings = tokio::time::interval_at(Instant::now() + ping_every, ping_every);
+        loop {
+            tokio::select! {
+                first = self.queued.recv() => {
+                    let Some(first) = first else { return Ok(()) };
+                    let mut answers = usize::from(first.is_answer);
+                    self.feed(first).await?;
+                    for _ in 1..FLUSH_EVERY {
+                        let Ok(next) = self.queued.try_recv() else { break };
+                        answers += usize::from(next.is_answer);
+                        self.feed(next).await?;
+                    }
+                    self.sink.flush().await?;
+                    self.line.paid(answers);
                 }
-                sink.flush().await?;
+                _ = pings.tick() => self.sink.send(Message::Ping(Bytes::new())).await?,
             }
-            _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await?,
         }
     }
-}
 
-async fn feed(
-    sink: &mut Sink,
-    outgoing: Outgoing,
-    member: &watch::Receiver<Option<Arc<Member>>>,
-) -> Result<(), axum::Error> {
-    let is_muted = match outgoing.author {
-        Some(_) => member.borrow().as_ref().is_none_or(|it| it.has_muted(outgoing.author)),
-        None => false,
-    };
-    if is_muted { Ok(()) } else { sink.feed(Message::Text(outgoing.text)).await }
+    async fn feed(&mut self, outgoing: Outgoing) -> Result<(), axum::Error> {
+        let Outgoing { text, author, .. } = outgoing;
+        let is_muted =
+            author.is_some() && self.member.borrow().as_ref().is_none_or(|it| it.has_muted(author));
+        if is_muted { Ok(()) } else { self.sink.feed(Message::Text(text)).await }
+    }
 }

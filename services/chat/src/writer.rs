@@ -106,7 +106,7 @@ async fn insert_each(hub: &Arc<Hub>, batch: &Batch) {
                 Some(Some(line)) => hub.tell_all(vec![stored_one(said, line)]),
                 _ => answer_again(hub, said).await,
             },
-            Err(error) => said.member.line.send(&Answer::error(Some(said.cid), &error.into())),
+            Err(error) => said.member.line.answer(&Answer::error(Some(said.cid), &error.into())),
         }
     }
 }
@@ -142,13 +142,13 @@ async fn answer_again(hub: &Hub, said: &Said) {
         Ok(None) => Answer::error(Some(said.cid), &ChatError::Unavailable),
         Err(error) => Answer::error(Some(said.cid), &error.into()),
     };
-    said.member.line.send(&answer);
+    said.member.line.answer(&answer);
 }
 
 /// Acknowledges a message to its author.
 fn stored_one(said: &Said, line: &Line) -> (Uuid, Told) {
     let message = Some(line.shown(said.place.name_for(said.member.player)));
-    said.member.line.send(&Answer::ok(said.cid, Done { message, ..Done::default() }));
+    said.member.line.answer(&Answer::ok(said.cid, Done { message, ..Done::default() }));
     (said.channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
 }
 
@@ -157,6 +157,6 @@ fn refuse(batch: &Batch, error: &ChatError) {
         return; // They know.
     }
     for said in &batch.said {
-        said.member.line.send(&Answer::error(Some(said.cid), error));
+        said.member.line.answer(&Answer::error(Some(said.cid), error));
     }
 }

@@ -22,6 +22,12 @@ impl Flag {
     /// Every flag there is.
     pub const ALL: &[Self] = &[Self::SignUpOpen, Self::MatchmakingOpen];
 
+    /// The names of all, for people.
+    pub fn names() -> String {
+        let names: Vec<&str> = Self::ALL.iter().map(|flag| flag.name()).collect();
+        names.join(", ")
+    }
+
     /// As it is called in paths and in the table.
     pub fn name(self) -> &'static str {
         match self {

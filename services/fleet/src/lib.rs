@@ -19,6 +19,7 @@ mod log;
 mod orders;
 mod placement;
 mod reflection;
+mod refused_names;
 mod register;
 mod requeue;
 mod rpc;

@@ -28,6 +28,11 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// How the server calls itself.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the server showed an identity.
     pub(crate) fn has_identity(&self) -> bool {
         self.identity_hash.is_some()
@@ -116,7 +121,6 @@ pub(crate) async fn register(
     let row = servers::register(&mut tx, registering, lease, grace).await?;
     let Some(row) = row else {
         metrics::counter!("sortie_fleet_names_refused_total").increment(1);
-        tracing::warn!(name = server.name, "a server wants a name that is another's");
         return Err(FleetError::NameTaken);
     };
     let (server_id, epoch) = (row.server_id, row.epoch);

@@ -14,6 +14,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::{FleetError, reason, uuid};
+use crate::refused_names::RefusedNames;
 use crate::serve::{self, ORDERS_AHEAD, Shared};
 use crate::settings::Settings;
 use crate::wakes::Wakes;
@@ -37,8 +38,13 @@ pub fn add_rpc(
         stop: stop.clone(),
     };
     let (keys, clock) = (plane.access.clone(), plane.clock.clone());
-    let service = FleetServer::new(FleetRpc { shared, keys: keys.clone(), clock })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let service = FleetServer::new(FleetRpc {
+        shared,
+        keys: keys.clone(),
+        clock,
+        refused: RefusedNames::default(),
+    })
+    .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let door = FleetDoor::new(secret.clone(), keys);
     routes.add_service(InterceptedService::new(service, door));
 }
@@ -49,6 +55,7 @@ struct FleetRpc {
     keys: AccessKeys,
     /// What the time is for battle servers, too.
     clock: Clock,
+    refused: RefusedNames,
 }
 
 /// Does work to its end even when the caller hangs up or its time is over: a transaction that is
@@ -70,8 +77,14 @@ impl Fleet for FleetRpc {
         let registration = register::Registration::try_from(request.into_inner())?;
         let (db, settings) = (self.shared.db.clone(), self.shared.settings.clone());
         let (has_identity, times) = (registration.has_identity(), settings.clone());
+        let name = registration.name().to_owned();
         let server =
-            whole(async move { register::register(&db, registration, &times).await }).await?;
+            whole(async move { register::register(&db, registration, &times).await }).await;
+        let code = server.as_ref().err().and_then(|status| status.metadata().get("error-code"));
+        if code.is_some_and(|code| code == "fleet.name_taken") {
+            self.refused.refused(&name);
+        }
+        let server = server?;
         let (server_id, epoch) = (server.server_id, server.epoch);
         tracing::info!(%server_id, epoch, has_identity, "a server registered");
         let time = self.clock.now(&self.shared.db).await.map_err(FleetError::from)?;

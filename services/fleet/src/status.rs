@@ -87,6 +87,16 @@ impl Status {
         self
     }
 
+    /// Of a battle in this state: the last that a server told of one that is finished was told
+    /// before its end.
+    #[must_use]
+    pub(crate) fn in_state(self, state: &str) -> Self {
+        match state {
+            "finished" => Self { is_over: true, players: 0, ..self },
+            _ => self,
+        }
+    }
+
     /// As it is told, without positions.
     pub fn told(self, battle_id: Uuid) -> rpc::BattleStatus {
         rpc::BattleStatus {

@@ -43,8 +43,8 @@ pub enum MatchmakingError {
     #[error("the queues take nobody at the moment")]
     Closed,
     /// No such queue.
-    #[error("there is no such queue")]
-    UnknownQueue,
+    #[error("there is no such queue; there are {0}")]
+    UnknownQueue(String),
     /// The queue's teams are smaller than the party.
     #[error("the queue takes parties of up to {0}")]
     PartyTooLarge(u32),
@@ -60,7 +60,10 @@ pub enum MatchmakingError {
     #[error("a member of the party is in a room")]
     InRoom(Uuid),
     /// Someone of the party has a seat in a battle that is not over.
-    #[error("a member of the party is in a battle; join it again, or leave it first")]
+    #[error(
+        "a member of the party is in a battle: join it again, or leave it first; if the battle is \
+         over or is ending, try again in a second"
+    )]
     InBattle {
         /// Who.
         player_id: Uuid,
@@ -219,7 +222,7 @@ impl From<MatchmakingError> for ApiError {
             E::PartyChanged => Self::unavailable("party.changed", message),
             E::Erased => Self::unauthenticated("auth.revoked", message),
             E::Closed => Self::conflict("matchmaking.closed", message),
-            E::UnknownQueue => Self::not_found("matchmaking.unknown_queue", message),
+            E::UnknownQueue(_) => Self::not_found("matchmaking.unknown_queue", message),
             E::PartyTooLarge(most) => Self::invalid("matchmaking.party_too_large", message)
                 .with_details(Details { most: Some(most), ..Details::default() }),
             E::WaitsAlready { player_id, ticket_id } => {
@@ -232,8 +235,10 @@ impl From<MatchmakingError> for ApiError {
             }
             E::InBattle { player_id, battle_id } => {
                 let battle_id = Some(battle_id);
+                // A battle's end is told by its server a moment after its players have seen it.
                 Self::conflict("matchmaking.in_battle", message)
                     .with_details(Details { battle_id, ..of_player(player_id) })
+                    .with_retry_after(Duration::from_secs(1))
             }
             E::SeatTaken => Self::new(StatusCode::GONE, "battle.seat_taken", message),
             E::Banned(ban) => {
@@ -298,5 +303,28 @@ fn over_code(state: &str) -> &'static str {
         "finished" => "battle.finished",
         "lost" => "battle.lost",
         _ => "battle.cancelled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn who_has_a_seat_in_a_battle_that_ends_is_told_when_to_try_again() {
+        let error = MatchmakingError::InBattle { player_id: Uuid::nil(), battle_id: Uuid::nil() };
+        let answer = ApiError::from(error).into_response();
+        assert_eq!(answer.status(), StatusCode::CONFLICT);
+        assert_eq!(answer.headers()["retry-after"], "1");
+    }
+
+    #[test]
+    fn an_unknown_queue_is_answered_with_those_that_there_are() {
+        let settings = crate::Settings::default();
+        let error = ApiError::from(MatchmakingError::UnknownQueue(settings.names()));
+        let message = error.message();
+        assert!(settings.queues.iter().all(|queue| message.contains(&queue.name)), "{message}");
     }
 }

@@ -285,6 +285,12 @@ impl Settings {
         self.queues.iter().find(|queue| queue.name == name)
     }
 
+    /// The names of all queues, for people.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.queues.iter().map(|queue| &*queue.name).collect();
+        names.join(", ")
+    }
+
     /// Whether all of it makes sense; for `sortie-control check` and before the start.
     ///
     /// # Errors

@@ -107,7 +107,8 @@ async fn create(
     Json(body): Json<CreateTicket>,
 ) -> ApiResult<(StatusCode, Json<Ticket>)> {
     state.limit("ticket", caller.player_id, 20).await?;
-    let queue = state.settings.queue(&body.queue).ok_or(MatchmakingError::UnknownQueue)?;
+    let queue = state.settings.queue(&body.queue);
+    let queue = queue.ok_or_else(|| MatchmakingError::UnknownQueue(state.settings.names()))?;
     let mut made = insert(&state, queue, caller.player_id).await;
     for _ in 0..PARTY_TRIES {
         if !matches!(made, Err(MatchmakingError::PartyChanged)) {

@@ -186,6 +186,10 @@ async fn reasons(
     }
 }
 
+fn wait(players: u32) -> String {
+    if players == 1 { "1 player waits".to_owned() } else { format!("{players} players wait") }
+}
+
 /// What a ticket in the queue lacks.
 fn waiting(queue: &Queue, view: &QueueView, ticket: &Ticket, waited_s: f64) -> Vec<Reason> {
     let own = ticket.players.len() as u32;
@@ -197,7 +201,7 @@ fn waiting(queue: &Queue, view: &QueueView, ticket: &Ticket, waited_s: f64) -> V
     let window_grows = ticket.window < queue.window.widest && queue.window.per_s > 0.0;
     let mut reasons = Vec::new();
     if all < needed {
-        let mut text = format!("{all} players wait in this queue; a match needs {needed} now");
+        let mut text = format!("{} in this queue; a match needs {needed} now", wait(all));
         if fewest < needed {
             text += &format!(" and {fewest} in {fewest_in_s} s");
         }

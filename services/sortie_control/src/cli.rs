@@ -46,6 +46,9 @@ pub enum Command {
     /// Bring the database's schema up to date, or tell how it is
     Migrate(MigrateArgs),
     /// Check the configuration of `serve` and what it needs, without serving
+    ///
+    /// With --dev it makes missing keys in the data directory, as `serve` would; nothing else is
+    /// made or changed.
     Check(Box<ServeArgs>),
     /// Print the OpenAPI document of all services
     Openapi(OpenapiArgs),

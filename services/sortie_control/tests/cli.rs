@@ -30,6 +30,13 @@ fn the_lines_of_up_are_documented() {
     }
 }
 
+/// Where keys are missing, `check --dev` checks those that it makes.
+#[test]
+fn what_check_makes_is_told() {
+    let help = control(&["check", "--help"]).stdout;
+    assert!(help.contains("With --dev it makes missing keys"), "{help}");
+}
+
 #[test]
 fn the_version_is_that_of_the_package() {
     let version = control(&["--version"]);
@@ -50,6 +57,8 @@ fn wrong_usage_is_refused_with_what_is_right() {
         (&["up", "--round", "1s"][..], "--round"),
         (&["up", "--duration", "5s"], "--duration"),
         (&["serve", "--role", "king"], "api"),
+        (&["serve"], "SORTIE_DATABASE_URL"),
+        (&["serve"], "sortie-control up"),
         (&["battle"], "unrecognized subcommand"),
     ] {
         let run = control(arguments);

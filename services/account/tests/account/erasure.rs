@@ -156,6 +156,28 @@ async fn erase(api: &Api, login: &Login, body: Value) -> (axum::http::StatusCode
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn the_last_administrator_stays_until_another_is_there(db: PgPool) {
+    let api = Api::new(db);
+    let (ada, bob) = (api.member("Ada").await, api.member("Bob").await);
+    let grant = async |player: Uuid| {
+        sqlx::query("insert into player_role (player_id, role) values ($1, 'administrator')")
+            .bind(player)
+            .execute(&api.db)
+            .await
+            .unwrap();
+    };
+    grant(ada.player_id).await;
+    let password = json!({ "password": PASSWORD });
+    let refused = erase(&api, &ada, password.clone()).await;
+    let message = refused.1["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("give another player the role"), "{message}");
+    is_refused(refused, 409, "role.last_administrator");
+    assert_eq!(api.me(&ada.access).await.0, 200, "nothing of it was done");
+    grant(bob.player_id).await;
+    is_done(erase(&api, &ada, password).await);
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn after_erasure_no_canary_is_left(db: PgPool) {
     let api = Api::new(db);
     let (ada, bob) = (api.member("CanaryAda").await, api.member("Bob").await);

@@ -152,6 +152,8 @@ pub struct Registered {
 pub enum FleetEvent<'a> {
     /// It is registered for the first time since it started.
     Registered(&'a Registered),
+    /// A battle begins, or goes on after a restart; its id.
+    Begun(&'a str),
     /// A battle is over.
     Report(&'a BattleReport),
 }

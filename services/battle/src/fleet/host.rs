@@ -224,6 +224,7 @@ impl Host {
         let began_ms = opened.header.created_ms;
         let id = format!("{battle_id:032x}");
         tracing::info!(battle_id = id, resumed = opened.resumed, "a battle begins");
+        (self.on_event)(FleetEvent::Begun(&id));
         let mut server = Server::begin(config, site, opened)?;
         // It may have died after the decision to end. An end by the battle's own rules is found
         // again by going on: the journal may lack the last ticks before it.

@@ -40,6 +40,9 @@ const HEARTBEATS_MAX: usize = 4;
 const QUEUE_PAUSE: Duration = Duration::from_millis(10);
 /// How far the machine's clock may be from the control plane's before that is told.
 const CLOCK_OFF_MAX: Duration = Duration::from_secs(2);
+/// How long a name that is another server's is left alone. It becomes free when that server was
+/// gone for long, and no sooner for being asked for.
+const NAME_PAUSE: Duration = Duration::from_secs(10);
 /// Text and reasons are cut to this; the wire cuts them to its own bounds.
 const TEXT_BYTES_MAX: usize = 1_024;
 
@@ -217,22 +220,36 @@ enum Gone {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Trouble {
     why: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It cannot be reached, or cannot serve now.
+    Away,
     /// It is there, and refuses the secret.
-    is_refusal: bool,
+    Refusal,
+    /// It is there, and knows another server by this name.
+    NameTaken,
 }
 
 impl Trouble {
     fn away(why: &str) -> Self {
-        Self { why: why.to_owned(), is_refusal: false }
+        Self { why: why.to_owned(), kind: Kind::Away }
     }
 
     fn of_status(status: &Status) -> Self {
-        let is_refusal = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
+        let code = status.metadata().get("error-code");
+        let kind = match status.code() {
+            Code::Unauthenticated | Code::PermissionDenied => Kind::Refusal,
+            _ if code.is_some_and(|code| code == "fleet.name_taken") => Kind::NameTaken,
+            _ => Kind::Away,
+        };
         let why = match status.message() {
             "" => status.code().description(),
             message => message,
         };
-        Self { why: why.to_owned(), is_refusal }
+        Self { why: why.to_owned(), kind }
     }
 
     fn of(error: &anyhow::Error) -> Self {
@@ -250,7 +267,7 @@ impl Link {
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new();
         let mut is_known = false;
-        let mut is_away = false;
+        let mut away = None;
         loop {
             let mut why_away = None;
             if !is_known {
@@ -263,7 +280,7 @@ impl Link {
             }
             if is_known {
                 let mut lasted = false;
-                match self.serve(&mut lasted, &mut is_away).await {
+                match self.serve(&mut lasted, &mut away).await {
                     Gone::Away(why) => why_away = Some(why),
                     Gone::Unknown => is_known = false,
                     Gone::Over => return,
@@ -272,17 +289,21 @@ impl Link {
                     backoff.reset();
                 }
             }
+            let mut pause_least = Duration::ZERO;
             if let Some(why) = why_away {
                 // Another node knows the server by the same registration: it is asked at once.
                 if self.line.go_on() {
                     tracing::info!(why = why.why, "a node does not serve; the next one is asked");
                     continue;
                 }
-                note_away(&mut is_away, &why);
+                if why.kind == Kind::NameTaken {
+                    pause_least = NAME_PAUSE;
+                }
+                note_away(&mut away, &self.facts.name, &why);
             }
             let shared = Arc::clone(&self.shared);
             tokio::select! {
-                () = sleep(backoff.wait()) => {}
+                () = sleep(backoff.wait().max(pause_least)) => {}
                 () = shared.goodbye.notified() => return,
             }
         }
@@ -339,7 +360,7 @@ impl Link {
     }
 
     /// Heartbeats up and orders down, until something ends it.
-    async fn serve(&mut self, lasted: &mut bool, is_away: &mut bool) -> Gone {
+    async fn serve(&mut self, lasted: &mut bool, away: &mut Option<Kind>) -> Gone {
         let Some(registration) = self.registration.borrow().clone() else { return Gone::Unknown };
         let bearer = self.line.bearer_of(&registration);
         let mut client = FleetClient::with_interceptor(self.line.channel(), bearer);
@@ -356,7 +377,7 @@ impl Link {
             };
         *lasted = true;
         self.line.stay();
-        if std::mem::take(is_away) {
+        if away.take().is_some() {
             tracing::info!("the control plane is there again");
         }
         let mut beat = interval(registration.heartbeat);
@@ -530,16 +551,23 @@ fn gone(status: &Status) -> Gone {
     }
 }
 
-/// Once a failure, not once a try.
-fn note_away(is_away: &mut bool, Trouble { why, is_refusal }: &Trouble) {
-    match (std::mem::replace(is_away, true), is_refusal) {
+/// Once a failure of a kind, not once a try.
+fn note_away(away: &mut Option<Kind>, name: &str, Trouble { why, kind }: &Trouble) {
+    match (away.replace(*kind) == Some(*kind), kind) {
         (true, _) => tracing::debug!(why, "the control plane does not serve"),
-        (false, true) => tracing::error!(
+        (false, Kind::NameTaken) => tracing::error!(
+            name,
+            why,
+            "the control plane knows another server by this name: choose another --name, or start \
+             this one with that server's --data-dir. It gets no battles; the name is asked for \
+             again every 10 s"
+        ),
+        (false, Kind::Refusal) => tracing::error!(
             why,
             "the control plane refuses this server: check --fleet-secret-file; battles go on, \
              results wait"
         ),
-        (false, false) => {
+        (false, Kind::Away) => {
             tracing::warn!(why, "the control plane is away; battles go on, results wait");
         }
     }
@@ -565,10 +593,19 @@ mod tests {
     fn a_refused_secret_is_not_away() {
         let refused = anyhow::Error::from(Status::unauthenticated("no secret"));
         let trouble = Trouble::of(&refused);
-        assert_eq!(trouble, Trouble { why: "no secret".to_owned(), is_refusal: true });
-        assert!(!Trouble::of(&Status::unavailable("connection refused").into()).is_refusal);
-        assert!(!Trouble::of(&anyhow::anyhow!("deadline has elapsed")).is_refusal);
+        assert_eq!(trouble, Trouble { why: "no secret".to_owned(), kind: Kind::Refusal });
+        let kind = |error: anyhow::Error| Trouble::of(&error).kind;
+        assert_eq!(kind(Status::unavailable("connection refused").into()), Kind::Away);
+        assert_eq!(kind(anyhow::anyhow!("deadline has elapsed")), Kind::Away);
         assert!(!Trouble::of_status(&Status::new(Code::Unavailable, "")).why.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_anothers_is_no_outage() {
+        let mut taken = Status::failed_precondition("another server has this name");
+        assert_eq!(Trouble::of_status(&taken).kind, Kind::Away, "a refusal without its code");
+        taken.metadata_mut().insert("error-code", "fleet.name_taken".parse().unwrap());
+        assert_eq!(Trouble::of_status(&taken).kind, Kind::NameTaken);
     }
 
     #[test]

@@ -48,6 +48,7 @@ impl Running {
         let (flag, kept) = (Arc::clone(&stop), Arc::clone(&reports));
         let on_event = move |event: FleetEvent<'_>| match event {
             FleetEvent::Registered(known) => drop(tell.send(known.clone())),
+            FleetEvent::Begun(_) => {}
             FleetEvent::Report(report) => kept.lock().unwrap().push(report.clone()),
         };
         let thread = std::thread::spawn(move || fleet::run(fleet, base, &flag, on_event));

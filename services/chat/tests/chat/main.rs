@@ -7,6 +7,7 @@ mod between_nodes;
 mod clocks;
 mod document;
 mod faults;
+mod goodbye;
 mod harness;
 mod moderation;
 mod retention;

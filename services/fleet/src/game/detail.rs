@@ -90,7 +90,7 @@ pub(crate) async fn battle(db: &PgPool, battle_id: Uuid) -> Result<BattleDetail,
     )
     .fetch_all(db)
     .await?;
-    let status = Status::stored(row.status).public();
+    let status = Status::stored(row.status).in_state(&row.state).public();
     let is_running = row.state == "running";
     let players = if is_running { i64::from(status.players) } else { participants.len() as i64 };
     let battle = Battle {

@@ -176,7 +176,7 @@ impl Watch {
                 .await?
                 .map(|row| (row.state, row.status));
         let (state, status) = row.ok_or(FleetError::UnknownBattle(battle_id))?;
-        let told = status::Status::stored(status).told(battle_id);
+        let told = status::Status::stored(status).in_state(&state).told(battle_id);
         Ok((state, Bytes::from(told.encode_to_vec())))
     }
 

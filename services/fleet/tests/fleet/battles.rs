@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::http::{Method, StatusCode};
+use serde_json::json;
 use sortie_control::plane::Plane;
 use sortie_control::service::stop;
 use sortie_control::testing::{call, player, token};
@@ -87,6 +88,27 @@ async fn a_battle_is_the_same_over_rest_and_grpc(db: PgPool) {
     let (told, participant) = (answer.battle.unwrap(), &answer.participants[0]);
     assert_eq!((told.state.as_str(), told.players, told.players_max), ("asked", 1, 64));
     assert_eq!((participant.name.as_str(), participant.kills), ("Soldier", 3));
+    node.stop().await;
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_finished_battle_is_over_whatever_its_server_told_last(db: PgPool) {
+    let node = Node::without_jobs(&db, quick()).await;
+    let token = token(&node.plane, player(&db, "Late").await);
+    let battle = ask(&db, 64).await;
+    sqlx::query(
+        "update battle set state = 'finished', ended_by = 'round', ended_at = now(),
+             status = '{\"tick\": 900, \"players\": 7, \"is_over\": false}' where battle_id = $1",
+    )
+    .bind(battle)
+    .execute(&db)
+    .await
+    .unwrap();
+    let path = format!("/v1/battles/{battle}");
+    let (_, body) = call(&rest(&node.plane), Method::GET, &path, Some(&token), None).await;
+    let status = &body["status"];
+    assert_eq!((&body["state"], &status["is_over"]), (&json!("finished"), &json!(true)), "{body}");
+    assert_eq!((&status["tick"], &status["players"]), (&json!(900), &json!(0)));
     node.stop().await;
 }
 

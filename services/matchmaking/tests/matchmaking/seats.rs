@@ -102,6 +102,9 @@ async fn whoever_has_a_seat_in_a_live_battle_may_not_queue_again(db: PgPool) {
     let details = &body["error"]["details"];
     assert_eq!(details["battle_id"], battle_id.as_str());
     assert_eq!(details["player_id"], json!(ada));
+    // Its server may just be telling that it is over.
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("try again in a second"), "{message}");
     assert_eq!(node.count("select count(*) from ticket_open").await, 0);
     node.ok(ada, "POST", &format!("/v1/battles/{battle_id}/join"), None).await;
     // Gone for good, gave it up, the server is away, the battle is over: all may queue.

@@ -238,6 +238,10 @@ fn run_in_fleet(
             readied.store(true, Relaxed);
             show_registered(registered, json);
         }
+        FleetEvent::Begun(battle_id) if json => {
+            print_line("begun", Ok(json!({ "battle_id": battle_id })));
+        }
+        FleetEvent::Begun(battle_id) => sortie_cli::say!("battle      {battle_id} begins"),
         FleetEvent::Report(report) => {
             missed.fetch_or(!report.journal_complete, Relaxed);
             show_report(report, json);

@@ -21,7 +21,7 @@ use sortie_cli::units::{Span, key_from_hex};
 #[derive(Args)]
 #[command(after_help = "\
 Example:
-  curl -X POST $API/v1/battles/$BATTLE/join -H \"Authorization: Bearer $TOKEN\"   answers, then
+  curl -X POST $API/v1/battles/$BATTLE/join -H \"Authorization: Bearer $ACCESS\"   answers, then
   sortie bot --server ADDRESS --fingerprint FINGERPRINT --join-ticket JOIN_TICKET
 
 Plays until the battle is over. Several tickets are several players.")]

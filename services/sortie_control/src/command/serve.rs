@@ -215,7 +215,10 @@ impl Checked {
 /// # Errors
 /// What is wrong (2), or cannot be read (3).
 pub fn check(args: &ServeArgs) -> Result<Checked> {
-    let database_url = args.database_url.clone().context("--database-url is needed");
+    let database_url = args.database_url.clone().context(
+        "--database-url (or SORTIE_DATABASE_URL) is needed; `sortie-control up` brings a database \
+         of its own",
+    );
     let database_url = database_url.or_fail(Failure::Usage)?;
     if args.spectator_delay.0 > SPECTATOR_DELAY_MAX {
         return Err(Failure::Usage.because(anyhow!("--spectator-delay: at most 60s are kept")));

@@ -28,12 +28,13 @@ use uuid::Uuid;
 
 use crate::command::serve;
 use crate::demo::bots::Town;
-use crate::demo::child::{BattleServer, BattleServerOptions};
+use crate::demo::child::{BattleServer, News};
 use crate::demo::leftover::{self, Leftover};
 use crate::demo::ports::Ports;
 use crate::demo::program::battle_program;
 use crate::demo::report::{EndedBy, UpReport};
 use crate::demo::screen::Screen;
+use crate::demo::servers::Site;
 use crate::demo::tally::Tally;
 use crate::plane::first;
 use crate::plane::keys::{KeyFiles, Keys};
@@ -57,7 +58,8 @@ Examples:
 Starts a private Postgres in the data directory, migrates it, serves API, chat and admin, and runs
 battle servers as child processes. All of it ends with this command. A Postgres that ends by itself
 is started again on the same data; when it does so twice within a minute, or a battle server or a
-part of the node fails, the command ends with a sentence and exit code 4.
+part of the node fails, the command ends with a sentence and exit code 4. A battle server that was
+drained ends in order, and a fresh one takes its place.
 
 With --duration, bots sign up, queue and fight for so long, by the clock, from the line `ready` on;
 then battles that are under way are stopped, and the exit code tells whether every promise of the
@@ -139,6 +141,7 @@ pub fn run(args: &UpArgs, common: &Common) -> Result {
 /// Everything that runs; fields end in this order.
 struct Up {
     servers: Vec<BattleServer>,
+    site: Site,
     node: Node,
     plane: Plane,
     cluster: Option<PrivateCluster>,
@@ -189,28 +192,20 @@ impl Up {
             fleet_secret: SharedSecret::new(&keys.fleet_secret)?,
         };
         let node = Node::start(config, &plane).await?;
+        let site = Site {
+            program,
+            fleet: node.addresses.fleet.context("the API has a fleet listener")?,
+            secret_file: files.fleet_secret.clone(),
+            ports,
+            data_dir,
+            log: common.log.clone(),
+            log_format: common.log_format,
+            earlier,
+        };
         let (servers, secret) = (Vec::new(), keys.fleet_secret);
-        let mut up = Self { servers, node, plane, cluster, secret, started };
-        let fleet = up.node.addresses.fleet.context("the API has a fleet listener")?;
+        let mut up = Self { servers, site, node, plane, cluster, secret, started };
         for number in 0..args.servers {
-            let (name, log) = (format!("local-{}", number + 1), common.log.clone());
-            let log_format = common.log_format;
-            let (folder, secret_file) = (data_dir.join(&name), files.fleet_secret.clone());
-            let (program, earlier) = (program.clone(), Arc::clone(&earlier));
-            let server = tokio::task::spawn_blocking(move || {
-                BattleServer::start(&BattleServerOptions {
-                    program: &program,
-                    name: &name,
-                    fleet,
-                    secret_file: &secret_file,
-                    listen: ports.battle(number),
-                    data_dir: &folder,
-                    log: &log,
-                    log_format,
-                    earlier,
-                })
-            });
-            up.servers.push(server.await??);
+            up.servers.push(up.site.start(number, News::default()).await?);
         }
         up.show(&url, &left, common.json).await?;
         Ok(up)
@@ -294,6 +289,11 @@ impl Up {
             tokio::select! {
                 () = self.look_after(report) => {}
                 () = runtime::is_set(Arc::clone(flag)) => return EndedBy::Signal,
+            }
+            // A server that starts is waited for: it would be nobody's.
+            match self.site.replace_drained(&mut self.servers).await {
+                Ok(replaced) => report.servers_replaced += replaced,
+                Err(error) => report.failure = Some(format!("{error:#}")),
             }
             if report.failure.is_some() {
                 return EndedBy::Failure;

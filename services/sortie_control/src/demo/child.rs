@@ -32,6 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What a battle server told of its battles.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Told {
+    /// Battles that run now.
+    #[serde(skip)]
+    pub running: u64,
     /// Battles of this run that ended there.
     pub battles: u64,
     /// Of these, those that have a result.
@@ -58,6 +61,7 @@ impl Told {
     pub fn plus(self, other: Self) -> Self {
         Self {
             battles: self.battles + other.battles,
+            running: self.running + other.running,
             results: self.results + other.results,
             won: self.won + other.won,
             drawn: self.drawn + other.drawn,
@@ -92,7 +96,8 @@ impl News {
 /// A running battle server.
 pub struct BattleServer {
     child: Child,
-    name: String,
+    /// In the fleet.
+    pub name: String,
     readers: Vec<thread::JoinHandle<()>>,
     /// What it tells.
     pub news: News,
@@ -122,6 +127,8 @@ pub struct BattleServerOptions<'a> {
     pub log_format: LogFormat,
     /// Battles of earlier runs, which it may take up: they are counted apart.
     pub earlier: Arc<HashSet<Uuid>>,
+    /// Goes on with what the one whose place it takes has told.
+    pub news: News,
 }
 
 impl BattleServer {
@@ -152,7 +159,7 @@ impl BattleServer {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", options.program.display()))?;
-        let news = News::default();
+        let news = options.news.clone();
         let (sender, lines) = channel();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (for_lines, for_errors) = (news.clone(), Arc::clone(&news.errors));
@@ -215,6 +222,11 @@ impl BattleServer {
         }
     }
 
+    /// Whether it has ended in order, which is not asked of it here: staff have drained it.
+    pub fn was_drained(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
+    }
+
     /// Whether it has ended.
     fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
@@ -253,8 +265,10 @@ impl Drop for BattleServer {
 }
 
 fn note(told: &mut Told, earlier: &HashSet<Uuid>, line: &Value) {
-    if line["event"] != "report" {
-        return;
+    match line["event"].as_str() {
+        Some("begun") => return told.running += 1,
+        Some("report") => told.running = told.running.saturating_sub(1),
+        _ => return,
     }
     let count = |name: &str| line[name].as_u64().unwrap_or_default();
     told.ticks += count("ticks");
@@ -298,6 +312,9 @@ mod tests {
     fn reports_add_up_and_those_of_earlier_runs_stand_apart() {
         let (mut told, earlier) = (Told::default(), [Uuid::from_u128(7)].into());
         note(&mut told, &earlier, &json!({"event": "ready", "players": 9}));
+        for battle_id in 1..=6 {
+            note(&mut told, &earlier, &json!({"event": "begun", "battle_id": battle_id}));
+        }
         for (battle_id, ended_by, winner, players) in [
             (1, "round", Some(0), 4),
             (2, "duration", None, 6),
@@ -311,7 +328,7 @@ mod tests {
             note(&mut told, &earlier, &report);
         }
         assert_eq!((told.battles, told.results, told.players, told.earlier), (4, 3, 11, 1));
-        assert_eq!((told.won, told.drawn), (1, 1));
+        assert_eq!((told.won, told.drawn, told.running), (1, 1, 1));
         assert_eq!((told.ticks, told.overruns), (500, 5));
     }
 

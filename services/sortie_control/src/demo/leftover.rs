@@ -9,6 +9,8 @@ use sortie_whereabouts::queue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::words::counted;
+
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Leftover {
@@ -25,10 +27,16 @@ impl Leftover {
     /// As a sentence; `None`: there is nothing.
     pub fn sentence(&self) -> Option<String> {
         (*self != Self::default()).then(|| {
+            let (were, go, its) = match self.battles_running {
+                1 => ("was", "goes", "its server comes"),
+                _ => ("were", "go", "their servers come"),
+            };
             format!(
-                "from an earlier run: {} battles that nobody had begun and {} tickets are \
-                 cancelled, {} battles that were under way go on if their servers come back",
-                self.battles_cancelled, self.tickets_withdrawn, self.battles_running
+                "from an earlier run: {} that nobody had begun and {} are cancelled, {} that \
+                 {were} under way {go} on if {its} back",
+                counted(self.battles_cancelled, "battle"),
+                counted(self.tickets_withdrawn, "ticket"),
+                counted(self.battles_running, "battle"),
             )
         })
     }
@@ -120,6 +128,8 @@ mod tests {
         let found = clear(&db, "a test").await.unwrap();
         let expected = Leftover { battles_cancelled: 2, tickets_withdrawn: 1, battles_running: 1 };
         assert_eq!(found, expected);
+        let sentence = found.sentence().unwrap();
+        assert!(sentence.contains("1 ticket are cancelled, 1 battle that was under"), "{sentence}");
         assert_eq!(unfinished(&db).await.unwrap().len(), 1);
         let states: Vec<(String, String)> = sqlx::query_as(
             "select state, coalesce(status->>'waiting', '') from battle order by state, 2",

@@ -2,7 +2,7 @@
 //! live as players do, over REST and QUIC.
 //!
 //! [`ports`] are looked at before anything starts, [`program`] finds the program of battle servers,
-//! [`child`] owns such a process, [`leftover`] is what an earlier run left. [`api`] is what a bot
+//! [`child`] owns such a process, [`servers`] keeps as many of them as were asked for, [`leftover`] is what an earlier run left. [`api`] is what a bot
 //! knows of REST, [`bots`] is how it lives, [`screen`] shows it, and [`tally`] asks the database
 //! afterwards whether everything adds up, for the [`report`].
 
@@ -14,4 +14,6 @@ pub mod ports;
 pub mod program;
 pub mod report;
 pub mod screen;
+pub mod servers;
 pub mod tally;
+pub mod words;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::bots::Deeds;
 use super::child::Told;
 use super::tally::{Leader, Tally, TicketFaults};
+use super::words::counted;
 
 /// Why a run was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,6 +34,8 @@ pub struct UpReport {
     pub failure: Option<String>,
     /// Times that Postgres had ended by itself and was started again.
     pub database_restarts: u64,
+    /// Battle servers that were drained, and whose place a fresh one took.
+    pub servers_replaced: u64,
     /// Bots asked for.
     pub bots: u16,
     /// Of these, those that signed up or logged in.
@@ -89,7 +92,11 @@ impl UpReport {
         let errors = self.errors_logged;
         miss(errors == 0, format!("{errors} lines logged at error level"));
         if self.bots > 1 {
-            miss(tally.outcomes.decided() > 0, "no battle was fought to its end".to_owned());
+            // Whoever ends a run early may end it before any battle could come to its end.
+            miss(
+                self.ended_by == EndedBy::Signal || tally.outcomes.decided() > 0,
+                "no battle was fought to its end".to_owned(),
+            );
             let entered = self.bots_entered;
             miss(
                 entered == u64::from(self.bots),
@@ -128,29 +135,61 @@ impl UpReport {
             0 => String::new(),
             earlier => format!(", and {earlier} of earlier runs"),
         };
-        let mut lines = vec![
-            format!("{} bots, {:.1} s", self.bots, self.duration_s),
-            format!("  battles   {} ended, {} finished{earlier}", told.battles, tally.finished()),
-            format!(
-                "  outcomes  {first} won by team 0, {second} by team 1, {} drawn, {} stopped",
-                outcomes.drawn, outcomes.stopped
-            ),
-            format!("  results   {} stored", tally.results_stored),
-            format!("  ratings   {} rows, {ranked} of them ranked", tally.rating_rows),
-            format!(
-                "            {} players from {:.1} to {:.1}, standard deviation {:.1}",
-                ratings.players, ratings.lowest, ratings.highest, ratings.spread
-            ),
-        ];
-        lines.extend(tally.leaders.iter().zip(1..).map(|(leader, place)| {
+        let first_line = match self.bots {
+            0 => format!("ran {:.1} s", self.duration_s),
+            bots => format!("{}, {:.1} s", counted(bots, "bot"), self.duration_s),
+        };
+        let mut lines = vec![first_line];
+        // Who only looked around has nothing to read of battles that never were.
+        if told.battles + told.earlier > 0 || !tally.battles.is_empty() {
+            lines.extend([
+                format!(
+                    "  battles   {} ended, {} finished{earlier}",
+                    told.battles,
+                    tally.finished()
+                ),
+                format!(
+                    "  outcomes  {first} won by team 0, {second} by team 1, {} drawn, {} stopped",
+                    outcomes.drawn, outcomes.stopped
+                ),
+                format!("  results   {} stored", tally.results_stored),
+                format!("  ticks     {}, {}", told.ticks, counted(told.overruns, "overrun")),
+            ]);
+        }
+        if tally.rating_rows > 0 {
+            lines.extend([
+                format!(
+                    "  ratings   {}, {ranked} of them ranked",
+                    counted(tally.rating_rows, "row")
+                ),
+                format!(
+                    "            {} from {:.1} to {:.1}, standard deviation {:.1}",
+                    counted(ratings.players, "player"),
+                    ratings.lowest,
+                    ratings.highest,
+                    ratings.spread
+                ),
+            ]);
+        }
+        if !tally.leaders.is_empty() {
+            lines.push("  leaders   name  shown rating  ranked battles of the season".to_owned());
+        }
+        lines.extend(tally.leaders.iter().map(|leader| {
             let Leader { name, shown, wins, losses, draws } = leader;
-            let place = if place == 1 { "leaders" } else { "" };
-            format!("  {place:<9} {name}  {shown}  {wins} won, {losses} lost, {draws} drawn")
+            format!("            {name}  {shown}  {wins} won, {losses} lost, {draws} drawn")
         }));
-        lines.push(format!("  tickets   {:?}", tally.tickets));
-        lines.push(format!("  ticks     {}, {} overruns", told.ticks, told.overruns));
+        if !tally.tickets.is_empty() {
+            let tickets: Vec<String> =
+                tally.tickets.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            lines.push(format!("  tickets   {}", tickets.join(", ")));
+        }
+        if self.servers_replaced > 0 {
+            let servers = counted(self.servers_replaced, "battle server");
+            lines.push(format!("  drained   {servers}, each replaced by a fresh one"));
+        }
         if self.database_restarts > 0 {
-            lines.push(format!("  Postgres  started again {} times", self.database_restarts));
+            let times = counted(self.database_restarts, "time");
+            lines.push(format!("  Postgres  started again {times}"));
         }
         lines.push(format!("  errors    {}", self.errors_logged));
         lines.extend(self.missed.iter().map(|missed| format!("  MISSED    {missed}")));
@@ -203,6 +242,27 @@ mod tests {
             report.tally.outcomes = Outcomes { drawn: 2, ..Outcomes::default() };
         };
         assert_eq!(missed(drawn), 0);
+        let ended_early = |report: &mut UpReport| {
+            report.tally.outcomes = Outcomes::default();
+            report.ended_by = EndedBy::Signal;
+        };
+        assert_eq!(missed(ended_early), 0, "no battle had the time");
+    }
+
+    #[test]
+    fn a_run_without_bots_has_no_zeros_to_show() {
+        let report = UpReport { duration_s: 3.0, ..UpReport::default() };
+        assert_eq!(report.lines(), ["ran 3.0 s", "  errors    0"]);
+    }
+
+    #[test]
+    fn tickets_are_told_in_words_and_leaders_have_a_header() {
+        let mut report = good();
+        report.tally.tickets = [("cancelled".to_owned(), 1), ("matched".to_owned(), 8)].into();
+        let lines = report.lines();
+        assert!(lines.contains(&"  tickets   1 cancelled, 8 matched".to_owned()), "{lines:?}");
+        let at = lines.iter().position(|line| line.starts_with("  leaders   name")).unwrap();
+        assert!(lines[at + 1].starts_with("            bot-0003"), "{lines:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use sortie_kit::telemetry::errors_logged;
 
 use super::bots::{Deeds, Town};
 use super::child::{News, Told};
+use super::words::counted;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -75,16 +76,16 @@ pub fn told(news: &[News]) -> Told {
 fn line(phase: &str, deeds: &Deeds, told: &Told) -> String {
     let count = |number: &AtomicU64| number.load(Relaxed);
     format!(
-        "{phase}{} bots in, {} queueing, {} matched, {} fighting  {} battles: {} won, {} drawn  \
-         {} errors",
-        count(&deeds.entered),
+        "{phase}{} in, {} queueing, {} matched, {} fighting  {}: {} running, {} won, {} drawn  {}",
+        counted(count(&deeds.entered), "bot"),
         count(&deeds.waiting),
         count(&deeds.matched),
         count(&deeds.fighting),
-        told.battles,
+        counted(told.battles + told.running, "battle"),
+        told.running,
         told.won,
         told.drawn,
-        errors_logged() + told.errors,
+        counted(errors_logged() + told.errors, "error"),
     )
 }
 
@@ -100,10 +101,10 @@ mod tests {
         {
             number.store(count, Relaxed);
         }
-        let told = Told { battles: 4, won: 3, drawn: 1, ..Told::default() };
+        let told = Told { battles: 4, running: 1, won: 3, drawn: 1, ..Told::default() };
         let line = line("ending  ", &deeds, &told);
         let expected = "ending  9 bots in, 2 queueing, 3 matched, 4 fighting  \
-                        4 battles: 3 won, 1 drawn  ";
+                        5 battles: 1 running, 3 won, 1 drawn  ";
         assert!(line.starts_with(expected), "{line}");
     }
 }

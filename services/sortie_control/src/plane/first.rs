@@ -25,8 +25,9 @@ pub async fn token(db: &PgPool) -> Option<String> {
 pub fn lines(token: &str, admin: SocketAddr) -> String {
     let hours = sortie_admin::FIRST_LINK_LIFE.whole_hours();
     format!(
-        "first administrator, once, within {hours} hours: sign up, log in, then\n  \
-         curl -X POST http://{admin}/v1/admin/first -H \"authorization: Bearer $TOKEN\" \
+        "first administrator, once, within {hours} hours: sign up, log in \
+         ($ACCESS: that login's access token), then\n  \
+         curl -X POST http://{admin}/v1/admin/first -H \"authorization: Bearer $ACCESS\" \
          -H 'content-type: application/json' -d '{{\"token\": \"{token}\"}}'"
     )
 }

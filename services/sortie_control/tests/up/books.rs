@@ -57,7 +57,7 @@ async fn a_run_counts_its_own_battles_only_and_shows_itself_to_the_end() {
     let mut again = command(&again);
     let run = finished(again.args(["--data-dir", data.to_str().unwrap()]).output().unwrap());
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("1 battles that were under way go on"), "{}", run.stdout);
+    assert!(run.stdout.contains("1 battle that was under way goes on"), "{}", run.stdout);
     let shown: Vec<&str> = run.stderr.lines().filter(|line| line.contains(" matched, ")).collect();
     assert!(shown.iter().any(|line| line.contains("ending")), "{shown:?}");
     let last = shown.last().unwrap();

@@ -1,6 +1,9 @@
 //! What was started dies.
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use sortie_rpc::fleet::v1::DrainRequest;
+use sortie_rpc::fleet::v1::fleet_client::FleetClient;
 use sqlx::{Connection, PgConnection};
 
 use crate::common::process::eventually;
@@ -60,6 +63,37 @@ async fn a_battle_server_that_dies_ends_the_run_by_its_name() {
     assert_eq!(up.process.ended().await, Some(4));
     let log = up.process.log().join("\n");
     assert!(log.contains("the battle server local-2 has ended by itself"), "{log}");
+    up.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_battle_server_that_is_drained_is_replaced_by_a_fresh_one() {
+    let mut up = Up::start(&[]).await;
+    let mut db = PgConnection::connect(up.database()).await.unwrap();
+    let secret = data_in(&up.folder).join("keys/fleet-secret");
+    let secret = std::fs::read_to_string(secret).unwrap();
+    let fleet = format!("http://{}", up.ready["fleet"].as_str().unwrap());
+    let mut fleet = FleetClient::connect(fleet).await.unwrap();
+    let server = "select server_id::text, epoch from battle_server";
+    let (server_id, epoch): (String, i64) =
+        sqlx::query_as(server).fetch_one(&mut db).await.unwrap();
+    let mut request = tonic::Request::new(DrainRequest { server_id });
+    let bearer = format!("Bearer {}", secret.trim()).parse().unwrap();
+    request.metadata_mut().insert("authorization", bearer);
+    fleet.drain(request).await.unwrap();
+    let is_fresh = async || {
+        let server = "select count(*) from battle_server where state = 'ready' and epoch > $1";
+        let mut db = PgConnection::connect(up.database()).await.ok()?;
+        let fresh: i64 = sqlx::query_scalar(server).bind(epoch).fetch_one(&mut db).await.ok()?;
+        (fresh == 1).then_some(())
+    };
+    eventually("a fresh server that takes battles", is_fresh).await;
+    up.signal(Signal::TERM);
+    assert_eq!(up.process.ended().await, Some(0));
+    let report = up.process.wait_for("report").await;
+    assert_eq!((&report["servers_replaced"], &report["missed"]), (&1.into(), &json!([])));
+    let log = up.process.log().join("\n");
+    assert!(log.contains("was drained and has ended; a fresh one starts"), "{log}");
     up.nothing_is_left().await;
 }
 
