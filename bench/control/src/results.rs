@@ -179,13 +179,16 @@ impl Round<'_> {
 /// Everybody who is reported has a seat and a join ticket, as matchmaking and joining see to.
 async fn seat(db: &PgPool, reports: &[BattleResult]) -> sqlx::Result<()> {
     for report in reports {
-        let players: Vec<Uuid> = report.players.iter().map(|player| player.player_id).collect();
+        let players = report.players.iter().map(|player| (player.player_id, player.team));
+        let (players, teams): (Vec<Uuid>, Vec<i16>) = players.unzip();
         sqlx::query(
             "insert into battle_player (battle_id, player_id, team, joined_at)
-            select $1, player_id, 0, now() from unnest($2::uuid[]) as player (player_id)",
+            select $1, player_id, team, now()
+            from unnest($2::uuid[], $3::smallint[]) as player (player_id, team)",
         )
         .bind(report.battle_id)
         .bind(players)
+        .bind(teams)
         .execute(db)
         .await?;
     }
