@@ -110,6 +110,15 @@ macro_rules! as_text {
 
 as_text!(Span, Share);
 
+/// A number with what it counts: `1 bot`, `2 bots`.
+#[must_use]
+pub fn counted(number: impl fmt::Display, noun: &str) -> String {
+    let number = number.to_string();
+    // Every English noun that is counted here takes an s.
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// Bytes written as hexadecimal digits.
 pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let text = text.trim();
@@ -122,8 +131,12 @@ pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
 
 /// Exactly 32 bytes in hexadecimal: keys and fingerprints.
 pub fn key_from_hex(text: &str) -> Result<[u8; 32], String> {
-    let bytes = from_hex(text)?;
-    bytes.try_into().map_err(|bytes: Vec<u8>| format!("{} bytes instead of 32", bytes.len()))
+    let text = text.trim();
+    if text.chars().count() != 64 {
+        let given = counted(text.chars().count(), "character");
+        return Err(format!("64 hexadecimal digits are needed, not {given}"));
+    }
+    from_hex(text)?.try_into().map_err(|_| "64 hexadecimal digits are needed".to_owned())
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -158,6 +171,19 @@ mod tests {
         for wrong in ["", "%", "101%", "-1%", "NaN", "1.1"] {
             assert!(wrong.parse::<Share>().is_err(), "{wrong} was taken for a share");
         }
+    }
+
+    #[test]
+    fn one_is_not_counted_in_the_plural() {
+        let told = [0, 1, 2, 11].map(|number| counted(number, "bot"));
+        assert_eq!(told, ["0 bots", "1 bot", "2 bots", "11 bots"]);
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused_by_its_digits() {
+        assert_eq!(key_from_hex(&"ab".repeat(32)), Ok([0xab; 32]));
+        let error = key_from_hex("a").unwrap_err();
+        assert_eq!(error, "64 hexadecimal digits are needed, not 1 character");
     }
 
     proptest! {

@@ -26,7 +26,7 @@ Battle servers, bots and replays are `sortie`.
 /// battle servers included, for development and small deployments.
 #[derive(Parser)]
 #[command(name = "sortie-control", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = after_help(EXAMPLES), propagate_version = true)]
+#[command(after_help = after_help(EXAMPLES, ""), propagate_version = true)]
 pub struct Cli {
     /// Options that all commands share.
     #[command(flatten)]

@@ -158,10 +158,16 @@ fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
     let failure = match error {
         ReplayError::NoSuchTick { .. } => Failure::Usage,
         ReplayError::Journal(JournalError::Version { .. }) => Failure::Version,
+        ReplayError::Journal(JournalError::Io { .. }) => Failure::Start,
         _ => Failure::Replay,
     };
-    let outcome = Err::<(), _>(error).with_context(|| format!("{}", file.display()));
-    failure.because(outcome.unwrap_err())
+    // These name the file themselves.
+    let names_it = matches!(
+        error,
+        ReplayError::Journal(JournalError::Io { .. } | JournalError::NoJournal { .. })
+    );
+    let error = anyhow::Error::new(error);
+    failure.because(if names_it { error } else { error.context(file.display().to_string()) })
 }
 
 fn verified_text(verified: &Verified) -> String {

@@ -18,6 +18,7 @@ use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::service;
 use sortie_control::store;
+use sortie_kit::causes;
 use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
 use sortie_players::scenario::Scenario;
@@ -344,7 +345,7 @@ impl Up {
         for told in all_told {
             match told? {
                 Ok(told) => report.told = std::mem::take(&mut report.told).plus(told),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "at the end"),
+                Err(error) => tracing::error!(error = causes::told(&error), "at the end"),
             }
         }
         let is_own = cluster.is_some();
@@ -375,7 +376,7 @@ async fn keep(cluster: &mut Option<PrivateCluster>, report: &mut UpReport) {
     match cluster.look_after().await {
         Ok(was_started) => report.database_restarts += u64::from(was_started),
         Err(error) => {
-            report.failure = Some(format!("{error:#}"));
+            report.failure = Some(causes::told(&error));
             report.ended_by = EndedBy::Failure;
         }
     }
