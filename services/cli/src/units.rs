@@ -2,10 +2,13 @@
 //! and file, and `--print-config` prints it back.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::counts::counted;
 
 /// A duration written as `250ms`, `30s`, `3m` or `1h`; parts add up: `1m30s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,13 +113,15 @@ macro_rules! as_text {
 
 as_text!(Span, Share);
 
-/// A number with what it counts: `1 bot`, `2 bots`.
-#[must_use]
-pub fn counted(number: impl fmt::Display, noun: &str) -> String {
-    let number = number.to_string();
-    // Every English noun that is counted here takes an s.
-    let plural = if number == "1" { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+/// Reads a whole number within bounds; says which ones where it is none or another one.
+pub fn number_in(
+    range: RangeInclusive<u16>,
+) -> impl Fn(&str) -> Result<u16, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("a number from {least} to {most} is needed"))
+    }
 }
 
 /// Bytes written as hexadecimal digits.
@@ -171,12 +176,6 @@ mod tests {
         for wrong in ["", "%", "101%", "-1%", "NaN", "1.1"] {
             assert!(wrong.parse::<Share>().is_err(), "{wrong} was taken for a share");
         }
-    }
-
-    #[test]
-    fn one_is_not_counted_in_the_plural() {
-        let told = [0, 1, 2, 11].map(|number| counted(number, "bot"));
-        assert_eq!(told, ["0 bots", "1 bot", "2 bots", "11 bots"]);
     }
 
     #[test]

@@ -197,10 +197,11 @@ fn waiting(queue: &Queue, view: &QueueView, ticket: &Ticket, waited_s: f64) -> V
     let window_grows = ticket.window < queue.window.widest && queue.window.per_s > 0.0;
     let mut reasons = Vec::new();
     if all < needed {
-        let mut text = format!("{all} players wait in this queue; a match needs {needed} now");
+        let mut text = format!("A match needs {needed} players now");
         if fewest < needed {
             text += &format!(" and {fewest} in {fewest_in_s} s");
         }
+        text += &format!("; this queue has {all}");
         let numbers = Numbers {
             players_waiting: Some(all),
             players_needed: Some(needed),

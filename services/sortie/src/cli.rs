@@ -3,11 +3,11 @@
 use clap::{Parser, Subcommand};
 use sortie_cli::completions::CompletionsArgs;
 use sortie_cli::healthcheck::HealthcheckArgs;
+use sortie_cli::moved::MovedArgs;
 use sortie_cli::program::{Common, after_help};
 
 use crate::command::battle::BattleArgs;
 use crate::command::bot::BotArgs;
-use crate::command::moved::MovedArgs;
 use crate::command::replay::ReplayArgs;
 use crate::command::sim::SimArgs;
 use crate::command::swarm::SwarmArgs;

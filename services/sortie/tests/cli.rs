@@ -71,7 +71,10 @@ fn commands_of_the_control_plane_name_their_new_program() {
 #[test]
 fn wrong_usage_is_refused_with_what_is_right() {
     for (arguments, hint) in [
-        (&["swarm", "--bots", "0"][..], "1..=8000"),
+        (&["swarm", "--bots", "0"][..], "a number from 1 to 8000"),
+        (&["swarm", "--bots", "many"], "a number from 1 to 8000"),
+        (&["swarm", "--duration", "0s"], "--duration must be longer than 0"),
+        (&["swarm", "--server", "localhost"], "192.0.2.7:7777"),
         (&["swarm", "--duration", "30"], "30s"),
         (&["swarm", "--loss", "200%"], "100%"),
         (&["battle", "--tick-hz", "500", "--dev-tickets"], "20..=128"),

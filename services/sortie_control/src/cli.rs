@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use sortie_cli::completions::CompletionsArgs;
 use sortie_cli::healthcheck::HealthcheckArgs;
+use sortie_cli::moved::MovedArgs;
 use sortie_cli::program::{Common, after_help};
 
 use crate::command::migrate::MigrateArgs;
@@ -59,4 +60,16 @@ pub enum Command {
     #[command(after_help = "Example:
   sortie-control completions bash > ~/.local/share/bash-completion/completions/sortie-control")]
     Completions(CompletionsArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Battle(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Swarm(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Sim(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Replay(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Bot(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Ticket(MovedArgs),
 }

@@ -51,7 +51,9 @@ fn wrong_usage_is_refused_with_what_is_right() {
         (&["up", "--round", "1s"][..], "--round"),
         (&["up", "--duration", "5s"], "--duration"),
         (&["serve", "--role", "king"], "api"),
-        (&["battle"], "unrecognized subcommand"),
+        (&["fight"], "unrecognized subcommand"),
+        (&["swarm", "--bots", "3"], "`sortie swarm`"),
+        (&["replay", "--help"], "`sortie replay`"),
     ] {
         let run = control(arguments);
         assert_eq!(run.code, USAGE, "{arguments:?}: {}", run.stderr);

@@ -12,10 +12,12 @@ use clap::Args;
 use serde_json::json;
 use sortie_players::swarm::{Crowd, LanePolicy, Visit, Visited};
 
+use sortie_cli::address::ServerAddress;
+use sortie_cli::counts::counted;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::signals;
-use sortie_cli::units::{Span, counted, key_from_hex};
+use sortie_cli::units::{Span, key_from_hex};
 
 /// Options of `sortie bot`.
 #[derive(Args)]
@@ -29,7 +31,7 @@ in; with --json, an object for each. Several tickets are several players.")]
 pub struct BotArgs {
     /// `address` of the answer
     #[arg(long, value_name = "ADDR")]
-    server: SocketAddr,
+    server: ServerAddress,
     /// `fingerprint` of the answer
     #[arg(long, value_name = "HEX")]
     fingerprint: String,
@@ -57,7 +59,7 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
     let crowd = Crowd::start(1).or_fail(Failure::Start)?;
     let (sender, ends) = channel();
     for (number, ticket) in (1..).zip(tickets) {
-        let (addr, lane, sender) = (args.server, LanePolicy::Auto, sender.clone());
+        let (addr, lane, sender) = (args.server.0, LanePolicy::Auto, sender.clone());
         let visit = Visit { addr, fingerprint, ticket, lane, seed: number - 1 };
         crowd.send(visit, move |visited| drop(sender.send((number, visited))));
     }
@@ -76,7 +78,7 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
     for (number, visited) in ends {
         outcome.tell(number, visited, common.json);
     }
-    outcome.judge(args.server)
+    outcome.judge(args.server.0)
 }
 
 /// What came of all bots.

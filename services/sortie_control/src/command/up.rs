@@ -44,7 +44,7 @@ use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::signals;
-use sortie_cli::units::Span;
+use sortie_cli::units::{Span, number_in};
 
 /// Options of `sortie-control up`.
 #[derive(Args, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ stderr, and there is no display.")]
 pub struct UpArgs {
     /// Bots that sign up, queue, fight and climb the ranking
     #[arg(long, value_name = "COUNT", default_value_t = 0, env = "SORTIE_UP_BOTS")]
-    #[arg(value_parser = clap::value_parser!(u16).range(0..=2_000))]
+    #[arg(value_parser = number_in(0..=2_000))]
     pub bots: u16,
     /// Let bots play for this long, then end [default: until Ctrl-C]
     #[arg(long, value_name = "DURATION", env = "SORTIE_UP_DURATION")]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::bots::Deeds;
 use super::child::Told;
 use super::tally::{Leader, Tally, TicketFaults};
+use sortie_cli::counts::{counted, pace};
 
 /// Why a run was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -87,7 +88,7 @@ impl UpReport {
             format!("tickets that do not fit together: {faults:?}"),
         );
         let errors = self.errors_logged;
-        miss(errors == 0, format!("{errors} lines logged at error level"));
+        miss(errors == 0, format!("{} logged at error level", counted(errors, "line")));
         if self.bots > 1 {
             miss(tally.outcomes.decided() > 0, "no battle was fought to its end".to_owned());
             let entered = self.bots_entered;
@@ -129,17 +130,20 @@ impl UpReport {
             earlier => format!(", and {earlier} of earlier runs"),
         };
         let mut lines = vec![
-            format!("{} bots, {:.1} s", self.bots, self.duration_s),
+            format!("{}, {:.1} s", counted(self.bots, "bot"), self.duration_s),
             format!("  battles   {} ended, {} finished{earlier}", told.battles, tally.finished()),
             format!(
                 "  outcomes  {first} won by team 0, {second} by team 1, {} drawn, {} stopped",
                 outcomes.drawn, outcomes.stopped
             ),
             format!("  results   {} stored", tally.results_stored),
-            format!("  ratings   {} rows, {ranked} of them ranked", tally.rating_rows),
+            format!("  ratings   {}, {ranked} of them ranked", counted(tally.rating_rows, "row")),
             format!(
-                "            {} players from {:.1} to {:.1}, standard deviation {:.1}",
-                ratings.players, ratings.lowest, ratings.highest, ratings.spread
+                "            {} from {:.1} to {:.1}, standard deviation {:.1}",
+                counted(ratings.players, "player"),
+                ratings.lowest,
+                ratings.highest,
+                ratings.spread
             ),
         ];
         lines.extend(tally.leaders.iter().zip(1..).map(|(leader, place)| {
@@ -148,9 +152,13 @@ impl UpReport {
             format!("  {place:<9} {name}  {shown}  {wins} won, {losses} lost, {draws} drawn")
         }));
         lines.push(format!("  tickets   {:?}", tally.tickets));
-        lines.push(format!("  ticks     {}, {} overruns", told.ticks, told.overruns));
+        let pace = pace(told.ticks, told.overruns, told.left_out);
+        lines.push(format!("  ticks     {pace}"));
         if self.database_restarts > 0 {
-            lines.push(format!("  Postgres  started again {} times", self.database_restarts));
+            lines.push(format!(
+                "  Postgres  started again {}",
+                counted(self.database_restarts, "time")
+            ));
         }
         lines.push(format!("  errors    {}", self.errors_logged));
         lines.extend(self.missed.iter().map(|missed| format!("  MISSED    {missed}")));

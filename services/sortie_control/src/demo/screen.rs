@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use sortie_cli::counts::counted;
 use sortie_cli::progress::Lines;
 use sortie_kit::telemetry::errors_logged;
 
@@ -75,16 +76,15 @@ pub fn told(news: &[News]) -> Told {
 fn line(phase: &str, deeds: &Deeds, told: &Told) -> String {
     let count = |number: &AtomicU64| number.load(Relaxed);
     format!(
-        "{phase}{} bots in, {} queueing, {} matched, {} fighting  {} battles: {} won, {} drawn  \
-         {} errors",
-        count(&deeds.entered),
+        "{phase}{} in, {} queueing, {} matched, {} fighting  {}: {} won, {} drawn  {}",
+        counted(count(&deeds.entered), "bot"),
         count(&deeds.waiting),
         count(&deeds.matched),
         count(&deeds.fighting),
-        told.battles,
+        counted(told.battles, "battle"),
         told.won,
         told.drawn,
-        errors_logged() + told.errors,
+        counted(errors_logged() + told.errors, "error"),
     )
 }
 
