@@ -180,7 +180,7 @@ mod tests {
             ),
             (
                 "\n[batle]\n",
-                "my.toml, line 2: there is no key `batle`; is it `battle`? (the sections are [up], [",
+                "my.toml, line 2: there is no key `batle`; is it `battle`? (the sections",
             ),
             ("battle = 3", "my.toml: 'battle' must be a [section]"),
             ("[battle]\ntick-hz = \"fast\"", "my.toml: [battle]: invalid type"),
