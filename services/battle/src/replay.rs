@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use sortie_sim::Battle;
+use sortie_sim::config::Mode;
 use sortie_sim::id::Tick;
 
 use crate::journal::{Found, JournalError, JournalReader, Kind, Roster};
@@ -19,6 +20,8 @@ pub struct ReplayInfo {
     pub battle_id: String,
     /// When it began, milliseconds since 1970.
     pub created_ms: u64,
+    /// What its rounds are about: `conquest`, `deathmatch` or `walk`.
+    pub mode: Mode,
     /// The map's name.
     pub map: String,
     /// Ticks a second.
@@ -124,6 +127,7 @@ pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
     Ok(ReplayInfo {
         battle_id: format!("{:032x}", header.battle_id),
         created_ms: header.created_ms,
+        mode: setup.config.mode,
         map: setup.field.map().name.clone(),
         tick_hz: setup.config.tick_hz,
         seed: header.seed,

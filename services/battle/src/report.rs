@@ -21,6 +21,8 @@ pub struct BattleReport {
     pub ticks: u64,
     /// Ticks that took longer than a tick may, and ticks left out to catch up.
     pub tick_overruns: u64,
+    /// Of these, the ticks that were left out to catch up: they are no part of `ticks`.
+    pub ticks_left_out: u64,
     /// CPU time of the process per tick, all of its threads, microseconds.
     pub tick_cpu_us: Percentiles,
     /// Wall time of the tick's work, microseconds.

@@ -45,7 +45,7 @@ impl File {
     fn parse(name: String, text: String) -> anyhow::Result<Self> {
         let sections: Table = toml::from_str(&text).map_err(|error| fault(&name, &text, &error))?;
         if let Some(stranger) = stranger(&text, &table_of(SECTIONS)) {
-            bail!("{name}, {stranger}; the sections are [{}]", SECTIONS.join("], ["));
+            bail!("{name}, {stranger} (the sections are [{}])", SECTIONS.join("], ["));
         }
         Ok(Self { name, text, sections })
     }
@@ -178,7 +178,10 @@ mod tests {
                 "[battle]\ntick-herz = 30",
                 "my.toml, line 2: there is no key `tick-herz`; is it `tick-hz`?",
             ),
-            ("\n[batle]\n", "my.toml, line 2: there is no key `batle`; is it `battle`?"),
+            (
+                "\n[batle]\n",
+                "my.toml, line 2: there is no key `batle`; is it `battle`? (the sections",
+            ),
             ("battle = 3", "my.toml: 'battle' must be a [section]"),
             ("[battle]\ntick-hz = \"fast\"", "my.toml: [battle]: invalid type"),
             ("[battle]\ntick-hz = 1\ntick-hz = 2", "my.toml, line 3: duplicate key"),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use sortie_kit::causes;
+
 /// Why a command did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -14,7 +16,7 @@ pub enum Failure {
     Start = 3,
     /// It broke while running.
     Run = 4,
-    /// A journal or replay is damaged, or does not come out as it was recorded.
+    /// A file is no journal, a damaged one, or does not come out as it was recorded.
     Replay = 5,
     /// A journal or replay is of another version: by the present rules it cannot be judged.
     Version = 6,
@@ -22,17 +24,16 @@ pub enum Failure {
     ShutOut = 7,
 }
 
-/// The codes as the help shows them.
+/// The codes of every program as its help shows them; a program with more has lines of its own
+/// behind them.
 pub const HELP: &str = "\
 Exit codes:
   0  done, and every promise of the report kept
-  1  ran, but a promise was missed (a client lost, a replay that does not verify, unhealthy)
+  1  ran, but a promise was missed, or what was asked about is not well
   2  wrong usage or configuration
   3  could not start (port taken, unreadable file)
   4  failed while running
-  5  the replay is damaged
-  6  the journal or replay is of another version of the simulation or of the format
-  7  no player got in (no server there, another certificate, a refused ticket)";
+";
 
 /// A failure with what to tell the user.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl<T, E: Into<anyhow::Error>> OrFail<T> for std::result::Result<T, E> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.cause)
+        f.write_str(&causes::told(&self.cause))
     }
 }
 

@@ -3,11 +3,14 @@
 //!
 //! It holds nothing of a battle and nothing of the control plane. Start with [`program`].
 
+pub mod address;
 pub mod completions;
 pub mod config;
+pub mod counts;
 pub mod environment;
 pub mod exit;
 pub mod healthcheck;
+pub mod moved;
 pub mod nearest;
 pub mod program;
 pub mod progress;

@@ -71,10 +71,11 @@ impl From<LogFormat> for telemetry::Format {
     }
 }
 
-/// Examples, configuration and exit codes, as a program's help ends.
+/// Examples, configuration and exit codes, as a program's help ends; `more_codes` are the lines of
+/// the codes that only this program has.
 #[must_use]
-pub fn after_help(examples: &str) -> String {
-    format!("{examples}\n{CONFIGURATION_HELP}\n{}", exit::HELP)
+pub fn after_help(examples: &str, more_codes: &str) -> String {
+    format!("{examples}\n{CONFIGURATION_HELP}\n{}{more_codes}", exit::HELP)
 }
 
 /// Reads the command line, runs what it asks for, and turns the outcome into an exit code.

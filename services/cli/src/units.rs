@@ -2,10 +2,13 @@
 //! and file, and `--print-config` prints it back.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::counts::counted;
 
 /// A duration written as `250ms`, `30s`, `3m` or `1h`; parts add up: `1m30s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +113,17 @@ macro_rules! as_text {
 
 as_text!(Span, Share);
 
+/// Reads a whole number within bounds; says which ones where it is none or another one.
+pub fn number_in(
+    range: RangeInclusive<u16>,
+) -> impl Fn(&str) -> Result<u16, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("a number from {least} to {most} is needed"))
+    }
+}
+
 /// Bytes written as hexadecimal digits.
 pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let text = text.trim();
@@ -122,8 +136,12 @@ pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
 
 /// Exactly 32 bytes in hexadecimal: keys and fingerprints.
 pub fn key_from_hex(text: &str) -> Result<[u8; 32], String> {
-    let bytes = from_hex(text)?;
-    bytes.try_into().map_err(|bytes: Vec<u8>| format!("{} bytes instead of 32", bytes.len()))
+    let text = text.trim();
+    if text.chars().count() != 64 {
+        let given = counted(text.chars().count(), "character");
+        return Err(format!("64 hexadecimal digits are needed, not {given}"));
+    }
+    from_hex(text)?.try_into().map_err(|_| "64 hexadecimal digits are needed".to_owned())
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -158,6 +176,13 @@ mod tests {
         for wrong in ["", "%", "101%", "-1%", "NaN", "1.1"] {
             assert!(wrong.parse::<Share>().is_err(), "{wrong} was taken for a share");
         }
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused_by_its_digits() {
+        assert_eq!(key_from_hex(&"ab".repeat(32)), Ok([0xab; 32]));
+        let error = key_from_hex("a").unwrap_err();
+        assert_eq!(error, "64 hexadecimal digits are needed, not 1 character");
     }
 
     proptest! {

@@ -205,6 +205,7 @@ fn waiting(queue: &Queue, view: &QueueView, ticket: &Ticket, waited_s: f64) -> V
         if fewest < needed {
             text += &format!(" and {fewest} in {fewest_in_s} s");
         }
+        text += &format!("; this queue has {all}");
         let numbers = Numbers {
             players_waiting: Some(all),
             players_needed: Some(needed),

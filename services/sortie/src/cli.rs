@@ -3,11 +3,11 @@
 use clap::{Parser, Subcommand};
 use sortie_cli::completions::CompletionsArgs;
 use sortie_cli::healthcheck::HealthcheckArgs;
+use sortie_cli::moved::MovedArgs;
 use sortie_cli::program::{Common, after_help};
 
 use crate::command::battle::BattleArgs;
 use crate::command::bot::BotArgs;
-use crate::command::moved::MovedArgs;
 use crate::command::replay::ReplayArgs;
 use crate::command::sim::SimArgs;
 use crate::command::swarm::SwarmArgs;
@@ -23,13 +23,20 @@ Examples:
 Accounts, matchmaking, ranking, chat and administration are `sortie-control`.
 ";
 
+/// Exit codes of replays and of players who were not let in.
+const EXIT_CODES: &str = "\
+\x20 5  the file is no replay, a damaged one, or does not come out as it was recorded
+  6  the journal or replay is of another version of the simulation or of the format
+  7  no player got in (no server there, another certificate, a refused ticket)
+";
+
 /// Sortie: an authoritative server for large battles.
 ///
 /// The battle server, a swarm of bots against it, the simulation alone, and replays of every
 /// battle, bit for bit.
 #[derive(Parser)]
 #[command(name = "sortie", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = after_help(EXAMPLES), propagate_version = true)]
+#[command(after_help = after_help(EXAMPLES, EXIT_CODES), propagate_version = true)]
 pub struct Cli {
     /// Options that all commands share.
     #[command(flatten)]

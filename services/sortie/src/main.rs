@@ -4,7 +4,9 @@
 mod cli;
 mod command;
 mod lane;
+mod mode;
 mod progress;
+mod report;
 mod scenario;
 mod secret;
 
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use sortie_cli::program::{self, Origin};
-use sortie_cli::{completions, exit, healthcheck};
+use sortie_cli::{completions, exit, healthcheck, moved};
 
 use cli::{Cli, Command};
 
@@ -35,10 +37,12 @@ fn dispatch(Cli { common, command }: Cli, matches: &ArgMatches) -> exit::Result 
         Command::Ticket(args) => command::ticket::run(&args, &common),
         Command::Bot(args) => command::bot::run(&args, &common),
         Command::Completions(args) => completions::run::<Cli>(&args),
-        Command::Up(moved)
-        | Command::Serve(moved)
-        | Command::Migrate(moved)
-        | Command::Check(moved)
-        | Command::Openapi(moved) => command::moved::run(&moved, matches),
+        Command::Up(_)
+        | Command::Serve(_)
+        | Command::Migrate(_)
+        | Command::Check(_)
+        | Command::Openapi(_) => {
+            moved::run(matches, "the control plane has", "sortie-control", "sortie-control-plane")
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! What the live display of a swarm says.
 
+use sortie_cli::counts::counted;
 use sortie_players::swarm::Progress;
+use sortie_sim::config::Mode;
+
+use crate::mode::score;
 
 /// One line for how far a swarm is: what it sees of its battle, and how its network is.
 pub fn line(progress: &Progress) -> String {
@@ -14,11 +18,18 @@ pub fn line(progress: &Progress) -> String {
         finished => format!(", {finished} done"),
     };
     let ([red, blue], all) = points;
+    let score = match progress.mode {
+        Some(Mode::Conquest) => {
+            format!("points {red} : {blue} of {all}  {}  ", score(Mode::Conquest, *tickets))
+        }
+        Some(Mode::Deathmatch) => format!("{}  ", score(Mode::Deathmatch, *tickets)),
+        Some(Mode::Walk) | None => String::new(),
+    };
+    let (shots, kills) = (counted(shots, "shot"), counted(kills, "kill"));
     format!(
-        "{round}{connected} in, {lost} lost{finished}  {shots} shots, {kills} kills  \
-         points {red} : {blue} of {all}  tickets {} : {}  tick {}  rtt {:.1} ms  \
-         {:.0} snapshots/s",
-        tickets[0], tickets[1], progress.tick, progress.rtt_ms, progress.snapshots_per_s
+        "{round}{connected} in, {lost} lost{finished}  {shots}, {kills}  {score}tick {}  \
+         rtt {:.1} ms  {:.0} snapshots/s",
+        progress.tick, progress.rtt_ms, progress.snapshots_per_s
     )
 }
 
@@ -32,6 +43,7 @@ mod tests {
             connected: 200,
             shots: 1_234,
             kills: 56,
+            mode: Some(Mode::Conquest),
             points: ([2, 1], 5),
             tickets: [1_980, 1_955],
             ..Progress::default()
@@ -41,5 +53,8 @@ mod tests {
         assert!(first.contains("tickets 1980 : 1955"), "{first}");
         let second = line(&Progress { rounds: 1, finished: 3, ..progress });
         assert!(second.starts_with("round 2  200 in, 0 lost, 3 done"), "{second}");
+        let frags = line(&Progress { mode: Some(Mode::Deathmatch), kills: 1, ..progress });
+        assert!(frags.contains("1 kill  score 1980 : 1955  tick"), "{frags}");
+        assert!(!frags.contains("tickets") && !frags.contains("points"), "{frags}");
     }
 }

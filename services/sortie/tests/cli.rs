@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use common::{command, finished, sortie};
+use serde_json::{Value, json};
 use sortie_battle::journal::{Header, Journal, JournalOptions};
 use sortie_field::Map;
 use sortie_sim::config::SimConfig;
@@ -71,14 +72,18 @@ fn commands_of_the_control_plane_name_their_new_program() {
 #[test]
 fn wrong_usage_is_refused_with_what_is_right() {
     for (arguments, hint) in [
-        (&["swarm", "--bots", "0"][..], "1..=8000"),
+        (&["swarm", "--bots", "0"][..], "a number from 1 to 8000"),
+        (&["swarm", "--bots", "many"], "a number from 1 to 8000"),
+        (&["swarm", "--duration", "0s"], "--duration must be longer than 0"),
+        (&["swarm", "--server", "localhost"], "192.0.2.7:7777"),
         (&["swarm", "--duration", "30"], "30s"),
         (&["swarm", "--loss", "200%"], "100%"),
         (&["battle", "--tick-hz", "500", "--dev-tickets"], "20..=128"),
         (&["battle"], "--dev-tickets"),
         (&["fight"], "unrecognized subcommand"),
         (&["swarm", "--server", "127.0.0.1:1"], "--fingerprint"),
-        (&["ticket", "--ticket-key", "abc", "--battle-id", "1"], "--ticket-key"),
+        (&["ticket", "--ticket-key", "abc", "--battle-id", "1"], "--ticket-key: 64 hexadecimal"),
+        (&["swarm", "--log", "nonsense=foo"], "nonsense=foo"),
     ] {
         let run = sortie(arguments);
         assert_eq!(run.code, USAGE, "{arguments:?}: {}", run.stderr);
@@ -179,6 +184,29 @@ fn a_bot_takes_what_ticket_prints_and_says_why_it_never_got_in() {
     assert!(run.stderr.contains(&server) && run.stderr.contains("does not answer"));
 }
 
+/// Its time may be over before the client has given up.
+#[test]
+fn a_bot_whose_time_is_over_says_how_it_was() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (server, fingerprint) = (silent.local_addr().unwrap().to_string(), "ab".repeat(32));
+    let ticket = BASE64.encode([1; 64]);
+    let base = ["bot", "--server", &server, "--fingerprint", &fingerprint, "--duration", "1s"];
+    let bots = ["--join-ticket", &ticket, "--join-ticket", &ticket];
+    let run = sortie(&[&base[..], &bots].concat());
+    assert_eq!((run.code, run.stdout.as_str()), (SHUT_OUT, ""), "{}", run.stderr);
+    assert_eq!(
+        run.stderr.matches(": the server has not answered yet").count(),
+        2,
+        "{}",
+        run.stderr
+    );
+    let run = sortie(&[&base[..], &bots, &["--json"]].concat());
+    assert_eq!(run.code, SHUT_OUT, "{}", run.stderr);
+    let told = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told: Vec<_> = told.map(|bot| (bot["bot"].clone(), bot["played"].clone())).collect();
+    assert_eq!(told, [(json!(1), json!(false)), (json!(2), json!(false))]);
+}
+
 #[test]
 fn a_reader_that_is_gone_is_no_error() {
     let file = file_with(&"5e".repeat(32));
@@ -270,9 +298,12 @@ fn what_is_no_replay_is_refused() {
     for action in ["--verify", "--info"] {
         let run = sortie(&["replay", junk.path.to_str().unwrap(), action]);
         assert_eq!(run.code, REPLAY, "{}", run.stderr);
+        assert_eq!(run.stderr.matches("file.toml").count(), 1, "{}", run.stderr);
     }
     let missing = sortie(&["replay", "/nonexistent.sortie", "--verify"]);
-    assert!(missing.code == REPLAY && missing.stderr.contains("/nonexistent.sortie"));
+    assert_eq!(missing.code, START, "{}", missing.stderr);
+    let told = "sortie: cannot read /nonexistent.sortie: No such file or directory (os error 2)\n";
+    assert_eq!(missing.stderr, told);
 }
 
 /// A battle fought by other rules is neither damaged nor different, and no server takes it up.
@@ -316,7 +347,7 @@ fn an_absent_server_is_unhealthy() {
     drop(listener);
     let run = sortie(&["healthcheck", "--ops", &ops]);
     assert_eq!(run.code, PROMISE);
-    assert!(run.stderr.contains(&ops), "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("--ops {ops}? (")), "{}", run.stderr);
 }
 
 /// A stream that takes nothing more costs neither the run nor its exit code; a report that was not

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use common::{Run, command, sortie};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What `--lane` may say.
 const LANES: [&str; 3] = ["quic", "auto", "sealed"];
@@ -78,6 +78,10 @@ fn replay_tells_the_same(replay: &str, ticks: u64) {
 
     let info = sortie(&["replay", replay]);
     assert!(info.code == 0 && info.stdout.contains("ended in order"), "{}", info.stdout);
+    for named in ["mode        conquest", "began       20", "tickets     red ", " groups of ticks"]
+    {
+        assert!(info.stdout.contains(named), "{named}: {}", info.stdout);
+    }
 
     let state = sortie(&["replay", replay, "--seek", &ticks.to_string(), "--json"]);
     let state: Value = serde_json::from_str(&state.stdout).unwrap();
@@ -144,13 +148,16 @@ fn rounds_and_battles_that_end_are_no_failure() {
     assert_eq!((count("clients_connected"), count("clients_lost")), (8, 0));
     assert_eq!(count("clients_finished"), 8);
     assert!(count("rounds") >= 3, "{report}");
+    assert_eq!((&report["seen"]["mode"], &report["server"]), (&json!("conquest"), &json!(addr)));
     assert!(server.wait().unwrap().success());
 }
 
 #[test]
 fn a_server_that_cannot_start_fails_the_swarm() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, _) = swarm(folder.path(), &["--map", "atlantis"]);
+    let data = folder.path().join("data");
+    let (run, _) = swarm(&data, &["--map", "atlantis"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stderr.contains("atlantis"), "{}", run.stderr);
+    assert!(!data.exists(), "a folder is left behind");
 }

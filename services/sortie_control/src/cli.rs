@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use sortie_cli::completions::CompletionsArgs;
 use sortie_cli::healthcheck::HealthcheckArgs;
+use sortie_cli::moved::MovedArgs;
 use sortie_cli::program::{Common, after_help};
 
 use crate::command::migrate::MigrateArgs;
@@ -26,7 +27,7 @@ Battle servers, bots and replays are `sortie`.
 /// battle servers included, for development and small deployments.
 #[derive(Parser)]
 #[command(name = "sortie-control", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = after_help(EXAMPLES), propagate_version = true)]
+#[command(after_help = after_help(EXAMPLES, ""), propagate_version = true)]
 pub struct Cli {
     /// Options that all commands share.
     #[command(flatten)]
@@ -62,4 +63,16 @@ pub enum Command {
     #[command(after_help = "Example:
   sortie-control completions bash > ~/.local/share/bash-completion/completions/sortie-control")]
     Completions(CompletionsArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Battle(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Swarm(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Sim(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Replay(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Bot(MovedArgs),
+    #[command(hide = true, disable_help_flag = true)]
+    Ticket(MovedArgs),
 }

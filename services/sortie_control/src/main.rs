@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use sortie_cli::program::{self, Origin};
-use sortie_cli::{completions, exit, healthcheck};
+use sortie_cli::{completions, exit, healthcheck, moved};
 
 use cli::{Cli, Command};
 
@@ -31,5 +31,11 @@ fn dispatch(Cli { common, command }: Cli, matches: &ArgMatches) -> exit::Result 
         Command::Openapi(args) => command::openapi::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, command::serve::OPS_DEFAULT),
         Command::Completions(args) => completions::run::<Cli>(&args),
+        Command::Battle(_)
+        | Command::Swarm(_)
+        | Command::Sim(_)
+        | Command::Replay(_)
+        | Command::Bot(_)
+        | Command::Ticket(_) => moved::run(matches, "the battle server has", "sortie", "sortie"),
     }
 }

@@ -13,6 +13,7 @@ fn help_teaches_by_examples_and_lists_the_exit_codes() {
     let help = control(&["--help"]);
     assert_eq!(help.code, OK);
     assert!(help.stdout.contains("Examples:") && help.stdout.contains("Exit codes:"));
+    assert!(!help.stdout.contains("replay is"), "codes of the other program: {}", help.stdout);
     for command in ["up", "serve", "migrate", "openapi", "healthcheck", "completions"] {
         let help = control(&[command, "--help"]);
         assert_eq!(help.code, OK, "{}", help.stderr);
@@ -59,7 +60,9 @@ fn wrong_usage_is_refused_with_what_is_right() {
         (&["serve", "--role", "king"], "api"),
         (&["serve"], "SORTIE_DATABASE_URL"),
         (&["serve"], "sortie-control up"),
-        (&["battle"], "unrecognized subcommand"),
+        (&["fight"], "unrecognized subcommand"),
+        (&["swarm", "--bots", "3"], "`sortie swarm`"),
+        (&["replay", "--help"], "`sortie replay`"),
     ] {
         let run = control(arguments);
         assert_eq!(run.code, USAGE, "{arguments:?}: {}", run.stderr);

@@ -16,7 +16,7 @@ use mio::{Events, Poll, Token, Waker};
 use sortie_bridge::predict::Fields;
 use sortie_client::LanePolicy;
 
-use super::seat::Seat;
+use super::seat::{Seat, SeatReport};
 
 /// One bot's stay in one battle.
 #[derive(Clone, Debug)]
@@ -40,15 +40,17 @@ pub struct Visited {
     pub played: bool,
     /// Times it came back after losing the connection.
     pub resumes: u64,
+    /// How long it had its soldier.
+    pub played_for: Duration,
     /// Snapshots decoded.
     pub snapshots: u64,
-    /// Why it is over.
+    /// Why it is over, or why it never got in.
     pub why: String,
 }
 
 type OnEnd = Box<dyn FnOnce(Visited) + Send>;
 
-/// Threads that drive visits; dropping it ends them all.
+/// Threads that drive visits; dropping it ends them all, and tells how each was until then.
 pub struct Crowd {
     drivers: Vec<Driver>,
     next: AtomicUsize,
@@ -142,7 +144,7 @@ impl Drive {
                     Err(TryRecvError::Disconnected) => {
                         if leaving.is_none() {
                             leaving = Some(now);
-                            self.seats.values_mut().for_each(|(seat, _)| seat.leave(now));
+                            self.leave(now);
                         }
                         break;
                     }
@@ -208,11 +210,38 @@ impl Drive {
         let Some((mut seat, on_end)) = self.seats.remove(&at) else { return };
         // The socket goes with the seat.
         drop(seat.deregister(self.poll.registry()));
-        let report = seat.report(now);
-        let why = report.ended.unwrap_or(error);
-        let (played, resumes, snapshots) = (report.connected, report.resumes, report.snapshots);
         if let Some(on_end) = on_end {
-            on_end(Visited { played, resumes, snapshots, why });
+            on_end(visited(&seat.report(now), &error));
         }
+    }
+
+    /// Says goodbye for everybody. How they were is told at once: what comes now is no battle.
+    fn leave(&mut self, now: Instant) {
+        for (seat, on_end) in self.seats.values_mut() {
+            if let Some(on_end) = on_end.take() {
+                on_end(visited(&seat.report(now), LEFT));
+            }
+            seat.leave(now);
+        }
+    }
+}
+
+/// Why a visit is over that somebody else has ended.
+const LEFT: &str = "it left";
+
+/// What came of a visit that is over; `why` unless the client knows better.
+fn visited(report: &SeatReport, why: &str) -> Visited {
+    let why = match (&report.ended, &report.trouble) {
+        (Some(reason), _) => reason,
+        (None, Some(trouble)) if !report.connected => trouble,
+        (None, None) if !report.connected && why == LEFT => "the server has not answered yet",
+        _ => why,
+    };
+    Visited {
+        played: report.connected,
+        resumes: report.resumes,
+        played_for: report.playing_for,
+        snapshots: report.snapshots,
+        why: why.to_owned(),
     }
 }

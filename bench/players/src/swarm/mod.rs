@@ -16,7 +16,7 @@ mod worker;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 pub use crowd::{Crowd, Visit, Visited};
 pub use hostile::{HostileReport, MEMORY_GROWTH_MAX_MIB};
 pub use report::{
-    ControlReport, LaneReport, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
+    ControlReport, LaneReport, Seen, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
 };
 pub use sortie_client::LanePolicy;
 
@@ -34,6 +34,7 @@ pub use server::{Ended, Ready, ServerProcess, Target};
 
 use sortie_bridge::predict::Fields;
 use sortie_client::Corrections;
+use sortie_sim::config::Mode;
 
 use crate::samples::{P50P99Max, Samples, rounded};
 use crate::scenario::Scenario;
@@ -128,6 +129,8 @@ pub struct Progress {
     pub rtt_ms: f64,
     /// Snapshots decoded a second, all bots.
     pub snapshots_per_s: f64,
+    /// What the rounds are about, as the server told; `None` before anybody was in.
+    pub mode: Option<Mode>,
     /// Tickets left (or score reached) per team, as the bots were told.
     pub tickets: [u32; 2],
     /// Points held, per team, and all points.
@@ -173,6 +176,9 @@ pub enum SwarmError {
     #[error("a thread of the swarm panicked")]
     Panicked,
 }
+
+/// Where the rules of our own server lie, in its data directory.
+const RULES_FILE: &str = "swarm-rules.toml";
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -222,9 +228,17 @@ struct Own {
 
 impl Own {
     fn start(config: &SwarmConfig, server: &OwnServer) -> Result<Self, SwarmError> {
+        let folder_is_new = !server.data_dir.exists();
         let (program, arguments) = (server.program.clone(), arguments(config, server)?);
-        let process = ServerProcess::start(&program, &arguments)?;
-        Ok(Self { program, arguments, process })
+        match ServerProcess::start(&program, &arguments) {
+            Ok(process) => Ok(Self { program, arguments, process }),
+            Err(error) => {
+                if folder_is_new {
+                    remove_if_unused(&server.data_dir);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Lets happen to it what is due.
@@ -247,6 +261,17 @@ impl Own {
             }
         }
         Ok(())
+    }
+}
+
+/// Removes the folder of a server that never started, if there is nothing in it but our rules:
+/// whatever else lies there is for whoever looks for the reason.
+fn remove_if_unused(data_dir: &Path) {
+    let Ok(entries) = fs::read_dir(data_dir) else { return };
+    if entries.flatten().all(|entry| entry.file_name() == RULES_FILE) {
+        // It is a favour: what cannot be removed is left.
+        drop(fs::remove_file(data_dir.join(RULES_FILE)));
+        drop(fs::remove_dir(data_dir));
     }
 }
 
@@ -307,7 +332,7 @@ fn drive(
 pub fn arguments(config: &SwarmConfig, own: &OwnServer) -> Result<Vec<String>, SwarmError> {
     // Room for a few guests beside the bots.
     let rules = config.scenario.rules(config.bots + 8, own.tick_hz);
-    let rules_path = own.data_dir.join("swarm-rules.toml");
+    let rules_path = own.data_dir.join(RULES_FILE);
     let written =
         fs::create_dir_all(&own.data_dir).and_then(|()| fs::write(&rules_path, rules.to_toml()));
     written.map_err(|error| SwarmError::DataDir(own.data_dir.clone(), error))?;
@@ -362,6 +387,7 @@ impl Board {
             tick: sum.tick,
             rtt_ms: sum.rtt_ms_sum / sum.playing.max(1) as f64,
             snapshots_per_s: fresh as f64 / since.as_secs_f64(),
+            mode: sum.mode,
             tickets: sum.tickets,
             points: sum.points,
             shots: sum.shots,
@@ -383,6 +409,10 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
     let mut report = SwarmReport {
         scenario: config.scenario.to_string(),
         bots: config.bots,
+        server: match &config.server {
+            Server::Running(target) => Some(target.addr),
+            Server::Own(_) => None,
+        },
         duration_s: rounded(elapsed.as_secs_f64()),
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),
         bots_got_cpu: outcome.turns.map(|turns| rounded(turns.share())),
@@ -395,8 +425,10 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
     let (mut rtt_ms, mut corrections) = (Samples::default(), Corrections::default());
     let (mut bytes, mut playing_s) = (0, 0.0);
     let mut control = ControlTally::default();
+    let mut stood = SeatStatus::default();
     for seat in &outcome.seats {
         report.told.extend(&seat.told);
+        stood = stood.plus(seat.status);
         report.clients_connected += usize::from(seat.connected);
         report.clients_lost += usize::from(seat.connected && !seat.playing && !seat.finished);
         report.clients_finished += usize::from(seat.finished);
@@ -429,6 +461,8 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
             tracing::warn!(bot = seat.number, reason, "a bot was put out of the battle");
         }
     }
+    report.seen =
+        Seen { mode: stood.mode, shots: stood.shots, kills: stood.kills, score: stood.tickets };
     report.control = control.report();
     report.rtt_ms = rtt_ms.p50_p99();
     let correction_m = |share| rounded(f64::from(corrections.quantile_m(share)));
@@ -447,6 +481,7 @@ fn add_server(report: &mut SwarmReport, ended: &Ended) {
     let count = |name: &str| server[name].as_u64();
     report.ticks = count("ticks");
     report.tick_overruns = count("tick_overruns");
+    report.ticks_left_out = count("ticks_left_out");
     report.tick_cpu_us = server.get("tick_cpu_us").map(|cpu| {
         let at = |name: &str| cpu[name].as_f64().unwrap_or_default();
         TickCpu { p50: at("p50"), p99: at("p99"), p999: at("p999") }

@@ -1,11 +1,13 @@
 //! What a swarm saw, and whether that is what it promised.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 use sortie_client::LaneStats;
+use sortie_sim::config::Mode;
 use sortie_wire::message::FeedEntry;
 
 use super::hostile::{HostileReport, Judged, MEMORY_GROWTH_MAX_MIB};
@@ -13,6 +15,9 @@ use crate::samples::{P50P99, P50P99Max, Samples, Tail, rounded};
 
 /// Share of the time that it wants a processor in which a program must have one to be judged.
 const CPU_SHARE_MIN: f64 = 0.5;
+
+/// How the reason for missed promises begins that is not the run's fault.
+const BUSY: &str = "the machine is ";
 
 /// The report of one run. Fields about the server are `null` when it was not ours to ask.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -23,10 +28,16 @@ pub struct SwarmReport {
     pub bots: usize,
     /// Seconds from the first connection attempt to the end.
     pub duration_s: f64,
+    /// The server that they played on; `null`: one of our own.
+    pub server: Option<SocketAddr>,
+    /// The battle as the bots saw it.
+    pub seen: Seen,
     /// Ticks that the server stepped.
     pub ticks: Option<u64>,
-    /// Ticks that took longer than a tick may.
+    /// Ticks that took longer than a tick may, and ticks left out to catch up.
     pub tick_overruns: Option<u64>,
+    /// Of these, the ticks left out: they are no part of `ticks`.
+    pub ticks_left_out: Option<u64>,
     /// CPU time of the server per tick, all of its threads, microseconds.
     pub tick_cpu_us: Option<TickCpu>,
     /// CPU time of the server process, user and system, from start to end.
@@ -90,6 +101,19 @@ pub struct SwarmReport {
     pub told: Vec<FeedEntry>,
     /// Promises that this run did not keep; empty when all is well.
     pub missed: Vec<String>,
+}
+
+/// A battle as the bots saw it: all that there is of a server that is not ours to ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Seen {
+    /// What its rounds were about, as the server told; `null`: nobody got in.
+    pub mode: Option<Mode>,
+    /// Shots that the bots fired.
+    pub shots: u64,
+    /// Enemies downed by anybody, as the bot that was told most was told.
+    pub kills: u64,
+    /// Tickets left, or score reached, per team, when last told.
+    pub score: [u32; 2],
 }
 
 /// Percentiles of the CPU time of a tick, microseconds.
@@ -224,10 +248,13 @@ impl SwarmReport {
             ));
         }
         if self.clients_lost > 0 {
-            missed.push(format!("{} clients were lost", self.clients_lost));
+            missed.push(format!("{} of {} clients were lost", self.clients_lost, self.bots));
         }
         if self.soldiers_changed > 0 {
-            missed.push(format!("{} bots came back to another soldier", self.soldiers_changed));
+            missed.push(format!(
+                "{} of {} bots came back to another soldier",
+                self.soldiers_changed, self.bots
+            ));
         }
         if self.bots > 0 && self.updates_delivered == 0 {
             missed.push("no snapshot was delivered".to_owned());
@@ -235,18 +262,20 @@ impl SwarmReport {
         let control = &self.control;
         if control.bots_without > 0 {
             missed.push(format!(
-                "{} bots were without control of their soldiers for longer than {} s, {:.1} s at \
-                 worst",
+                "{} of {} bots were without control of their soldiers for longer than {} s, \
+                 {:.1} s at worst",
                 control.bots_without,
+                self.bots,
                 WITHOUT_CONTROL_MAX.as_secs(),
                 control.without_ms.max / 1e3
             ));
         }
         if control.bots_starved > 0 {
             missed.push(format!(
-                "the server consumed the inputs of {} bots in less than {:.0} % of the ticks, \
-                 {:.0} % at worst",
+                "the server consumed the inputs of {} of {} bots in less than {:.0} % of the \
+                 ticks, {:.0} % at worst",
                 control.bots_starved,
+                self.bots,
                 100.0 * TICKS_PLAYED_MIN,
                 100.0 * (1.0 - control.ticks_unplayed.max)
             ));
@@ -257,7 +286,7 @@ impl SwarmReport {
             ));
         }
         if let (Some(reason), false) = (self.busy_machine(), missed.is_empty()) {
-            missed.insert(0, reason);
+            missed.insert(0, format!("{BUSY}{reason}"));
         }
         self.missed.append(&mut missed);
     }
@@ -269,16 +298,28 @@ impl SwarmReport {
         let known: Vec<_> =
             shares.iter().filter_map(|(who, share)| Some((who, (*share)?))).collect();
         known.iter().any(|(_, share)| *share < CPU_SHARE_MIN).then(|| {
-            let told: Vec<String> =
-                known.iter().map(|(who, share)| format!("{who} {:.0} %", share * 100.0)).collect();
-            format!(
-                "this machine is too busy with other work: of the time for which they wanted a \
-                 processor, {} had one, and {:.0} % is the least; stop other work or play with \
-                 fewer bots",
-                told.join(" and "),
-                CPU_SHARE_MIN * 100.0
-            )
+            let percent = |share: &f64| format!("{:.0} %", share * 100.0);
+            let told = match known.as_slice() {
+                [(_, server), (_, bots)] => format!(
+                    "the server got {} of the CPU time it wanted, the bots {}",
+                    percent(server),
+                    percent(bots)
+                ),
+                alone => alone
+                    .iter()
+                    .map(|(who, share)| {
+                        format!("{who} got {} of the CPU time wanted", percent(share))
+                    })
+                    .collect(),
+            };
+            format!("busy: {told}; figures are worth little below {}", percent(&CPU_SHARE_MIN))
         })
+    }
+
+    /// The promises that were missed, without the reason that [`busy_machine`](Self::busy_machine)
+    /// tells.
+    pub fn missed_apart_from_busy(&self) -> impl Iterator<Item = &str> {
+        self.missed.iter().map(String::as_str).filter(|missed| !missed.starts_with(BUSY))
     }
 
     /// How much the server's memory grew in the last four tenths of a hostile run, MiB; `None`
@@ -330,7 +371,12 @@ mod tests {
             for &(told, unplayed, ms) in bots {
                 tally.add(&Judged { told, unplayed, without_max: Duration::from_millis(ms) });
             }
-            let mut report = SwarmReport { updates_delivered: 1, ..SwarmReport::default() };
+            let mut report = SwarmReport {
+                bots: bots.len(),
+                clients_connected: bots.len(),
+                updates_delivered: 1,
+                ..SwarmReport::default()
+            };
             report.control = tally.report();
             report.check_promises();
             report.missed
@@ -342,8 +388,8 @@ mod tests {
         bots[17] = (600, 590, 9_000);
         let said = missed(&bots);
         assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said[0].starts_with("1 bots") && said[0].contains("9.0 s"), "{said:?}");
-        assert!(said[1].contains("1 bots") && said[1].contains("2 % at worst"), "{said:?}");
+        assert!(said[0].starts_with("1 of 100 bots") && said[0].contains("9.0 s"), "{said:?}");
+        assert!(said[1].contains("1 of 100 bots") && said[1].contains("2 % at worst"), "{said:?}");
         assert_eq!(missed(&[(0, 0, 0)]).len(), 1, "told of no tick at all");
     }
 
@@ -364,11 +410,15 @@ mod tests {
         report.check_promises();
         assert_eq!(report.missed.len(), 2, "{:?}", report.missed);
         let first = &report.missed[0];
-        assert!(first.contains("busy") && first.contains("the server 40 %"), "{first}");
-        assert!(first.contains("the bots 90 %"), "{first}");
+        assert_eq!(
+            first,
+            "the machine is busy: the server got 40 % of the CPU time it wanted, the bots 90 %; \
+             figures are worth little below 50 %"
+        );
+        assert!(report.missed_apart_from_busy().eq(["1 of 2 clients were lost"]));
         (report.server_got_cpu, report.missed) = (Some(0.6), Vec::new());
         report.check_promises();
-        assert_eq!(report.missed, ["1 clients were lost"]);
+        assert_eq!(report.missed, ["1 of 2 clients were lost"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use mio::{Interest, Registry, Token};
 use sortie_bridge::predict::{Fields, Predictor};
 use sortie_client::{ClientConfig, Corrections, Event, GameClient, LanePolicy, LaneStats, State};
 use sortie_quic::Fingerprint;
+use sortie_sim::config::{Mode, SimConfig};
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
@@ -89,6 +90,8 @@ struct Seen {
     /// Rounds that it saw end.
     rounds: u32,
     magazine: Magazine,
+    /// What the rounds are about, as the server told.
+    mode: Option<Mode>,
 }
 
 /// How a bot, or the bots of a thread, are at the moment.
@@ -104,6 +107,8 @@ pub struct SeatStatus {
     pub rtt_ms_sum: f64,
     /// Snapshots decoded.
     pub snapshots: u64,
+    /// What the rounds are about; `None` before anybody was told.
+    pub mode: Option<Mode>,
     /// Tickets left, or score reached, per team.
     pub tickets: [u32; 2],
     /// Points held, per team, and all points.
@@ -128,6 +133,7 @@ impl SeatStatus {
             tick: newest.tick,
             rtt_ms_sum: self.rtt_ms_sum + other.rtt_ms_sum,
             snapshots: self.snapshots + other.snapshots,
+            mode: self.mode.or(other.mode),
             tickets: newest.tickets,
             points: newest.points,
             shots: self.shots + other.shots,
@@ -177,6 +183,8 @@ pub struct SeatReport {
     pub corrections: Corrections,
     /// What it was told of the fight, in order.
     pub told: Vec<FeedEntry>,
+    /// How the battle stood, as it was told.
+    pub status: SeatStatus,
     /// Why it is not in the battle any more.
     pub ended: Option<String>,
     /// Why its last attempt to get in failed.
@@ -363,6 +371,7 @@ impl Seat {
             tick: client.view().snapshot_tick,
             rtt_ms_sum: if playing { stats.rtt.as_secs_f64() * 1e3 } else { 0.0 },
             snapshots: stats.session.snapshots,
+            mode: self.seen.mode,
             tickets: client.view().round.tickets,
         }
     }
@@ -373,7 +382,7 @@ impl Seat {
             return SeatReport { number: self.number, ..SeatReport::default() };
         };
         let stats = client.stats();
-        let newest = client.view().snapshot_tick;
+        let (newest, status) = (client.view().snapshot_tick, self.status());
         let (control, hostile) = match &self.trial {
             Some(trial) => trial.faults.result(),
             None => {
@@ -401,6 +410,7 @@ impl Seat {
             rtt_ms: std::mem::take(&mut self.seen.rtt_ms),
             corrections: client.corrections().clone(),
             told: std::mem::take(&mut self.seen.told),
+            status,
             ended: match client.state() {
                 State::Closed { reason, .. } => Some(reason),
                 _ => None,
@@ -527,6 +537,8 @@ impl Seat {
                 self.seen.connected = true;
                 self.seen.playing_since.get_or_insert(now);
                 self.mind.welcome(client.view());
+                self.seen.mode =
+                    SimConfig::parse(&client.view().rules).ok().map(|rules| rules.mode);
                 let slot = client.view().slot;
                 self.seen.soldier_changed |=
                     self.seen.slot.replace(slot).is_some_and(|was| was != slot);

@@ -122,6 +122,7 @@ impl Server {
             last_tick: self.battle.tick().0,
             ticks: counters.ticks,
             tick_overruns: counters.overruns,
+            ticks_left_out: counters.left_out,
             tick_cpu_us: Percentiles::from(&self.tick_cpu_us),
             tick_us: Percentiles::from(&self.tick_us),
             tick_own_us: Percentiles::from(&self.tick_own_us),

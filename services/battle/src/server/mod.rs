@@ -69,6 +69,8 @@ pub const CHECKPOINT_S: u32 = 15;
 struct Counters {
     ticks: u64,
     overruns: u64,
+    /// Of these, the ticks that were left out to catch up.
+    left_out: u64,
     /// Time that others took from ticks.
     stolen: Duration,
     clients_peak: usize,
@@ -430,6 +432,7 @@ impl Server {
         }
         self.counters.ticks += 1;
         self.counters.overruns += u64::from(wall > self.clock.period()) + u64::from(left_out);
+        self.counters.left_out += u64::from(left_out);
         self.counters.stolen += stolen;
         self.tick_us.record(wall.as_micros() as u64);
         self.tick_own_us.record(own.as_micros() as u64);

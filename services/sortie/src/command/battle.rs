@@ -23,6 +23,7 @@ use toml::Table;
 use crate::lane::LaneName;
 use crate::secret;
 use sortie_cli::config;
+use sortie_cli::counts::{counted, pace};
 use sortie_cli::exit::{Error, Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::signals;
@@ -439,7 +440,8 @@ fn show_report(report: &BattleReport, json: bool) {
     }
     let cpu = report.tick_cpu_us;
     sortie_cli::say!("ended       {} at tick {}", report.ended_by, report.last_tick);
-    sortie_cli::say!("ticks       {}, {} overruns", report.ticks, report.tick_overruns);
+    let pace = pace(report.ticks, report.tick_overruns, report.ticks_left_out);
+    sortie_cli::say!("ticks       {pace}");
     sortie_cli::say!(
         "tick CPU    {:.0} µs p50, {:.0} µs p99, {:.0} µs p99.9",
         cpu.p50,
@@ -448,11 +450,11 @@ fn show_report(report: &BattleReport, json: bool) {
     );
     sortie_cli::say!("clients     {} at most, {} lost", report.clients_peak, report.clients_lost);
     sortie_cli::say!(
-        "battle      {} shots, {} hits, {} kills, {} captures",
-        report.shots,
-        report.hits,
-        report.kills,
-        report.captures
+        "battle      {}, {}, {}, {}",
+        counted(report.shots, "shot"),
+        counted(report.hits, "hit"),
+        counted(report.kills, "kill"),
+        counted(report.captures, "capture")
     );
     if let Some(path) = &report.replay_path {
         sortie_cli::say!("replay      {}", path.display());

@@ -10,8 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde_json::json;
-use sortie_players::swarm::{Crowd, LanePolicy, Visit};
+use sortie_players::swarm::{Crowd, LanePolicy, Visit, Visited};
 
+use sortie_cli::address::ServerAddress;
+use sortie_cli::counts::counted;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::signals;
@@ -24,11 +26,12 @@ Example:
   curl -X POST $API/v1/battles/$BATTLE/join -H \"Authorization: Bearer $ACCESS\"   answers, then
   sortie bot --server ADDRESS --fingerprint FINGERPRINT --join-ticket JOIN_TICKET
 
-Plays until the battle is over. Several tickets are several players.")]
+Plays until the battle is over, and says of each bot for how long it played, or why it never got
+in; with --json, an object for each. Several tickets are several players.")]
 pub struct BotArgs {
     /// `address` of the answer
     #[arg(long, value_name = "ADDR")]
-    server: SocketAddr,
+    server: ServerAddress,
     /// `fingerprint` of the answer
     #[arg(long, value_name = "HEX")]
     fingerprint: String,
@@ -48,51 +51,78 @@ pub fn run(args: &BotArgs, common: &Common) -> Result {
     let fingerprint = key_from_hex(&args.fingerprint)
         .map_err(|error| anyhow!("--fingerprint: {error}"))
         .or_fail(Failure::Usage)?;
+    let decode = |ticket: &String| BASE64.decode(ticket.trim());
+    let tickets = args.join_ticket.iter().map(decode).collect::<std::result::Result<Vec<_>, _>>();
+    let tickets =
+        tickets.map_err(|_| anyhow!("--join-ticket is not Base64")).or_fail(Failure::Usage)?;
     let stop = signals::stop_flag().or_fail(Failure::Start)?;
     let crowd = Crowd::start(1).or_fail(Failure::Start)?;
     let (sender, ends) = channel();
-    for (seed, ticket) in (0..).zip(&args.join_ticket) {
-        let ticket = BASE64
-            .decode(ticket.trim())
-            .map_err(|_| anyhow!("--join-ticket is not Base64"))
-            .or_fail(Failure::Usage)?;
-        let (addr, lane, sender) = (args.server, LanePolicy::Auto, sender.clone());
-        crowd.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
-            drop(sender.send(visited));
-        });
+    for (number, ticket) in (1..).zip(tickets) {
+        let (addr, lane, sender) = (args.server.0, LanePolicy::Auto, sender.clone());
+        let visit = Visit { addr, fingerprint, ticket, lane, seed: number - 1 };
+        crowd.send(visit, move |visited| drop(sender.send((number, visited))));
     }
     drop(sender);
+    let mut outcome = Outcome { bots: args.join_ticket.len(), ..Outcome::default() };
     let end = args.duration.map(|duration| Instant::now() + duration.0);
-    let (mut shut_out, mut has_played) = (Vec::new(), false);
-    loop {
-        if stop.load(Relaxed) || end.is_some_and(|end| Instant::now() >= end) {
-            break;
-        }
+    while !stop.load(Relaxed) && end.is_none_or(|end| Instant::now() < end) {
         match ends.recv_timeout(LOOK_EVERY) {
-            Ok(visited) => {
-                if common.json {
-                    let (played, why) = (visited.played, &visited.why);
-                    let snapshots = visited.snapshots;
-                    sortie_cli::say!(
-                        "{}",
-                        json!({"played": played, "snapshots": snapshots, "why": why})
-                    );
-                } else {
-                    sortie_cli::say!("{} ({} snapshots)", visited.why, visited.snapshots);
-                }
-                has_played |= visited.played;
-                if !visited.played {
-                    shut_out.push(visited.why);
-                }
-            }
+            Ok((number, visited)) => outcome.tell(number, visited, common.json),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    if shut_out.is_empty() {
-        return Ok(());
+    // Those that are still there leave, and tell how it was.
+    drop(crowd);
+    for (number, visited) in ends {
+        outcome.tell(number, visited, common.json);
     }
-    let failure = if has_played { Failure::Promise } else { Failure::ShutOut };
-    let server = args.server;
-    Err(failure.because(anyhow!("not let in at {server}: {}", shut_out.join("; "))))
+    outcome.judge(args.server.0)
+}
+
+/// What came of all bots.
+#[derive(Default)]
+struct Outcome {
+    bots: usize,
+    has_played: bool,
+    /// Why they were not let in.
+    shut_out: Vec<String>,
+}
+
+impl Outcome {
+    /// Notes what came of a bot. For people, those who never got in are told of at the end only.
+    fn tell(&mut self, number: u64, visited: Visited, json: bool) {
+        let Visited { played, played_for, snapshots, why, .. } = visited;
+        let seconds = played_for.as_secs_f64();
+        if json {
+            let played_s = (seconds * 1e3).round() / 1e3;
+            sortie_cli::say!(
+                "{}",
+                json!({"bot": number, "played": played, "played_s": played_s,
+                    "snapshots": snapshots, "why": why})
+            );
+        } else if played {
+            let name = self.name_of(number);
+            let snapshots = counted(snapshots, "snapshot");
+            sortie_cli::say!("{name}played {seconds:.1} s, {snapshots}; {why}");
+        }
+        self.has_played |= played;
+        if !played {
+            self.shut_out.push(format!("{}{why}", self.name_of(number)));
+        }
+    }
+
+    /// Which one it is, where there are several.
+    fn name_of(&self, number: u64) -> String {
+        if self.bots > 1 { format!("bot {number}: ") } else { String::new() }
+    }
+
+    fn judge(&self, server: SocketAddr) -> Result {
+        if self.shut_out.is_empty() {
+            return Ok(());
+        }
+        let failure = if self.has_played { Failure::Promise } else { Failure::ShutOut };
+        Err(failure.because(anyhow!("not let in at {server}: {}", self.shut_out.join("; "))))
+    }
 }

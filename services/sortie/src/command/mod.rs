@@ -2,7 +2,6 @@
 
 pub mod battle;
 pub mod bot;
-pub mod moved;
 pub mod replay;
 pub mod sim;
 pub mod swarm;

@@ -12,9 +12,14 @@ use sortie_battle::journal::{self, JournalError};
 use sortie_battle::replay::{self, ReplayError, Verified};
 use sortie_players::frames;
 use sortie_sim::Battle;
+use sortie_sim::config::Mode;
 use sortie_sim::id::PlayerKey;
-use sortie_sim::view::{SoldierRow, Status, View};
+use sortie_sim::view::{RoundState, SoldierRow, Status, View};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
+use crate::mode::mode_name;
+use sortie_cli::counts::counted;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::progress;
@@ -83,7 +88,13 @@ pub fn run(args: &ReplayArgs, common: &Common) -> Result {
         }
         (false, None) => {
             let info = replay::info(&args.file).map_err(|error| refuse(&args.file, error))?;
-            (info_text(&info), serde_json::to_value(&info).or_fail(Failure::Run)?)
+            // Its last seconds are simulated for this; one that is damaged there has no standing.
+            let battle = replay::seek(&args.file, info.ticks, threads).ok();
+            let standing = battle.map(|battle| Standing::of(battle.view()));
+            let mut value = serde_json::to_value(&info).or_fail(Failure::Run)?;
+            value["score"] = json!(standing.map(|standing| standing.score));
+            value["winner"] = json!(standing.and_then(|standing| standing.winner()));
+            (info_text(&info, standing), value)
         }
     };
     if common.json {
@@ -110,7 +121,7 @@ fn blank(file: &Path, player: PlayerKey, json: bool) -> Result {
     if json {
         sortie_cli::say!("{}", json!({ "blanked": blanked }));
     } else {
-        sortie_cli::say!("{blanked} names were taken out");
+        sortie_cli::say!("taken out: {}", counted(blanked, "name"));
     }
     Ok(())
 }
@@ -158,41 +169,101 @@ fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
     let failure = match error {
         ReplayError::NoSuchTick { .. } => Failure::Usage,
         ReplayError::Journal(JournalError::Version { .. }) => Failure::Version,
+        ReplayError::Journal(JournalError::Io { .. }) => Failure::Start,
         _ => Failure::Replay,
     };
-    let outcome = Err::<(), _>(error).with_context(|| format!("{}", file.display()));
-    failure.because(outcome.unwrap_err())
+    // These name the file themselves.
+    let names_it = matches!(
+        error,
+        ReplayError::Journal(JournalError::Io { .. } | JournalError::NoJournal { .. })
+    );
+    let error = anyhow::Error::new(error);
+    failure.because(if names_it { error } else { error.context(file.display().to_string()) })
 }
 
 fn verified_text(verified: &Verified) -> String {
     let Verified { ticks, commands, checkpoints, state_hash, .. } = verified;
     let closed = if verified.closed { "" } else { "; the battle did not end in order" };
     format!(
-        "verified: {ticks} ticks, {commands} commands and {checkpoints} checkpoints came out as \
-         recorded{closed}\nstate hash {state_hash}\n"
+        "verified: {}, {} and {} came out as recorded{closed}\nstate hash {state_hash}\n",
+        counted(ticks, "tick"),
+        counted(commands, "command"),
+        counted(checkpoints, "checkpoint")
     )
 }
 
-fn info_text(info: &replay::ReplayInfo) -> String {
+/// How a battle stood after its last tick.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// Tickets left or score reached, per team.
+    score: [u32; 2],
+    round: RoundState,
+}
+
+impl Standing {
+    fn of(view: &View) -> Self {
+        Self { score: view.tickets, round: view.round }
+    }
+
+    /// The team that won the last round, as `red` or `blue`.
+    fn winner(self) -> Option<&'static str> {
+        match self.round {
+            RoundState::Ended { winner, .. } => winner.map(|team| TEAMS[team.index()]),
+            RoundState::Running => None,
+        }
+    }
+
+    /// A line for people; nothing where nobody fights.
+    fn line(self, mode: Mode) -> String {
+        let [red, blue] = self.score;
+        let name = match mode {
+            Mode::Conquest => "tickets",
+            Mode::Deathmatch => "score",
+            Mode::Walk => return String::new(),
+        };
+        let outcome = match (self.round, self.winner()) {
+            (RoundState::Running, _) => "the last round was not over".to_owned(),
+            (RoundState::Ended { .. }, None) => "a draw".to_owned(),
+            (RoundState::Ended { .. }, Some(winner)) => format!("{winner} won"),
+        };
+        format!("{name:<11} red {red}, blue {blue}; {outcome}\n")
+    }
+}
+
+/// The teams by their index.
+const TEAMS: [&str; 2] = ["red", "blue"];
+
+/// When a battle began, as people write it.
+fn date_of(created_ms: u64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    let date = OffsetDateTime::from_unix_timestamp((created_ms / 1_000) as i64);
+    date.ok().and_then(|date| date.format(format).ok()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn info_text(info: &replay::ReplayInfo, standing: Option<Standing>) -> String {
     let bytes_per_hour = info.bytes as f64 / info.seconds.max(1e-3) * 3_600.0;
     let end = match (info.closed, info.torn_bytes) {
         (true, _) => "ended in order".to_owned(),
         (false, torn) => format!("did not end in order; {torn} torn bytes"),
     };
     format!(
-        "battle      {}\nmap         {}\nticks       {} at {} Hz, {:.1} s\nplayers     {}\n\
-         size        {} bytes, {:.1} MB an hour, {} blocks, {} checkpoints\nseed        {}\n\
+        "battle      {}\nbegan       {}\nmode        {}\nmap         {}\n\
+         ticks       {} at {} Hz, {:.1} s\n{}players     {}\n\
+         size        {} bytes, {:.1} MB an hour, {} of ticks, {}\nseed        {}\n\
          simulation  {}\nend         {end}\n",
         info.battle_id,
+        date_of(info.created_ms),
+        mode_name(info.mode),
         info.map,
         info.ticks,
         info.tick_hz,
         info.seconds,
+        standing.map_or(String::new(), |standing| standing.line(info.mode)),
         info.players.len(),
         info.bytes,
         bytes_per_hour / 1e6,
-        info.groups,
-        info.checkpoints,
+        counted(info.groups, "group"),
+        counted(info.checkpoints, "checkpoint"),
         info.seed,
         info.simulation,
     )
@@ -237,7 +308,7 @@ fn state_text(view: &View, hash: u64) -> String {
 }
 
 fn state_value(view: &View, hash: u64) -> Value {
-    let team = |index: usize| ["red", "blue"][index];
+    let team = |index: usize| TEAMS[index];
     let soldier = |row: &SoldierRow| {
         json!({
             "slot": row.slot.0,
@@ -270,4 +341,23 @@ fn state_value(view: &View, hash: u64) -> Value {
         "props": view.props.len(),
         "soldiers": view.soldiers.iter().map(soldier).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sortie_sim::id::{Team, Tick};
+
+    use super::*;
+
+    #[test]
+    fn the_standing_is_told_in_the_words_of_the_mode() {
+        let ended = |winner| RoundState::Ended { winner, at: Tick(9) };
+        let line = |mode, round| Standing { score: [12, 0], round }.line(mode);
+        let won = "tickets     red 12, blue 0; red won\n";
+        assert_eq!(line(Mode::Conquest, ended(Some(Team::ALL[0]))), won);
+        assert_eq!(line(Mode::Deathmatch, ended(None)), "score       red 12, blue 0; a draw\n");
+        assert!(line(Mode::Deathmatch, RoundState::Running).contains("not over"));
+        assert_eq!(line(Mode::Walk, RoundState::Running), "");
+        assert_eq!(date_of(1_700_000_000_000), "2023-11-14 22:13:20 UTC");
+    }
 }

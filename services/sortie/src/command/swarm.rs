@@ -1,26 +1,27 @@
 //! `sortie swarm`: bots over the network, against an own server or a running one.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sortie_players::swarm::{
-    self, Link, OwnServer, Progress, Server, SwarmConfig, SwarmError, SwarmReport, Target,
+    self, Link, OwnServer, Progress, Server, SwarmConfig, SwarmError, Target,
 };
 
 use crate::command::replay;
 use crate::lane::LaneName;
 use crate::progress;
+use crate::report;
 use crate::scenario::ScenarioName;
 use crate::secret;
+use sortie_cli::address::ServerAddress;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::progress::Lines;
 use sortie_cli::signals;
-use sortie_cli::units::{Share, Span, key_from_hex};
+use sortie_cli::units::{Share, Span, key_from_hex, number_in};
 
 /// Options of `sortie swarm`.
 #[derive(Args, Serialize, Deserialize)]
@@ -39,7 +40,7 @@ is counted apart, and verifies the battle's replay at the end.")]
 pub struct SwarmArgs {
     /// How many bots
     #[arg(long, value_name = "COUNT", default_value_t = 64, env = "SORTIE_SWARM_BOTS")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=8_000))]
+    #[arg(value_parser = number_in(1..=8_000))]
     bots: u16,
     /// How long they play, from the start of connecting
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SORTIE_SWARM_DURATION")]
@@ -52,7 +53,7 @@ pub struct SwarmArgs {
     seed: u64,
     /// Threads that drive the bots
     #[arg(long, value_name = "COUNT", default_value_t = 1, env = "SORTIE_SWARM_THREADS")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(value_parser = number_in(1..=64))]
     threads: u16,
     /// What inputs and snapshots travel over
     #[arg(long, value_enum, default_value = "auto", env = "SORTIE_SWARM_LANE")]
@@ -89,7 +90,7 @@ pub struct SwarmArgs {
     /// Play on this server instead of an own one
     #[arg(long, value_name = "ADDR", env = "SORTIE_SWARM_SERVER", help_heading = "Server")]
     #[arg(requires_all = ["fingerprint", "battle_id"])]
-    server: Option<SocketAddr>,
+    server: Option<ServerAddress>,
     /// SHA-256 of that server's certificate, as its ready line shows it
     #[arg(long, value_name = "HEX", env = "SORTIE_FINGERPRINT", help_heading = "Server")]
     fingerprint: Option<String>,
@@ -116,7 +117,7 @@ pub struct SwarmArgs {
     tick_hz: u32,
     /// Simulation threads of the own server
     #[arg(long, value_name = "COUNT", default_value_t = 1, help_heading = "Server")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(value_parser = number_in(1..=64))]
     server_threads: u16,
 }
 
@@ -138,15 +139,21 @@ pub fn run(args: &SwarmArgs, common: &Common) -> Result {
     if common.json {
         sortie_cli::say!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);
     } else {
-        print_report(&report);
-    }
-    match report.missed.as_slice() {
-        [] => Ok(()),
-        missed if report.is_shut_out() => {
-            Err(Failure::ShutOut.because(anyhow!("{}", missed.join("; "))))
+        for line in report::lines(&report) {
+            sortie_cli::say!("{line}");
         }
-        missed => Err(Failure::Promise.because(anyhow!("{}", missed.join("; ")))),
     }
+    if report.missed.is_empty() {
+        return Ok(());
+    }
+    let missed: Vec<&str> = if common.json {
+        report.missed.iter().map(String::as_str).collect()
+    } else {
+        // The report's line of the machine stands above.
+        report.missed_apart_from_busy().collect()
+    };
+    let failure = if report.is_shut_out() { Failure::ShutOut } else { Failure::Promise };
+    Err(failure.because(anyhow!("{}", missed.join("; "))))
 }
 
 fn verify(replay: &Path) -> std::result::Result<(), String> {
@@ -164,6 +171,7 @@ fn classify(error: SwarmError) -> sortie_cli::exit::Error {
 }
 
 fn config_of(args: &SwarmArgs) -> anyhow::Result<SwarmConfig> {
+    ensure!(!args.duration.0.is_zero(), "--duration must be longer than 0");
     Ok(SwarmConfig {
         bots: usize::from(args.bots),
         duration: args.duration.0,
@@ -197,7 +205,7 @@ fn server_of(args: &SwarmArgs) -> anyhow::Result<Server> {
     let fingerprint = args.fingerprint.as_deref().context("--server needs --fingerprint")?;
     let battle_id = args.battle_id.as_deref().context("--server needs --battle-id")?;
     Ok(Server::Running(Target {
-        addr,
+        addr: addr.0,
         fingerprint: key_from_hex(fingerprint)
             .map_err(|error| anyhow!("--fingerprint: {error}"))?,
         ticket_seed: secret::ticket_key(
@@ -213,105 +221,6 @@ fn server_of(args: &SwarmArgs) -> anyhow::Result<Server> {
 fn new_data_dir() -> PathBuf {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Path::new("sortie-data").join(format!("swarm-{seconds}-{}", std::process::id()))
-}
-
-fn print_report(report: &SwarmReport) {
-    let count = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
-    let seconds = report.duration_s;
-    sortie_cli::say!("{} bots, {}, {seconds:.1} s", report.bots, report.scenario);
-    sortie_cli::say!(
-        "  clients    {} connected, {} lost, {} times resumed",
-        report.clients_connected,
-        report.clients_lost,
-        report.clients_resumed
-    );
-    sortie_cli::say!(
-        "  ticks      {}, {} overruns",
-        count(report.ticks),
-        count(report.tick_overruns)
-    );
-    if report.rounds > 0 {
-        sortie_cli::say!("  rounds     {} over", report.rounds);
-    }
-    if let Some(busy) = report.busy_machine() {
-        sortie_cli::say!("  machine    {busy}");
-    }
-    if let Some(cpu) = report.tick_cpu_us {
-        let (p50, p99, p999) = (cpu.p50, cpu.p99, cpu.p999);
-        sortie_cli::say!("  tick CPU   {p50:.0} µs p50, {p99:.0} µs p99, {p999:.0} µs p99.9");
-    }
-    if let Some(cpu) = report.server_cpu_seconds {
-        let memory = report.server_rss_mib.unwrap_or_default();
-        let load = 100.0 * cpu / seconds.max(0.001);
-        sortie_cli::say!("  server     {cpu:.2} s CPU ({load:.0} % of a core), {memory:.0} MiB");
-    }
-    sortie_cli::say!(
-        "  round trip {:.1} ms p50, {:.1} ms p99",
-        report.rtt_ms.p50,
-        report.rtt_ms.p99
-    );
-    sortie_cli::say!(
-        "  snapshots  {} of {} delivered ({:.2} %), {:.0} B/s per client",
-        report.updates_delivered,
-        report.updates_expected,
-        100.0 * report.delivered_share(),
-        report.snapshot_bytes_per_client_per_s
-    );
-    let control = &report.control;
-    sortie_cli::say!(
-        "  control    {:.2} % of the ticks played; longest without {:.0} ms p50, {:.0} ms p99, \
-         {:.0} ms max",
-        100.0 * control.ticks_played,
-        control.without_ms.p50,
-        control.without_ms.p99,
-        control.without_ms.max
-    );
-    if let Some(hostile) = &report.hostile {
-        sortie_cli::say!(
-            "  hostile    {} spikes, {} losses, {} dead ways, {} bots stopped, {} new addresses; \
-             server stopped {} times, killed {} times",
-            hostile.spikes,
-            hostile.losses,
-            hostile.dead_ways,
-            hostile.sleeps,
-            hostile.moves,
-            hostile.server_stalls,
-            hostile.server_kills
-        );
-    }
-    if let Some(grown) = report.memory_growth_mib() {
-        sortie_cli::say!("  memory     {grown:+.1} MiB in the last four tenths of the run");
-    }
-    let lane = &report.lane;
-    sortie_cli::say!(
-        "  lane       {}: {} bots sealed at the end, {:.1} % of all datagrams, {} fell back",
-        lane.asked,
-        lane.clients_sealed,
-        100.0 * lane.sealed_share(),
-        lane.fallbacks
-    );
-    let correction = report.correction_m;
-    sortie_cli::say!(
-        "  correction {:.3} m p50, {:.3} m p99, {:.3} m max",
-        correction.p50,
-        correction.p99,
-        correction.max
-    );
-    sortie_cli::say!(
-        "  battle     {} shots, {} hits, {} kills, {} captures",
-        count(report.shots),
-        count(report.hits),
-        count(report.kills),
-        count(report.captures)
-    );
-    if let Some(path) = &report.replay_path {
-        let verdict = match report.replay_verified {
-            Some(true) => "verified, bit for bit",
-            Some(false) => "DOES NOT VERIFY",
-            None => "not verified",
-        };
-        sortie_cli::say!("  replay     {} ({verdict})", path.display());
-    }
 }
 
 #[cfg(test)]
@@ -334,6 +243,11 @@ mod tests {
         let hostile = config(&["--hostile", "--loss", "2%"]).unwrap();
         assert_eq!((hostile.link.loss, hostile.link.delay.as_millis()), (0.02, 30));
         assert!(hostile.hostile);
+    }
+
+    #[test]
+    fn a_swarm_that_lasts_no_time_is_refused() {
+        assert!(config(&["--duration", "0s"]).is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use sortie_control::http::{HttpOptions, PLAYERS_PER_ADDRESS, crowd};
 use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::store;
+use sortie_kit::causes;
 use sqlx::PgPool;
 
 use super::origin;
@@ -356,7 +357,7 @@ async fn refuse_pooler(plane: &Plane) -> Result {
     match store::require_direct(&plane.db).await {
         Err(error) if error.is::<store::PoolerError>() => Err(Failure::Start.because(error)),
         Err(error) => {
-            tracing::warn!(error = format!("{error:#}"), "the database is away; this node waits");
+            tracing::warn!(error = causes::told(&error), "the database is away; this node waits");
             Ok(())
         }
         Ok(()) => Ok(()),

@@ -18,6 +18,7 @@ use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::service;
 use sortie_control::store;
+use sortie_kit::causes;
 use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
 use sortie_players::scenario::Scenario;
@@ -44,7 +45,7 @@ use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 use sortie_cli::signals;
-use sortie_cli::units::Span;
+use sortie_cli::units::{Span, number_in};
 
 /// Options of `sortie-control up`.
 #[derive(Args, Serialize, Deserialize)]
@@ -71,7 +72,7 @@ stderr, and there is no display.")]
 pub struct UpArgs {
     /// Bots that sign up, queue, fight and climb the ranking
     #[arg(long, value_name = "COUNT", default_value_t = 0, env = "SORTIE_UP_BOTS")]
-    #[arg(value_parser = clap::value_parser!(u16).range(0..=2_000))]
+    #[arg(value_parser = number_in(0..=2_000))]
     pub bots: u16,
     /// Let bots play for this long, then end [default: until Ctrl-C]
     #[arg(long, value_name = "DURATION", env = "SORTIE_UP_DURATION")]
@@ -344,7 +345,7 @@ impl Up {
         for told in all_told {
             match told? {
                 Ok(told) => report.told = std::mem::take(&mut report.told).plus(told),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "at the end"),
+                Err(error) => tracing::error!(error = causes::told(&error), "at the end"),
             }
         }
         let is_own = cluster.is_some();
@@ -375,7 +376,7 @@ async fn keep(cluster: &mut Option<PrivateCluster>, report: &mut UpReport) {
     match cluster.look_after().await {
         Ok(was_started) => report.database_restarts += u64::from(was_started),
         Err(error) => {
-            report.failure = Some(format!("{error:#}"));
+            report.failure = Some(causes::told(&error));
             report.ended_by = EndedBy::Failure;
         }
     }

@@ -51,6 +51,8 @@ pub struct Told {
     pub ticks: u64,
     /// Ticks that took longer than they may.
     pub overruns: u64,
+    /// Of these, ticks that were left out.
+    pub left_out: u64,
     /// Lines at error level.
     pub errors: u64,
 }
@@ -69,6 +71,7 @@ impl Told {
             earlier: self.earlier + other.earlier,
             ticks: self.ticks + other.ticks,
             overruns: self.overruns + other.overruns,
+            left_out: self.left_out + other.left_out,
             errors: self.errors + other.errors,
         }
     }
@@ -273,6 +276,7 @@ fn note(told: &mut Told, earlier: &HashSet<Uuid>, line: &Value) {
     let count = |name: &str| line[name].as_u64().unwrap_or_default();
     told.ticks += count("ticks");
     told.overruns += count("tick_overruns");
+    told.left_out += count("ticks_left_out");
     let battle_id = line["battle_id"].as_str().and_then(|text| text.parse().ok());
     if battle_id.is_some_and(|battle_id| earlier.contains(&battle_id)) {
         told.earlier += 1;

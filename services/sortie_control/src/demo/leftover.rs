@@ -9,7 +9,7 @@ use sortie_whereabouts::queue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::words::counted;
+use sortie_cli::counts::counted;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -16,4 +16,3 @@ pub mod report;
 pub mod screen;
 pub mod servers;
 pub mod tally;
-pub mod words;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::bots::Deeds;
 use super::child::Told;
 use super::tally::{Leader, Tally, TicketFaults};
-use super::words::counted;
+use sortie_cli::counts::{counted, pace};
 
 /// Why a run was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -90,7 +90,7 @@ impl UpReport {
             format!("tickets that do not fit together: {faults:?}"),
         );
         let errors = self.errors_logged;
-        miss(errors == 0, format!("{errors} lines logged at error level"));
+        miss(errors == 0, format!("{} logged at error level", counted(errors, "line")));
         if self.bots > 1 {
             // Whoever ends a run early may end it before any battle could come to its end.
             miss(
@@ -153,7 +153,7 @@ impl UpReport {
                     outcomes.drawn, outcomes.stopped
                 ),
                 format!("  results   {} stored", tally.results_stored),
-                format!("  ticks     {}, {}", told.ticks, counted(told.overruns, "overrun")),
+                format!("  ticks     {}", pace(told.ticks, told.overruns, told.left_out)),
             ]);
         }
         if tally.rating_rows > 0 {

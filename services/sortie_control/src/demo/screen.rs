@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use sortie_cli::counts::counted;
 use sortie_cli::progress::Lines;
 use sortie_kit::telemetry::errors_logged;
 
 use super::bots::{Deeds, Town};
 use super::child::{News, Told};
-use super::words::counted;
+use sortie_cli::counts::counted;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

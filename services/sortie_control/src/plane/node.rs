@@ -17,6 +17,7 @@ use sortie_control::plane::Plane;
 use sortie_control::query;
 use sortie_control::service::{Service, Stop, Stopper, stop};
 use sortie_fleet::RpcHealth;
+use sortie_kit::causes;
 use sortie_kit::health::Health;
 use sortie_kit::metrics;
 use sortie_kit::ops::OpsListener;
@@ -308,7 +309,7 @@ async fn serve_rpc(
     stop: Stop,
 ) {
     if let Err(error) = internal::serve(listener, routes, proxies, asked(stop)).await {
-        tracing::error!(error = format!("{error:#}"), "a gRPC listener ended");
+        tracing::error!(error = causes::told(&error), "a gRPC listener ended");
     }
 }
 

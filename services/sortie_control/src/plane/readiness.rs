@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use sortie_control::store;
+use sortie_kit::causes;
 use sortie_kit::health::Health;
 use tokio::time::timeout;
 
@@ -62,7 +63,7 @@ async fn not_ready(plane: &Plane) -> Option<String> {
     // A database that hangs in the middle of an answer would be taken for ready.
     match timeout(ANSWER_WITHIN, looks).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("{error:#}")),
+        Ok(Err(error)) => Some(causes::told(&error)),
         Err(_) => Some("the database does not answer in time".to_owned()),
     }
 }
