@@ -11,7 +11,6 @@ use sortie_kit::telemetry::errors_logged;
 
 use super::bots::{Deeds, Town};
 use super::child::{News, Told};
-use sortie_cli::counts::counted;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -135,9 +135,10 @@ impl World {
 /// Gives everybody in a report who exists the seat in its battle that it tells of, and a join
 /// ticket.
 pub async fn seat(db: &PgPool, report: &rpc::ReportRequest) {
-    let players = report.players.iter();
-    let (players, teams): (Vec<Uuid>, Vec<i16>) =
-        players.map(|player| (player.player_id.parse().unwrap(), player.team as i16)).unzip();
+    let seat = |player: &rpc::PlayerResult| {
+        (player.player_id.parse::<Uuid>().unwrap(), player.team as i16)
+    };
+    let (players, teams): (Vec<Uuid>, Vec<i16>) = report.players.iter().map(seat).unzip();
     sqlx::query(
         "insert into battle_player (battle_id, player_id, team, joined_at)
          select battle_id, player_id, seat.team, now()
