@@ -29,11 +29,10 @@ pub fn of(text: &str) -> String {
     let seen: String = skeleton(&composed).collect();
     // Letters that differ in lower case may look the same in capitals, and the other way round.
     let lower = seen.to_lowercase();
-    // A dot above an i is the one that it has anyway; a capital İ becomes both.
-    let lower: String = lower.nfd().collect();
-    let lower = lower.replace("i\u{307}", "i").replace("j\u{307}", "j");
     // A capital I looks like an l, and is an i: all of them are one.
-    skeleton(&lower).map(|char| if char == 'l' { 'i' } else { char }).collect()
+    let look: String = skeleton(&lower).map(|char| if char == 'l' { 'i' } else { char }).collect();
+    // A dot above an i is the one that it has anyway: a capital İ is an I with one.
+    look.replace("i\u{307}", "i").replace("j\u{307}", "j")
 }
 
 /// Notes the look of a player's new name, in the transaction that gives the name.
