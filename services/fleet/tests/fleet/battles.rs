@@ -95,12 +95,15 @@ async fn a_battle_is_the_same_over_rest_and_grpc(db: PgPool) {
 async fn a_finished_battle_is_over_whatever_its_server_told_last(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
     let token = token(&node.plane, player(&db, "Late").await);
+    let server = node.fleet().await.register(registration("one", 2)).await;
     let battle = ask(&db, 64).await;
     sqlx::query(
         "update battle set state = 'finished', ended_by = 'round', ended_at = now(),
+             server_id = $2,
              status = '{\"tick\": 900, \"players\": 7, \"is_over\": false}' where battle_id = $1",
     )
     .bind(battle)
+    .bind(server.uuid())
     .execute(&db)
     .await
     .unwrap();
