@@ -73,7 +73,8 @@ async fn erase(
 /// Erases a player, all in one transaction.
 ///
 /// # Errors
-/// [`AccountError::LastAdministrator`]; [`AccountError::UnknownPlayer`] also when it was erased before, or something is away.
+/// [`AccountError::LastAdministrator`]; [`AccountError::UnknownPlayer`], also when it was erased
+/// before; something is away.
 pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
     // What every administrator may do; only who may is asked whether others are left.
     let permissions = permissions_of(&accounts.plane.db, player_id).await?;

@@ -27,6 +27,7 @@ use super::desk::{Command, Shared, Wish};
 use super::folder::Folders;
 use super::order::BattleOrder;
 use super::spool::Spool;
+use super::trouble::{Kind, Trouble};
 use crate::config::BattleServerConfig;
 use crate::ticket_clock::TicketClock;
 
@@ -216,50 +217,6 @@ enum Gone {
     Over,
 }
 
-/// Why the control plane does not serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Trouble {
-    why: String,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// It cannot be reached, or cannot serve now.
-    Away,
-    /// It is there, and refuses the secret.
-    Refusal,
-    /// It is there, and knows another server by this name.
-    NameTaken,
-}
-
-impl Trouble {
-    fn away(why: &str) -> Self {
-        Self { why: why.to_owned(), kind: Kind::Away }
-    }
-
-    fn of_status(status: &Status) -> Self {
-        let code = status.metadata().get("error-code");
-        let kind = match status.code() {
-            Code::Unauthenticated | Code::PermissionDenied => Kind::Refusal,
-            _ if code.is_some_and(|code| code == "fleet.name_taken") => Kind::NameTaken,
-            _ => Kind::Away,
-        };
-        let why = match status.message() {
-            "" => status.code().description(),
-            message => message,
-        };
-        Self { why: why.to_owned(), kind }
-    }
-
-    fn of(error: &anyhow::Error) -> Self {
-        match error.downcast_ref::<Status>() {
-            Some(status) => Self::of_status(status),
-            None => Self::away(&format!("{error:#}")),
-        }
-    }
-}
-
 type Client = FleetClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
 
 impl Link {
@@ -299,7 +256,7 @@ impl Link {
                 if why.kind == Kind::NameTaken {
                     pause_least = NAME_PAUSE;
                 }
-                note_away(&mut away, &self.facts.name, &why);
+                why.note(&mut away, &self.facts.name);
             }
             let shared = Arc::clone(&self.shared);
             tokio::select! {
@@ -551,28 +508,6 @@ fn gone(status: &Status) -> Gone {
     }
 }
 
-/// Once a failure of a kind, not once a try.
-fn note_away(away: &mut Option<Kind>, name: &str, Trouble { why, kind }: &Trouble) {
-    match (away.replace(*kind) == Some(*kind), kind) {
-        (true, _) => tracing::debug!(why, "the control plane does not serve"),
-        (false, Kind::NameTaken) => tracing::error!(
-            name,
-            why,
-            "the control plane knows another server by this name: choose another --name, or start \
-             this one with that server's --data-dir. It gets no battles; the name is asked for \
-             again every 10 s"
-        ),
-        (false, Kind::Refusal) => tracing::error!(
-            why,
-            "the control plane refuses this server: check --fleet-secret-file; battles go on, \
-             results wait"
-        ),
-        (false, Kind::Away) => {
-            tracing::warn!(why, "the control plane is away; battles go on, results wait");
-        }
-    }
-}
-
 fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> {
     let key = answer.ticket_public_key.as_slice().try_into();
     let credential = (!answer.credential.is_empty()).then(|| Bearer::new(&answer.credential));
@@ -588,25 +523,6 @@ fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refused_secret_is_not_away() {
-        let refused = anyhow::Error::from(Status::unauthenticated("no secret"));
-        let trouble = Trouble::of(&refused);
-        assert_eq!(trouble, Trouble { why: "no secret".to_owned(), kind: Kind::Refusal });
-        let kind = |error: anyhow::Error| Trouble::of(&error).kind;
-        assert_eq!(kind(Status::unavailable("connection refused").into()), Kind::Away);
-        assert_eq!(kind(anyhow::anyhow!("deadline has elapsed")), Kind::Away);
-        assert!(!Trouble::of_status(&Status::new(Code::Unavailable, "")).why.is_empty());
-    }
-
-    #[test]
-    fn a_name_that_is_anothers_is_no_outage() {
-        let mut taken = Status::failed_precondition("another server has this name");
-        assert_eq!(Trouble::of_status(&taken).kind, Kind::Away, "a refusal without its code");
-        taken.metadata_mut().insert("error-code", "fleet.name_taken".parse().unwrap());
-        assert_eq!(Trouble::of_status(&taken).kind, Kind::NameTaken);
-    }
 
     #[test]
     fn the_last_good_address_is_asked_first_and_all_others_before_a_pause() {

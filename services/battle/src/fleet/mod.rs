@@ -32,6 +32,7 @@ mod reporter;
 mod result;
 pub mod spool;
 pub(crate) mod status;
+mod trouble;
 
 pub use config::{FleetConfig, FleetEvent, Registered, Secret};
 pub use host::run;

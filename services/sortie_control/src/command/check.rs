@@ -10,8 +10,8 @@ use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
 
-/// Checks options, keys, queues, database with its schema, and Redis; starts nothing. With `--dev`, missing keys are
-/// made, as `serve` would: they are what is checked.
+/// Checks options, keys, queues, database with its schema, and Redis; starts nothing. With
+/// `--dev`, missing keys are made, as `serve` would: they are what is checked.
 pub fn run(args: &ServeArgs, common: &Common) -> Result {
     let checked = serve::check(args)?;
     runtime::small().or_fail(Failure::Start)?.block_on(async {

@@ -2,9 +2,10 @@
 //! live as players do, over REST and QUIC.
 //!
 //! [`ports`] are looked at before anything starts, [`program`] finds the program of battle servers,
-//! [`child`] owns such a process, [`servers`] keeps as many of them as were asked for, [`leftover`] is what an earlier run left. [`api`] is what a bot
-//! knows of REST, [`bots`] is how it lives, [`screen`] shows it, and [`tally`] asks the database
-//! afterwards whether everything adds up, for the [`report`].
+//! [`child`] owns such a process, [`servers`] keeps as many of them as were asked for, [`leftover`]
+//! is what an earlier run left. [`api`] is what a bot knows of REST, [`bots`] is how it lives,
+//! [`screen`] shows it, and [`tally`] asks the database afterwards whether everything adds up, for
+//! the [`report`].
 
 pub mod api;
 pub mod bots;
