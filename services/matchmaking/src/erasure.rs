@@ -6,8 +6,11 @@ use sortie_whereabouts::{self as whereabouts, queue};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::pause;
 use crate::settings::Decline;
+use crate::ticket;
+
+/// What others of a match or a party are told.
+const WHY: &str = "a player has left";
 
 /// Forgets a player in parties, queues and rooms, in the caller's transaction.
 ///
@@ -40,11 +43,12 @@ async fn leave_party(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<()>
     )
     .fetch_all(&mut *db)
     .await?;
-    queue::withdraw_player(&mut *db, player_id, "a player has left").await?;
     if !asked.is_empty() {
         let now = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&mut *db).await?;
-        pause::begin(&mut *db, &Decline::default(), &asked, now).await?;
+        // Whoever erases has no settings of ours; no flag changes the pauses.
+        ticket::withdraw(&mut *db, &Decline::default(), &asked, WHY, now).await?;
     }
+    queue::withdraw_player(&mut *db, player_id, WHY).await?;
     whereabouts::party::leave(&mut *db, player_id).await?;
     for query in [
         sqlx::query!(

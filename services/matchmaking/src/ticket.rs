@@ -272,13 +272,13 @@ pub(crate) async fn cancel_of_party(
 
 /// Cancels open tickets; matches that were asking for them fail, which counts as declining. Gives
 /// how many were open.
-async fn withdraw(
+pub(crate) async fn withdraw(
     db: &mut PgConnection,
     rule: &Decline,
     tickets: &[Uuid],
     why: &str,
     now: OffsetDateTime,
-) -> Result<u64, MatchmakingError> {
+) -> sqlx::Result<u64> {
     let withdrawn = queue::withdraw(&mut *db, tickets, why).await?;
     metrics::counter!("sortie_matchmaking_tickets_total", "event" => "cancelled")
         .increment(withdrawn.tickets);

@@ -537,8 +537,10 @@ impl Seat {
                 self.seen.connected = true;
                 self.seen.playing_since.get_or_insert(now);
                 self.mind.welcome(client.view());
-                self.seen.mode =
-                    SimConfig::parse(&client.view().rules).ok().map(|rules| rules.mode);
+                if self.seen.mode.is_none() {
+                    let rules = SimConfig::parse(&client.view().rules).ok();
+                    self.seen.mode = rules.map(|rules| rules.mode);
+                }
                 let slot = client.view().slot;
                 self.seen.soldier_changed |=
                     self.seen.slot.replace(slot).is_some_and(|was| was != slot);

@@ -146,8 +146,8 @@ async fn declining_again_and_again_costs_more_and_more(db: PgPool) {
     assert!(mine["pause"].is_null(), "{mine}");
 }
 
-#[sqlx::test(migrator = "MIGRATOR")]
-async fn a_party_pauses_together_and_its_members_do_not_lose_it_by_leaving(db: PgPool) {
+/// Ada with Bob and Eve with Joe, at a queue that asks two pairs.
+async fn two_pairs(db: &PgPool) -> (Node, [Uuid; 4]) {
     let pairs = Queue {
         ready_check_s: Some(10),
         team_max: 2,
@@ -155,10 +155,16 @@ async fn a_party_pauses_together_and_its_members_do_not_lose_it_by_leaving(db: P
         team_min: 2,
         ..queue("duel")
     };
-    let node = Node::new(&db, vec![pairs]);
-    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
-    node.party(&[ada, bob]).await;
-    node.party(&[eve, joe]).await;
+    let node = Node::new(db, vec![pairs]);
+    let players = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
+    node.party(&players[..2]).await;
+    node.party(&players[2..]).await;
+    (node, players)
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_party_pauses_together_and_its_members_do_not_lose_it_by_leaving(db: PgPool) {
+    let (node, [ada, bob, eve, joe]) = two_pairs(&db).await;
     let (first, second) = (node.wait_in(ada, "duel").await, node.wait_in(eve, "duel").await);
     assert_eq!(node.pass().await.matches, 1);
     let ticket = node.ticket(bob, &first).await;
@@ -184,17 +190,7 @@ async fn a_party_pauses_together_and_its_members_do_not_lose_it_by_leaving(db: P
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn leaving_the_party_while_a_match_asks_is_an_answer_too(db: PgPool) {
-    let pairs = Queue {
-        ready_check_s: Some(10),
-        team_max: 2,
-        players_max: 4,
-        team_min: 2,
-        ..queue("duel")
-    };
-    let node = Node::new(&db, vec![pairs]);
-    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
-    node.party(&[ada, bob]).await;
-    node.party(&[eve, joe]).await;
+    let (node, [ada, bob, eve, joe]) = two_pairs(&db).await;
     node.wait_in(ada, "duel").await;
     let kept = node.wait_in(eve, "duel").await;
     assert_eq!(node.pass().await.matches, 1);
@@ -212,17 +208,7 @@ async fn leaving_the_party_while_a_match_asks_is_an_answer_too(db: PgPool) {
 /// An account that is made to be erased is no way out of a match either.
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn erasing_a_member_while_a_match_asks_is_an_answer_too(db: PgPool) {
-    let pairs = Queue {
-        ready_check_s: Some(10),
-        team_max: 2,
-        players_max: 4,
-        team_min: 2,
-        ..queue("duel")
-    };
-    let node = Node::new(&db, vec![pairs]);
-    let [ada, bob, eve, joe] = node.players(["Ada", "Bob", "Eve", "Joe"]).await;
-    node.party(&[ada, bob]).await;
-    node.party(&[eve, joe]).await;
+    let (node, [ada, bob, eve, _]) = two_pairs(&db).await;
     node.wait_in(ada, "duel").await;
     let kept = node.wait_in(eve, "duel").await;
     assert_eq!(node.pass().await.matches, 1);
