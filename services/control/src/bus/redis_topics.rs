@@ -121,6 +121,9 @@ impl Shared {
         }
         let channels: Vec<String> = names.iter().map(|name| self.channel(name)).collect();
         self.subscriber.subscribe(channels).await?;
+        // That has only been written. Redis takes a connection's commands in their order: once it
+        // answers this one, it knows the topics.
+        let _: String = self.subscriber.ping(None).await?;
         let mut topics = self.topics();
         if self.connection.load(Ordering::SeqCst) != connection {
             return Err(BusError("the connection changed".to_owned()));

@@ -149,7 +149,8 @@ impl PrivateCluster {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         self.restarted = Some(Instant::now());
-        tracing::info!("Postgres is there again");
+        // As loud as its end was: whoever read of that waits for this.
+        tracing::warn!("Postgres is there again");
         Ok(true)
     }
 

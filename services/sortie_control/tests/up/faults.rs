@@ -28,6 +28,11 @@ async fn a_postgres_that_dies_is_started_again_and_ends_the_run_when_it_dies_aga
         sqlx::query_scalar::<_, i64>("select n from kept").fetch_one(&mut db).await.ok()
     };
     assert_eq!(eventually("the same data", kept).await, 7);
+    // One that dies while it is being started is started again, as often as it takes.
+    let is_told = async || {
+        up.process.log().iter().any(|line| line.contains("Postgres is there again")).then_some(())
+    };
+    eventually("the end of the restart", is_told).await;
     let ready = format!("http://{}/readyz", up.ready["ops"].as_str().unwrap());
     let is_ready = async || {
         let answer = reqwest::get(&ready).await.ok()?;
