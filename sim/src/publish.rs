@@ -15,7 +15,7 @@ use crate::world::{Clock, Rules};
 
 /// The view as a part of the world.
 #[derive(Resource, Debug, Default)]
-pub struct Face(pub View);
+pub(crate) struct Face(pub View);
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
     timetable.add(Phase::View, (publish_soldiers, publish_props, publish_round).chain());

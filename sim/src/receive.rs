@@ -19,7 +19,7 @@ use crate::world::{Clock, Rules};
 
 /// The commands of the tick being stepped, by slot.
 #[derive(Resource, Debug, Default)]
-pub struct Inbox(pub Vec<Command>);
+pub(crate) struct Inbox(pub Vec<Command>);
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
     timetable.add(

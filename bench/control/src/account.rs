@@ -22,7 +22,7 @@ use crate::stage::Stage;
 const PASSWORD: &str = "correct horse battery";
 
 /// Logs players in as fast as it goes: with the product's pool, and with one for all processors.
-pub async fn logins(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn logins(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let players = stage.size(16, 2);
     let Cost { memory_kib, passes, lanes } = Cost::default();
@@ -169,7 +169,7 @@ async fn all(
 }
 
 /// Verifies access tokens as every call does: signature, times, and whether the login has ended.
-pub async fn tokens(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn tokens(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let plane = Plane::local(stage.db.clone());
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let count = stage.size(10_000, 100);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// A line of the table.
 #[derive(Clone, Debug, Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// The part that measured it.
     pub part: &'static str,
     /// What was measured.
@@ -28,19 +28,19 @@ pub struct Figure {
 
 /// What a part has measured so far.
 #[derive(Debug)]
-pub struct Figures {
+pub(crate) struct Figures {
     part: &'static str,
     rows: Vec<Figure>,
 }
 
 impl Figures {
     /// None yet.
-    pub fn new(part: &'static str) -> Self {
+    pub(crate) fn new(part: &'static str) -> Self {
         Self { part, rows: Vec::new() }
     }
 
     /// One more value of `what`; the guard of the last one is shown.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         what: impl Into<String>,
         unit: &'static str,
@@ -64,7 +64,7 @@ impl Figures {
     }
 
     /// What was not or wrongly measured, and why: nothing of this part counts.
-    pub fn fail(&mut self, why: &str) {
+    pub(crate) fn fail(&mut self, why: &str) {
         if self.rows.is_empty() {
             self.add("nothing", "", 0.0, "");
         }
@@ -75,13 +75,13 @@ impl Figures {
     }
 
     /// Its lines.
-    pub fn into_rows(self) -> Vec<Figure> {
+    pub(crate) fn into_rows(self) -> Vec<Figure> {
         self.rows
     }
 }
 
 /// The table in Markdown.
-pub fn table(figures: &[Figure]) -> String {
+pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text =
         "| part | what | median | spread | guard |\n|---|---|---:|---:|---|\n".to_owned();
     for Figure { part, what, unit, values, median, spread, guard, counts } in figures {
@@ -100,7 +100,7 @@ pub fn table(figures: &[Figure]) -> String {
 }
 
 /// Three digits that matter, thousands apart.
-pub fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
         size if size >= 1_000.0 => {
             let mut text = format!("{value:.0}");
@@ -130,7 +130,7 @@ fn median(values: &[f64]) -> f64 {
 }
 
 /// Milliseconds below which `share` (0 to 1) of `times` lie; sorts them. 0 of none.
-pub fn quantile_ms(times: &mut [Duration], share: f64) -> f64 {
+pub(crate) fn quantile_ms(times: &mut [Duration], share: f64) -> f64 {
     times.sort_unstable();
     let Some(last) = times.len().checked_sub(1) else { return 0.0 };
     let at = (times.len() as f64 * share).ceil() as usize;

@@ -37,7 +37,7 @@ const FILL_TIMEOUT: Duration = Duration::from_secs(180);
 type Anchor = (i64, i32, Uuid);
 
 /// Makes the rows once, and reads pages at random depths.
-pub async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let rows = stage.size(1_000_000, 20_000);
     seed::board(stage, rows).await?;
     let anchors = anchors(&stage.db, rows).await?;

@@ -21,7 +21,7 @@ use crate::stage::Stage;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Three parts: planning alone, one node that empties a full queue, and a steady stream.
-pub async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let count = stage.size(10_000, 400);
     for repeat in 0..stage.repeats {
         plan(count, figures)?;

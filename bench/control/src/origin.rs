@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 /// What every published figure needs beside it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The day, in UTC.
     pub date: String,
     /// The commit, and whether the tree had changes.
@@ -29,7 +29,7 @@ pub struct Origin {
 
 impl Origin {
     /// That of this run.
-    pub async fn here(server: &PgPool, whose: &str, redis: String) -> sqlx::Result<Self> {
+    pub(crate) async fn here(server: &PgPool, whose: &str, redis: String) -> sqlx::Result<Self> {
         let arguments = std::env::args().skip(1);
         // An address may hold a password.
         let shown = |text: String| if text.contains("://") { "URL".to_owned() } else { text };

@@ -20,7 +20,7 @@ const POOL: i64 = 2_000;
 const REPORTERS: usize = 4;
 
 /// Results with 64 and with 128 players.
-pub async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let db = &stage.db;
     let players: Vec<Uuid> = sqlx::query_scalar(
         "insert into player (player_id, name)

@@ -8,10 +8,10 @@ use sqlx::{AssertSqlSafe, Connection};
 use crate::stage::Stage;
 
 /// Mode of the rows.
-pub const MODE: &str = "deathmatch";
+pub(crate) const MODE: &str = "deathmatch";
 
 /// So many players with a rating each in the season 1.
-pub async fn board(stage: &Stage, rows: i64) -> anyhow::Result<()> {
+pub(crate) async fn board(stage: &Stage, rows: i64) -> anyhow::Result<()> {
     // A connection of one's own: players have five seconds, and this takes longer.
     let mut db = PgConnection::connect(&stage.url).await?;
     run(&mut db, "set maintenance_work_mem = '256MB'").await?;

@@ -24,7 +24,7 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Both servers, and the databases that were made.
 #[derive(Debug)]
-pub struct Servers {
+pub(crate) struct Servers {
     /// On which databases are made and dropped.
     pub postgres: PgPool,
     /// Whose it is.
@@ -43,7 +43,7 @@ pub struct Servers {
 
 impl Servers {
     /// Those at the addresses; private ones where there is none.
-    pub async fn start(url: Option<&str>, redis: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(url: Option<&str>, redis: Option<&str>) -> anyhow::Result<Self> {
         let mut folder = None;
         let (mut cluster, mut child) = (None, None);
         let (url, whose) = match url {
@@ -76,7 +76,7 @@ impl Servers {
     }
 
     /// A new, migrated database: a pool, and its address.
-    pub async fn database(&self) -> anyhow::Result<(PgPool, String)> {
+    pub(crate) async fn database(&self) -> anyhow::Result<(PgPool, String)> {
         let name = format!("sortie_bench_{}", uuid::Uuid::now_v7().simple());
         let make = sqlx::AssertSqlSafe(format!("create database {name}"));
         sqlx::query(make).execute(&self.postgres).await.context("cannot make a database")?;
@@ -88,7 +88,7 @@ impl Servers {
     }
 
     /// Drops all databases that were made.
-    pub async fn clear(&self) -> anyhow::Result<()> {
+    pub(crate) async fn clear(&self) -> anyhow::Result<()> {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let mut one = self.postgres.acquire().await?;
         // A large one takes longer than a player would wait.
@@ -102,7 +102,7 @@ impl Servers {
     }
 
     /// Leaves nothing behind.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let cleared = self.clear().await;
         self.postgres.close().await;
         drop(self.child.take());
@@ -169,7 +169,7 @@ fn version() -> String {
 }
 
 /// The bus on a Redis, and the bus of one process without.
-pub async fn bus(url: Option<&str>) -> anyhow::Result<sortie_control::bus::Bus> {
+pub(crate) async fn bus(url: Option<&str>) -> anyhow::Result<sortie_control::bus::Bus> {
     match url {
         Some(url) => {
             // The same for all nodes.

@@ -6,11 +6,11 @@ use anyhow::Context;
 use sqlx::PgPool;
 
 /// Connections of a pool, as a node of the product has them.
-pub const CONNECTIONS: u32 = 16;
+pub(crate) const CONNECTIONS: u32 = 16;
 
 /// Where and how much a part measures.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// An empty and migrated database, this part's own.
     pub db: PgPool,
     /// The same, for pools on other threads.
@@ -29,18 +29,18 @@ pub struct Stage {
 
 impl Stage {
     /// `large`, or `small` in a quick run.
-    pub fn size<T>(&self, large: T, small: T) -> T {
+    pub(crate) fn size<T>(&self, large: T, small: T) -> T {
         if self.quick { small } else { large }
     }
 
     /// Progress, for whoever waits.
-    pub fn say(&self, what: impl std::fmt::Display) {
+    pub(crate) fn say(&self, what: impl std::fmt::Display) {
         eprintln!("{:>7.1} s  {}: {what}", self.began.elapsed().as_secs_f64(), self.part);
     }
 }
 
 /// `url` with another database, its parameters kept.
-pub fn with_database(url: &str, name: &str) -> anyhow::Result<String> {
+pub(crate) fn with_database(url: &str, name: &str) -> anyhow::Result<String> {
     let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
     let (scheme, rest) = address.split_once("://").context("the database URL has no scheme")?;
     let host = rest.split_once('/').map_or(rest, |(host, _)| host);

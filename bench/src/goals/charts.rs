@@ -20,7 +20,7 @@ const HISTORY_PLAYERS: usize = 500;
 ///
 /// # Errors
 /// A file cannot be read or written, or is no report.
-pub fn draw(folder: &Path, files: &[PathBuf]) -> Result<(), Error> {
+pub(super) fn draw(folder: &Path, files: &[PathBuf]) -> Result<(), Error> {
     let reports = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let missing = || Error::Usage("--charts needs a folder and at least one report".to_owned());
     let newest = reports.last().ok_or_else(missing)?;

@@ -14,7 +14,7 @@ const RECORD: usize = 1_158;
 ///
 /// # Errors
 /// Those of the runs.
-pub fn g5(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g5(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let players = if stage.options.quick { 60 } else { RECORD };
     let mut outcomes = Vec::new();
     for (players, tick_hz, threads) in [(players, 60, 1), (2 * players, 30, 2)] {

@@ -20,7 +20,7 @@ const MOST: usize = 4_000;
 ///
 /// # Errors
 /// Those of the runs.
-pub fn g7(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g7(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let (first, step) = if stage.options.quick { (40, 40) } else { (HELD, STEP) };
     let mut search = Search { held: 0, not_held: None, step };
     let (mut held, mut refused) = (None::<Run>, None::<Run>);

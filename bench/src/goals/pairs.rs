@@ -34,7 +34,7 @@ const WARM_UP_TICKS: u32 = 240;
 ///
 /// # Errors
 /// A player was told something wrong.
-pub fn g2(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g2(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let (players, warm_up, ticks) =
         if stage.options.quick { (100, 120, 30) } else { (1_000, WARM_UP_TICKS, 180) };
     let (mut ratios, mut pair_ns, mut copy_ns) = (vec![], vec![], vec![]);
@@ -83,7 +83,7 @@ pub fn g2(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
 ///
 /// # Errors
 /// A player was told something wrong, or the whole server did not run.
-pub fn g3(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g3(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let (players, warm_up, ticks) =
         if stage.options.quick { (100, 120, 60) } else { (S1_PLAYERS, WARM_UP_TICKS, 600) };
     let mut serving = Serving::new(&s1(stage, players), true)?;

@@ -28,7 +28,7 @@ const PLAYERS: [usize; 6] = [125, 250, 500, 1_000, 2_000, 4_000];
 ///
 /// # Errors
 /// A player was told something wrong.
-pub fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let quick = stage.options.quick;
     let players: &[usize] = if quick { &[60, 120] } else { &PLAYERS };
     let mut outcomes = Vec::new();
@@ -125,7 +125,7 @@ fn tick_us(
 }
 
 /// The a of y ~ x^a, by least squares over the logarithms.
-pub fn exponent(points: &[(f64, f64)]) -> f64 {
+pub(super) fn exponent(points: &[(f64, f64)]) -> f64 {
     let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
     let count = logs.len().max(1) as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;

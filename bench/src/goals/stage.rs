@@ -20,7 +20,7 @@ const WATCHED: usize = 16;
 
 /// A whole server and the floors of its datagrams, measured one after the other.
 #[derive(Clone, Debug)]
-pub struct Pair {
+pub(super) struct Pair {
     /// The server.
     pub run: Run,
     /// Bare UDP with the same sizes.
@@ -30,7 +30,7 @@ pub struct Pair {
 }
 
 /// Where goals are measured.
-pub struct Stage<'o> {
+pub(super) struct Stage<'o> {
     /// What was asked for.
     pub options: &'o Options,
     /// Allocations of this process so far.
@@ -47,7 +47,7 @@ impl<'o> Stage<'o> {
     ///
     /// # Errors
     /// There is no server, or no folder can be made.
-    pub fn new(options: &'o Options, allocations: fn() -> u64) -> Result<Self, Error> {
+    pub(super) fn new(options: &'o Options, allocations: fn() -> u64) -> Result<Self, Error> {
         let program = match &options.server {
             Some(program) => program.clone(),
             None => build().map_err(|error| Error::Measure("the server", error))?,
@@ -63,7 +63,7 @@ impl<'o> Stage<'o> {
     ///
     /// # Errors
     /// See [`run`].
-    pub fn whole(
+    pub(super) fn whole(
         &mut self,
         scenario: Scenario,
         players: usize,
@@ -101,7 +101,7 @@ impl<'o> Stage<'o> {
     ///
     /// # Errors
     /// See [`run`] and [`floor::measure`].
-    pub fn s1(&mut self, players: usize) -> io::Result<&[Pair]> {
+    pub(super) fn s1(&mut self, players: usize) -> io::Result<&[Pair]> {
         let known = self.pairs.get(&players).map_or(0, Vec::len);
         for _ in known..self.options.repeats {
             let run = self.whole(Scenario::Uniform, players, 60, 1)?;
@@ -129,7 +129,7 @@ impl<'o> Stage<'o> {
     }
 
     /// Sizes of datagrams as whole servers had them with so many players; else the published ones.
-    pub fn sizes(&self, players: usize) -> Trial {
+    pub(super) fn sizes(&self, players: usize) -> Trial {
         let known = self.pairs.get(&players).and_then(|pairs| pairs.first());
         let Some(Pair { run, .. }) = known else { return Trial::default() };
         Trial {

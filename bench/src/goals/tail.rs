@@ -28,7 +28,7 @@ const BATCH: f64 = 64.0;
 ///
 /// # Errors
 /// Those of the runs.
-pub fn g8(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g8(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let quick = stage.options.quick;
     let probe = if quick { 40 } else { PROBE_PLAYERS };
     let per_player_us = stage.s1(probe)?.iter().map(|pair| pair.run.us_per_player_tick);

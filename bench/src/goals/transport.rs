@@ -21,7 +21,7 @@ const DELIVERED: f64 = 0.99;
 ///
 /// # Errors
 /// Those of sockets.
-pub fn g1(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g1(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for clients in stage.options.players.clone() {
         let trial = Trial {

@@ -17,7 +17,7 @@ const TARGET_QUIC: f64 = 4.0;
 ///
 /// # Errors
 /// Those of the runs.
-pub fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let target = match stage.options.lane {
         Lane::Quic => TARGET_QUIC,
         Lane::Sealed => TARGET_SEALED,
@@ -45,12 +45,12 @@ pub fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
 }
 
 /// Of several runs, the guard of the worst.
-pub fn guard(pairs: &[Pair]) -> (bool, String) {
+pub(super) fn guard(pairs: &[Pair]) -> (bool, String) {
     guard_of(pairs.iter().map(|pair| &pair.run))
 }
 
 /// Of several runs, the guard of the worst: whether their figures count, and why or why not.
-pub fn guard_of<'r>(runs: impl Iterator<Item = &'r Run>) -> (bool, String) {
+pub(super) fn guard_of<'r>(runs: impl Iterator<Item = &'r Run>) -> (bool, String) {
     let counts = |run: &Run| run.is_true() && run.is_whole();
     let worst = runs.min_by(|a, b| {
         let key = |run: &Run| (counts(run), run.holds());

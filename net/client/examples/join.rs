@@ -25,7 +25,7 @@ use sortie_client::{ClientConfig, ClientView, Event, GameClient, LocalInput, Pre
 ///
 /// # Errors
 /// The socket fails.
-pub fn drive<P: Predict>(
+pub(crate) fn drive<P: Predict>(
     client: &mut GameClient<P>,
     socket: &UdpSocket,
     until: Instant,
@@ -72,7 +72,7 @@ pub fn drive<P: Predict>(
 }
 
 /// Runs in circles.
-pub fn circles(view: &ClientView) -> LocalInput {
+pub(crate) fn circles(view: &ClientView) -> LocalInput {
     LocalInput { move_forward: 127, yaw: (view.tick * 200) as u16, ..LocalInput::default() }
 }
 

@@ -39,7 +39,7 @@ fn address(number: u8) -> SocketAddr {
 }
 
 /// Forty packets of each of the three clients, in the order in which they were sealed.
-pub fn genuine() -> &'static [Vec<u8>] {
+pub(crate) fn genuine() -> &'static [Vec<u8>] {
     static PACKETS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         let now = Instant::now();
         let (_, sessions) = table(now);
@@ -60,7 +60,7 @@ pub fn genuine() -> &'static [Vec<u8>] {
 
 /// Packets from the socket: for each one byte of source address, one byte of length, the bytes.
 /// Whatever is accepted was sealed by a client, and is accepted once.
-pub fn stranger(mut bytes: &[u8]) -> bool {
+pub(crate) fn stranger(mut bytes: &[u8]) -> bool {
     let now = Instant::now();
     let (mut lanes, _) = table(now);
     let mut accepted = BTreeSet::new();
@@ -92,7 +92,7 @@ pub fn stranger(mut bytes: &[u8]) -> bool {
 /// from bit 3 on two of source address; bit 5: half a second passes), four of packet number, one
 /// of length, the plaintext. The server takes each and answers with a snapshot; a client takes
 /// the same plaintexts from a server of the same kind.
-pub fn peer(mut bytes: &[u8]) -> bool {
+pub(crate) fn peer(mut bytes: &[u8]) -> bool {
     let mut now = Instant::now();
     let (mut lanes, [session, ..]) = table(now);
     let mut client = ClientLane::new(SUITE, &secrets(KEYS[0]), session, now, CONFIG);

@@ -16,7 +16,7 @@ use sortie_wire::{
 };
 
 /// An input datagram from a stranger.
-pub fn input(bytes: &[u8]) -> bool {
+pub(crate) fn input(bytes: &[u8]) -> bool {
     let Ok(datagram) = InputDatagram::decode(bytes) else { return false };
     let mut out = [0; INPUT_BYTES_MAX];
     assert_eq!(datagram.encode(&mut out), bytes);
@@ -24,7 +24,7 @@ pub fn input(bytes: &[u8]) -> bool {
 }
 
 /// A snapshot against a baseline of 40 soldiers and 8 props, whatever tick it asks for.
-pub fn snapshot(bytes: &[u8]) -> bool {
+pub(crate) fn snapshot(bytes: &[u8]) -> bool {
     let known = known_snapshot(bytes);
     let mut decoded = Snapshot::default();
     if Snapshot::decode(bytes, |_| Some(&known), &mut decoded).is_err() {
@@ -38,7 +38,7 @@ pub fn snapshot(bytes: &[u8]) -> bool {
 }
 
 /// A message of either side.
-pub fn message(bytes: &[u8]) -> bool {
+pub(crate) fn message(bytes: &[u8]) -> bool {
     let client = ClientMessage::decode(bytes);
     if let Ok(message) = &client {
         assert_eq!(message.encode().as_deref(), Ok(bytes));
@@ -51,7 +51,7 @@ pub fn message(bytes: &[u8]) -> bool {
 }
 
 /// A ticket, with and without a look at its signature; and a resume token.
-pub fn ticket(bytes: &[u8]) -> bool {
+pub(crate) fn ticket(bytes: &[u8]) -> bool {
     let signer = TicketSigner::from_seed([1; 32]);
     let verifier = TicketVerifier::new(signer.public_key(), 1, "");
     assert!(verifier.verify(bytes, 0).is_err());

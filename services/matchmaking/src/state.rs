@@ -26,23 +26,23 @@ pub(crate) struct Matchmaking {
 }
 
 impl Matchmaking {
-    pub fn new(plane: Plane, settings: Arc<Settings>, stop: Stop) -> Self {
+    pub(crate) fn new(plane: Plane, settings: Arc<Settings>, stop: Stop) -> Self {
         let views = Arc::new(Views::default());
         let watches = Arc::new(Watches::new(&settings));
         Self { plane, settings, views, watches, stop }
     }
 
-    pub fn db(&self) -> &PgPool {
+    pub(crate) fn db(&self) -> &PgPool {
         &self.plane.db
     }
 
     /// The time, by the database's clock.
-    pub async fn now(&self) -> sqlx::Result<OffsetDateTime> {
+    pub(crate) async fn now(&self) -> sqlx::Result<OffsetDateTime> {
         self.settings.now(self.db()).await
     }
 
     /// Takes one of `count` calls in ten seconds that a player has for `what`.
-    pub async fn limit(&self, what: &str, player: Uuid, count: u32) -> Result<(), ApiError> {
+    pub(crate) async fn limit(&self, what: &str, player: Uuid, count: u32) -> Result<(), ApiError> {
         let rate = Rate::per(count, Duration::from_secs(10));
         let bucket = format!("matchmaking/{what}/{player}");
         self.plane.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)

@@ -74,7 +74,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// Whether it may still come to something.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         ["waiting", "proposed"].contains(&self.state.as_str())
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct QueueView {
 
 impl Views {
     /// How a queue stood at most a view's life ago. Those who ask at once share the look.
-    pub async fn of(
+    pub(crate) async fn of(
         &self,
         db: &PgPool,
         settings: &Settings,
@@ -85,32 +85,32 @@ impl QueueView {
     }
 
     /// How many tickets wait.
-    pub fn tickets(&self) -> usize {
+    pub(crate) fn tickets(&self) -> usize {
         self.since.len()
     }
 
     /// How many players wait.
-    pub fn players(&self) -> u32 {
+    pub(crate) fn players(&self) -> u32 {
         self.ratings.last().map_or(0, |(_, players)| *players)
     }
 
     /// Since when the one waits who has waited longest.
-    pub fn oldest(&self) -> Option<OffsetDateTime> {
+    pub(crate) fn oldest(&self) -> Option<OffsetDateTime> {
         self.since.first().copied()
     }
 
     /// The place by age, from 1, of one who came at `since`.
-    pub fn position(&self, since: OffsetDateTime) -> usize {
+    pub(crate) fn position(&self, since: OffsetDateTime) -> usize {
         self.since.partition_point(|&other| other < since) + 1
     }
 
     /// The place of one who comes now.
-    pub fn next_position(&self) -> Option<usize> {
+    pub(crate) fn next_position(&self) -> Option<usize> {
         Some(self.since.len() + 1)
     }
 
     /// Players whose tickets are within `width` of `rating`.
-    pub fn players_within(&self, rating: f64, width: f64) -> u32 {
+    pub(crate) fn players_within(&self, rating: f64, width: f64) -> u32 {
         let up_to = |end: usize| end.checked_sub(1).map_or(0, |last| self.ratings[last].1);
         let from = self.ratings.partition_point(|(other, _)| *other < rating - width);
         let to = self.ratings.partition_point(|(other, _)| *other <= rating + width);

@@ -50,7 +50,7 @@ struct Mark {
 }
 
 impl Watches {
-    pub fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             inner: Mutex::default(),
             came: Notify::new(),
@@ -64,7 +64,7 @@ impl Watches {
     }
 
     /// A seat for a player at a ticket.
-    pub fn take(
+    pub(crate) fn take(
         self: &Arc<Self>,
         ticket_id: Uuid,
         player_id: Uuid,
@@ -152,7 +152,7 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Resolves when the ticket may have changed since the last time.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         // The sender lives as long as a seat does.
         drop(self.mark.changed().await);
     }

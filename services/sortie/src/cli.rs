@@ -37,7 +37,7 @@ const EXIT_CODES: &str = "\
 #[derive(Parser)]
 #[command(name = "sortie", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = after_help(EXAMPLES, EXIT_CODES), propagate_version = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Options that all commands share.
     #[command(flatten)]
     pub common: Common,
@@ -48,7 +48,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a battle server
     Battle(BattleArgs),
     /// Let bots fight over the network, against an own server or a running one

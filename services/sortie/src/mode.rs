@@ -3,7 +3,7 @@
 use sortie_sim::config::Mode;
 
 /// As users type it.
-pub fn mode_name(mode: Mode) -> &'static str {
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Conquest => "conquest",
         Mode::Deathmatch => "deathmatch",
@@ -12,7 +12,7 @@ pub fn mode_name(mode: Mode) -> &'static str {
 }
 
 /// What teams have left or have reached, by the name that the mode gives it.
-pub fn score(mode: Mode, [red, blue]: [u32; 2]) -> String {
+pub(crate) fn score(mode: Mode, [red, blue]: [u32; 2]) -> String {
     let name = if mode == Mode::Conquest { "tickets" } else { "score" };
     format!("{name} {red} : {blue}")
 }

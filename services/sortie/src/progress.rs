@@ -7,7 +7,7 @@ use sortie_sim::config::Mode;
 use crate::mode::score;
 
 /// One line for how far a swarm is: what it sees of its battle, and how its network is.
-pub fn line(progress: &Progress) -> String {
+pub(crate) fn line(progress: &Progress) -> String {
     let Progress { connected, lost, shots, kills, points, tickets, rounds, .. } = progress;
     let round = match rounds {
         0 => String::new(),

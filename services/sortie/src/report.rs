@@ -7,7 +7,7 @@ use sortie_sim::config::Mode;
 use crate::mode::{mode_name, score};
 
 /// The report as lines of text.
-pub fn lines(report: &SwarmReport) -> Vec<String> {
+pub(crate) fn lines(report: &SwarmReport) -> Vec<String> {
     let mut lines = vec![head(report), clients(report)];
     if let (Some(ticks), Some(overruns)) = (report.ticks, report.tick_overruns) {
         let left_out = report.ticks_left_out.unwrap_or_default();

@@ -11,7 +11,7 @@ use sortie_cli::units::key_from_hex;
 ///
 /// # Errors
 /// Neither or both are given, or what is given is no key.
-pub fn ticket_key(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<[u8; 32]> {
+pub(crate) fn ticket_key(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<[u8; 32]> {
     match (text, file) {
         (Some(text), None) => key_from_hex(text).map_err(|error| anyhow!("--ticket-key: {error}")),
         (None, Some(file)) => {
@@ -39,7 +39,7 @@ pub fn ticket_key(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<[u8
 ///
 /// # Errors
 /// Neither or both are given, or what is given is too short.
-pub fn fleet_secret(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<Secret> {
+pub(crate) fn fleet_secret(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<Secret> {
     match (text, file) {
         (Some(text), None) => Secret::new(text),
         (None, Some(file)) => {

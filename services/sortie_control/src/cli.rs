@@ -28,7 +28,7 @@ Battle servers, bots and replays are `sortie`.
 #[derive(Parser)]
 #[command(name = "sortie-control", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = after_help(EXAMPLES, ""), propagate_version = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Options that all commands share.
     #[command(flatten)]
     pub common: Common,
@@ -39,7 +39,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the whole product on this machine, with bots if you like
     Up(Box<UpArgs>),
     /// Run a node of the control plane: API, chat, admin

@@ -17,7 +17,7 @@ struct Document {
 ///
 /// # Errors
 /// It cannot be read, or says something else.
-pub fn read(file: &Path) -> anyhow::Result<Vec<Queue>> {
+pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<Queue>> {
     let name = file.display();
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read the queues {name}"))?;

@@ -11,12 +11,12 @@ use tokio::runtime::{Builder, Runtime};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// One thread, for a call or two.
-pub fn small() -> std::io::Result<Runtime> {
+pub(crate) fn small() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
 /// A thread for each core, for servers; and as many open files as the system grants.
-pub fn server() -> std::io::Result<Runtime> {
+pub(crate) fn server() -> std::io::Result<Runtime> {
     // Each connection is one, and 1,024, the usual limit at first, are fewer than listeners take:
     // then there would be none left for the database.
     let limit = getrlimit(Resource::Nofile);
@@ -27,7 +27,7 @@ pub fn server() -> std::io::Result<Runtime> {
 }
 
 /// Resolves when the flag is set.
-pub async fn is_set(flag: Arc<AtomicBool>) {
+pub(crate) async fn is_set(flag: Arc<AtomicBool>) {
     while !flag.load(Relaxed) {
         tokio::time::sleep(LOOK_EVERY).await;
     }

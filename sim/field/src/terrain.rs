@@ -6,7 +6,7 @@
 use glam::Vec3;
 
 /// Side of a terrain cell, metres.
-pub const CELL_M: f32 = 4.0;
+pub(crate) const CELL_M: f32 = 4.0;
 
 /// Heights over `0..=size_m` in x and z.
 #[derive(Clone, Debug, PartialEq)]

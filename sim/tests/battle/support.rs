@@ -13,7 +13,7 @@ use sortie_sim::view::{SoldierRow, Status, View};
 use sortie_sim::{Battle, BattleSetup};
 
 /// The seed of this run: `SIM_SEED` when set, else `default`. Printed, so that a failure shows it.
-pub fn seed(default: u64) -> u64 {
+pub(crate) fn seed(default: u64) -> u64 {
     let seed = match std::env::var("SIM_SEED") {
         Ok(text) => text.parse().expect("SIM_SEED is a number"),
         Err(_) => default,
@@ -23,21 +23,21 @@ pub fn seed(default: u64) -> u64 {
 }
 
 /// A battle of `mode` on a plain.
-pub fn setup(mode: Mode, size_m: f32, seed: u64) -> BattleSetup {
+pub(crate) fn setup(mode: Mode, size_m: f32, seed: u64) -> BattleSetup {
     let config = SimConfig { mode, ..SimConfig::default() };
     let field = Arc::new(Field::new(Map::plain(size_m)));
     BattleSetup { config, field, seed, threads: 1 }
 }
 
 /// A battle of `mode` on a shipped map.
-pub fn shipped(mode: Mode, map: &str, seed: u64) -> BattleSetup {
+pub(crate) fn shipped(mode: Mode, map: &str, seed: u64) -> BattleSetup {
     let config = SimConfig { mode, ..SimConfig::default() };
     let field = Arc::new(Field::new(Map::shipped(map).expect("shipped")));
     BattleSetup { config, field, seed, threads: 1 }
 }
 
 /// A battle of `mode` in an arena: bases so near, and cover so thin, that everybody fights soon.
-pub fn arena(mode: Mode, seed: u64) -> BattleSetup {
+pub(crate) fn arena(mode: Mode, seed: u64) -> BattleSetup {
     let mut map = Map::plain(128.0);
     for index in 0..24u16 {
         let (x, z) = (40.0 + f32::from(index % 6) * 9.0, 20.0 + f32::from(index / 6) * 28.0);
@@ -51,7 +51,7 @@ pub fn arena(mode: Mode, seed: u64) -> BattleSetup {
 
 /// Players who join, come back whenever they may, hunt the nearest enemy, and now and then press
 /// whatever chance gives them.
-pub struct Players {
+pub(crate) struct Players {
     count: u16,
     rng: Rng,
     inputs: Vec<Input>,
@@ -60,18 +60,18 @@ pub struct Players {
 
 impl Players {
     /// `count` players whose doings follow from `seed` and from what they see.
-    pub fn new(count: u16, seed: u64) -> Self {
+    pub(crate) fn new(count: u16, seed: u64) -> Self {
         let inputs = vec![Input::default(); count.into()];
         Self { count, rng: Rng::new(!seed), inputs, leave: false }
     }
 
     /// The same; one of them leaves for good now and then.
-    pub fn who_leave(count: u16, seed: u64) -> Self {
+    pub(crate) fn who_leave(count: u16, seed: u64) -> Self {
         Self { leave: true, ..Self::new(count, seed) }
     }
 
     /// The commands of the tick after `battle`'s.
-    pub fn commands(&mut self, battle: &Battle) -> Vec<Command> {
+    pub(crate) fn commands(&mut self, battle: &Battle) -> Vec<Command> {
         let tick = Tick(battle.tick().0 + 1);
         let mut commands = Vec::new();
         for slot in (0..self.count).map(PlayerSlot) {
@@ -158,7 +158,7 @@ fn wander(input: &mut Input, tick: Tick, dice: &mut Dice) {
 }
 
 /// Steps `battle` with what `players` do; calls `each` after every tick.
-pub fn run(
+pub(crate) fn run(
     battle: &mut Battle,
     players: &mut Players,
     ticks: u32,
@@ -172,13 +172,17 @@ pub fn run(
 }
 
 /// The hash of every tick of a battle, and how much was fought in it.
-pub fn hashes(setup: BattleSetup, count: u16, ticks: u32) -> (Vec<u64>, Fought) {
+pub(crate) fn hashes(setup: BattleSetup, count: u16, ticks: u32) -> (Vec<u64>, Fought) {
     let players = Players::new(count, setup.seed);
     hashes_of(setup, players, ticks)
 }
 
 /// The same with any players.
-pub fn hashes_of(setup: BattleSetup, mut players: Players, ticks: u32) -> (Vec<u64>, Fought) {
+pub(crate) fn hashes_of(
+    setup: BattleSetup,
+    mut players: Players,
+    ticks: u32,
+) -> (Vec<u64>, Fought) {
     let mut battle = Battle::new(setup);
     let (mut hashes, mut fought) = (Vec::new(), Fought::default());
     run(&mut battle, &mut players, ticks, |battle| {
@@ -190,7 +194,7 @@ pub fn hashes_of(setup: BattleSetup, mut players: Players, ticks: u32) -> (Vec<u
 
 /// How much was fought: a test of a battle in which nothing happens proves nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fought {
+pub(crate) struct Fought {
     pub shots: u32,
     pub blasts: u32,
     pub hits: u32,
@@ -201,7 +205,7 @@ pub struct Fought {
 
 impl Fought {
     /// Adds a tick.
-    pub fn count(&mut self, events: &[Event]) {
+    pub(crate) fn count(&mut self, events: &[Event]) {
         for event in events {
             match event {
                 Event::Shot { .. } => self.shots += 1,
@@ -216,7 +220,7 @@ impl Fought {
     }
 
     /// Whether everything happened that tests of the whole battle count on.
-    pub fn enough(&self) -> bool {
+    pub(crate) fn enough(&self) -> bool {
         println!("{self:?}");
         let Self { shots, blasts, hits, downed, died, revived: _ } = *self;
         shots > 500 && hits > 100 && [blasts, downed, died].iter().all(|&count| count > 10)

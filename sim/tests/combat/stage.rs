@@ -15,7 +15,7 @@ use sortie_sim::view::{SoldierRow, Status, View};
 use sortie_sim::{Battle, BattleSetup};
 
 /// A flat square of 160 m with a point in the north and a base west and east.
-pub const GROUND: &str = r#"
+pub(crate) const GROUND: &str = r#"
 name = "stage"
 size_m = 160.0
 
@@ -48,7 +48,7 @@ radius_m = 4.0
 const PATIENCE_TICKS: u32 = 3_000;
 
 /// A battle with its players' inputs.
-pub struct Stage {
+pub(crate) struct Stage {
     /// The battle.
     pub battle: Battle,
     inputs: Vec<Input>,
@@ -61,12 +61,12 @@ pub struct Stage {
 
 impl Stage {
     /// The plain stage under rules without chance.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("", |_| {})
     }
 
     /// The same with more on the `ground` and other rules.
-    pub fn with(ground: &str, tune: impl FnOnce(&mut SimConfig)) -> Self {
+    pub(crate) fn with(ground: &str, tune: impl FnOnce(&mut SimConfig)) -> Self {
         let mut config = steady_rules();
         tune(&mut config);
         let map = Map::parse(&format!("{GROUND}{ground}")).expect("the stage is a map");
@@ -75,20 +75,20 @@ impl Stage {
     }
 
     /// Any battle.
-    pub fn of(setup: BattleSetup) -> Self {
+    pub(crate) fn of(setup: BattleSetup) -> Self {
         let battle = Battle::new(setup);
         Self { battle, inputs: Vec::new(), lags: Vec::new(), asked: Vec::new(), log: Vec::new() }
     }
 
     /// A player joins and comes in at the base.
-    pub fn enter(&mut self, team: Team, class: Class) -> PlayerSlot {
+    pub(crate) fn enter(&mut self, team: Team, class: Class) -> PlayerSlot {
         let slot = self.join(Some(team), class);
         self.come_in(slot, SpawnAt::Base, class);
         slot
     }
 
     /// A player joins and stays out of the field.
-    pub fn join(&mut self, team: Option<Team>, class: Class) -> PlayerSlot {
+    pub(crate) fn join(&mut self, team: Option<Team>, class: Class) -> PlayerSlot {
         let slot = PlayerSlot(self.inputs.len() as u16);
         self.inputs.push(Input::default());
         self.lags.push(1);
@@ -98,18 +98,18 @@ impl Stage {
     }
 
     /// Waits until `slot` is in the field.
-    pub fn come_in(&mut self, slot: PlayerSlot, at: SpawnAt, class: Class) {
+    pub(crate) fn come_in(&mut self, slot: PlayerSlot, at: SpawnAt, class: Class) {
         self.ask(slot, Action::Spawn { at, class });
         self.until("the soldier is in", |stage| stage.row(slot).status == Status::Alive);
     }
 
     /// A command for the next tick.
-    pub fn ask(&mut self, player: PlayerSlot, action: Action) {
+    pub(crate) fn ask(&mut self, player: PlayerSlot, action: Action) {
         self.asked.push(Command { player, action });
     }
 
     /// One tick; gives what happened in it.
-    pub fn step(&mut self) -> Vec<Event> {
+    pub(crate) fn step(&mut self) -> Vec<Event> {
         let tick = self.battle.tick().0 + 1;
         let mut commands = std::mem::take(&mut self.asked);
         for ((slot, input), lag) in (0..).map(PlayerSlot).zip(&self.inputs).zip(&self.lags) {
@@ -125,18 +125,18 @@ impl Stage {
     }
 
     /// Several ticks; gives what happened in them.
-    pub fn steps(&mut self, ticks: u32) -> Vec<Event> {
+    pub(crate) fn steps(&mut self, ticks: u32) -> Vec<Event> {
         (0..ticks).flat_map(|_| self.step()).collect()
     }
 
     /// A time in steps.
-    pub fn seconds(&mut self, seconds: f32) -> Vec<Event> {
+    pub(crate) fn seconds(&mut self, seconds: f32) -> Vec<Event> {
         let hz = f32::from(self.battle.config().tick_hz);
         self.steps(libm::ceilf(seconds * hz) as u32)
     }
 
     /// Steps until `done`; gives the ticks it took.
-    pub fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> u32 {
+    pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> u32 {
         for ticks in 0..PATIENCE_TICKS {
             if done(self) {
                 return ticks;
@@ -147,22 +147,22 @@ impl Stage {
     }
 
     /// What a player wants from now on.
-    pub fn input(&mut self, slot: PlayerSlot) -> &mut Input {
+    pub(crate) fn input(&mut self, slot: PlayerSlot) -> &mut Input {
         &mut self.inputs[usize::from(slot.0)]
     }
 
     /// What a player sees lies so many ticks back from now on.
-    pub fn set_lag(&mut self, slot: PlayerSlot, ticks: u32) {
+    pub(crate) fn set_lag(&mut self, slot: PlayerSlot, ticks: u32) {
         self.lags[usize::from(slot.0)] = ticks;
     }
 
     /// Holds these buttons and no others.
-    pub fn hold(&mut self, slot: PlayerSlot, buttons: Buttons) {
+    pub(crate) fn hold(&mut self, slot: PlayerSlot, buttons: Buttons) {
         self.input(slot).buttons = buttons;
     }
 
     /// Holds buttons for one tick.
-    pub fn press(&mut self, slot: PlayerSlot, buttons: Buttons) -> Vec<Event> {
+    pub(crate) fn press(&mut self, slot: PlayerSlot, buttons: Buttons) -> Vec<Event> {
         self.hold(slot, buttons);
         let events = self.step();
         self.hold(slot, Buttons::default());
@@ -170,7 +170,7 @@ impl Stage {
     }
 
     /// Looks from the eyes at a place.
-    pub fn look_at(&mut self, slot: PlayerSlot, place: Vec3) {
+    pub(crate) fn look_at(&mut self, slot: PlayerSlot, place: Vec3) {
         let body = self.row(slot).body;
         let rules = &self.battle.config().movement;
         let eyes = body.pos + Vec3::Y * (body.stance.height_m(rules) - 0.15);
@@ -182,13 +182,13 @@ impl Stage {
     }
 
     /// Looks at the chest of another.
-    pub fn face(&mut self, slot: PlayerSlot, other: PlayerSlot) {
+    pub(crate) fn face(&mut self, slot: PlayerSlot, other: PlayerSlot) {
         let chest = self.row(other).body.pos + Vec3::Y * 1.2;
         self.look_at(slot, chest);
     }
 
     /// Walks to a mark and stands still there.
-    pub fn walk(&mut self, slot: PlayerSlot, x: f32, z: f32) {
+    pub(crate) fn walk(&mut self, slot: PlayerSlot, x: f32, z: f32) {
         let buttons = std::mem::take(&mut self.input(slot).buttons);
         for _ in 0..PATIENCE_TICKS {
             let pos = self.row(slot).body.pos;
@@ -210,22 +210,22 @@ impl Stage {
     }
 
     /// A soldier's row.
-    pub fn row(&self, slot: PlayerSlot) -> &SoldierRow {
+    pub(crate) fn row(&self, slot: PlayerSlot) -> &SoldierRow {
         &self.battle.view().soldiers[usize::from(slot.0)]
     }
 
     /// The view.
-    pub fn view(&self) -> &View {
+    pub(crate) fn view(&self) -> &View {
         self.battle.view()
     }
 
     /// Whether it happened at all.
-    pub fn happened(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+    pub(crate) fn happened(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.log.iter().any(|(_, event)| wanted(event))
     }
 
     /// Shoots at another's chest, reloading as needed, until it is down.
-    pub fn bring_down(&mut self, slot: PlayerSlot, victim: PlayerSlot) {
+    pub(crate) fn bring_down(&mut self, slot: PlayerSlot, victim: PlayerSlot) {
         for _ in 0..PATIENCE_TICKS {
             if self.row(victim).status != Status::Alive {
                 self.hold(slot, Buttons::default());
@@ -240,7 +240,7 @@ impl Stage {
 }
 
 /// The shipped rules without chance in weapons and with short waves.
-pub fn steady_rules() -> SimConfig {
+pub(crate) fn steady_rules() -> SimConfig {
     let mut config = SimConfig { mode: Mode::Conquest, ..SimConfig::default() };
     config.objective.wave_s = 0.1;
     for weapon in &mut config.weapons {
@@ -253,7 +253,7 @@ pub fn steady_rules() -> SimConfig {
 }
 
 /// Two enemies, red at (60, 80) and blue 20 m east of it, facing each other.
-pub fn two_enemies(stage: &mut Stage, classes: [Class; 2]) -> [PlayerSlot; 2] {
+pub(crate) fn two_enemies(stage: &mut Stage, classes: [Class; 2]) -> [PlayerSlot; 2] {
     let red = stage.enter(Team::Red, classes[0]);
     let blue = stage.enter(Team::Blue, classes[1]);
     stage.walk(red, 60.0, 80.0);

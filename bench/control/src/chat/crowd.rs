@@ -36,7 +36,7 @@ const TEXT_CHARS: usize = 64;
 type Socket = WebSocketStream<TcpStream>;
 
 /// All sockets, in the channel.
-pub struct Crowd {
+pub(super) struct Crowd {
     orders: mpsc::Sender<Order>,
     tally: Arc<Mutex<Tally>>,
     thread: Option<JoinHandle<()>>,
@@ -44,7 +44,7 @@ pub struct Crowd {
 
 /// What was heard of some messages.
 #[derive(Debug)]
-pub struct Heard {
+pub(super) struct Heard {
     /// Messages.
     pub said: usize,
     /// Messages that came to a socket.
@@ -63,7 +63,7 @@ pub struct Heard {
 
 impl Heard {
     /// Deliveries a second.
-    pub fn per_s(&self) -> f64 {
+    pub(super) fn per_s(&self) -> f64 {
         self.deliveries as f64 / self.took.as_secs_f64()
     }
 }
@@ -91,7 +91,7 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 
 impl Crowd {
     /// Opens a socket for every player, in turn on the nodes, and joins the battle's channel.
-    pub async fn enter(
+    pub(super) async fn enter(
         nodes: &[Node],
         keys: &AccessKeys,
         battle: Uuid,
@@ -127,17 +127,17 @@ impl Crowd {
     }
 
     /// Says `rate` messages a second for some seconds, on the beat whatever comes of them.
-    pub async fn pace(&self, rate: u32, seconds: u32) -> anyhow::Result<Heard> {
+    pub(super) async fn pace(&self, rate: u32, seconds: u32) -> anyhow::Result<Heard> {
         self.hear(|done| Order::Pace(rate, seconds, done)).await
     }
 
     /// Says the next message as soon as fewer than `most` are on the way, for some seconds.
-    pub async fn flood(&self, seconds: u32, most: usize) -> anyhow::Result<Heard> {
+    pub(super) async fn flood(&self, seconds: u32, most: usize) -> anyhow::Result<Heard> {
         self.hear(|done| Order::Flood(seconds, most, done)).await
     }
 
     /// Sockets that were closed so far.
-    pub fn closed(&self) -> usize {
+    pub(super) fn closed(&self) -> usize {
         lock(&self.tally).closed
     }
 

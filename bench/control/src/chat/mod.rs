@@ -23,7 +23,7 @@ use node::Node;
 const SOCKETS: usize = 1_000;
 
 /// Those of them who speak, in turn.
-pub const SPEAKERS: usize = 10;
+pub(crate) const SPEAKERS: usize = 10;
 
 /// Messages a second of each step.
 const STEPS: [u32; 7] = [10, 25, 50, 75, 100, 150, 200];
@@ -41,7 +41,7 @@ const ON_THE_WAY: usize = 64;
 const OTHER_FILES: u64 = 512;
 
 /// One node, then two with Redis between them.
-pub async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let sockets = stage.size(SOCKETS, 40);
     // Both ends are in this process.
     raise_file_limit(2 * sockets as u64 + OTHER_FILES)?;

@@ -22,7 +22,7 @@ use crate::stage::CONNECTIONS;
 const PLENTY: Rate = Rate { burst: 1_000_000, per_s: 1_000_000.0 };
 
 /// A node that serves chat.
-pub struct Node {
+pub(super) struct Node {
     /// Where it listens.
     pub address: SocketAddr,
     thread_id: i32,
@@ -32,7 +32,11 @@ pub struct Node {
 
 impl Node {
     /// Listens on a free port of loopback.
-    pub fn start(database: &str, redis: Option<String>, keys: &AccessKeys) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        database: &str,
+        redis: Option<String>,
+        keys: &AccessKeys,
+    ) -> anyhow::Result<Self> {
         let (database, keys) = (database.to_owned(), keys.clone());
         let (ready, is_ready) = std::sync::mpsc::channel();
         let (stopper, stop) = service::stop();
@@ -65,14 +69,14 @@ impl Node {
     }
 
     /// CPU time of its thread so far, user and system; `None`: this kernel does not tell.
-    pub fn cpu_s(&self) -> Option<f64> {
+    pub(super) fn cpu_s(&self) -> Option<f64> {
         let path = format!("/proc/self/task/{}/schedstat", self.thread_id);
         let text = std::fs::read_to_string(path).ok()?;
         Some(text.split(' ').next()?.parse::<f64>().ok()? / 1e9)
     }
 
     /// Ends it, and waits until it has ended.
-    pub fn stop(self) {
+    pub(super) fn stop(self) {
         self.stopper.stop();
         drop(self.thread.join());
     }

@@ -29,7 +29,7 @@ pub enum Stopwatch {
 }
 
 /// Times and counts of one run.
-pub struct Meter {
+pub(super) struct Meter {
     /// One `step` of the battle each, microseconds.
     pub step_us: Samples,
     /// The bots' decisions, microseconds.
@@ -45,7 +45,7 @@ pub struct Meter {
 
 impl Meter {
     /// Room for `ticks`, so that measuring does not allocate.
-    pub fn new(ticks: usize, stopwatch: Stopwatch) -> Self {
+    pub(super) fn new(ticks: usize, stopwatch: Stopwatch) -> Self {
         Self {
             stopwatch,
             started: Instant::now(),
@@ -59,7 +59,7 @@ impl Meter {
     }
 
     /// Time since some moment before the run.
-    pub fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         match self.stopwatch {
             Stopwatch::Wall => self.started.elapsed(),
             Stopwatch::Cpu => thread_time(),
@@ -67,13 +67,13 @@ impl Meter {
     }
 
     /// A step begins.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.phase_began = self.now();
         self.next_phase = 0;
     }
 
     /// The phase `name` of this step has ended.
-    pub fn phase(&mut self, name: &'static str) {
+    pub(super) fn phase(&mut self, name: &'static str) {
         let now = self.now();
         let spent = now - self.phase_began;
         self.phase_began = now;
@@ -95,18 +95,18 @@ impl Meter {
     }
 
     /// Counts the allocations of one step of the steady state.
-    pub fn count_allocations(&mut self, count: u64) {
+    pub(super) fn count_allocations(&mut self, count: u64) {
         self.allocations.0 += count;
         self.allocations.1 += 1;
     }
 
     /// Allocations a tick in the steady state.
-    pub fn allocations_per_tick(&self) -> f64 {
+    pub(super) fn allocations_per_tick(&self) -> f64 {
         rounded(self.allocations.0 as f64 / self.allocations.1.max(1) as f64)
     }
 
     /// Time per system, by name.
-    pub fn systems(&mut self) -> BTreeMap<String, SystemTime> {
+    pub(super) fn systems(&mut self) -> BTreeMap<String, SystemTime> {
         let time = |samples: &mut Samples| SystemTime {
             mean: rounded(samples.mean()),
             p99: samples.tail().p99,
@@ -116,7 +116,7 @@ impl Meter {
 }
 
 /// A duration in microseconds.
-pub fn micros(time: Duration) -> f32 {
+pub(super) fn micros(time: Duration) -> f32 {
     time.as_secs_f32() * 1e6
 }
 

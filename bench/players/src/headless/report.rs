@@ -52,7 +52,7 @@ pub struct SimReport {
 
 /// What happened, summed over the ticks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     ticks: u32,
     regions_max: u32,
     load_max: u32,
@@ -66,7 +66,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds one tick.
-    pub fn add(&mut self, output: &TickOutput) {
+    pub(super) fn add(&mut self, output: &TickOutput) {
         self.ticks += 1;
         self.regions_max = self.regions_max.max(output.report.regions);
         self.load_max = self.load_max.max(output.report.load_max);

@@ -10,7 +10,7 @@ const REACH_MAX_M: f32 = 200.0;
 
 /// The weapon table as bots see it.
 #[derive(Clone, Debug, Default)]
-pub struct Arms {
+pub(super) struct Arms {
     /// Index = weapon.
     weapons: Vec<BotWeapon>,
     /// Speed and fall of what a class throws; index = class.
@@ -19,7 +19,7 @@ pub struct Arms {
 
 impl Arms {
     /// From valid rules.
-    pub fn new(rules: &SimConfig) -> Self {
+    pub(super) fn new(rules: &SimConfig) -> Self {
         let gravity = rules.movement.gravity_mps2;
         let throw = |&class: &Class| {
             let grenade = &rules.weapons[usize::from(rules.loadout(class).grenade.0)];
@@ -32,7 +32,7 @@ impl Arms {
     }
 
     /// The weapon of this number in the hands of this class.
-    pub fn of(&self, weapon: u8, class: u8) -> BotWeapon {
+    pub(super) fn of(&self, weapon: u8, class: u8) -> BotWeapon {
         let known = self.weapons.get(usize::from(weapon)).copied().unwrap_or_default();
         let Some(&(speed, gravity)) = self.throws.get(usize::from(class)) else { return known };
         BotWeapon { throw_mps: speed, throw_gravity_mps2: gravity, ..known }

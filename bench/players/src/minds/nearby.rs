@@ -19,7 +19,11 @@ pub(super) struct Nearby {
 
 impl Nearby {
     /// Takes up where everyone is; `soldiers` come in ascending order of their slots.
-    pub fn update(&mut self, side_m: f32, soldiers: impl Iterator<Item = (u16, Vec3)> + Clone) {
+    pub(super) fn update(
+        &mut self,
+        side_m: f32,
+        soldiers: impl Iterator<Item = (u16, Vec3)> + Clone,
+    ) {
         self.cells = (side_m / CELL_M) as usize + 1;
         self.begins.clear();
         self.begins.resize(self.cells * self.cells + 1, 0);
@@ -41,7 +45,7 @@ impl Nearby {
     }
 
     /// Soldiers of all cells that touch the square around `pos`.
-    pub fn near(&self, pos: Vec3, radius_m: f32) -> impl Iterator<Item = u16> + '_ {
+    pub(super) fn near(&self, pos: Vec3, radius_m: f32) -> impl Iterator<Item = u16> + '_ {
         let (left, right) = (self.index(pos.x - radius_m), self.index(pos.x + radius_m));
         let rows = self.index(pos.z - radius_m)..=self.index(pos.z + radius_m);
         rows.flat_map(move |row| {

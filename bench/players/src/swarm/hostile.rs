@@ -15,7 +15,7 @@ use sortie_link_sim::Rng;
 use super::Link;
 
 /// A path counts as usable when nothing was in the way for so long.
-pub const SETTLE: Duration = Duration::from_secs(1);
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 /// Resident memory of the server may grow by so much, MiB, from six tenths of the run to its end:
 /// what an allocator keeps for itself.
@@ -66,7 +66,7 @@ impl AddAssign for HostileReport {
 
 /// What happens to a bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BotFault {
+pub(super) enum BotFault {
     /// Every packet takes so much longer, one way.
     Spike(Duration),
     /// Packets get lost, [`LOSS`] of them each way.
@@ -83,7 +83,7 @@ pub enum BotFault {
 
 /// Until when the server was in the way of everybody; the bots' threads look at it.
 #[derive(Debug)]
-pub struct Outage {
+pub(super) struct Outage {
     started: Instant,
     /// Milliseconds from `started`; `u64::MAX` while the server is in the way.
     until_ms: AtomicU64,
@@ -91,7 +91,7 @@ pub struct Outage {
 
 impl Outage {
     /// Nothing in the way since `started`.
-    pub fn new(started: Instant) -> Self {
+    pub(super) fn new(started: Instant) -> Self {
         Self { started, until_ms: AtomicU64::new(0) }
     }
 
@@ -112,7 +112,7 @@ impl Outage {
 
 /// The faults of one bot, one after the other, and the judgement of its control.
 #[derive(Debug)]
-pub struct BotFaults {
+pub(super) struct BotFaults {
     rng: Rng,
     /// The fault that comes or is there, from when until when.
     next: (BotFault, Instant, Instant),
@@ -127,7 +127,7 @@ pub struct BotFaults {
 
 /// A bot's control of its soldier while its path was usable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Judged {
+pub(super) struct Judged {
     /// Ticks that it was told of.
     pub told: u64,
     /// Of those, the ticks in which the server did without its input.
@@ -138,7 +138,7 @@ pub struct Judged {
 
 /// What a bot has to do about its faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(super) enum Change {
     /// Nothing new.
     None,
     /// This begins.
@@ -149,7 +149,7 @@ pub enum Change {
 
 impl BotFaults {
     /// Faults drawn from `seed`, the first some seconds after `arrival`.
-    pub fn new(seed: u64, arrival: Instant) -> Self {
+    pub(super) fn new(seed: u64, arrival: Instant) -> Self {
         let mut rng = Rng::new(seed);
         let next = draw(&mut rng, arrival);
         let (judged, seen, done) = Default::default();
@@ -157,7 +157,7 @@ impl BotFaults {
     }
 
     /// Begins or ends what is due.
-    pub fn turn(&mut self, now: Instant) -> Change {
+    pub(super) fn turn(&mut self, now: Instant) -> Change {
         let (fault, from, until) = self.next;
         if !self.is_on && now >= from {
             self.is_on = true;
@@ -183,20 +183,20 @@ impl BotFaults {
     }
 
     /// When the next one begins or the present one ends.
-    pub fn next_at(&self) -> Instant {
+    pub(super) fn next_at(&self) -> Instant {
         let (_, from, until) = self.next;
         if self.is_on { until } else { from }
     }
 
     /// Whether the bot stands still.
-    pub fn is_asleep(&self) -> bool {
+    pub(super) fn is_asleep(&self) -> bool {
         self.is_on && self.next.0 == BotFault::Sleep
     }
 
     /// Looks at the bot's control: the time since the last sign of it, and how many `snapshots` it
     /// had, `starved` of them of ticks without its input. What is told of while something is in
     /// the way is not held against anybody.
-    pub fn judge(
+    pub(super) fn judge(
         &mut self,
         now: Instant,
         outage: &Outage,
@@ -214,7 +214,7 @@ impl BotFaults {
     }
 
     /// The judgement, and what was done.
-    pub fn result(&self) -> (Judged, HostileReport) {
+    pub(super) fn result(&self) -> (Judged, HostileReport) {
         (self.judged, self.done)
     }
 }
@@ -240,7 +240,7 @@ fn draw(rng: &mut Rng, now: Instant) -> (BotFault, Instant, Instant) {
 
 impl BotFault {
     /// What `usual` becomes on the way up and on the way down.
-    pub fn links(self, usual: &Link) -> (Link, Link) {
+    pub(super) fn links(self, usual: &Link) -> (Link, Link) {
         let dead = Link { loss: 1.0, ..*usual };
         match self {
             Self::Spike(added) => {
@@ -260,7 +260,7 @@ impl BotFault {
 
 /// What happens to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerFault {
+pub(super) enum ServerFault {
     /// It is stopped, until the next call.
     Stall,
     /// It goes on.
@@ -273,7 +273,7 @@ pub enum ServerFault {
 
 /// The faults of the server.
 #[derive(Debug)]
-pub struct ServerFaults {
+pub(super) struct ServerFaults {
     rng: Rng,
     started: Instant,
     duration: Duration,
@@ -286,7 +286,7 @@ pub struct ServerFaults {
 
 impl ServerFaults {
     /// Faults drawn from `seed` for a run of `duration`, which has one kill at least.
-    pub fn new(seed: u64, started: Instant, duration: Duration) -> Self {
+    pub(super) fn new(seed: u64, started: Instant, duration: Duration) -> Self {
         let mut rng = Rng::new(seed);
         let stall = draw_stall(&mut rng, started);
         let kill_at = started + KILL_EVERY.min(duration.mul_f64(KILLS_UNTIL * 0.8));
@@ -295,7 +295,7 @@ impl ServerFaults {
     }
 
     /// What is due, if anything.
-    pub fn turn(&mut self, now: Instant, outage: &Outage) -> Option<ServerFault> {
+    pub(super) fn turn(&mut self, now: Instant, outage: &Outage) -> Option<ServerFault> {
         let (from, until) = self.stall;
         if self.is_stalled {
             return (now >= until).then(|| {
@@ -325,17 +325,17 @@ impl ServerFaults {
     }
 
     /// The killed server is ready again.
-    pub fn started_again(&mut self, outage: &Outage) {
+    pub(super) fn started_again(&mut self, outage: &Outage) {
         outage.end();
     }
 
     /// Its memory, MiB.
-    pub fn note_memory(&mut self, rss_mib: Option<f64>) {
+    pub(super) fn note_memory(&mut self, rss_mib: Option<f64>) {
         self.done.server_rss_mib_before = rss_mib;
     }
 
     /// What was done.
-    pub fn done(&self) -> HostileReport {
+    pub(super) fn done(&self) -> HostileReport {
         self.done
     }
 }

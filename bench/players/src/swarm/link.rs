@@ -7,7 +7,7 @@ use sortie_link_sim::{Link as OneWay, LinkConfig, Probability};
 use super::Link;
 
 /// Both directions; packets are whole datagrams.
-pub struct Path {
+pub(super) struct Path {
     up: OneWay<Vec<u8>>,
     down: OneWay<Vec<u8>>,
     /// Buffers of packets that have arrived, to be filled again.
@@ -16,7 +16,7 @@ pub struct Path {
 
 impl Path {
     /// A path with faults of its own, drawn from `seed`.
-    pub fn new(link: &Link, seed: u64) -> Self {
+    pub(super) fn new(link: &Link, seed: u64) -> Self {
         let config = config_of(link);
         Self {
             up: OneWay::new(config, seed.wrapping_mul(2)),
@@ -26,25 +26,25 @@ impl Path {
     }
 
     /// Changes what either direction does to packets; those on the way keep their time.
-    pub fn set(&mut self, up: &Link, down: &Link) {
+    pub(super) fn set(&mut self, up: &Link, down: &Link) {
         self.up.set_config(config_of(up));
         self.down.set_config(config_of(down));
     }
 
     /// A datagram leaves the client.
-    pub fn push_up(&mut self, now: Instant, datagram: &[u8]) {
+    pub(super) fn push_up(&mut self, now: Instant, datagram: &[u8]) {
         let copy = filled(self.spare.pop(), datagram);
         self.up.push(now, copy, datagram.len());
     }
 
     /// A datagram comes from the server.
-    pub fn push_down(&mut self, now: Instant, datagram: &[u8]) {
+    pub(super) fn push_down(&mut self, now: Instant, datagram: &[u8]) {
         let copy = filled(self.spare.pop(), datagram);
         self.down.push(now, copy, datagram.len());
     }
 
     /// Hands on every datagram that has reached the server's side by `now`.
-    pub fn deliver_up(&mut self, now: Instant, mut deliver: impl FnMut(&[u8])) {
+    pub(super) fn deliver_up(&mut self, now: Instant, mut deliver: impl FnMut(&[u8])) {
         while let Some(datagram) = self.up.poll(now) {
             deliver(&datagram);
             self.spare.push(datagram);
@@ -52,7 +52,7 @@ impl Path {
     }
 
     /// Hands on every datagram that has reached the client by `now`.
-    pub fn deliver_down(&mut self, now: Instant, mut deliver: impl FnMut(&mut [u8])) {
+    pub(super) fn deliver_down(&mut self, now: Instant, mut deliver: impl FnMut(&mut [u8])) {
         while let Some(mut datagram) = self.down.poll(now) {
             deliver(&mut datagram);
             self.spare.push(datagram);
@@ -60,7 +60,7 @@ impl Path {
     }
 
     /// When the next datagram arrives at either end.
-    pub fn next_at(&self) -> Option<Instant> {
+    pub(super) fn next_at(&self) -> Option<Instant> {
         match (self.up.next_at(), self.down.next_at()) {
             (Some(up), Some(down)) => Some(up.min(down)),
             (up, down) => up.or(down),

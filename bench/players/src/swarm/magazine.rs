@@ -4,7 +4,7 @@ use sortie_wire::state::{SelfState, status};
 
 /// Counts the own shots by the rounds that are missing from the magazine.
 #[derive(Debug, Default)]
-pub struct Magazine {
+pub(super) struct Magazine {
     /// The weapon and its rounds when last looked at.
     seen: Option<(u8, u16)>,
     shots: u64,
@@ -12,7 +12,7 @@ pub struct Magazine {
 
 impl Magazine {
     /// Looks at the soldier as the newest snapshot has it.
-    pub fn look(&mut self, own: &SelfState) {
+    pub(super) fn look(&mut self, own: &SelfState) {
         // Another weapon, a reload or a new life: no shot.
         if let Some((weapon, ammo)) = self.seen.replace((own.weapon, own.ammo))
             && weapon == own.weapon
@@ -25,7 +25,7 @@ impl Magazine {
     }
 
     /// Shots so far.
-    pub fn shots(&self) -> u64 {
+    pub(super) fn shots(&self) -> u64 {
         self.shots
     }
 }

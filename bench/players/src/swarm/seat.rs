@@ -34,7 +34,7 @@ const RTT_EVERY: Duration = Duration::from_millis(500);
 const FIRST_BOT_KEY: u128 = 0xb07 << 64;
 
 /// A bot.
-pub struct Seat {
+pub(super) struct Seat {
     number: usize,
     arrival: Instant,
     server: SocketAddr,
@@ -54,7 +54,7 @@ pub struct Seat {
 }
 
 /// How a bot gets its ticket.
-pub enum Admission {
+pub(super) enum Admission {
     /// It is signed when the bot connects.
     Sign {
         /// Ed25519 seed.
@@ -96,7 +96,7 @@ struct Seen {
 
 /// How a bot, or the bots of a thread, are at the moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SeatStatus {
+pub(super) struct SeatStatus {
     /// Bots in the battle.
     pub playing: usize,
     /// Bots that were in the battle and cannot come back.
@@ -125,7 +125,7 @@ pub struct SeatStatus {
 
 impl SeatStatus {
     /// Both together.
-    pub fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         let newest = if other.tick > self.tick { other } else { self };
         Self {
             playing: self.playing + other.playing,
@@ -146,7 +146,7 @@ impl SeatStatus {
 
 /// What a bot saw, when all is over.
 #[derive(Debug, Default)]
-pub struct SeatReport {
+pub(super) struct SeatReport {
     /// Its number.
     pub number: usize,
     /// It got a soldier.
@@ -193,7 +193,7 @@ pub struct SeatReport {
 
 impl Seat {
     /// Bot `number` of the run. It connects a little after the one before it.
-    pub fn new(
+    pub(super) fn new(
         config: &SwarmConfig,
         target: &Target,
         number: usize,
@@ -243,7 +243,7 @@ impl Seat {
     }
 
     /// A bot with a ticket from elsewhere, on the network as it is. It connects at once.
-    pub fn visiting(visit: Visit, fields: &Fields, now: Instant) -> io::Result<Self> {
+    pub(super) fn visiting(visit: Visit, fields: &Fields, now: Instant) -> io::Result<Self> {
         Ok(Self {
             number: 0,
             arrival: now,
@@ -265,22 +265,22 @@ impl Seat {
     }
 
     /// Makes the thread hear of datagrams under `token`.
-    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
     /// Makes the thread hear of it no longer.
-    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         registry.deregister(&mut self.socket)
     }
 
     /// When it has something to do without a datagram coming in.
-    pub fn next_at(&self) -> Instant {
+    pub(super) fn next_at(&self) -> Instant {
         self.wake
     }
 
     /// Does what is due: arrives, moves house, plays its tick, runs timers, sends.
-    pub fn serve(
+    pub(super) fn serve(
         &mut self,
         now: Instant,
         registry: &Registry,
@@ -316,7 +316,7 @@ impl Seat {
     }
 
     /// Takes in what waits at the socket.
-    pub fn receive(&mut self, now: Instant, scratch: &mut [u8]) -> Result<(), SwarmError> {
+    pub(super) fn receive(&mut self, now: Instant, scratch: &mut [u8]) -> Result<(), SwarmError> {
         loop {
             match self.socket.recv_from(scratch) {
                 Ok((length, from)) => match (&mut self.path, &mut self.client) {
@@ -341,7 +341,7 @@ impl Seat {
     }
 
     /// Says goodbye.
-    pub fn leave(&mut self, now: Instant) {
+    pub(super) fn leave(&mut self, now: Instant) {
         if let Some(client) = &mut self.client {
             client.leave(now);
             self.wake = now;
@@ -349,12 +349,12 @@ impl Seat {
     }
 
     /// Whether there is nothing left to do.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.client.as_ref().is_none_or(GameClient::is_done)
     }
 
     /// How it is.
-    pub fn status(&self) -> SeatStatus {
+    pub(super) fn status(&self) -> SeatStatus {
         let Some(client) = &self.client else { return SeatStatus::default() };
         let (playing, stats) = (self.is_playing(), client.stats());
         let (is_out, finished) = (self.is_out(), self.is_finished());
@@ -377,7 +377,7 @@ impl Seat {
     }
 
     /// What it saw until now.
-    pub fn report(&mut self, now: Instant) -> SeatReport {
+    pub(super) fn report(&mut self, now: Instant) -> SeatReport {
         let Some(client) = &self.client else {
             return SeatReport { number: self.number, ..SeatReport::default() };
         };
@@ -452,7 +452,7 @@ impl Seat {
     }
 
     /// Whether it was in the battle, or tried to be, and will not be again.
-    pub fn is_out(&self) -> bool {
+    pub(super) fn is_out(&self) -> bool {
         let state = self.client.as_ref().map(GameClient::state);
         matches!(state, Some(State::Closed { .. }))
     }

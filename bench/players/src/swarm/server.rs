@@ -236,7 +236,7 @@ impl Drop for Output {
 }
 
 /// 32 bytes from hexadecimal digits.
-pub fn key_of(text: &str) -> Option<[u8; 32]> {
+pub(super) fn key_of(text: &str) -> Option<[u8; 32]> {
     let mut key = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

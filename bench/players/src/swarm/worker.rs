@@ -18,7 +18,7 @@ const STATUS_EVERY: Duration = Duration::from_millis(200);
 const LEAVE_TIME: Duration = Duration::from_millis(400);
 
 /// A thread's bots.
-pub struct Worker {
+pub(super) struct Worker {
     number: usize,
     poll: Poll,
     seats: Vec<Seat>,
@@ -27,7 +27,7 @@ pub struct Worker {
 
 /// What a thread's bots saw, when all is over.
 #[derive(Default)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// One report per bot, by its number.
     pub seats: Vec<SeatReport>,
     /// CPU time of the threads.
@@ -38,7 +38,7 @@ pub struct Outcome {
 
 impl Worker {
     /// Registers the sockets of `seats`.
-    pub fn new(number: usize, mut seats: Vec<Seat>) -> io::Result<Self> {
+    pub(super) fn new(number: usize, mut seats: Vec<Seat>) -> io::Result<Self> {
         let poll = Poll::new()?;
         for (at, seat) in seats.iter_mut().enumerate() {
             seat.register(poll.registry(), Token(at))?;
@@ -47,7 +47,7 @@ impl Worker {
     }
 
     /// Drives the bots until `end`, or until nobody listens to `status` any more; then leaves.
-    pub fn run(
+    pub(super) fn run(
         mut self,
         end: Instant,
         stopped: &dyn Fn() -> bool,

@@ -55,7 +55,7 @@ impl ServerCertVerifier for TrustsAnyone {
 }
 
 /// Offers early data and remembers sessions.
-pub fn tls_config(alpn: &[u8]) -> Arc<QuicClientConfig> {
+pub(crate) fn tls_config(alpn: &[u8]) -> Arc<QuicClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -68,7 +68,7 @@ pub fn tls_config(alpn: &[u8]) -> Arc<QuicClientConfig> {
     Arc::new(QuicClientConfig::try_from(config).unwrap())
 }
 
-pub struct RawClient {
+pub(crate) struct RawClient {
     endpoint: Endpoint,
     handle: ConnectionHandle,
     pub quic: Connection,
@@ -79,11 +79,11 @@ pub struct RawClient {
 }
 
 impl RawClient {
-    pub fn connect(world: &mut World, alpn: &[u8]) -> Self {
+    pub(crate) fn connect(world: &mut World, alpn: &[u8]) -> Self {
         Self::with_tls(world, tls_config(alpn))
     }
 
-    pub fn with_tls(world: &mut World, tls: Arc<QuicClientConfig>) -> Self {
+    pub(crate) fn with_tls(world: &mut World, tls: Arc<QuicClientConfig>) -> Self {
         let mut endpoint =
             Endpoint::new(Arc::new(EndpointConfig::default()), None, true, Some([5; 32]));
         let config = ClientConfig::new(tls);
@@ -94,7 +94,7 @@ impl RawClient {
     }
 
     /// The application code with which the server closed.
-    pub fn closed_with(&self) -> Option<u64> {
+    pub(crate) fn closed_with(&self) -> Option<u64> {
         match self.lost.as_ref()? {
             ConnectionError::ApplicationClosed(close) => Some(close.error_code.into_inner()),
             _ => None,
@@ -102,7 +102,7 @@ impl RawClient {
     }
 
     #[track_caller]
-    pub fn run_until(&mut self, world: &mut World, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, world: &mut World, done: impl Fn(&Self) -> bool) {
         for _ in 0..5_000 {
             if done(self) {
                 return;
@@ -113,7 +113,7 @@ impl RawClient {
     }
 
     /// One step of the world, with this client beside the players.
-    pub fn step(&mut self, world: &mut World) {
+    pub(crate) fn step(&mut self, world: &mut World) {
         self.exchange(world);
         world.server.handle_timeouts(world.now);
         while let Some(event) = world.server.poll_event() {
@@ -122,7 +122,7 @@ impl RawClient {
     }
 
     /// Moves packets both ways at once, without a look at the server's events.
-    pub fn exchange(&mut self, world: &mut World) {
+    pub(crate) fn exchange(&mut self, world: &mut World) {
         world.now += STEP;
         let now = world.now;
         if self.quic.poll_timeout().is_some_and(|at| at <= now) {

@@ -16,16 +16,17 @@ use sortie_quic::{
 };
 
 /// One key pair for all tests of a binary.
-pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| sortie_identity::ephemeral().unwrap());
+pub(crate) static IDENTITY: LazyLock<Identity> =
+    LazyLock::new(|| sortie_identity::ephemeral().unwrap());
 
 /// The step of the simulated clock.
-pub const STEP: Duration = Duration::from_millis(2);
+pub(crate) const STEP: Duration = Duration::from_millis(2);
 
 /// A packet on its way to the server, with its source.
-pub type Upward = (SocketAddr, Vec<u8>);
+pub(crate) type Upward = (SocketAddr, Vec<u8>);
 
 /// A client with its path.
-pub struct Player {
+pub(crate) struct Player {
     pub client: Client,
     pub nat: Nat,
     pub up: Link<Upward>,
@@ -40,12 +41,12 @@ pub struct Player {
 
 /// Bytes that an address sent and was sent.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     pub to_server: u64,
     pub from_server: u64,
 }
 
-pub struct World {
+pub(crate) struct World {
     pub now: Instant,
     pub server: Server,
     pub server_address: SocketAddr,
@@ -58,7 +59,7 @@ pub struct World {
 }
 
 /// The seed of this run.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = match std::env::var("SORTIE_SEED") {
         Ok(text) => text.parse().expect("SORTIE_SEED is a number"),
         Err(_) => u64::from(std::process::id()) ^ 0x5eed,
@@ -67,13 +68,13 @@ pub fn seed() -> u64 {
     seed
 }
 
-pub fn server_config() -> ServerConfig {
+pub(crate) fn server_config() -> ServerConfig {
     let mut config = ServerConfig::new(IDENTITY.clone(), Secrets::from_root([3; 32]));
     config.rng_seed = Some([1; 32]);
     config
 }
 
-pub fn lossy(percent: u32, delay_ms: u64) -> LinkConfig {
+pub(crate) fn lossy(percent: u32, delay_ms: u64) -> LinkConfig {
     LinkConfig::lossy(
         Duration::from_millis(delay_ms),
         Duration::from_millis(delay_ms / 5),
@@ -82,11 +83,11 @@ pub fn lossy(percent: u32, delay_ms: u64) -> LinkConfig {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(server_config())
     }
 
-    pub fn with(config: ServerConfig) -> Self {
+    pub(crate) fn with(config: ServerConfig) -> Self {
         let now = Instant::now();
         let seed = seed();
         Self {
@@ -102,11 +103,11 @@ impl World {
     }
 
     /// Adds a client that begins to connect; returns its index.
-    pub fn join(&mut self, link: LinkConfig) -> usize {
+    pub(crate) fn join(&mut self, link: LinkConfig) -> usize {
         self.join_with(link, None, |_| {})
     }
 
-    pub fn join_with(
+    pub(crate) fn join_with(
         &mut self,
         link: LinkConfig,
         rebind_every: Option<Duration>,
@@ -132,7 +133,7 @@ impl World {
     }
 
     /// Joins and waits until both sides are connected; returns the player and the peer.
-    pub fn join_now(&mut self, link: LinkConfig) -> (usize, PeerId) {
+    pub(crate) fn join_now(&mut self, link: LinkConfig) -> (usize, PeerId) {
         let player = self.join(link);
         self.run_until(Duration::from_secs(10), |w| w.players[player].connected);
         let peer = self.wait_for_peer();
@@ -140,7 +141,7 @@ impl World {
     }
 
     /// Runs until the server reports one connection and takes that event out.
-    pub fn wait_for_peer(&mut self) -> PeerId {
+    pub(crate) fn wait_for_peer(&mut self) -> PeerId {
         let is_connected = |event: &ServerEvent| matches!(event, ServerEvent::Connected { .. });
         self.run_until(Duration::from_secs(10), |w| w.events.iter().any(is_connected));
         let at = self.events.iter().position(is_connected).unwrap();
@@ -150,7 +151,7 @@ impl World {
         }
     }
 
-    pub fn run(&mut self, duration: Duration) {
+    pub(crate) fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         while self.now < end {
             self.step();
@@ -159,7 +160,7 @@ impl World {
 
     /// Runs until `done`; panics when that takes longer than `at_most`.
     #[track_caller]
-    pub fn run_until(&mut self, at_most: Duration, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, at_most: Duration, done: impl Fn(&Self) -> bool) {
         let end = self.now + at_most;
         while !done(self) {
             assert!(self.now < end, "not done after {at_most:?}; seed {}", self.seed);
@@ -168,12 +169,12 @@ impl World {
     }
 
     /// Hands the server a datagram from anywhere.
-    pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
         self.traffic.entry(from).or_default().to_server += datagram.len() as u64;
         self.server.handle_datagram(self.now, from, BytesMut::from(datagram));
     }
 
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now += STEP;
         let now = self.now;
         for index in 0..self.players.len() {
@@ -193,7 +194,7 @@ impl World {
     }
 
     /// Moves the server's packets onto the links.
-    pub fn transmit(&mut self) {
+    pub(crate) fn transmit(&mut self) {
         let mut packet = Vec::new();
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut packet) {
             let to = transmit.to;
@@ -205,27 +206,27 @@ impl World {
     }
 
     /// Takes the events of one kind out.
-    pub fn take<T>(&mut self, pick: impl Fn(&ServerEvent) -> Option<T>) -> Vec<T> {
+    pub(crate) fn take<T>(&mut self, pick: impl Fn(&ServerEvent) -> Option<T>) -> Vec<T> {
         let taken = self.events.iter().filter_map(&pick).collect();
         self.events.retain(|event| pick(event).is_none());
         taken
     }
 
-    pub fn take_messages(&mut self) -> Vec<Bytes> {
+    pub(crate) fn take_messages(&mut self) -> Vec<Bytes> {
         self.take(|event| match event {
             ServerEvent::Message { message, .. } => Some(message.clone()),
             _ => None,
         })
     }
 
-    pub fn take_datagrams(&mut self) -> Vec<Bytes> {
+    pub(crate) fn take_datagrams(&mut self) -> Vec<Bytes> {
         self.take(|event| match event {
             ServerEvent::Datagram { datagram, .. } => Some(datagram.clone()),
             _ => None,
         })
     }
 
-    pub fn take_closed(&mut self) -> Vec<(PeerId, CloseReason)> {
+    pub(crate) fn take_closed(&mut self) -> Vec<(PeerId, CloseReason)> {
         self.take(|event| match event {
             ServerEvent::Closed { peer, reason } => Some((*peer, reason.clone())),
             _ => None,

@@ -4,49 +4,49 @@ use std::time::{Duration, Instant};
 
 use sortie_sealed::{Lane, LaneConfig, LaneSecrets, OpenError, Side, Suite};
 
-pub const SESSION: u32 = 0x1234_5678;
+pub(crate) const SESSION: u32 = 0x1234_5678;
 
-pub fn secrets() -> LaneSecrets {
+pub(crate) fn secrets() -> LaneSecrets {
     LaneSecrets::from_exporter(std::array::from_fn(|at| at as u8))
 }
 
-pub struct Pair {
+pub(crate) struct Pair {
     pub now: Instant,
     pub client: Lane,
     pub server: Lane,
 }
 
 impl Pair {
-    pub fn new(suite: Suite, config: LaneConfig) -> Self {
+    pub(crate) fn new(suite: Suite, config: LaneConfig) -> Self {
         Self::with_secrets(suite, &secrets(), config)
     }
 
-    pub fn with_secrets(suite: Suite, secrets: &LaneSecrets, config: LaneConfig) -> Self {
+    pub(crate) fn with_secrets(suite: Suite, secrets: &LaneSecrets, config: LaneConfig) -> Self {
         let now = Instant::now();
         let lane = |side| Lane::new(side, suite, secrets, SESSION, now, config);
         Self { now, client: lane(Side::Client), server: lane(Side::Server) }
     }
 
-    pub fn pass(&mut self, milliseconds: u64) {
+    pub(crate) fn pass(&mut self, milliseconds: u64) {
         self.now += Duration::from_millis(milliseconds);
     }
 
-    pub fn client_sends(&mut self, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn client_sends(&mut self, payload: &[u8]) -> Vec<u8> {
         seal(&mut self.client, self.now, payload)
     }
 
-    pub fn server_sends(&mut self, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn server_sends(&mut self, payload: &[u8]) -> Vec<u8> {
         seal(&mut self.server, self.now, payload)
     }
 }
 
-pub fn seal(lane: &mut Lane, now: Instant, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(lane: &mut Lane, now: Instant, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     lane.seal(now, |out| out.extend_from_slice(payload), &mut out).unwrap();
     out
 }
 
-pub fn open(lane: &mut Lane, now: Instant, packet: &[u8]) -> Result<Vec<u8>, OpenError> {
+pub(crate) fn open(lane: &mut Lane, now: Instant, packet: &[u8]) -> Result<Vec<u8>, OpenError> {
     lane.open(now, &mut packet.to_vec()).map(|opened| opened.payload.to_vec())
 }
 

@@ -21,17 +21,17 @@ use sortie_wire::{
     state::{EntityState, SelfState, quantise_yaw},
 };
 
-pub const HZ: u16 = 60;
+pub(crate) const HZ: u16 = 60;
 
 /// The seed of this run: `SIM_SEED`, or a fixed one; printed so that a failure can be repeated.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
     println!("SIM_SEED={seed}");
     seed
 }
 
 /// Walkers and flying props on a plain.
-pub struct World {
+pub(crate) struct World {
     pub tick: u32,
     rng: Rng,
     places: Vec<(f32, f32, u16)>,
@@ -42,7 +42,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(soldiers: usize, size_m: f32, seed: u64) -> Self {
+    pub(crate) fn new(soldiers: usize, size_m: f32, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut place = || rng.below(size_m as u64 * 100) as f32 / 100.0;
         let places = (0..soldiers).map(|_| (place(), place(), 0)).collect();
@@ -50,7 +50,7 @@ impl World {
         Self { tick: 0, rng, places, size_m, history, archive: vec![BTreeMap::new()] }
     }
 
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.tick += 1;
         let mut now = BTreeMap::new();
         for slot in 0..self.places.len() {
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Who a soldier can see: everyone within the radius, itself excepted.
-    pub fn visible(&self, slot: u32, radius_m: f32) -> Vec<u32> {
+    pub(crate) fn visible(&self, slot: u32, radius_m: f32) -> Vec<u32> {
         let (x, z, _) = self.places[slot as usize];
         let near = |(id, faces): (&u32, &Faces)| {
             let [east, _, south] = faces[0].position_m();
@@ -108,14 +108,14 @@ impl World {
         self.archive[self.tick as usize].iter().filter_map(near).collect()
     }
 
-    pub fn viewpoint(&self, slot: u32) -> Viewpoint {
+    pub(crate) fn viewpoint(&self, slot: u32) -> Viewpoint {
         let (x, z, _) = self.places[slot as usize];
         Viewpoint { x: (x * 100.0) as u32, z: (z * 100.0) as u32, east: 0.0, south: -1.0 }
     }
 }
 
 /// One player: both sessions and the links between them.
-pub struct Player {
+pub(crate) struct Player {
     pub slot: u32,
     pub server: ServerSession,
     pub client: ClientSession,
@@ -133,7 +133,7 @@ pub struct Player {
 }
 
 impl Player {
-    pub fn new(
+    pub(crate) fn new(
         slot: u32,
         now: Instant,
         tick: u32,
@@ -160,7 +160,7 @@ impl Player {
     }
 
     /// The client plays what is due and sends it; both ends take what has arrived.
-    pub fn run_until(&mut self, now: Instant, world: &World) {
+    pub(crate) fn run_until(&mut self, now: Instant, world: &World) {
         while let Some(datagram) = self.down.poll(now) {
             let verdict = self.client.handle_snapshot(now, &datagram);
             assert!(!matches!(verdict, SnapshotVerdict::Undecodable(_)), "{verdict:?}");
@@ -191,7 +191,7 @@ impl Player {
     }
 
     /// The server's part of a tick.
-    pub fn serve(&mut self, now: Instant, world: &World) {
+    pub(crate) fn serve(&mut self, now: Instant, world: &World) {
         self.server.take_input(world.tick);
         if !self.server.snapshot_due(world.tick, self.load, self.slot as u16) {
             return;
@@ -241,7 +241,7 @@ impl Player {
     }
 
     /// Whether the client holds everything visible as it is now.
-    pub fn is_up_to_date(&self, world: &World) -> bool {
+    pub(crate) fn is_up_to_date(&self, world: &World) -> bool {
         let snapshot = &self.client.newest().unwrap().snapshot;
         let tick = snapshot.header.tick;
         let face = self.slot as usize % 2;
@@ -253,7 +253,7 @@ impl Player {
 }
 
 /// Ids as sessions take them.
-pub fn as_sets(ids: &[u32]) -> (Vec<u64>, Vec<u32>) {
+pub(crate) fn as_sets(ids: &[u32]) -> (Vec<u64>, Vec<u32>) {
     let (mut soldiers, mut props) = (Vec::new(), Vec::new());
     for &id in ids {
         if id >= FIRST_PROP_ID {
@@ -268,14 +268,14 @@ pub fn as_sets(ids: &[u32]) -> (Vec<u64>, Vec<u32>) {
 }
 
 /// A world with its players on a fake clock.
-pub struct Game {
+pub(crate) struct Game {
     pub world: World,
     pub players: Vec<Player>,
     pub now: Instant,
 }
 
 impl Game {
-    pub fn new(
+    pub(crate) fn new(
         soldiers: usize,
         size_m: f32,
         players: u32,
@@ -290,7 +290,7 @@ impl Game {
     }
 
     /// Plays `ticks` ticks, four steps of network each.
-    pub fn run(&mut self, ticks: u32) {
+    pub(crate) fn run(&mut self, ticks: u32) {
         let quarter = Duration::from_secs(1) / u32::from(HZ) / 4;
         for _ in 0..ticks {
             for _ in 0..4 {
@@ -308,7 +308,7 @@ impl Game {
 }
 
 /// 5 % loss, 100 ms and up to 20 more, with overtaking, reordering and duplicates.
-pub fn bad_link() -> LinkConfig {
+pub(crate) fn bad_link() -> LinkConfig {
     use sortie_link_sim::Probability;
     LinkConfig {
         delay: Duration::from_millis(100),

@@ -5,10 +5,10 @@ use sortie_wire::state::{EntityState, flags, quantise_yaw};
 
 use crate::rng::Rng;
 
-pub const SPEED_MPS: f32 = 5.0;
-pub const TICK_HZ: f32 = 60.0;
+pub(crate) const SPEED_MPS: f32 = 5.0;
+pub(crate) const TICK_HZ: f32 = 60.0;
 
-pub struct Walker {
+pub(crate) struct Walker {
     pub id: u32,
     pos: [f32; 3],
     heading: f32,
@@ -18,14 +18,14 @@ pub struct Walker {
     slope: f32,
 }
 
-pub struct Crowd {
+pub(crate) struct Crowd {
     pub walkers: Vec<Walker>,
     rng: Rng,
 }
 
 impl Crowd {
     /// So many walkers with ids spread evenly at random below `id_end`.
-    pub fn new(seed: u64, count: usize, id_end: usize, slope: f32) -> Self {
+    pub(crate) fn new(seed: u64, count: usize, id_end: usize, slope: f32) -> Self {
         let mut rng = Rng::new(seed);
         let mut ids: Vec<u32> = (0..id_end as u32).collect();
         while ids.len() > count {
@@ -44,7 +44,7 @@ impl Crowd {
         Self { walkers, rng }
     }
 
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         for walker in &mut self.walkers {
             if self.rng.unit() < 1.0 / TICK_HZ {
                 walker.turning = (self.rng.unit() - 0.5) * 2.0;
@@ -58,7 +58,7 @@ impl Crowd {
         }
     }
 
-    pub fn states(&self) -> Vec<(u32, EntityState)> {
+    pub(crate) fn states(&self) -> Vec<(u32, EntityState)> {
         self.walkers.iter().map(|walker| (walker.id, walker.state())).collect()
     }
 }

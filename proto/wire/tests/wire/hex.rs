@@ -1,7 +1,7 @@
 //! Bytes as text: pairs of hexadecimal digits; the rest of a line after `;` is a remark.
 
 /// The bytes of a text, or what is wrong with it.
-pub fn parse(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn parse(text: &str) -> Result<Vec<u8>, String> {
     let code = text.lines().map(|line| line.split(';').next().unwrap_or_default());
     let words = code.flat_map(str::split_whitespace);
     words
@@ -10,7 +10,7 @@ pub fn parse(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Sixteen bytes a line.
-pub fn print(bytes: &[u8]) -> String {
+pub(crate) fn print(bytes: &[u8]) -> String {
     let lines = bytes.chunks(16).map(|line| {
         let words: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
         words.join(" ") + "\n"

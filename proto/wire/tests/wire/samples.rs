@@ -15,12 +15,12 @@ use sortie_wire::{
 };
 
 /// The tick of the baseline that sample snapshots are coded against.
-pub const BASELINE_TICK: u32 = 996;
+pub(crate) const BASELINE_TICK: u32 = 996;
 /// When the sample ticket is still good: milliseconds since 1970.
-pub const NOW_MS: u64 = 1_795_000_000_000;
-pub const BATTLE_ID: u128 = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f;
+pub(crate) const NOW_MS: u64 = 1_795_000_000_000;
+pub(crate) const BATTLE_ID: u128 = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f;
 
-pub fn input() -> InputDatagram {
+pub(crate) fn input() -> InputDatagram {
     let newest = InputCommand {
         tick: 1_006,
         move_right: 0,
@@ -43,7 +43,7 @@ pub fn input() -> InputDatagram {
     InputDatagram::new(1_000, u32::MAX << 4, &[newest, turned, fired]).unwrap()
 }
 
-pub fn own() -> SelfState {
+pub(crate) fn own() -> SelfState {
     SelfState {
         status: status::ALIVE,
         class: 2,
@@ -63,7 +63,7 @@ pub fn own() -> SelfState {
 }
 
 /// Two soldiers and a smoke cloud.
-pub fn baseline() -> Vec<(u32, EntityState)> {
+pub(crate) fn baseline() -> Vec<(u32, EntityState)> {
     let mut mate = EntityState {
         team: 0,
         class: 1,
@@ -96,7 +96,7 @@ fn header(baseline: Option<u32>) -> SnapshotHeader {
 }
 
 /// A delta of the mate, a new grenade, the smoke removed; the enemy stays as it was.
-pub fn snapshot() -> Vec<u8> {
+pub(crate) fn snapshot() -> Vec<u8> {
     let known = baseline();
     let mut mate = known[0].1;
     mate.x += 33;
@@ -117,7 +117,7 @@ pub fn snapshot() -> Vec<u8> {
 }
 
 /// Everything of the baseline, coded without one, for a player who waits.
-pub fn full_snapshot() -> Vec<u8> {
+pub(crate) fn full_snapshot() -> Vec<u8> {
     let own = SelfState { spawns_at: Some(1_200), ..SelfState::default() };
     let mut out = [0; 256];
     let mut encoder = SnapshotEncoder::new(&mut out, &header(None), &own, &[], &[]).unwrap();
@@ -128,7 +128,7 @@ pub fn full_snapshot() -> Vec<u8> {
     out[..len].to_vec()
 }
 
-pub fn ticket() -> Ticket {
+pub(crate) fn ticket() -> Ticket {
     Ticket {
         ticket_id: 0x1111_2222_3333_4444_5555_6666_7777_8888,
         player_key: 42,
@@ -142,7 +142,7 @@ pub fn ticket() -> Ticket {
 }
 
 /// The first test seed of RFC 8032, section 7.1.
-pub fn ticket_signer() -> TicketSigner {
+pub(crate) fn ticket_signer() -> TicketSigner {
     TicketSigner::from_seed([
         0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c,
         0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae,
@@ -150,16 +150,16 @@ pub fn ticket_signer() -> TicketSigner {
     ])
 }
 
-pub fn ticket_bytes() -> Vec<u8> {
+pub(crate) fn ticket_bytes() -> Vec<u8> {
     ticket_signer().sign(&ticket()).unwrap()
 }
 
-pub fn resume_token() -> Vec<u8> {
+pub(crate) fn resume_token() -> Vec<u8> {
     let claims = ResumeClaims { battle_id: BATTLE_ID, slot: 7, player_key: 42 };
     ResumeKey::new(&[7; 32]).issue(&claims).to_vec()
 }
 
-pub fn welcome() -> Welcome {
+pub(crate) fn welcome() -> Welcome {
     Welcome {
         version: PROTOCOL_VERSION,
         battle_id: BATTLE_ID,
@@ -179,7 +179,7 @@ pub fn welcome() -> Welcome {
 }
 
 /// Every kind of message that a client sends.
-pub fn client_messages() -> Vec<(&'static str, ClientMessage)> {
+pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
     let hello = |lanes, credential| {
         ClientMessage::Hello(Hello { version: PROTOCOL_VERSION, lanes, credential })
     };
@@ -202,7 +202,7 @@ pub fn client_messages() -> Vec<(&'static str, ClientMessage)> {
 }
 
 /// Every kind of message that a server sends.
-pub fn server_messages() -> Vec<(&'static str, ServerMessage)> {
+pub(crate) fn server_messages() -> Vec<(&'static str, ServerMessage)> {
     let feed = vec![
         FeedEntry::Downed {
             tick: 995,
@@ -261,7 +261,7 @@ pub fn server_messages() -> Vec<(&'static str, ServerMessage)> {
 }
 
 /// Every sample as bytes, by the name of its golden file.
-pub fn all_bytes() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn all_bytes() -> Vec<(String, Vec<u8>)> {
     let mut out = [0; INPUT_BYTES_MAX];
     let mut samples = vec![
         ("input".to_owned(), input().encode(&mut out).to_vec()),

@@ -19,14 +19,14 @@ use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// As good as any for tests, and a thousand times cheaper.
-pub const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+pub(crate) const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
 /// Mails that were sent.
 #[derive(Clone, Debug, Default)]
-pub struct Mailbox(Arc<Mutex<Vec<Mail>>>);
+pub(crate) struct Mailbox(Arc<Mutex<Vec<Mail>>>);
 
 #[async_trait]
 impl Mailer for Mailbox {
@@ -38,7 +38,7 @@ impl Mailer for Mailbox {
 
 impl Mailbox {
     /// Waits for the mail to `to` with this subject, and takes it.
-    pub async fn take(&self, to: &str, subject: &str) -> Mail {
+    pub(crate) async fn take(&self, to: &str, subject: &str) -> Mail {
         let look = async {
             loop {
                 match self.found(to, subject) {
@@ -56,7 +56,7 @@ impl Mailbox {
         Some(mails.remove(at))
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 }
@@ -72,7 +72,7 @@ const ERASERS: &[Eraser] = &[
 ];
 
 /// A running service.
-pub struct Api {
+pub(crate) struct Api {
     pub db: PgPool,
     pub plane: Plane,
     pub router: Router,
@@ -82,7 +82,7 @@ pub struct Api {
 }
 
 /// Settings for tests: cheap, and without limits by address.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         cost: CHEAP,
         pool: Pool { running_max: 2, waiting_max: 128 },
@@ -93,11 +93,11 @@ pub fn settings() -> Settings {
 }
 
 impl Api {
-    pub fn new(db: PgPool) -> Self {
+    pub(crate) fn new(db: PgPool) -> Self {
         Self::with(db, settings())
     }
 
-    pub fn with(db: PgPool, settings: Settings) -> Self {
+    pub(crate) fn with(db: PgPool, settings: Settings) -> Self {
         let pictures = tempfile::tempdir().unwrap();
         let mailbox = Mailbox::default();
         let settings = Settings {
@@ -115,7 +115,7 @@ impl Api {
         Self { db, plane, router, mailbox, _pictures: pictures, _stopper: stopper }
     }
 
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -126,12 +126,12 @@ impl Api {
         testing::call(&self.router, method, path, token, body).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         self.call(Method::POST, path, None, body).await
     }
 
     /// A member `name`, with the address `name@example.org` and [`PASSWORD`].
-    pub async fn member(&self, name: &str) -> Login {
+    pub(crate) async fn member(&self, name: &str) -> Login {
         let email = format!("{name}@example.org");
         let body = json!({ "name": name, "email": email, "password": PASSWORD });
         let (status, body) = self.post("/v1/accounts", body).await;
@@ -139,33 +139,33 @@ impl Api {
         Login::of(&body)
     }
 
-    pub async fn guest(&self) -> Login {
+    pub(crate) async fn guest(&self) -> Login {
         let (status, body) = self.post("/v1/accounts/guest", Value::Null).await;
         assert_eq!(status, StatusCode::CREATED, "{body}");
         Login::of(&body)
     }
 
-    pub async fn log_in(&self, login: &str, password: &str) -> (StatusCode, Value) {
+    pub(crate) async fn log_in(&self, login: &str, password: &str) -> (StatusCode, Value) {
         self.post("/v1/sessions", json!({ "login": login, "password": password })).await
     }
 
-    pub async fn refresh(&self, refresh_token: &str) -> (StatusCode, Value) {
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> (StatusCode, Value) {
         self.post("/v1/sessions/refresh", json!({ "refresh_token": refresh_token })).await
     }
 
     /// The status of a call that any player may make.
-    pub async fn me(&self, access_token: &str) -> (StatusCode, Value) {
+    pub(crate) async fn me(&self, access_token: &str) -> (StatusCode, Value) {
         self.call(Method::GET, "/v1/me", Some(access_token), Value::Null).await
     }
 
-    pub async fn execute(&self, statement: &'static str, player_id: Uuid) {
+    pub(crate) async fn execute(&self, statement: &'static str, player_id: Uuid) {
         sqlx::query(statement).bind(player_id).execute(&self.db).await.unwrap();
     }
 }
 
 /// What a login gave.
 #[derive(Clone, Debug)]
-pub struct Login {
+pub(crate) struct Login {
     pub player_id: Uuid,
     pub session_id: Uuid,
     pub access: String,
@@ -173,7 +173,7 @@ pub struct Login {
 }
 
 impl Login {
-    pub fn of(body: &Value) -> Self {
+    pub(crate) fn of(body: &Value) -> Self {
         let id = |value: &Value| value.as_str().unwrap().parse().unwrap();
         Self {
             player_id: id(&body["player"]["player_id"]),
@@ -184,24 +184,24 @@ impl Login {
     }
 }
 
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 /// Status and code of a refused call.
 #[track_caller]
-pub fn refused((status, body): (StatusCode, Value)) -> (u16, String) {
+pub(crate) fn refused((status, body): (StatusCode, Value)) -> (u16, String) {
     assert!(!status.is_success(), "{status}: {body}");
     (status.as_u16(), text(&body["error"]["code"]))
 }
 
 #[track_caller]
-pub fn is_refused(answer: (StatusCode, Value), status: u16, code: &str) {
+pub(crate) fn is_refused(answer: (StatusCode, Value), status: u16, code: &str) {
     assert_eq!(refused(answer), (status, code.to_owned()));
 }
 
 #[track_caller]
-pub fn is_done((status, body): (StatusCode, Value)) -> Value {
+pub(crate) fn is_done((status, body): (StatusCode, Value)) -> Value {
     assert!(status.is_success(), "{status}: {body}");
     body
 }

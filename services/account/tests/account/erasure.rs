@@ -11,7 +11,7 @@ use crate::common::{Api, Login, PASSWORD, is_done, is_refused};
 
 /// Writes a canary into every text that can be about a player. `other` is somebody else, who
 /// writes about the player, and to whom the player writes.
-pub async fn plant(api: &Api, player: Uuid, other: Uuid) {
+pub(crate) async fn plant(api: &Api, player: Uuid, other: Uuid) {
     for statement in [
         "update player set about = 'canary-about' where player_id = $1 and $2 is not null",
         "update personal.identity set email = 'canary-email@example.org' where player_id = $1

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
-pub struct World {
+pub(crate) struct World {
     pub plane: Plane,
     pub router: Router,
     pub public: Router,
@@ -24,11 +24,11 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(db: PgPool) -> Self {
+    pub(crate) fn new(db: PgPool) -> Self {
         Self::with(db, Settings { require_totp: false, ..Settings::default() })
     }
 
-    pub fn with(db: PgPool, settings: Settings) -> Self {
+    pub(crate) fn with(db: PgPool, settings: Settings) -> Self {
         let plane = Plane::local(db);
         let (stopper, stop) = stop();
         let (router, document) =
@@ -37,19 +37,19 @@ impl World {
         Self { plane, router, public, document, _stopper: stopper }
     }
 
-    pub async fn player(&self, name: &str) -> (Uuid, String) {
+    pub(crate) async fn player(&self, name: &str) -> (Uuid, String) {
         let player_id = testing::player(&self.plane.db, name).await;
         (player_id, testing::token(&self.plane, player_id))
     }
 
-    pub async fn staff(&self, name: &str, role: &str) -> (Uuid, String) {
+    pub(crate) async fn staff(&self, name: &str, role: &str) -> (Uuid, String) {
         let staff = self.player(name).await;
         testing::grant(&self.plane.db, staff.0, role).await;
         staff
     }
 
     /// A token of a login of this player that was opened so many seconds from now.
-    pub async fn login(&self, player_id: Uuid, seconds: f64) -> String {
+    pub(crate) async fn login(&self, player_id: Uuid, seconds: f64) -> String {
         let session_id = Uuid::now_v7();
         sqlx::query(
             "insert into personal.login_session (session_id, player_id, created_at, expires_at)
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Gives a player an authenticator.
-    pub async fn enrol(&self, player_id: Uuid) {
+    pub(crate) async fn enrol(&self, player_id: Uuid) {
         sqlx::query(
             "insert into personal.credential
                  (player_id, password_phc, totp_secret, totp_confirmed_at)
@@ -77,7 +77,7 @@ impl World {
         .unwrap();
     }
 
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -87,16 +87,16 @@ impl World {
         testing::call(&self.router, method, path, Some(token), body).await
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> (StatusCode, Value) {
         self.call(Method::POST, path, token, Some(body)).await
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
         self.call(Method::GET, path, token, None).await
     }
 
     /// Rows of the audit log with this outcome.
-    pub async fn audited(&self, outcome: &str) -> i64 {
+    pub(crate) async fn audited(&self, outcome: &str) -> i64 {
         sqlx::query_scalar("select count(*) from audit where outcome = $1")
             .bind(outcome)
             .fetch_one(&self.plane.db)

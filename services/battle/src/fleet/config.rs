@@ -40,7 +40,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Addresses of one control plane, most.
-pub const ADDRESSES_MAX: usize = 16;
+pub(super) const ADDRESSES_MAX: usize = 16;
 
 /// Everything that being one of a fleet takes.
 #[derive(Clone, Debug)]

@@ -24,12 +24,12 @@ pub(super) enum Kind {
 
 impl Trouble {
     /// It does not answer.
-    pub fn away(why: &str) -> Self {
+    pub(super) fn away(why: &str) -> Self {
         Self { why: why.to_owned(), kind: Kind::Away }
     }
 
     /// What a call ended with.
-    pub fn of_status(status: &Status) -> Self {
+    pub(super) fn of_status(status: &Status) -> Self {
         let code = status.metadata().get("error-code");
         let kind = match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => Kind::Refusal,
@@ -44,7 +44,7 @@ impl Trouble {
     }
 
     /// Whatever went wrong.
-    pub fn of(error: &anyhow::Error) -> Self {
+    pub(super) fn of(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<Status>() {
             Some(status) => Self::of_status(status),
             None => Self::away(&format!("{error:#}")),
@@ -52,7 +52,7 @@ impl Trouble {
     }
 
     /// Logs it, once a failure of a kind, not once a try; `away` is the kind that was logged last.
-    pub fn note(&self, away: &mut Option<Kind>, name: &str) {
+    pub(super) fn note(&self, away: &mut Option<Kind>, name: &str) {
         let Self { why, kind } = self;
         match (away.replace(*kind) == Some(*kind), kind) {
             (true, _) => tracing::debug!(why, "the control plane does not serve"),

@@ -17,7 +17,7 @@ use super::error::Damage;
 use super::names;
 
 /// First bytes of the file.
-pub const MAGIC: [u8; 8] = *b"SORTIE-J";
+pub(super) const MAGIC: [u8; 8] = *b"SORTIE-J";
 /// Version of the format of files and blocks.
 pub const FORMAT_VERSION: u16 = 3;
 /// Bytes before the first block.

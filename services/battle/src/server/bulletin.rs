@@ -14,40 +14,40 @@ use super::seat::Held;
 
 /// Bulletins of the last two seconds, in order, and the number of the first of them.
 #[derive(Debug, Default)]
-pub struct Bulletins {
+pub(super) struct Bulletins {
     first: u64,
     entries: VecDeque<Held>,
 }
 
 /// Whether a message cannot wait: what just happened in the battle.
-pub fn is_urgent(message: &ServerMessage) -> bool {
+pub(super) fn is_urgent(message: &ServerMessage) -> bool {
     matches!(message, ServerMessage::KillFeed(_) | ServerMessage::RoundEnded { .. })
 }
 
 /// Whether `tick` is the one of its second at which this player is told.
-pub fn is_due(slot: PlayerSlot, tick: u32, tick_hz: u16) -> bool {
+pub(super) fn is_due(slot: PlayerSlot, tick: u32, tick_hz: u16) -> bool {
     (tick + u32::from(slot.0)).is_multiple_of(u32::from(tick_hz))
 }
 
 impl Bulletins {
     /// A message for everybody, as of `tick`.
-    pub fn push(&mut self, tick: u32, bytes: Arc<[u8]>) {
+    pub(super) fn push(&mut self, tick: u32, bytes: Arc<[u8]>) {
         self.entries.push_back((tick, bytes));
     }
 
     /// The number of the next bulletin: a newcomer, who was told everything, starts there.
-    pub fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
     /// The bulletins from number `next` on.
-    pub fn since(&self, next: u64) -> impl Iterator<Item = &Held> {
+    pub(super) fn since(&self, next: u64) -> impl Iterator<Item = &Held> {
         self.entries.iter().skip(next.saturating_sub(self.first) as usize)
     }
 
     /// Forgets what everybody has been told at `tick`: every player has had its turn in the two
     /// seconds before.
-    pub fn forget(&mut self, tick: u32, tick_hz: u16) {
+    pub(super) fn forget(&mut self, tick: u32, tick_hz: u16) {
         let old = |entry: &Held| entry.0 + 2 * u32::from(tick_hz) < tick;
         while self.entries.front().is_some_and(old) {
             self.entries.pop_front();

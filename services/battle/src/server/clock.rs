@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 /// A server that fell behind makes up for so many ticks without a pause; more are left out.
-pub const CATCH_UP_TICKS: u32 = 2;
+pub(super) const CATCH_UP_TICKS: u32 = 2;
 
 /// The tick's clock.
 #[derive(Clone, Debug)]
-pub struct Clock {
+pub(super) struct Clock {
     period: Duration,
     /// When the next tick is due.
     due: Instant,
@@ -15,24 +15,24 @@ pub struct Clock {
 
 impl Clock {
     /// A clock whose first tick is due a period after `now`.
-    pub fn new(tick_hz: u16, now: Instant) -> Self {
+    pub(super) fn new(tick_hz: u16, now: Instant) -> Self {
         let period = Duration::from_nanos(1_000_000_000 / u64::from(tick_hz.max(1)));
         Self { period, due: now + period }
     }
 
     /// Time from one tick to the next.
-    pub fn period(&self) -> Duration {
+    pub(super) fn period(&self) -> Duration {
         self.period
     }
 
     /// When the next tick is due.
-    pub fn due(&self) -> Instant {
+    pub(super) fn due(&self) -> Instant {
         self.due
     }
 
     /// A tick begins at `now`. Gives the ticks that are left out because the server is too far
     /// behind to make up for them.
-    pub fn begin(&mut self, now: Instant) -> u32 {
+    pub(super) fn begin(&mut self, now: Instant) -> u32 {
         self.due += self.period;
         let behind = now.saturating_duration_since(self.due);
         let ticks = (behind.as_nanos() / self.period.as_nanos()) as u32;

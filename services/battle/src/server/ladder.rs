@@ -28,7 +28,7 @@ const STEPS: [LoadStep; 4] =
 
 /// What one tick cost.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cost {
+pub(super) struct Cost {
     /// The server's own work, as long as it would have taken had nobody else wanted the processors.
     pub own: Duration,
     /// CPU time of all threads since the tick before.
@@ -37,7 +37,7 @@ pub struct Cost {
 
 /// The overload ladder.
 #[derive(Clone, Debug)]
-pub struct Ladder {
+pub(super) struct Ladder {
     period: Duration,
     threads: usize,
     window_ticks: u32,
@@ -57,7 +57,7 @@ struct Window {
 
 impl Ladder {
     /// At the foot of the ladder, for a server with so many threads.
-    pub fn new(tick_hz: u16, period: Duration, threads: usize) -> Self {
+    pub(super) fn new(tick_hz: u16, period: Duration, threads: usize) -> Self {
         Self {
             period,
             threads: threads.max(1),
@@ -70,12 +70,12 @@ impl Ladder {
     }
 
     /// Where the server stands.
-    pub fn step(&self) -> LoadStep {
+    pub(super) fn step(&self) -> LoadStep {
         STEPS[self.step]
     }
 
     /// Takes up a tick. Whether the step changed.
-    pub fn note(&mut self, cost: Cost) -> bool {
+    pub(super) fn note(&mut self, cost: Cost) -> bool {
         let window = &mut self.window;
         window.ticks += 1;
         window.overruns += u32::from(cost.own > self.period);

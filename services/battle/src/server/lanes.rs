@@ -18,7 +18,7 @@ use super::seat::Seat;
 use super::shard::{Guest, Shard, ShardCounters};
 
 /// Where a shard's datagrams arrive, by whatever way.
-pub struct Port<'a> {
+pub(super) struct Port<'a> {
     /// Its connections.
     pub quic: &'a mut Quic,
     /// Its sealed lanes, when it offers any.
@@ -46,7 +46,7 @@ impl Port<'_> {
     }
 
     /// Takes an input that came over the sealed lane or over QUIC.
-    pub fn take_input(&mut self, peer: PeerId, datagram: &[u8], sealed: bool, now: Instant) {
+    pub(super) fn take_input(&mut self, peer: PeerId, datagram: &[u8], sealed: bool, now: Instant) {
         let tick = self.tick;
         let Some(seat) = self.seat(peer) else { return };
         match seat.session.handle_input_datagram(datagram, tick) {
@@ -87,7 +87,7 @@ impl Driven for Port<'_> {
 }
 
 /// The way to one player.
-pub enum Way<'a> {
+pub(super) enum Way<'a> {
     /// QUIC datagrams.
     Quic(ServerLane<'a>),
     /// Sealed packets.
@@ -97,7 +97,7 @@ pub enum Way<'a> {
 impl Way<'_> {
     /// Has `encode` write a datagram and sends it; on the sealed way it writes straight into the
     /// packet, else into `scratch`. Gives the bytes that leave.
-    pub fn send_with(
+    pub(super) fn send_with(
         &mut self,
         scratch: &mut [u8],
         encode: impl FnOnce(&mut [u8]) -> usize,
@@ -145,7 +145,7 @@ impl Peer for Way<'_> {
 }
 
 /// What a shard sends with.
-pub struct Ways<'a> {
+pub(super) struct Ways<'a> {
     /// Its connections.
     pub quic: &'a mut Quic,
     /// Its sealed lanes, when it offers any.
@@ -160,7 +160,7 @@ pub struct Ways<'a> {
 
 impl<'a> Ways<'a> {
     /// The way to the player behind `peer`, sealed if it is to be.
-    pub fn to(self, peer: PeerId, sealed: bool) -> Way<'a> {
+    pub(super) fn to(self, peer: PeerId, sealed: bool) -> Way<'a> {
         let Self { quic, lanes, pump, socket, now } = self;
         match lanes {
             Some(lanes) if sealed => {
@@ -202,14 +202,14 @@ impl Shard {
     }
 
     /// UDP payload bytes received and sent, both ways together.
-    pub fn udp_bytes(&self) -> (u64, u64) {
+    pub(super) fn udp_bytes(&self) -> (u64, u64) {
         let quic = self.quic.counters();
         let sealed = self.lanes.as_ref().map(SealedLanes::counters).unwrap_or_default();
         (quic.bytes_in + sealed.bytes_in, quic.bytes_out + sealed.bytes_out)
     }
 
     /// Players whose datagrams go over the sealed lane.
-    pub fn sealed(&self) -> usize {
+    pub(super) fn sealed(&self) -> usize {
         self.seats.values().filter(|seat| seat.peer.is_some() && seat.told_sealed).count()
     }
 }

@@ -64,7 +64,7 @@ impl Site {
     ///
     /// # Errors
     /// A port is taken, or a file cannot be read.
-    pub fn open(config: &BattleServerConfig, store: Store) -> anyhow::Result<Self> {
+    pub(crate) fn open(config: &BattleServerConfig, store: Store) -> anyhow::Result<Self> {
         let incarnation = store.next_incarnation()?;
         let identity = match &config.certificate {
             Some((chain, key)) => sortie_identity::from_pem(chain, key)?,
@@ -82,7 +82,7 @@ impl Site {
     }
 
     /// Where clients connect.
-    pub fn listen(&self) -> SocketAddr {
+    pub(crate) fn listen(&self) -> SocketAddr {
         self.sockets[0].local_addr()
     }
 }

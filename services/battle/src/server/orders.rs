@@ -38,7 +38,7 @@ pub(super) struct Orders {
 
 impl Orders {
     /// Whether the player was kicked so lately that the ticket may be from before.
-    pub fn is_kicked(&self, player: PlayerKey, now: Instant) -> bool {
+    pub(super) fn is_kicked(&self, player: PlayerKey, now: Instant) -> bool {
         self.kicked.get(&player).is_some_and(|until| now <= *until)
     }
 }

@@ -13,14 +13,14 @@ use sortie_sim::command::Action;
 use sortie_sim::id::{PlayerKey, PlayerSlot, Tick};
 
 /// Requests that one tick takes of one player; more in one tick is flooding.
-pub const REQUESTS_PER_TICK_MAX: usize = 8;
+pub(super) const REQUESTS_PER_TICK_MAX: usize = 8;
 
 /// A message for the reliable stream: it may leave when its tick is durable.
-pub type Held = (u32, Arc<[u8]>);
+pub(super) type Held = (u32, Arc<[u8]>);
 
 /// How a player's path is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Path {
+pub(super) struct Path {
     /// Smoothed round-trip time; `None` while nothing was measured.
     pub rtt: Option<Duration>,
     /// Packets sent and lost on the present lane.
@@ -32,7 +32,7 @@ pub struct Path {
 impl Path {
     /// Share of the packets sent since the last call that were lost; `None` while they are too few
     /// to say.
-    pub fn loss_since_shown(&mut self) -> Option<f64> {
+    pub(super) fn loss_since_shown(&mut self) -> Option<f64> {
         let before = std::mem::replace(&mut self.shown, self.total);
         // Another lane begins at zero.
         let sent = self.total.sent.checked_sub(before.sent).filter(|sent| *sent >= SENT_MIN)?;
@@ -45,7 +45,7 @@ impl Path {
 const SENT_MIN: u64 = 16;
 
 /// A player's place in the battle.
-pub struct Seat {
+pub(super) struct Seat {
     /// The place.
     pub slot: PlayerSlot,
     /// Who plays.
@@ -84,7 +84,7 @@ pub struct Seat {
 
 impl Seat {
     /// A seat whose first input may be for the tick after `tick`.
-    pub fn new(
+    pub(super) fn new(
         slot: PlayerSlot,
         key: PlayerKey,
         session: SessionConfig,
@@ -113,7 +113,7 @@ impl Seat {
     }
 
     /// The player is here, over this connection.
-    pub fn attach(&mut self, peer: PeerId, now: Instant) {
+    pub(super) fn attach(&mut self, peer: PeerId, now: Instant) {
         self.peer = Some(peer);
         self.away_since = None;
         self.heard_at = now;
@@ -125,7 +125,7 @@ impl Seat {
     }
 
     /// The connection is gone.
-    pub fn detach(&mut self, now: Instant) {
+    pub(super) fn detach(&mut self, now: Instant) {
         self.peer = None;
         self.away_since = Some(now);
         self.outbox.clear();
@@ -134,7 +134,7 @@ impl Seat {
 
     /// How the player leaves for good in the tick after `tick`. Who is away was last there when a
     /// datagram of it was last read: what counts in a fight is counted from then.
-    pub fn leave(&self, tick: u32, tick_hz: u16, now: Instant) -> Action {
+    pub(super) fn leave(&self, tick: u32, tick_hz: u16, now: Instant) -> Action {
         if self.peer.is_some() {
             return Action::Leave;
         }
@@ -145,7 +145,7 @@ impl Seat {
 
     /// Whether the snapshot leaves over the sealed lane. `now`: when the shard last read its
     /// socket.
-    pub fn choose_lane(&mut self, now: Instant) -> bool {
+    pub(super) fn choose_lane(&mut self, now: Instant) -> bool {
         let sealed = self.lane.is_sealed(now);
         if std::mem::replace(&mut self.told_sealed, sealed) != sealed {
             self.session.change_lane();
@@ -154,13 +154,13 @@ impl Seat {
     }
 
     /// Whether one more message is no flood.
-    pub fn take_message_credit(&mut self) -> bool {
+    pub(super) fn take_message_credit(&mut self) -> bool {
         self.message_credit -= 1.0;
         self.message_credit >= 0.0
     }
 
     /// A tick passed, a `tick_hz`th of a second.
-    pub fn refill_message_credit(&mut self, tick_hz: u16) {
+    pub(super) fn refill_message_credit(&mut self, tick_hz: u16) {
         let refilled = self.message_credit + MESSAGES_PER_S / f32::from(tick_hz);
         self.message_credit = refilled.min(MESSAGE_BURST);
     }

@@ -44,7 +44,7 @@ const PATH_TICKS: u32 = 8;
 
 /// A connection, from its handshake to its end.
 #[derive(Clone, Copy, Debug)]
-pub struct Guest {
+pub(super) struct Guest {
     /// The connection.
     pub peer: PeerId,
     since: Instant,
@@ -68,7 +68,7 @@ struct Farewell {
 
 /// What the shards did, for report and metrics.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ShardCounters {
+pub(super) struct ShardCounters {
     /// Datagrams and messages that were none.
     pub malformed: u64,
     /// Snapshots that were due.
@@ -82,7 +82,7 @@ pub struct ShardCounters {
 }
 
 /// One socket and who is behind it.
-pub struct Shard {
+pub(super) struct Shard {
     /// Its socket.
     pub socket: Socket,
     /// Its connections.
@@ -111,7 +111,7 @@ pub struct Shard {
 
 /// What all shards look at when they send.
 #[derive(Clone, Copy)]
-pub struct Outlook<'a> {
+pub(super) struct Outlook<'a> {
     /// The battle after the tick.
     pub view: &'a View,
     /// Its recent past.
@@ -130,7 +130,12 @@ pub struct Outlook<'a> {
 
 impl Shard {
     /// A shard without connections.
-    pub fn new(socket: Socket, quic: Quic, lanes: Option<SealedLanes>, now: Instant) -> Self {
+    pub(super) fn new(
+        socket: Socket,
+        quic: Quic,
+        lanes: Option<SealedLanes>,
+        now: Instant,
+    ) -> Self {
         Self {
             socket,
             quic,
@@ -149,7 +154,7 @@ impl Shard {
     }
 
     /// Takes in all that arrived since the last tick.
-    pub fn receive(&mut self, now: Instant, tick: u32) {
+    pub(super) fn receive(&mut self, now: Instant, tick: u32) {
         self.now = now;
         let Self { socket, quic, lanes, pump, guests, seats, counters, expelled, .. } = self;
         let mut port =
@@ -180,7 +185,7 @@ impl Shard {
     }
 
     /// Does `work` and notes the CPU time that this thread took for it.
-    pub fn timed(&mut self, work: impl Fn(&mut Self)) {
+    pub(super) fn timed(&mut self, work: impl Fn(&mut Self)) {
         let before = thread_cpu();
         work(self);
         self.took = thread_cpu().saturating_sub(before);
@@ -274,7 +279,7 @@ impl Shard {
     }
 
     /// The connection belongs to this player now.
-    pub fn seat_guest(&mut self, peer: PeerId, slot: u16, now: Instant) {
+    pub(super) fn seat_guest(&mut self, peer: PeerId, slot: u16, now: Instant) {
         if let Some(guest) = self.guest(peer) {
             guest.slot = Some(slot);
         }
@@ -284,19 +289,19 @@ impl Shard {
     }
 
     /// Whether a connection that said hello still waits for its answer.
-    pub fn is_waiting(&mut self, peer: PeerId) -> bool {
+    pub(super) fn is_waiting(&mut self, peer: PeerId) -> bool {
         self.guest(peer).is_some_and(|guest| guest.slot.is_none() && !guest.is_leaving)
     }
 
     /// Ends a connection with a code that its client reads.
-    pub fn close(&mut self, peer: PeerId, code: CloseCode) {
+    pub(super) fn close(&mut self, peer: PeerId, code: CloseCode) {
         self.say_goodbye(peer, code, code.text());
     }
 
     /// Says why in the operator's words, where there are any, and ends the connection: the player
     /// is away at once, and the connection is closed when the words can have arrived. QUIC's close
     /// would overtake them.
-    pub fn say_goodbye(&mut self, peer: PeerId, code: CloseCode, words: &str) {
+    pub(super) fn say_goodbye(&mut self, peer: PeerId, code: CloseCode, words: &str) {
         let words = if words.is_empty() { code.text() } else { words };
         let words: Text<CLOSE_TEXT_BYTES_MAX> = Text::truncated(words);
         let now = self.now;
@@ -331,7 +336,7 @@ impl Shard {
     }
 
     /// Says why, while the stream still carries it; the close follows later.
-    pub fn say_leaving(&mut self, peer: PeerId, code: CloseCode) {
+    pub(super) fn say_leaving(&mut self, peer: PeerId, code: CloseCode) {
         if self.guest(peer).is_none_or(|guest| !guest.is_leaving) {
             let text = Text::truncated(code.text());
             self.say(peer, &ServerMessage::Leaving { code: code.number(), text });
@@ -355,7 +360,7 @@ impl Shard {
     }
 
     /// Tells every player behind this socket what it is to know of the tick.
-    pub fn tell(&mut self, outlook: &Outlook<'_>) {
+    pub(super) fn tell(&mut self, outlook: &Outlook<'_>) {
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
         // The step took its time, which would count as the path's.
         let now = Instant::now().max(self.now);
@@ -416,18 +421,18 @@ impl Shard {
     }
 
     /// Hands everything that waits to the network.
-    pub fn transmit(&mut self, now: Instant) {
+    pub(super) fn transmit(&mut self, now: Instant) {
         self.pump.transmit(&self.socket, &mut self.quic, now);
     }
 
     /// System calls that moved datagrams.
-    pub fn syscalls(&self) -> u64 {
+    pub(super) fn syscalls(&self) -> u64 {
         let (received, sent) = self.pump.counters();
         received.syscalls + sent.syscalls
     }
 
     /// Players behind this socket that are here.
-    pub fn connected(&self) -> usize {
+    pub(super) fn connected(&self) -> usize {
         self.seats.values().filter(|seat| seat.peer.is_some()).count()
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// The work of one tick after the other.
 #[derive(Clone, Copy, Debug)]
-pub struct Work {
+pub(super) struct Work {
     /// When the tick before was over, in wall time.
     ended_at: Instant,
     began_at: Instant,
@@ -28,7 +28,7 @@ pub struct Work {
 
 /// What a tick took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Took {
+pub(super) struct Took {
     /// From its beginning to its end.
     pub wall: Duration,
     /// How long it would have taken had nobody else wanted the processors; see [`Work::end`].
@@ -41,7 +41,7 @@ pub struct Took {
 
 impl Work {
     /// Nothing done yet.
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             ended_at: now,
             began_at: now,
@@ -54,14 +54,14 @@ impl Work {
     }
 
     /// A tick begins, on the thread that calls.
-    pub fn begin(&mut self, now: Instant) {
+    pub(super) fn begin(&mut self, now: Instant) {
         self.began_at = now;
         (self.main, self.process) = (thread_cpu(), process_cpu());
         (self.shards, self.longest_shards) = Default::default();
     }
 
     /// The shards worked beside each other, on other threads, each for so long.
-    pub fn note_shards(&mut self, took: impl Iterator<Item = Duration>) {
+    pub(super) fn note_shards(&mut self, took: impl Iterator<Item = Duration>) {
         let (sum, longest) = took.fold((Duration::ZERO, Duration::ZERO), |(sum, longest), took| {
             (sum + took, longest.max(took))
         });
@@ -75,7 +75,7 @@ impl Work {
     /// Its own work is that of its own thread, then of each pass over the shards the longest one,
     /// and of what else the others did (regions, visibility) an even share of each: that it is
     /// shared evenly is assumed.
-    pub fn end(&mut self, now: Instant, due: Instant, threads: usize) -> Took {
+    pub(super) fn end(&mut self, now: Instant, due: Instant, threads: usize) -> Took {
         self.end_by(now, due, threads, thread_cpu(), process_cpu())
     }
 
@@ -104,12 +104,12 @@ impl Work {
 }
 
 /// CPU time of this process so far, user and system.
-pub fn process_cpu() -> Duration {
+pub(super) fn process_cpu() -> Duration {
     read(rustix::time::ClockId::ProcessCPUTime)
 }
 
 /// CPU time of this thread so far, user and system.
-pub fn thread_cpu() -> Duration {
+pub(super) fn thread_cpu() -> Duration {
     read(rustix::time::ClockId::ThreadCPUTime)
 }
 

@@ -12,7 +12,7 @@ use sortie_sim::id::{Class, PlayerKey, PlayerSlot, Tick};
 use sortie_sim::{Battle, BattleSetup, SIMULATION};
 
 /// The seed of a random test: the environment's, or the one given.
-pub fn seed(default: u64) -> u64 {
+pub(crate) fn seed(default: u64) -> u64 {
     let seed = std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or(default);
     println!("SIM_SEED={seed}");
@@ -21,10 +21,10 @@ pub fn seed(default: u64) -> u64 {
 
 /// Small numbers without pattern (splitmix64).
 #[derive(Clone, Debug)]
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub u64);
 
 impl Dice {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -32,17 +32,17 @@ impl Dice {
     }
 
     /// 0 to `end` - 1.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub fn one_in(&mut self, count: u64) -> bool {
+    pub(crate) fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
 }
 
 /// What the tests' battles are made of.
-pub fn header(seed: u64) -> Header {
+pub(crate) fn header(seed: u64) -> Header {
     let rules = SimConfig { players_max: 64, ..SimConfig::default() };
     Header {
         battle_id: u128::from(seed) << 64 | 7,
@@ -55,7 +55,7 @@ pub fn header(seed: u64) -> Header {
 }
 
 /// The setup of [`header`].
-pub fn setup(header: &Header, threads: usize) -> BattleSetup {
+pub(crate) fn setup(header: &Header, threads: usize) -> BattleSetup {
     let field = Arc::new(Field::new(Map::parse(&header.map).unwrap()));
     let config = SimConfig::parse(&header.rules).unwrap();
     BattleSetup { config, field, seed: header.seed, threads }
@@ -63,19 +63,19 @@ pub fn setup(header: &Header, threads: usize) -> BattleSetup {
 
 /// Players whose every deed follows from a seed and the tick.
 #[derive(Clone, Debug)]
-pub struct Script {
+pub(crate) struct Script {
     dice: Dice,
     players: u16,
     inputs: Vec<Input>,
 }
 
 impl Script {
-    pub fn new(seed: u64, players: u16) -> Self {
+    pub(crate) fn new(seed: u64, players: u16) -> Self {
         Self { dice: Dice(seed), players, inputs: Vec::new() }
     }
 
     /// The commands of `tick`, by slot, and who came in by a ticket.
-    pub fn tick(&mut self, tick: u32) -> (Vec<Command>, Vec<Admitted>) {
+    pub(crate) fn tick(&mut self, tick: u32) -> (Vec<Command>, Vec<Admitted>) {
         let (mut commands, mut admitted) = (Vec::new(), Vec::new());
         if self.inputs.len() < usize::from(self.players) && (tick == 1 || self.dice.one_in(4)) {
             let slot = PlayerSlot(self.inputs.len() as u16);
@@ -133,12 +133,12 @@ impl Script {
 }
 
 /// An empty file to write a journal into.
-pub fn new_file(path: &Path) -> File {
+pub(crate) fn new_file(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path).unwrap()
 }
 
 /// A battle that runs on a script beside its journal.
-pub struct Run {
+pub(crate) struct Run {
     pub battle: Battle,
     pub script: Script,
     pub roster: Roster,
@@ -149,7 +149,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn begin(path: &Path, seed: u64, players: u16, options: JournalOptions) -> Self {
+    pub(crate) fn begin(path: &Path, seed: u64, players: u16, options: JournalOptions) -> Self {
         let header = header(seed);
         let journal = Journal::create(new_file(path), &header, options).unwrap();
         let battle = Battle::new(setup(&header, 1));
@@ -159,7 +159,7 @@ impl Run {
     }
 
     /// Steps until `last`.
-    pub fn until(&mut self, last: u32) {
+    pub(crate) fn until(&mut self, last: u32) {
         while self.battle.tick().0 < last {
             let tick = Tick(self.battle.tick().0 + 1);
             let (commands, admitted) = self.script.tick(tick.0);
@@ -178,7 +178,7 @@ impl Run {
     }
 
     /// Closes the journal; gives the hashes.
-    pub fn close(self) -> Vec<u64> {
+    pub(crate) fn close(self) -> Vec<u64> {
         let end = End { tick: self.battle.tick().0, hash: self.battle.state_hash() };
         assert!(self.journal.close(end), "the journal was given up");
         self.hashes

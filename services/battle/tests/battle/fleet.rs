@@ -21,27 +21,27 @@ use crate::plane::{self, Plane, SECRET};
 use crate::world::{PATIENCE, Player, config, run_alone};
 
 /// A battle server of a fleet on a thread of its own.
-pub struct Running {
+pub(crate) struct Running {
     thread: Option<JoinHandle<anyhow::Result<()>>>,
     stop: Arc<AtomicBool>,
     registered: Receiver<Registered>,
     reports: Arc<Mutex<Vec<BattleReport>>>,
 }
 
-pub fn fleet_config(url: &str) -> FleetConfig {
+pub(crate) fn fleet_config(url: &str) -> FleetConfig {
     let config = FleetConfig::new(url, Secret::new(SECRET).unwrap(), "test-1").unwrap();
     FleetConfig { farewell: Duration::from_secs(2), ..config }
 }
 
 /// Slow ticks: a loaded machine must not look like a slow server.
-pub fn base(dir: &Path) -> BattleServerConfig {
+pub(crate) fn base(dir: &Path) -> BattleServerConfig {
     let mut base = config(dir);
     base.rules.tick_hz = 30;
     base
 }
 
 impl Running {
-    pub fn start(fleet: FleetConfig, base: BattleServerConfig) -> Self {
+    pub(crate) fn start(fleet: FleetConfig, base: BattleServerConfig) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, registered) = channel();
         let reports = Arc::new(Mutex::new(Vec::new()));
@@ -55,22 +55,22 @@ impl Running {
         Self { thread: Some(thread), stop, registered, reports }
     }
 
-    pub fn registered(&self) -> Registered {
+    pub(crate) fn registered(&self) -> Registered {
         self.registered.recv_timeout(PATIENCE).expect("registered in time")
     }
 
-    pub fn reports(&self) -> Vec<BattleReport> {
+    pub(crate) fn reports(&self) -> Vec<BattleReport> {
         self.reports.lock().unwrap().clone()
     }
 
     /// As SIGTERM does.
-    pub fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap()
     }
 
     /// Waits until it ends by itself.
-    pub fn join(mut self) -> anyhow::Result<()> {
+    pub(crate) fn join(mut self) -> anyhow::Result<()> {
         self.thread.take().unwrap().join().unwrap()
     }
 }
@@ -82,7 +82,7 @@ impl Drop for Running {
 }
 
 /// What a client must know to connect.
-pub fn door(registered: &Registered) -> Ready {
+pub(crate) fn door(registered: &Registered) -> Ready {
     Ready {
         listen: registered.listen,
         fingerprint: registered.fingerprint.clone(),
@@ -96,7 +96,7 @@ pub fn door(registered: &Registered) -> Ready {
     }
 }
 
-pub fn join(door: &Ready, battle: Uuid, players: &[u128]) -> Vec<Player> {
+pub(crate) fn join(door: &Ready, battle: Uuid, players: &[u128]) -> Vec<Player> {
     let ticket = |player| plane::ticket(battle, 1_000 + player, player);
     let mut players: Vec<Player> =
         players.iter().map(|player| Player::new(door, ticket(*player))).collect();

@@ -28,13 +28,13 @@ use uuid::Uuid;
 
 use crate::world::PATIENCE;
 
-pub const SECRET: &str = "a secret for the tests";
+pub(crate) const SECRET: &str = "a secret for the tests";
 const SEED: [u8; 32] = [21; 32];
 const SERVER_ID: u128 = 0x5e;
 
 /// What it was told, and what it answers.
 #[derive(Default)]
-pub struct Told {
+pub(crate) struct Told {
     pub registers: Vec<RegisterRequest>,
     pub heartbeats: u64,
     /// The newest.
@@ -75,7 +75,7 @@ impl Shared {
 }
 
 /// The control plane; it can go away and come back.
-pub struct Plane {
+pub(crate) struct Plane {
     shared: Shared,
     addr: SocketAddr,
     runtime: Option<Runtime>,
@@ -84,12 +84,12 @@ pub struct Plane {
 }
 
 impl Plane {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(None)
     }
 
     /// One that speaks TLS; and its certificate, PEM.
-    pub fn start_with_tls() -> (Self, String) {
+    pub(crate) fn start_with_tls() -> (Self, String) {
         let names = vec!["127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let certificate = made.cert.pem();
@@ -98,7 +98,7 @@ impl Plane {
     }
 
     /// Another node of the same control plane, at an address of its own.
-    pub fn node(&self, number: u8) -> Self {
+    pub(crate) fn node(&self, number: u8) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let shared = Shared(Arc::clone(&self.shared.0), number);
         let mut node = Self { shared, addr: any, runtime: None, identity: None };
@@ -113,20 +113,20 @@ impl Plane {
         plane
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let scheme = if self.identity.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.addr)
     }
 
     /// All connections break, and nobody listens.
-    pub fn go_away(&mut self) {
+    pub(crate) fn go_away(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 
     /// Listens again, at the same address.
-    pub fn come_back(&mut self) {
+    pub(crate) fn come_back(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -155,21 +155,21 @@ impl Plane {
     }
 
     /// From now on it speaks as before there were credentials.
-    pub fn set_old(&self) {
+    pub(crate) fn set_old(&self) {
         self.shared.with(|told| told.is_old = true);
     }
 
     /// Credentials that it gave out are worth nothing any more.
-    pub fn renew_credentials(&self) {
+    pub(crate) fn renew_credentials(&self) {
         self.shared.with(|told| told.keys += 1);
     }
 
-    pub fn told(&self) -> MutexGuard<'_, Told> {
+    pub(crate) fn told(&self) -> MutexGuard<'_, Told> {
         self.shared.0.0.lock().unwrap()
     }
 
     /// Waits for a fact.
-    pub fn wait<T>(&self, what: &str, found: impl Fn(&Told) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, found: impl Fn(&Told) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut told = self.told();
         loop {
@@ -183,19 +183,19 @@ impl Plane {
     }
 
     /// The result of a battle, once it is stored.
-    pub fn result(&self, battle: Uuid) -> ReportRequest {
+    pub(crate) fn result(&self, battle: Uuid) -> ReportRequest {
         self.wait("a result", |told| told.stored.get(&battle.to_string()).cloned())
     }
 
     /// Waits until a heartbeat lists the battle.
-    pub fn running(&self, battle: Uuid) {
+    pub(crate) fn running(&self, battle: Uuid) {
         let battle = battle.to_string();
         let lists = |told: &Told| told.heartbeat.battles.iter().any(|one| one.battle_id == battle);
         self.wait("the battle to run", |told| lists(told).then_some(()));
     }
 
     /// Sends an order; gives its number.
-    pub fn order(&self, what: What) -> u64 {
+    pub(crate) fn order(&self, what: What) -> u64 {
         self.shared.with(|told| {
             let order_id = told.orders.len() as u64 + 1;
             told.orders.push(Order { order_id, what: Some(what) });
@@ -204,7 +204,7 @@ impl Plane {
     }
 
     /// Orders a walk on a plain.
-    pub fn open(&self, battle: Uuid, duration_s: u32) -> u64 {
+    pub(crate) fn open(&self, battle: Uuid, duration_s: u32) -> u64 {
         self.order(What::Open(OpenBattle {
             battle_id: battle.to_string(),
             mode: "walk".to_owned(),
@@ -214,49 +214,49 @@ impl Plane {
         }))
     }
 
-    pub fn end(&self, battle: Uuid) -> u64 {
+    pub(crate) fn end(&self, battle: Uuid) -> u64 {
         let battle_id = battle.to_string();
         self.order(What::End(StopBattle { battle_id, reason: String::new() }))
     }
 
-    pub fn kick(&self, player: u128, reason: &str) -> u64 {
+    pub(crate) fn kick(&self, player: u128, reason: &str) -> u64 {
         let player_id = Uuid::from_u128(player).to_string();
         let reason = reason.to_owned();
         self.order(What::Kick(KickPlayer { battle_id: String::new(), player_id, reason }))
     }
 
-    pub fn say(&self, battle: Uuid, text: &str) -> u64 {
+    pub(crate) fn say(&self, battle: Uuid, text: &str) -> u64 {
         let (battle_id, text) = (battle.to_string(), text.to_owned());
         self.order(What::Message(SayInBattle { battle_id, text }))
     }
 
-    pub fn erase(&self, player: u128) -> u64 {
+    pub(crate) fn erase(&self, player: u128) -> u64 {
         let player_id = Uuid::from_u128(player).to_string();
         self.order(What::Erase(ErasePlayer { player_id }))
     }
 
-    pub fn drain(&self) -> u64 {
+    pub(crate) fn drain(&self) -> u64 {
         self.order(What::Drain(DrainServer {}))
     }
 
     /// Waits until the server says that it carried out this order.
-    pub fn done(&self, order: u64) {
+    pub(crate) fn done(&self, order: u64) {
         self.wait("an order to be done", |told| (told.heartbeat.order_done >= order).then_some(()));
     }
 }
 
 /// A join ticket as the control plane issues it.
-pub fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
+pub(crate) fn ticket(battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
     ticket_for("test-1", battle, ticket_id, player)
 }
 
 /// A join ticket for the server of this name.
-pub fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
+pub(crate) fn ticket_for(server: &str, battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
     ticket_until(machine_ms() + 20_000, server, battle, ticket_id, player)
 }
 
 /// The same, which expires at a time in milliseconds since 1970.
-pub fn ticket_until(
+pub(crate) fn ticket_until(
     expires_at_ms: u64,
     server: &str,
     battle: Uuid,

@@ -21,7 +21,7 @@ use tempfile::tempdir;
 use crate::world::{PATIENCE, config_for, ticket};
 
 /// A bare connection, on a clock that the test moves.
-pub struct Intruder {
+pub(crate) struct Intruder {
     pub quic: Client,
     pub socket: Socket,
     pub connected: bool,
@@ -33,7 +33,7 @@ pub struct Intruder {
 }
 
 /// Server and intruder with a time of their own.
-pub struct Scene {
+pub(crate) struct Scene {
     pub server: Server,
     pub intruder: Intruder,
     pub now: Instant,
@@ -41,12 +41,12 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::over(LanePolicy::Quic)
     }
 
     /// With a server that offers this lane.
-    pub fn over(lane: LanePolicy) -> Self {
+    pub(crate) fn over(lane: LanePolicy) -> Self {
         let dir = tempdir().unwrap();
         let mut server = Server::open(config_for(dir.path(), lane)).unwrap();
         let now = Instant::now();
@@ -58,12 +58,12 @@ impl Scene {
         scene
     }
 
-    pub fn ready(&self) -> Ready {
+    pub(crate) fn ready(&self) -> Ready {
         self.server.ready().clone()
     }
 
     /// One tick of both.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now += Duration::from_nanos(16_666_667);
         let Self { server, intruder, now, .. } = self;
         intruder.send(*now);
@@ -74,7 +74,7 @@ impl Scene {
         intruder.receive(*now);
     }
 
-    pub fn until(&mut self, what: &str, done: impl Fn(&Intruder) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Intruder) -> bool) {
         // What the journal's own thread does takes real time, whatever this clock says.
         let deadline = Instant::now() + PATIENCE;
         for tick in 0_u32.. {
@@ -88,7 +88,7 @@ impl Scene {
     }
 
     /// The code of the close, which `Leaving` said before.
-    pub fn closed(&mut self) -> Option<CloseCode> {
+    pub(crate) fn closed(&mut self) -> Option<CloseCode> {
         let code = self.closed_without_a_word();
         let told = self.intruder.messages.iter().filter_map(|message| match message {
             ServerMessage::Leaving { code, .. } => CloseCode::from_number(u64::from(*code)),
@@ -98,20 +98,20 @@ impl Scene {
         code
     }
 
-    pub fn closed_without_a_word(&mut self) -> Option<CloseCode> {
+    pub(crate) fn closed_without_a_word(&mut self) -> Option<CloseCode> {
         self.until("the close", |intruder| intruder.closed_by.is_some());
         self.intruder.closed_by.and_then(CloseCode::from_number)
     }
 
-    pub fn say(&mut self, message: &ClientMessage) {
+    pub(crate) fn say(&mut self, message: &ClientMessage) {
         self.intruder.say(message);
     }
 
-    pub fn hello(&mut self, version: u16, credential: Credential) {
+    pub(crate) fn hello(&mut self, version: u16, credential: Credential) {
         self.intruder.hello(version, credential);
     }
 
-    pub fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         let ticket = ticket(&self.ready(), 1, 1);
         self.hello(PROTOCOL_VERSION, Credential::Ticket(Blob::new(ticket).unwrap()));
         self.until("the welcome", |intruder| !intruder.messages.is_empty());
@@ -119,7 +119,7 @@ impl Scene {
     }
 
     /// Joins, over the sealed lane if there is one.
-    pub fn join_over(lane: LanePolicy) -> Self {
+    pub(crate) fn join_over(lane: LanePolicy) -> Self {
         let mut scene = Self::over(lane);
         scene.join();
         if lane != LanePolicy::Quic {
@@ -129,7 +129,7 @@ impl Scene {
     }
 
     /// Sends a datagram over the lane that there is.
-    pub fn send_datagram(&mut self, datagram: &[u8]) {
+    pub(crate) fn send_datagram(&mut self, datagram: &[u8]) {
         let Self { intruder, now, .. } = self;
         match &mut intruder.lane {
             Some(lane) => {
@@ -142,7 +142,7 @@ impl Scene {
         }
     }
 
-    pub fn send_packet(&mut self, packet: &[u8]) {
+    pub(crate) fn send_packet(&mut self, packet: &[u8]) {
         let mut batch = SendBatch::new();
         let to = self.server.ready().listen;
         batch.push(&self.intruder.socket, to, packet);
@@ -150,7 +150,7 @@ impl Scene {
     }
 
     /// An honest input for the tick after the next.
-    pub fn input(&self) -> Vec<u8> {
+    pub(crate) fn input(&self) -> Vec<u8> {
         let tick = self.server.battle().tick().0 + 2;
         let mut out = [0; INPUT_BYTES_MAX];
         let command = InputCommand { tick, view_tick: tick - 1, ..InputCommand::default() };
@@ -160,7 +160,7 @@ impl Scene {
 
 impl Intruder {
     /// Begins to connect.
-    pub fn new(ready: &Ready, now: Instant) -> Self {
+    pub(crate) fn new(ready: &Ready, now: Instant) -> Self {
         let quic = ClientConfig::new(ready.listen, ready.fingerprint.parse().unwrap());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
@@ -174,15 +174,15 @@ impl Intruder {
         }
     }
 
-    pub fn say(&mut self, message: &ClientMessage) {
+    pub(crate) fn say(&mut self, message: &ClientMessage) {
         self.quic.send_message(&message.encode().unwrap()).unwrap();
     }
 
-    pub fn hello(&mut self, version: u16, credential: Credential) {
+    pub(crate) fn hello(&mut self, version: u16, credential: Credential) {
         self.say(&ClientMessage::Hello(Hello { version, lanes: all_suites(), credential }));
     }
 
-    pub fn send(&mut self, now: Instant) {
+    pub(crate) fn send(&mut self, now: Instant) {
         self.quic.handle_timeouts(now);
         let mut batch = SendBatch::new();
         while let Some(transmit) = self.quic.poll_transmit(now, batch.slot(&self.socket)) {
@@ -191,7 +191,7 @@ impl Intruder {
         batch.flush(&self.socket);
     }
 
-    pub fn receive(&mut self, now: Instant) {
+    pub(crate) fn receive(&mut self, now: Instant) {
         let mut batch = RecvBatch::new();
         while batch.receive(&self.socket).unwrap() > 0 {
             for (from, datagram) in batch.iter_mut() {

@@ -15,10 +15,10 @@ use sortie_udp::{RecvBatch, Socket, SocketOptions};
 use sortie_wire::ticket::{Ticket, TicketSigner};
 
 /// Whatever a test waits for happens within this time, or never.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server for tests, on free ports.
-pub fn config(dir: &Path) -> BattleServerConfig {
+pub(crate) fn config(dir: &Path) -> BattleServerConfig {
     BattleServerConfig {
         ops: None,
         rules: SimConfig { mode: Mode::Walk, players_max: 16, ..SimConfig::default() },
@@ -30,7 +30,7 @@ pub fn config(dir: &Path) -> BattleServerConfig {
 }
 
 /// [`config`] of a server that offers sealed packets, or does not.
-pub fn config_for(dir: &Path, lane: LanePolicy) -> BattleServerConfig {
+pub(crate) fn config_for(dir: &Path, lane: LanePolicy) -> BattleServerConfig {
     BattleServerConfig { sealed_lane: lane != LanePolicy::Quic, ..config(dir) }
 }
 
@@ -48,7 +48,7 @@ macro_rules! on_both_lanes {
 }
 
 /// A ticket of the development key for this server.
-pub fn ticket(ready: &Ready, ticket_id: u128, player_key: u128) -> Vec<u8> {
+pub(crate) fn ticket(ready: &Ready, ticket_id: u128, player_key: u128) -> Vec<u8> {
     let seed = ready.dev_ticket_key.as_deref().expect("development tickets");
     let mut key = [0; 32];
     for (at, byte) in key.iter_mut().enumerate() {
@@ -68,7 +68,7 @@ pub fn ticket(ready: &Ready, ticket_id: u128, player_key: u128) -> Vec<u8> {
 }
 
 /// A client with a socket of its own, and what it was told.
-pub struct Player {
+pub(crate) struct Player {
     pub client: GameClient<Predictor>,
     pub events: Vec<Event>,
     pub wish: LocalInput,
@@ -77,7 +77,7 @@ pub struct Player {
 }
 
 impl Player {
-    pub fn new(ready: &Ready, ticket: Vec<u8>) -> Self {
+    pub(crate) fn new(ready: &Ready, ticket: Vec<u8>) -> Self {
         let quic = sortie_quic::ClientConfig::new(ready.listen, ready.fingerprint.parse().unwrap());
         let config = ClientConfig::new(quic, ticket);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -90,12 +90,12 @@ impl Player {
         }
     }
 
-    pub fn is_playing(&self) -> bool {
+    pub(crate) fn is_playing(&self) -> bool {
         self.client.state() == State::Playing && self.client.view().snapshot_tick > 0
     }
 
     /// The close code that it read, if it is closed for good.
-    pub fn closed_by(&self) -> Option<u16> {
+    pub(crate) fn closed_by(&self) -> Option<u16> {
         match self.client.state() {
             State::Closed { code, .. } => code,
             _ => None,
@@ -132,7 +132,7 @@ impl Player {
 ///
 /// # Panics
 /// It takes too long; `what` says what was waited for.
-pub fn run_until(
+pub(crate) fn run_until(
     server: &mut Server,
     players: &mut [Player],
     what: &str,
@@ -146,7 +146,7 @@ pub fn run_until(
 }
 
 /// Runs server and players for so many ticks.
-pub fn run_ticks(server: &mut Server, players: &mut [Player], ticks: u32) {
+pub(crate) fn run_ticks(server: &mut Server, players: &mut [Player], ticks: u32) {
     let last = server.battle().tick().0 + ticks;
     run_until(server, players, "ticks", |server, _| server.battle().tick().0 >= last);
 }
@@ -168,7 +168,11 @@ fn step(server: &mut Server, players: &mut [Player]) {
 }
 
 /// Drives players without a server, as while it restarts or after it ended.
-pub fn run_alone(players: &mut [Player], what: &str, mut done: impl FnMut(&[Player]) -> bool) {
+pub(crate) fn run_alone(
+    players: &mut [Player],
+    what: &str,
+    mut done: impl FnMut(&[Player]) -> bool,
+) {
     let deadline = Instant::now() + PATIENCE;
     while !done(players) {
         assert!(Instant::now() < deadline, "waited too long for: {what}");

@@ -23,12 +23,12 @@ use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use uuid::Uuid;
 
-pub const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// So much that no test meets it.
-pub const PLENTY: Rate = Rate { burst: 1_000_000, per_s: 1_000_000.0 };
+pub(crate) const PLENTY: Rate = Rate { burst: 1_000_000, per_s: 1_000_000.0 };
 
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let rates = Rates {
         say: PLENTY,
         edit: PLENTY,
@@ -47,14 +47,14 @@ pub fn settings() -> Settings {
     }
 }
 
-pub struct Node {
+pub(crate) struct Node {
     pub plane: Plane,
     pub address: SocketAddr,
     stopper: Stopper,
 }
 
 impl Node {
-    pub async fn start(plane: &Plane, settings: Settings) -> Self {
+    pub(crate) async fn start(plane: &Plane, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, mut asked) = stop();
@@ -69,27 +69,30 @@ impl Node {
         Self { plane: plane.clone(), address, stopper }
     }
 
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopper.stop();
     }
 
-    pub async fn player(&self, name: &str) -> Client {
+    pub(crate) async fn player(&self, name: &str) -> Client {
         let player = testing::player(&self.plane.db, name).await;
         self.client(player).await
     }
 
-    pub async fn client(&self, player: Uuid) -> Client {
+    pub(crate) async fn client(&self, player: Uuid) -> Client {
         self.try_client(player).await.expect("the upgrade is done")
     }
 
-    pub async fn try_client(&self, player: Uuid) -> tungstenite::Result<Client> {
+    pub(crate) async fn try_client(&self, player: Uuid) -> tungstenite::Result<Client> {
         let token = testing::login(&self.plane, player).await;
         let mut client = self.connect(&[("authorization", &format!("Bearer {token}"))]).await?;
         client.player = player;
         Ok(client)
     }
 
-    pub async fn connect(&self, headers: &[(&'static str, &str)]) -> tungstenite::Result<Client> {
+    pub(crate) async fn connect(
+        &self,
+        headers: &[(&'static str, &str)],
+    ) -> tungstenite::Result<Client> {
         let mut request = format!("ws://{}/v1/chat", self.address).into_client_request()?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -100,7 +103,7 @@ impl Node {
     }
 }
 
-pub struct Client {
+pub(crate) struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub player: Uuid,
     events: VecDeque<Value>,
@@ -110,19 +113,19 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// Asks, and does not wait; gives the cid.
-    pub async fn start(&mut self, mut request: Value) -> u64 {
+    pub(crate) async fn start(&mut self, mut request: Value) -> u64 {
         self.cid += 1;
         request["cid"] = self.cid.into();
         self.send(&request.to_string()).await;
         self.cid
     }
 
-    pub async fn frame(&mut self) -> Value {
+    pub(crate) async fn frame(&mut self) -> Value {
         loop {
             let frame = timeout(SOON, self.socket.next()).await.expect("a frame comes");
             match frame.expect("the socket is open").expect("the socket works") {
@@ -133,7 +136,7 @@ impl Client {
         }
     }
 
-    pub async fn answer(&mut self, cid: u64) -> Value {
+    pub(crate) async fn answer(&mut self, cid: u64) -> Value {
         loop {
             let frame = self.frame().await;
             if frame.get("cid").is_none() && frame["type"] != "error" {
@@ -146,7 +149,7 @@ impl Client {
     }
 
     /// An answer, whatever their order.
-    pub async fn any_answer(&mut self, cid: u64) -> Value {
+    pub(crate) async fn any_answer(&mut self, cid: u64) -> Value {
         loop {
             if let Some(at) = self.early.iter().position(|answer| answer["cid"] == cid) {
                 return self.early.swap_remove(at);
@@ -160,35 +163,35 @@ impl Client {
         }
     }
 
-    pub async fn ask(&mut self, request: Value) -> Value {
+    pub(crate) async fn ask(&mut self, request: Value) -> Value {
         let cid = self.start(request).await;
         self.answer(cid).await
     }
 
     /// Asks for something that is done.
-    pub async fn ok(&mut self, request: Value) -> Value {
+    pub(crate) async fn ok(&mut self, request: Value) -> Value {
         let answer = self.ask(request.clone()).await;
         assert_eq!(answer["type"], "ok", "{request}: {answer}");
         answer
     }
 
     /// Asks for something that is refused; gives the code.
-    pub async fn refused(&mut self, request: Value) -> String {
+    pub(crate) async fn refused(&mut self, request: Value) -> String {
         let answer = self.ask(request).await;
         assert_eq!(answer["type"], "error", "{answer}");
         answer["code"].as_str().unwrap().to_owned()
     }
 
-    pub async fn join(&mut self, channel: &Value) {
+    pub(crate) async fn join(&mut self, channel: &Value) {
         self.ok(json!({ "type": "join", "channel": channel })).await;
     }
 
-    pub async fn say(&mut self, channel: &Value, text: &str) -> Value {
+    pub(crate) async fn say(&mut self, channel: &Value, text: &str) -> Value {
         let answer = self.ok(json!({ "type": "say", "channel": channel, "text": text })).await;
         answer["message"].clone()
     }
 
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         match self.events.pop_front() {
             Some(event) => event,
             None => self.frame().await,
@@ -196,20 +199,20 @@ impl Client {
     }
 
     /// The text of the next message.
-    pub async fn hear(&mut self) -> String {
+    pub(crate) async fn hear(&mut self) -> String {
         let event = self.event().await;
         assert_eq!(event["type"], "message", "{event}");
         event["message"]["text"].as_str().unwrap().to_owned()
     }
 
     /// Nothing more has come than was read: whatever was sent before a pong has come before it.
-    pub async fn assert_quiet(&mut self) {
+    pub(crate) async fn assert_quiet(&mut self) {
         self.ok(json!({ "type": "ping" })).await;
         assert!(self.events.is_empty(), "{:?}", self.events);
     }
 
     /// Reads to the end; gives the close code.
-    pub async fn closed(&mut self) -> u16 {
+    pub(crate) async fn closed(&mut self) -> u16 {
         loop {
             match timeout(SOON, self.socket.next()).await.expect("the socket is closed") {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
@@ -222,11 +225,11 @@ impl Client {
     }
 }
 
-pub fn global() -> Value {
+pub(crate) fn global() -> Value {
     json!({ "kind": "global" })
 }
 
-pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let until = Instant::now() + SOON;
     while !is_so().await {
         assert!(Instant::now() < until, "never came: {what}");
@@ -235,7 +238,7 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 /// A Redis of its own on a socket in a folder of its own; ends with the test.
-pub struct Redis {
+pub(crate) struct Redis {
     /// Of the deployment that it belongs to.
     seal: Seal,
     child: Child,
@@ -243,7 +246,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let seal = Seal::new(&AccessKeys::generate(), &Clock::default());
         let redis = Self { seal, child: spawn(&folder), folder };
@@ -251,7 +254,7 @@ impl Redis {
         redis
     }
 
-    pub async fn bus(&self) -> Bus {
+    pub(crate) async fn bus(&self) -> Bus {
         let url = format!("redis+unix://{}/redis.sock", self.folder.path().display());
         redis::connect(&url, redis::PREFIX, self.seal.clone()).await.unwrap()
     }
@@ -262,12 +265,12 @@ impl Redis {
         eventually("Redis listens", connects).await;
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.child = spawn(&self.folder);
         self.wait_until_there().await;
     }

@@ -22,7 +22,7 @@ impl Binaries {
     ///
     /// # Errors
     /// There are none; the message says which package has them.
-    pub fn find(made_by: Option<u32>) -> anyhow::Result<Self> {
+    pub(super) fn find(made_by: Option<u32>) -> anyhow::Result<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let packaged = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let folders =

@@ -25,13 +25,13 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-pub const SECRET: &str = "the secret of the tests";
+pub(crate) const SECRET: &str = "the secret of the tests";
 
 /// Nothing in these tests takes longer, unless it is broken.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Times that are short enough to wait for.
-pub fn quick() -> Settings {
+pub(crate) fn quick() -> Settings {
     Settings {
         ticket_public_key: [7; 32],
         heartbeat: Duration::from_millis(100),
@@ -47,7 +47,7 @@ pub fn quick() -> Settings {
 }
 
 /// One node: both listeners and, if asked for, the jobs.
-pub struct Node {
+pub(crate) struct Node {
     pub plane: Plane,
     pub internal: SocketAddr,
     pub public: SocketAddr,
@@ -56,12 +56,12 @@ pub struct Node {
 }
 
 impl Node {
-    pub async fn start(db: &PgPool, settings: Settings) -> Self {
+    pub(crate) async fn start(db: &PgPool, settings: Settings) -> Self {
         let node = Self::without_jobs(db, settings.clone()).await;
         node.with_jobs(settings)
     }
 
-    pub async fn without_jobs(db: &PgPool, settings: Settings) -> Self {
+    pub(crate) async fn without_jobs(db: &PgPool, settings: Settings) -> Self {
         let plane = Plane::local(db.clone());
         let (stopper, stop) = stop();
         let secret = SharedSecret::new(SECRET).unwrap();
@@ -93,18 +93,18 @@ impl Node {
     }
 
     /// Stops everything, so that the test's database is let go.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stopper.stop();
         for task in self.tasks {
             soon("a node stops", task).await.unwrap();
         }
     }
 
-    pub async fn fleet(&self) -> Fleet {
+    pub(crate) async fn fleet(&self) -> Fleet {
         Fleet::connect(self.internal).await
     }
 
-    pub async fn game(&self) -> GameClient<Channel> {
+    pub(crate) async fn game(&self) -> GameClient<Channel> {
         GameClient::new(connect(self.public).await)
     }
 }
@@ -131,7 +131,7 @@ impl Results for NoResults {
 }
 
 /// A request with a bearer credential.
-pub fn with<T>(message: T, credential: &str) -> Request<T> {
+pub(crate) fn with<T>(message: T, credential: &str) -> Request<T> {
     let mut request = Request::new(message);
     let value: AsciiMetadataValue = format!("Bearer {credential}").parse().unwrap();
     request.metadata_mut().insert("authorization", value);
@@ -140,19 +140,19 @@ pub fn with<T>(message: T, credential: &str) -> Request<T> {
 
 /// The fleet's client with the secret.
 #[derive(Clone)]
-pub struct Fleet(pub FleetClient<Channel>);
+pub(crate) struct Fleet(pub FleetClient<Channel>);
 
 impl Fleet {
-    pub async fn connect(at: SocketAddr) -> Self {
+    pub(crate) async fn connect(at: SocketAddr) -> Self {
         Self(FleetClient::new(connect(at).await))
     }
 
-    pub async fn register(&self, request: rpc::RegisterRequest) -> Server {
+    pub(crate) async fn register(&self, request: rpc::RegisterRequest) -> Server {
         let answer = self.try_register(request).await.unwrap();
         Server { fleet: self.clone(), id: answer.server_id.clone(), epoch: answer.epoch, answer }
     }
 
-    pub async fn try_register(
+    pub(crate) async fn try_register(
         &self,
         request: rpc::RegisterRequest,
     ) -> Result<rpc::RegisterResponse, Status> {
@@ -160,19 +160,19 @@ impl Fleet {
         client.register(with(request, SECRET)).await.map(Response::into_inner)
     }
 
-    pub async fn servers(&self) -> Vec<rpc::Server> {
+    pub(crate) async fn servers(&self) -> Vec<rpc::Server> {
         let request = with(rpc::ListServersRequest {}, SECRET);
         self.0.clone().list_servers(request).await.unwrap().into_inner().servers
     }
 
-    pub async fn drain(&self, server_id: &str) -> Result<(), Status> {
+    pub(crate) async fn drain(&self, server_id: &str) -> Result<(), Status> {
         let request = rpc::DrainRequest { server_id: server_id.into() };
         self.0.clone().drain(with(request, SECRET)).await.map(drop)
     }
 }
 
 /// A registration that is as it should be.
-pub fn registration(name: &str, battles_max: u32) -> rpc::RegisterRequest {
+pub(crate) fn registration(name: &str, battles_max: u32) -> rpc::RegisterRequest {
     rpc::RegisterRequest {
         name: name.into(),
         address: "127.0.0.1:4433".into(),
@@ -187,14 +187,14 @@ pub fn registration(name: &str, battles_max: u32) -> rpc::RegisterRequest {
 }
 
 /// What a server of this name proves with that it is itself.
-pub fn identity(name: &str) -> Vec<u8> {
+pub(crate) fn identity(name: &str) -> Vec<u8> {
     let mut identity = name.as_bytes().to_vec();
     identity.resize(32, 0);
     identity
 }
 
 /// A registered battle server.
-pub struct Server {
+pub(crate) struct Server {
     pub fleet: Fleet,
     pub id: String,
     pub epoch: u64,
@@ -202,12 +202,12 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn uuid(&self) -> Uuid {
+    pub(crate) fn uuid(&self) -> Uuid {
         self.id.parse().unwrap()
     }
 
     /// What it shows.
-    pub fn credential(&self) -> &str {
+    pub(crate) fn credential(&self) -> &str {
         match self.answer.credential.as_str() {
             "" => SECRET,
             credential => credential,
@@ -215,17 +215,17 @@ impl Server {
     }
 
     /// A heartbeat that says nothing but that the server lives.
-    pub fn beat(&self) -> rpc::Heartbeat {
+    pub(crate) fn beat(&self) -> rpc::Heartbeat {
         let (server_id, epoch) = (self.id.clone(), self.epoch);
         rpc::Heartbeat { server_id, epoch, ..Default::default() }
     }
 
     /// A stream with its first heartbeat sent.
-    pub async fn serve(&self) -> Line {
+    pub(crate) async fn serve(&self) -> Line {
         self.serve_with(self.beat()).await
     }
 
-    pub async fn serve_with(&self, first: rpc::Heartbeat) -> Line {
+    pub(crate) async fn serve_with(&self, first: rpc::Heartbeat) -> Line {
         let (beats, receiver) = mpsc::channel(16);
         beats.send(first).await.unwrap();
         let request = with(ReceiverStream::new(receiver), self.credential());
@@ -235,23 +235,23 @@ impl Server {
 }
 
 /// A `Serve` stream.
-pub struct Line {
+pub(crate) struct Line {
     pub beats: mpsc::Sender<rpc::Heartbeat>,
     pub orders: Streaming<rpc::Order>,
 }
 
 impl Line {
-    pub async fn send(&self, beat: rpc::Heartbeat) {
+    pub(crate) async fn send(&self, beat: rpc::Heartbeat) {
         self.beats.send(beat).await.unwrap();
     }
 
     /// The next order.
-    pub async fn order(&mut self) -> rpc::Order {
+    pub(crate) async fn order(&mut self) -> rpc::Order {
         soon("an order comes", self.orders.message()).await.unwrap().expect("an order")
     }
 
     /// How the stream ends; orders before that are dropped.
-    pub async fn end(&mut self) -> Status {
+    pub(crate) async fn end(&mut self) -> Status {
         loop {
             match soon("the stream ends", self.orders.message()).await {
                 Ok(Some(_)) => {}
@@ -263,7 +263,7 @@ impl Line {
 }
 
 /// How a battle stands, as its server tells it.
-pub fn status(battle_id: Uuid, tick: u32) -> rpc::BattleStatus {
+pub(crate) fn status(battle_id: Uuid, tick: u32) -> rpc::BattleStatus {
     rpc::BattleStatus {
         battle_id: battle_id.to_string(),
         tick,
@@ -277,7 +277,7 @@ pub fn status(battle_id: Uuid, tick: u32) -> rpc::BattleStatus {
 }
 
 /// A battle that waits for a server.
-pub async fn ask(db: &PgPool, players_max: i32) -> Uuid {
+pub(crate) async fn ask(db: &PgPool, players_max: i32) -> Uuid {
     let battle_id = Uuid::now_v7();
     sqlx::query(
         "insert into battle (battle_id, mode, map, is_ranked, players_max, duration_s)
@@ -292,7 +292,7 @@ pub async fn ask(db: &PgPool, players_max: i32) -> Uuid {
 }
 
 /// A player of a battle.
-pub async fn enlist(db: &PgPool, battle_id: Uuid, player_id: Uuid) {
+pub(crate) async fn enlist(db: &PgPool, battle_id: Uuid, player_id: Uuid) {
     sqlx::query("insert into battle_player (battle_id, player_id, team) values ($1, $2, 0)")
         .bind(battle_id)
         .bind(player_id)
@@ -302,7 +302,7 @@ pub async fn enlist(db: &PgPool, battle_id: Uuid, player_id: Uuid) {
 }
 
 /// State of a battle.
-pub async fn state(db: &PgPool, battle_id: Uuid) -> String {
+pub(crate) async fn state(db: &PgPool, battle_id: Uuid) -> String {
     sqlx::query_scalar("select state from battle where battle_id = $1")
         .bind(battle_id)
         .fetch_one(db)
@@ -311,12 +311,12 @@ pub async fn state(db: &PgPool, battle_id: Uuid) -> String {
 }
 
 /// Waits until a battle is in a state.
-pub async fn until_state(db: &PgPool, battle_id: Uuid, wanted: &str) {
+pub(crate) async fn until_state(db: &PgPool, battle_id: Uuid, wanted: &str) {
     until(wanted, || async { state(db, battle_id).await == wanted }).await;
 }
 
 /// Waits for a fact.
-pub async fn until<F: Future<Output = bool>>(what: &str, fact: impl Fn() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, fact: impl Fn() -> F) {
     let end = tokio::time::Instant::now() + DEADLINE;
     let mut looks = tokio::time::interval(Duration::from_millis(10));
     while !fact().await {
@@ -326,7 +326,7 @@ pub async fn until<F: Future<Output = bool>>(what: &str, fact: impl Fn() -> F) {
 }
 
 /// Waits for something that must come.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = tokio::time::timeout(DEADLINE, future).await;
     outcome.unwrap_or_else(|_| panic!("this did not come in time: {what}"))
 }

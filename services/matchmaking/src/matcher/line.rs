@@ -20,7 +20,7 @@ pub(super) struct Line {
 
 impl Line {
     /// Of (rating, players) in order of rating.
-    pub fn new(sorted: impl Iterator<Item = (f64, u32)>) -> Self {
+    pub(super) fn new(sorted: impl Iterator<Item = (f64, u32)>) -> Self {
         let (ratings, sizes): (Vec<f64>, Vec<u32>) = sorted.unzip();
         let count = ratings.len();
         let mut tree = vec![0; count + 1];
@@ -37,12 +37,12 @@ impl Line {
         Self { ratings, sizes, before, after, taken: vec![false; count], tree }
     }
 
-    pub fn is_taken(&self, place: usize) -> bool {
+    pub(super) fn is_taken(&self, place: usize) -> bool {
         self.taken[place]
     }
 
     /// Players within `width` of `rating` who are still there.
-    pub fn players_within(&self, rating: f64, width: f64) -> u32 {
+    pub(super) fn players_within(&self, rating: f64, width: f64) -> u32 {
         let from = self.ratings.partition_point(|&other| other < rating - width);
         let to = self.ratings.partition_point(|&other| other <= rating + width);
         self.players_before(to) - self.players_before(from.min(to))
@@ -58,7 +58,7 @@ impl Line {
     }
 
     /// Takes a ticket out.
-    pub fn take(&mut self, place: usize) {
+    pub(super) fn take(&mut self, place: usize) {
         debug_assert!(!self.taken[place]);
         self.taken[place] = true;
         let (before, after) = (self.before[place], self.after[place]);
@@ -76,7 +76,7 @@ impl Line {
     }
 
     /// Who is still there, nearest in rating to `place` first, no further than `width`.
-    pub fn nearest(&self, place: usize, width: f64) -> impl Iterator<Item = usize> {
+    pub(super) fn nearest(&self, place: usize, width: f64) -> impl Iterator<Item = usize> {
         let rating = self.ratings[place];
         let (mut below, mut above) = (self.before[place], self.after[place]);
         std::iter::from_fn(move || {

@@ -47,21 +47,26 @@ pub(crate) enum FillError {
 }
 
 impl Boards {
-    pub fn new(plane: &Plane) -> Self {
+    pub(crate) fn new(plane: &Plane) -> Self {
         Self { plane: plane.clone(), states: Arc::default() }
     }
 
-    pub fn db(&self) -> &PgPool {
+    pub(crate) fn db(&self) -> &PgPool {
         &self.plane.db
     }
 
-    pub fn plane(&self) -> &Plane {
+    pub(crate) fn plane(&self) -> &Plane {
         &self.plane
     }
 
     /// Up to `count` rows after one. On the bus a page continues at the rank, in Postgres at the
     /// score; they differ while scores change.
-    pub async fn page(&self, board: Board, after: After, count: i64) -> sqlx::Result<Vec<Row>> {
+    pub(crate) async fn page(
+        &self,
+        board: Board,
+        after: After,
+        count: i64,
+    ) -> sqlx::Result<Vec<Row>> {
         if self.is_current(board).await? && self.is_complete(board).await {
             let (name, boards) = (board.name(), &self.plane.bus.boards);
             let range = boards.range(&name, after.rank.unsigned_abs(), count.unsigned_abs());
@@ -75,7 +80,7 @@ impl Boards {
     }
 
     /// A player's row with up to `before` and `after` rows around it; empty: the player has none.
-    pub async fn around(
+    pub(crate) async fn around(
         &self,
         board: Board,
         player_id: Uuid,
@@ -117,7 +122,7 @@ impl Boards {
     }
 
     /// Whether the set on the bus has all rows, as far as this node knows; if not, it is filled.
-    pub async fn is_complete(&self, board: Board) -> bool {
+    pub(crate) async fn is_complete(&self, board: Board) -> bool {
         let state = self.states().get(&board).copied();
         if let Some(State::Complete(seen)) = state {
             let (name, boards) = (board.name(), &self.plane.bus.boards);
@@ -155,7 +160,7 @@ impl Boards {
     }
 
     /// Compares a set with Postgres and fills it if it has to be; one at a time on a node.
-    pub async fn complete(&self, board: Board) {
+    pub(crate) async fn complete(&self, board: Board) {
         if self.states().insert(board, State::Filling) == Some(State::Filling) {
             return;
         }

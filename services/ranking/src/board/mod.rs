@@ -70,18 +70,18 @@ pub(crate) struct After {
 
 impl After {
     /// Before the first row.
-    pub const START: Self = Self { rank: 0, shown: i32::MAX, player_id: Uuid::nil() };
+    pub(crate) const START: Self = Self { rank: 0, shown: i32::MAX, player_id: Uuid::nil() };
 }
 
 impl Board {
     /// All of a season.
-    pub fn of_season(season_id: i32) -> impl Iterator<Item = Self> {
+    pub(crate) fn of_season(season_id: i32) -> impl Iterator<Item = Self> {
         let modes = MODES.into_iter().map(Some).chain([None]);
         modes.map(move |mode| Self { season_id, mode })
     }
 
     /// By the name of a mode, or `global`.
-    pub fn named(season_id: i32, name: &str) -> Option<Self> {
+    pub(crate) fn named(season_id: i32, name: &str) -> Option<Self> {
         if name == GLOBAL {
             return Some(Self { season_id, mode: None });
         }
@@ -90,7 +90,7 @@ impl Board {
     }
 
     /// On the bus.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         format!("rating/{}/{}", self.season_id, self.mode.unwrap_or(GLOBAL))
     }
 }

@@ -30,7 +30,7 @@ struct Named;
 
 /// A player on a leaderboard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// 1 is the first.
     #[schema(minimum = 1)]
     pub rank: i64,
@@ -114,7 +114,7 @@ struct AroundQuery {
 
 /// Rows around the caller's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Neighbourhood {
+pub(crate) struct Neighbourhood {
     /// The caller's rank.
     #[schema(minimum = 1)]
     pub rank: i64,

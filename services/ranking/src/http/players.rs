@@ -25,7 +25,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 
 /// A player's rating in a mode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Rating {
+pub(crate) struct Rating {
     /// The mode.
     #[schema(value_type = Mode)]
     pub mode: String,
@@ -51,7 +51,7 @@ pub struct Rating {
 
 /// A player's ratings in a season.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Ratings {
+pub(crate) struct Ratings {
     /// Whose.
     pub player_id: Uuid,
     /// In which season.
@@ -98,7 +98,7 @@ async fn ratings(
 
 /// What a battle did to a player's rating, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct RatingChange {
+pub(crate) struct RatingChange {
     /// Rises with time.
     pub change_id: i64,
     /// The battle.

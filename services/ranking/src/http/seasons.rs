@@ -20,7 +20,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 
 /// A span in which ratings count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SeasonBody {
+pub(crate) struct SeasonBody {
     /// Rises with time.
     pub season_id: i32,
     /// For people.

@@ -22,7 +22,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 
 /// Sums over all battles of a player in a mode, ranked or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ModeStatistics {
+pub(crate) struct ModeStatistics {
     /// The mode.
     #[schema(value_type = Mode)]
     pub mode: String,
@@ -54,7 +54,7 @@ pub struct ModeStatistics {
 
 /// Sums over all battles of a player with a weapon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct WeaponStatistics {
+pub(crate) struct WeaponStatistics {
     /// The weapon.
     pub weapon: String,
     /// Shots fired.
@@ -69,7 +69,7 @@ pub struct WeaponStatistics {
 
 /// What a player did in all battles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Statistics {
+pub(crate) struct Statistics {
     /// Who.
     pub player_id: Uuid,
     /// By mode.

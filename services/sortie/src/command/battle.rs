@@ -30,7 +30,7 @@ use sortie_cli::signals;
 use sortie_cli::units::{Span, key_from_hex};
 
 /// Where a battle server's metrics and health are unless it is told otherwise.
-pub const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_777);
+pub(crate) const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_777);
 
 /// Options of `sortie battle`.
 #[derive(Args, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ directory. SIGTERM or Ctrl-C ends the battle in order: clients are told why, the
 and is the replay. With --json, stdout carries one JSON object a line: first `ready`, at the end
 `report`. With --control-plane the server waits for orders and runs one battle after the other:
 `ready` comes when it is registered, `report` after each battle; see docs/battle-server.md.")]
-pub struct BattleArgs {
+pub(crate) struct BattleArgs {
     /// Where game clients connect (UDP); port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7777", env = "SORTIE_LISTEN")]
     pub listen: SocketAddr,
@@ -188,7 +188,7 @@ impl From<ModeName> for Mode {
 }
 
 /// Runs the server until the battle is over or a signal comes.
-pub fn run(args: &BattleArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &BattleArgs, common: &Common) -> Result {
     let config = config_of(args)?;
     let fleet = fleet_of(args)?;
     let stop = signals::stop_flag().or_fail(Failure::Start)?;

@@ -28,7 +28,7 @@ Example:
 
 Plays until the battle is over, and says of each bot for how long it played, or why it never got
 in; with --json, an object for each. Several tickets are several players.")]
-pub struct BotArgs {
+pub(crate) struct BotArgs {
     /// `address` of the answer
     #[arg(long, value_name = "ADDR")]
     server: ServerAddress,
@@ -47,7 +47,7 @@ pub struct BotArgs {
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Plays; exit code 7 when nobody was let in, 1 when somebody was not.
-pub fn run(args: &BotArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &BotArgs, common: &Common) -> Result {
     let fingerprint = key_from_hex(&args.fingerprint)
         .map_err(|error| anyhow!("--fingerprint: {error}"))
         .or_fail(Failure::Usage)?;

@@ -1,8 +1,8 @@
 //! One file per command: its options, what it does with them, and what it tells.
 
-pub mod battle;
-pub mod bot;
-pub mod replay;
-pub mod sim;
-pub mod swarm;
-pub mod ticket;
+pub(crate) mod battle;
+pub(crate) mod bot;
+pub(crate) mod replay;
+pub(crate) mod sim;
+pub(crate) mod swarm;
+pub(crate) mod ticket;

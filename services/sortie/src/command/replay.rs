@@ -39,7 +39,7 @@ Verifying names the first tick that differs, and ends with exit code 5. A replay
 of the simulation was fought by other rules: it is refused with exit code 6. A replay that a crash
 left torn is good up to its last whole block. Replays are the journals of battles: a closed one
 lies in the server's data directory.")]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The replay
     file: PathBuf,
     /// Print what battle it is (the default)
@@ -67,7 +67,7 @@ pub struct ReplayArgs {
 }
 
 /// Prints what was asked for.
-pub fn run(args: &ReplayArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &ReplayArgs, common: &Common) -> Result {
     let threads = usize::from(args.threads);
     if let (Some(out), Some(ticks)) = (&args.frames, &args.ticks) {
         return write_frames(&args.file, out, ticks.clone(), threads);
@@ -155,7 +155,7 @@ fn write_frames(file: &Path, out: &Path, ticks: Range<u32>, threads: usize) -> R
 }
 
 /// Simulates a replay again; shows how far it is unless `silent`.
-pub fn verify(file: &Path, threads: usize, silent: bool) -> Result<Verified> {
+pub(crate) fn verify(file: &Path, threads: usize, silent: bool) -> Result<Verified> {
     let bar = progress::ticks(silent);
     let outcome = replay::verify(file, threads, &mut |tick, last| {
         bar.set_length(u64::from(last));

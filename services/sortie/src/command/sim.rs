@@ -22,7 +22,7 @@ Examples:
 
 The state hash depends on players, ticks, scenario, map, seed and tick rate, never on threads or
 the machine's speed. Allocations are counted inside steps, after the first tenth of the ticks.")]
-pub struct SimArgs {
+pub(crate) struct SimArgs {
     /// How many players, all played by bots
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, env = "SORTIE_SIM_PLAYERS")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=8_192))]
@@ -50,7 +50,7 @@ pub struct SimArgs {
 }
 
 /// Runs the simulation and prints the report.
-pub fn run(args: &SimArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &SimArgs, common: &Common) -> Result {
     let stop = signals::stop_flag().or_fail(Failure::Start)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let config = SimRunConfig {

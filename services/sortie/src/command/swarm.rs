@@ -37,7 +37,7 @@ The simulated network stands between each bot and its socket and treats each dir
 --delay 100ms adds 100 ms on the way there and 100 ms on the way back. It replays from --seed.
 Without --server, the swarm starts a server of its own as a child process, so that its CPU time
 is counted apart, and verifies the battle's replay at the end.")]
-pub struct SwarmArgs {
+pub(crate) struct SwarmArgs {
     /// How many bots
     #[arg(long, value_name = "COUNT", default_value_t = 64, env = "SORTIE_SWARM_BOTS")]
     #[arg(value_parser = number_in(1..=8_000))]
@@ -122,7 +122,7 @@ pub struct SwarmArgs {
 }
 
 /// Runs the swarm, verifies the replay, prints the report.
-pub fn run(args: &SwarmArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &SwarmArgs, common: &Common) -> Result {
     let config = config_of(args).or_fail(Failure::Usage)?;
     let stop = signals::stop_flag().or_fail(Failure::Start)?;
     let mut lines = Lines::new(common.json, Some(args.duration.0));

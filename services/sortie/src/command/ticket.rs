@@ -23,7 +23,7 @@ Example:
 
 A ticket admits one player once, and expires after 30 s at the latest. In production the control
 plane issues tickets; its private key never leaves it.")]
-pub struct TicketArgs {
+pub(crate) struct TicketArgs {
     /// Private Ed25519 seed, hexadecimal
     #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_KEY", hide_env_values = true)]
     ticket_key: Option<String>,
@@ -46,7 +46,7 @@ pub struct TicketArgs {
 }
 
 /// Prints the ticket in Base64, as the control plane's API tells it and `sortie bot` takes it.
-pub fn run(args: &TicketArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &TicketArgs, common: &Common) -> Result {
     let seed = secret::ticket_key(args.ticket_key.as_deref(), args.ticket_key_file.as_deref())
         .or_fail(Failure::Usage)?;
     let battle_id = u128::from_str_radix(args.battle_id.trim(), 16)

@@ -5,7 +5,7 @@
 use std::process::{Command, Output, Stdio};
 
 /// What a run of `sortie` gave.
-pub struct Run {
+pub(crate) struct Run {
     /// Exit code; -1 when a signal ended it.
     pub code: i32,
     /// Standard output.
@@ -15,7 +15,7 @@ pub struct Run {
 }
 
 /// The binary, with no configuration from the outside.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sortie"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SORTIE_") {
@@ -27,12 +27,12 @@ pub fn command(arguments: &[&str]) -> Command {
 }
 
 /// Runs to the end.
-pub fn sortie(arguments: &[&str]) -> Run {
+pub(crate) fn sortie(arguments: &[&str]) -> Run {
     finished(command(arguments).output().expect("the binary runs"))
 }
 
 /// As strings.
-pub fn finished(output: Output) -> Run {
+pub(crate) fn finished(output: Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

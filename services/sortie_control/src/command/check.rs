@@ -12,7 +12,7 @@ use sortie_cli::program::Common;
 
 /// Checks options, keys, queues, database with its schema, and Redis; starts nothing. With
 /// `--dev`, missing keys are made, as `serve` would: they are what is checked.
-pub fn run(args: &ServeArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
     let checked = serve::check(args)?;
     runtime::small().or_fail(Failure::Start)?.block_on(async {
         let redis = args.redis();

@@ -18,7 +18,7 @@ Examples:
 
 A migration that was applied is never changed. A database whose migrations differ from those that
 this program knows is refused: nothing is touched.")]
-pub struct MigrateArgs {
+pub(crate) struct MigrateArgs {
     /// What to do
     #[command(subcommand)]
     action: Action,
@@ -40,7 +40,7 @@ struct Database {
 }
 
 /// Migrates, or tells.
-pub fn run(args: &MigrateArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &MigrateArgs, common: &Common) -> Result {
     let (Action::Up(database) | Action::Status(database)) = &args.action;
     let state = runtime::small().or_fail(Failure::Start)?.block_on(async {
         let db = store::pool(&database.database_url, 2).or_fail(Failure::Usage)?;

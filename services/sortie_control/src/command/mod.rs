@@ -1,8 +1,8 @@
 //! One file per command: its options, what it does with them, and what it tells.
 
-pub mod check;
-pub mod migrate;
-pub mod openapi;
+pub(crate) mod check;
+pub(crate) mod migrate;
+pub(crate) mod openapi;
 mod origin;
-pub mod serve;
-pub mod up;
+pub(crate) mod serve;
+pub(crate) mod up;

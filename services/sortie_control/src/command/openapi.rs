@@ -13,10 +13,10 @@ Example:
   sortie-control openapi >docs/openapi.json
 
 A running node serves the same document as /v1/openapi.json.")]
-pub struct OpenapiArgs {}
+pub(crate) struct OpenapiArgs {}
 
 /// Prints it.
-pub fn run(_: &OpenapiArgs) -> Result {
+pub(crate) fn run(_: &OpenapiArgs) -> Result {
     let runtime = runtime::small().or_fail(Failure::Start)?;
     sortie_cli::say_text!("{}", runtime.block_on(async { openapi::text() }));
     Ok(())

@@ -10,7 +10,7 @@ use reqwest::Url;
 ///
 /// # Errors
 /// One is no origin, or not as browsers write it; the message says how it is written.
-pub fn check(flag: &str, origins: &[String]) -> anyhow::Result<()> {
+pub(super) fn check(flag: &str, origins: &[String]) -> anyhow::Result<()> {
     for origin in origins.iter().filter(|&origin| origin != "*") {
         let Some(written) = as_browsers_write(origin) else {
             bail!("{flag}: '{origin}' is no origin; write it like https://play.example")

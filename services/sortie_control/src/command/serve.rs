@@ -33,7 +33,7 @@ use sortie_cli::signals;
 use sortie_cli::units::Span;
 
 /// Where a node's metrics and health are unless it is told otherwise.
-pub const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_778);
+pub(crate) const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_778);
 
 /// Options of `sortie-control serve`.
 #[derive(Args, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ Examples:
 
 Any number of nodes of each role may run on one database; more than one need Redis. SIGTERM
 drains: /readyz fails first, after --drain the listeners close, then calls and work end.")]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// What this node does
     #[arg(long, value_enum, value_delimiter = ',', default_value = "api,chat,admin")]
     #[arg(env = "SORTIE_ROLE")]
@@ -182,7 +182,7 @@ pub struct ServeArgs {
 
 impl ServeArgs {
     /// The Redis to use, if there is one.
-    pub fn redis(&self) -> Option<RedisAt<'_>> {
+    pub(crate) fn redis(&self) -> Option<RedisAt<'_>> {
         let url = self.redis_url.as_deref()?;
         Some(RedisAt { url, prefix: &self.redis_prefix })
     }
@@ -198,7 +198,7 @@ const FIRST_WITHIN: Duration = Duration::from_secs(2);
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Everything that a node needs, checked.
-pub struct Checked {
+pub(crate) struct Checked {
     keys: Keys,
     settings: Settings,
     database_url: String,
@@ -206,7 +206,7 @@ pub struct Checked {
 
 impl Checked {
     /// Where the database is, and the keys of access tokens.
-    pub fn outside(&self) -> (&str, AccessKeys) {
+    pub(crate) fn outside(&self) -> (&str, AccessKeys) {
         (&self.database_url, self.keys.access.clone())
     }
 }
@@ -215,7 +215,7 @@ impl Checked {
 ///
 /// # Errors
 /// What is wrong (2), or cannot be read (3).
-pub fn check(args: &ServeArgs) -> Result<Checked> {
+pub(crate) fn check(args: &ServeArgs) -> Result<Checked> {
     let database_url = args.database_url.clone().context(
         "--database-url (or SORTIE_DATABASE_URL) is needed; `sortie-control up` brings a database \
          of its own",
@@ -301,7 +301,7 @@ fn key_files(args: &ServeArgs) -> anyhow::Result<KeyFiles> {
 }
 
 /// Serves until a signal comes.
-pub fn run(args: &ServeArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
     let checked = check(args)?;
     let flag = signals::stop_flag().or_fail(Failure::Start)?;
     runtime::server().or_fail(Failure::Start)?.block_on(async {
@@ -400,7 +400,7 @@ fn show(addresses: &Addresses, token: Option<&str>, json: bool) {
 }
 
 /// A line for each listener.
-pub fn lines(addresses: &Addresses) -> Vec<String> {
+pub(crate) fn lines(addresses: &Addresses) -> Vec<String> {
     let lines = [
         ("REST", "http", addresses.rest, "/v1/openapi.json"),
         ("chat", "ws", addresses.chat, "/v1/chat"),

@@ -69,7 +69,7 @@ report was kept. Starting and ending come on top of it.
 With --json, stdout carries one JSON object a line: `ready` when everything is there (addresses,
 database_url, first_admin_token, what an earlier run left), `report` at the end. The log is on
 stderr, and there is no display.")]
-pub struct UpArgs {
+pub(crate) struct UpArgs {
     /// Bots that sign up, queue, fight and climb the ranking
     #[arg(long, value_name = "COUNT", default_value_t = 0, env = "SORTIE_UP_BOTS")]
     #[arg(value_parser = number_in(0..=2_000))]
@@ -114,7 +114,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs everything.
-pub fn run(args: &UpArgs, common: &Common) -> Result {
+pub(crate) fn run(args: &UpArgs, common: &Common) -> Result {
     let round = args.round.0;
     if !(SECOND * 5..=SECOND * 86_400).contains(&round) {
         return Err(Failure::Usage.because(anyhow!("--round: a battle takes 5 s to 24 h")));

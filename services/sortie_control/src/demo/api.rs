@@ -13,7 +13,7 @@ const REFRESH_AFTER: Duration = Duration::from_secs(240);
 
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum CallError {
+pub(crate) enum CallError {
     /// The service said no.
     #[error("{method} {path}: {status} {code}")]
     Refused {
@@ -35,7 +35,7 @@ pub enum CallError {
 
 impl CallError {
     /// The HTTP status, when there was an answer.
-    pub fn status(&self) -> Option<StatusCode> {
+    pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             Self::Network(_) => None,
@@ -45,7 +45,7 @@ impl CallError {
 
 /// A ticket of matchmaking, as far as it matters.
 #[derive(Debug, Deserialize)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// Names it.
     pub ticket_id: Uuid,
     /// waiting, proposed, matched, cancelled, expired
@@ -56,7 +56,7 @@ pub struct Ticket {
 
 /// What admits to a battle.
 #[derive(Debug, Deserialize)]
-pub struct Admission {
+pub(crate) struct Admission {
     /// Of the battle server.
     pub address: SocketAddr,
     /// SHA-256 of its certificate, hexadecimal.
@@ -77,7 +77,7 @@ struct Tokens {
 }
 
 /// A logged-in player.
-pub struct Player {
+pub(crate) struct Player {
     http: reqwest::Client,
     base: String,
     /// Each bot has an address of its own, as players have: limits by address hold for each.
@@ -87,7 +87,7 @@ pub struct Player {
 }
 
 /// Who is to log in.
-pub struct Who {
+pub(crate) struct Who {
     /// As others see it.
     pub name: String,
     /// To log in again when the name is there already.
@@ -98,7 +98,7 @@ pub struct Who {
 
 impl Player {
     /// Signs up, or logs in when that was done in an earlier run.
-    pub async fn enter(
+    pub(crate) async fn enter(
         http: &reqwest::Client,
         rest: SocketAddr,
         who: &Who,
@@ -122,7 +122,7 @@ impl Player {
     }
 
     /// Makes a party; gives the code that lets others join.
-    pub async fn make_party(&mut self) -> Result<String, CallError> {
+    pub(crate) async fn make_party(&mut self) -> Result<String, CallError> {
         #[derive(Deserialize)]
         struct Party {
             code: String,
@@ -139,7 +139,7 @@ impl Player {
     }
 
     /// Joins a party, or is in it already.
-    pub async fn join_party(&mut self, code: &str) -> Result<(), CallError> {
+    pub(crate) async fn join_party(&mut self, code: &str) -> Result<(), CallError> {
         let body = Some(json!({ "code": code }));
         match self.call::<Value>(Method::POST, "/v1/parties/join", body).await {
             Err(error) if error.status() != Some(StatusCode::CONFLICT) => Err(error),
@@ -148,24 +148,24 @@ impl Player {
     }
 
     /// Waits in a queue.
-    pub async fn queue(&mut self, queue: &str) -> Result<Ticket, CallError> {
+    pub(crate) async fn queue(&mut self, queue: &str) -> Result<Ticket, CallError> {
         let body = Some(json!({ "queue": queue }));
         self.call(Method::POST, "/v1/matchmaking/tickets", body).await
     }
 
     /// How the waiting stands.
-    pub async fn ticket(&mut self, ticket_id: Uuid) -> Result<Ticket, CallError> {
+    pub(crate) async fn ticket(&mut self, ticket_id: Uuid) -> Result<Ticket, CallError> {
         self.call(Method::GET, &format!("/v1/matchmaking/tickets/{ticket_id}"), None).await
     }
 
     /// Waits no longer.
-    pub async fn cancel(&mut self, ticket_id: Uuid) -> Result<(), CallError> {
+    pub(crate) async fn cancel(&mut self, ticket_id: Uuid) -> Result<(), CallError> {
         let path = format!("/v1/matchmaking/tickets/{ticket_id}");
         self.call::<Value>(Method::DELETE, &path, None).await.map(drop)
     }
 
     /// Asks for a join ticket.
-    pub async fn join(&mut self, battle_id: Uuid) -> Result<Admission, CallError> {
+    pub(crate) async fn join(&mut self, battle_id: Uuid) -> Result<Admission, CallError> {
         self.call(Method::POST, &format!("/v1/battles/{battle_id}/join"), None).await
     }
 

@@ -31,7 +31,7 @@ const GROUPS: [usize; 5] = [1, 2, 1, 4, 2];
 
 /// What bots did, counted as they do it.
 #[derive(Debug, Default)]
-pub struct Deeds {
+pub(crate) struct Deeds {
     /// Signed up or logged in.
     pub entered: AtomicU64,
     /// Waiting in a queue now.
@@ -65,7 +65,7 @@ impl Drop for Counted<'_> {
 }
 
 /// What all bots share.
-pub struct Town {
+pub(crate) struct Town {
     /// The REST listener.
     pub rest: SocketAddr,
     /// Where they queue.
@@ -84,7 +84,7 @@ impl Town {
     ///
     /// # Errors
     /// The system has no threads or sockets left.
-    pub fn new(rest: SocketAddr, queue: String, secret: String) -> anyhow::Result<Self> {
+    pub(crate) fn new(rest: SocketAddr, queue: String, secret: String) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
         let (crowd, deeds) = (Crowd::start(1)?, Deeds::default());
         Ok(Self { rest, queue, secret, crowd, deeds, http })
@@ -92,7 +92,7 @@ impl Town {
 
     /// Lets `count` bots live there until `closing`: then nobody queues any more, and each bot
     /// is done when its battle is.
-    pub fn settle(self: &Arc<Self>, count: usize, closing: &Stop) -> JoinSet<()> {
+    pub(crate) fn settle(self: &Arc<Self>, count: usize, closing: &Stop) -> JoinSet<()> {
         let mut groups = JoinSet::new();
         let (mut next, mut sizes) = (0, GROUPS.iter().cycle());
         while next < count {

@@ -31,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a battle server told of its battles.
 #[derive(Clone, Debug, Default, serde::Serialize)]
-pub struct Told {
+pub(crate) struct Told {
     /// Battles that run now.
     #[serde(skip)]
     pub running: u64,
@@ -60,7 +60,7 @@ pub struct Told {
 impl Told {
     /// Both together.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             battles: self.battles + other.battles,
             running: self.running + other.running,
@@ -79,14 +79,14 @@ impl Told {
 
 /// What a battle server tells, for whoever wants to look while it runs.
 #[derive(Clone, Debug, Default)]
-pub struct News {
+pub(crate) struct News {
     told: Arc<Mutex<Told>>,
     errors: Arc<AtomicU64>,
 }
 
 impl News {
     /// What it told until now.
-    pub fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Told { errors: self.errors.load(Relaxed), ..told }
     }
@@ -97,7 +97,7 @@ impl News {
 }
 
 /// A running battle server.
-pub struct BattleServer {
+pub(crate) struct BattleServer {
     child: Child,
     /// In the fleet.
     pub name: String,
@@ -111,7 +111,7 @@ pub struct BattleServer {
 }
 
 /// How to start one.
-pub struct BattleServerOptions<'a> {
+pub(crate) struct BattleServerOptions<'a> {
     /// The program, `sortie`.
     pub program: &'a Path,
     /// In the fleet.
@@ -139,7 +139,7 @@ impl BattleServer {
     ///
     /// # Errors
     /// It does not start, or does not register.
-    pub fn start(options: &BattleServerOptions<'_>) -> anyhow::Result<Self> {
+    pub(crate) fn start(options: &BattleServerOptions<'_>) -> anyhow::Result<Self> {
         let mut command = Command::new(options.program);
         // Only flags count: what is in the environment was meant for this process.
         for (name, _) in std::env::vars_os() {
@@ -213,7 +213,7 @@ impl BattleServer {
     }
 
     /// A sentence if it has failed: one that staff have drained ends, too, and in order.
-    pub fn failure(&mut self) -> Option<String> {
+    pub(crate) fn failure(&mut self) -> Option<String> {
         let name = &self.name;
         match self.child.try_wait() {
             Ok(None) => None,
@@ -226,7 +226,7 @@ impl BattleServer {
     }
 
     /// Whether it has ended in order, which is not asked of it here: staff have drained it.
-    pub fn was_drained(&mut self) -> bool {
+    pub(crate) fn was_drained(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
     }
 
@@ -239,7 +239,7 @@ impl BattleServer {
     ///
     /// # Errors
     /// It does not end, or fails at its end.
-    pub fn end(mut self) -> anyhow::Result<Told> {
+    pub(crate) fn end(mut self) -> anyhow::Result<Told> {
         drop(self.child.stdin.take());
         let deadline = Instant::now() + END_TIMEOUT;
         while !self.has_ended() {

@@ -13,7 +13,7 @@ use sortie_cli::counts::counted;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Leftover {
+pub(crate) struct Leftover {
     /// Battles that no server had begun. They are cancelled.
     pub battles_cancelled: i64,
     /// Tickets that waited. They are withdrawn.
@@ -25,7 +25,7 @@ pub struct Leftover {
 
 impl Leftover {
     /// As a sentence; `None`: there is nothing.
-    pub fn sentence(&self) -> Option<String> {
+    pub(crate) fn sentence(&self) -> Option<String> {
         (*self != Self::default()).then(|| {
             let (were, go, its) = match self.battles_running {
                 1 => ("was", "goes", "its server comes"),
@@ -46,7 +46,7 @@ impl Leftover {
 ///
 /// # Errors
 /// The database is away.
-pub async fn unfinished(db: &PgPool) -> sqlx::Result<HashSet<Uuid>> {
+pub(crate) async fn unfinished(db: &PgPool) -> sqlx::Result<HashSet<Uuid>> {
     let battles = sqlx::query_scalar!(
         "select battle_id from battle where state in ('asked', 'allocated', 'running', 'lost')"
     );
@@ -57,7 +57,7 @@ pub async fn unfinished(db: &PgPool) -> sqlx::Result<HashSet<Uuid>> {
 ///
 /// # Errors
 /// The database is away.
-pub async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
+pub(crate) async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
     let mut tx = db.begin().await?;
     let cancelled = battle::cancel_unbegun(&mut tx, why).await?;
     let withdrawn = queue::withdraw_all(&mut tx, why).await?;

@@ -7,13 +7,13 @@
 //! [`screen`] shows it, and [`tally`] asks the database afterwards whether everything adds up, for
 //! the [`report`].
 
-pub mod api;
-pub mod bots;
-pub mod child;
-pub mod leftover;
-pub mod ports;
-pub mod program;
-pub mod report;
-pub mod screen;
-pub mod servers;
-pub mod tally;
+pub(crate) mod api;
+pub(crate) mod bots;
+pub(crate) mod child;
+pub(crate) mod leftover;
+pub(crate) mod ports;
+pub(crate) mod program;
+pub(crate) mod report;
+pub(crate) mod screen;
+pub(crate) mod servers;
+pub(crate) mod tally;

@@ -12,7 +12,7 @@ const BATTLES_FROM: u16 = 10;
 
 /// All ports of a run, on loopback.
 #[derive(Clone, Copy, Debug)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// REST's; the others follow. 0: each takes a free one.
     first: u16,
     servers: u16,
@@ -23,7 +23,7 @@ impl Ports {
     ///
     /// # Errors
     /// There are not so many.
-    pub fn new(first: u16, servers: u16) -> anyhow::Result<Self> {
+    pub(crate) fn new(first: u16, servers: u16) -> anyhow::Result<Self> {
         let last = u32::from(first) + u32::from(BATTLES_FROM) + u32::from(servers) - 1;
         ensure!(
             last <= u32::from(u16::MAX),
@@ -33,14 +33,14 @@ impl Ports {
     }
 
     /// Of the node.
-    pub fn listen(self) -> Listen {
+    pub(crate) fn listen(self) -> Listen {
         let [rest, chat, admin, grpc, fleet, ops] =
             [0, 1, 2, 3, 4, 5].map(|offset| self.at(offset));
         Listen { rest, chat, admin, grpc, fleet, ops }
     }
 
     /// Of a battle server, by its number from 0 on.
-    pub fn battle(self, number: u16) -> SocketAddr {
+    pub(crate) fn battle(self, number: u16) -> SocketAddr {
         self.at(BATTLES_FROM + number)
     }
 
@@ -48,7 +48,7 @@ impl Ports {
     ///
     /// # Errors
     /// One cannot; the message says which.
-    pub fn check(self) -> anyhow::Result<()> {
+    pub(crate) fn check(self) -> anyhow::Result<()> {
         let advice = "`up` takes the ports from --port on; choose another";
         let Listen { rest, chat, admin, grpc, fleet, ops } = self.listen();
         for addr in [rest, chat, admin, grpc, fleet, ops] {

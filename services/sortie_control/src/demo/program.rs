@@ -12,7 +12,7 @@ const NAME: &str = "sortie";
 ///
 /// # Errors
 /// It is nowhere; the message tells where it was looked for.
-pub fn battle_program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(crate) fn battle_program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(named) = named {
         if !named.is_file() {
             bail!("--battle-program: there is no file {}", named.display());

@@ -13,7 +13,7 @@ use sortie_cli::counts::{counted, pace};
 /// Why a run was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum EndedBy {
+pub(crate) enum EndedBy {
     /// Its time was over.
     #[default]
     Duration,
@@ -25,7 +25,7 @@ pub enum EndedBy {
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct UpReport {
+pub(crate) struct UpReport {
     /// From the first sign-up until nobody played any more.
     pub duration_s: f64,
     /// Why it was over.
@@ -60,7 +60,7 @@ pub struct UpReport {
 
 impl UpReport {
     /// Takes over what bots did.
-    pub fn add_deeds(&mut self, deeds: &Deeds) {
+    pub(crate) fn add_deeds(&mut self, deeds: &Deeds) {
         self.bots_entered = deeds.entered.load(Relaxed);
         self.visits = deeds.visits.load(Relaxed);
         self.shut_out = deeds.shut_out.load(Relaxed);
@@ -68,7 +68,7 @@ impl UpReport {
     }
 
     /// Notes which promises were not kept.
-    pub fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         let (told, tally) = (&self.told, &self.tally);
         let mut miss = |kept: bool, what: String| {
             if !kept {
@@ -109,7 +109,7 @@ impl UpReport {
     ///
     /// # Errors
     /// It does not serialise.
-    pub fn show(&self, json: bool) -> serde_json::Result<()> {
+    pub(crate) fn show(&self, json: bool) -> serde_json::Result<()> {
         if json {
             let mut line = json!({ "event": "report" });
             if let (Some(line), Value::Object(fields)) =

@@ -16,7 +16,7 @@ use super::child::{News, Told};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The display of a run.
-pub struct Screen {
+pub(crate) struct Screen {
     lines: Lines,
     began: Instant,
     town: Arc<Town>,
@@ -26,31 +26,36 @@ pub struct Screen {
 
 impl Screen {
     /// Of a run that begins now, and lasts so long.
-    pub fn new(silent: bool, whole: Option<Duration>, town: &Arc<Town>, news: Vec<News>) -> Self {
+    pub(crate) fn new(
+        silent: bool,
+        whole: Option<Duration>,
+        town: &Arc<Town>,
+        news: Vec<News>,
+    ) -> Self {
         let (lines, town) = (Lines::new(silent, whole), Arc::clone(town));
         Self { lines, began: Instant::now(), town, news, phase: "" }
     }
 
     /// How long the run has lasted.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// Shows how it stands.
-    pub fn show(&mut self) {
+    pub(crate) fn show(&mut self) {
         let (elapsed, phase) = (self.began.elapsed(), self.phase);
         self.lines.show(elapsed, || line(phase, &self.town.deeds, &told(&self.news)));
     }
 
     /// The same from now on with another word before it, and at once.
-    pub fn enter(&mut self, phase: &'static str) {
+    pub(crate) fn enter(&mut self, phase: &'static str) {
         self.phase = phase;
         self.lines.show_next();
         self.show();
     }
 
     /// Goes on showing while something else is done.
-    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
@@ -62,14 +67,14 @@ impl Screen {
     }
 
     /// Shows it a last time, and takes the line away where it is redrawn.
-    pub fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.enter("over  ");
         self.lines.end();
     }
 }
 
 /// What all battle servers told until now.
-pub fn told(news: &[News]) -> Told {
+pub(crate) fn told(news: &[News]) -> Told {
     news.iter().map(News::told).fold(Told::default(), Told::plus)
 }
 

@@ -14,7 +14,7 @@ use super::ports::Ports;
 
 /// Where battle servers run, and what all of them are told.
 #[derive(Clone)]
-pub struct Site {
+pub(crate) struct Site {
     /// The program, `sortie`.
     pub program: PathBuf,
     /// Of the control plane.
@@ -38,7 +38,7 @@ impl Site {
     ///
     /// # Errors
     /// It does not start, or does not register.
-    pub async fn start(&self, number: u16, news: News) -> anyhow::Result<BattleServer> {
+    pub(crate) async fn start(&self, number: u16, news: News) -> anyhow::Result<BattleServer> {
         let site = self.clone();
         let start = move || {
             let name = format!("local-{}", number + 1);
@@ -63,7 +63,10 @@ impl Site {
     ///
     /// # Errors
     /// One does not start.
-    pub async fn replace_drained(&self, servers: &mut [BattleServer]) -> anyhow::Result<u64> {
+    pub(crate) async fn replace_drained(
+        &self,
+        servers: &mut [BattleServer],
+    ) -> anyhow::Result<u64> {
         let mut replaced = 0;
         for (server, number) in servers.iter_mut().zip(0..) {
             if !server.was_drained() {

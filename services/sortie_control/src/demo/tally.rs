@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// What the database has of a run: of the battles that were asked for in it, and ran on its
 /// servers. Results of earlier runs that come late are not among them.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Battles by how they stand.
     pub battles: BTreeMap<String, i64>,
     /// Finished battles by who won.
@@ -34,7 +34,7 @@ pub struct Tally {
 
 /// How finished battles ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// By the rules, with a winner: team 0, team 1.
     pub won: [i64; 2],
     /// By the rules, without one.
@@ -47,14 +47,14 @@ pub struct Outcomes {
 
 impl Outcomes {
     /// Battles that were fought to their end.
-    pub fn decided(&self) -> i64 {
+    pub(crate) fn decided(&self) -> i64 {
         self.won[0] + self.won[1] + self.drawn
     }
 }
 
 /// How the ratings of those lie who were rated in a run. In points of the rating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Ratings {
+pub(crate) struct Ratings {
     /// Players who were rated.
     pub players: i64,
     /// The lowest rating of theirs.
@@ -67,7 +67,7 @@ pub struct Ratings {
 
 /// A player at the head of the leaderboard.
 #[derive(Clone, Debug, Serialize)]
-pub struct Leader {
+pub(crate) struct Leader {
     /// As others see it.
     pub name: String,
     /// What leaderboards show.
@@ -82,7 +82,7 @@ pub struct Leader {
 
 /// Rules that all tickets keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TicketFaults {
+pub(crate) struct TicketFaults {
     /// Players of matched tickets who are not in the ticket's battle.
     pub matched_without_battle: i64,
     /// Players of battles that a queue made who came by no ticket, or by several.
@@ -95,7 +95,7 @@ pub struct TicketFaults {
 
 impl Tally {
     /// Battles that were finished.
-    pub fn finished(&self) -> i64 {
+    pub(crate) fn finished(&self) -> i64 {
         self.battles.get("finished").copied().unwrap_or_default()
     }
 
@@ -103,7 +103,7 @@ impl Tally {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn since(
+    pub(crate) async fn since(
         db: &PgPool,
         start: OffsetDateTime,
         servers: &[Uuid],

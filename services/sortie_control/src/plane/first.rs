@@ -10,7 +10,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// A new token, if nobody is an administrator; older ones are worth nothing then. A database that
 /// is away is asked again until it answers.
-pub async fn token(db: &PgPool) -> Option<String> {
+pub(crate) async fn token(db: &PgPool) -> Option<String> {
     loop {
         match sortie_admin::first_admin_link(db).await {
             Ok(token) => return token,
@@ -22,7 +22,7 @@ pub async fn token(db: &PgPool) -> Option<String> {
 }
 
 /// What to do with the token.
-pub fn lines(token: &str, admin: SocketAddr) -> String {
+pub(crate) fn lines(token: &str, admin: SocketAddr) -> String {
     let hours = sortie_admin::FIRST_LINK_LIFE.whole_hours();
     format!(
         "first administrator, once, within {hours} hours: sign up, log in \

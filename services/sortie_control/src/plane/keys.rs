@@ -12,7 +12,7 @@ use sortie_cli::units::{key_from_hex, to_hex};
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
-pub struct KeyFiles {
+pub(crate) struct KeyFiles {
     /// Ed25519 seed that signs access tokens, hexadecimal. All nodes have the same.
     pub access: PathBuf,
     /// Ed25519 seed that signs join tickets, hexadecimal. It never leaves the control plane.
@@ -22,7 +22,7 @@ pub struct KeyFiles {
 }
 
 /// The keys.
-pub struct Keys {
+pub(crate) struct Keys {
     /// Access tokens.
     pub access: AccessKeys,
     /// Seed of join tickets.
@@ -33,7 +33,7 @@ pub struct Keys {
 
 impl KeyFiles {
     /// Their places in a data directory.
-    pub fn in_dir(data_dir: &Path) -> Self {
+    pub(crate) fn in_dir(data_dir: &Path) -> Self {
         let keys = data_dir.join("keys");
         Self {
             access: keys.join("access"),
@@ -46,7 +46,7 @@ impl KeyFiles {
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn make_missing(&self) -> anyhow::Result<()> {
+    pub(crate) fn make_missing(&self) -> anyhow::Result<()> {
         for file in [&self.access, &self.ticket, &self.fleet_secret] {
             if let Some(folder) = file.parent() {
                 let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -68,7 +68,7 @@ impl KeyFiles {
     ///
     /// # Errors
     /// One is missing, open to others, or no key.
-    pub fn read(&self) -> anyhow::Result<Keys> {
+    pub(crate) fn read(&self) -> anyhow::Result<Keys> {
         let access = seed(&self.access, "access key", "--access-key-file")?;
         let hint = missing("--fleet-secret-file");
         let fleet_secret = private_text(&self.fleet_secret, "fleet secret", &hint)?;
@@ -95,7 +95,7 @@ fn missing(flag: &str) -> String {
 ///
 /// # Errors
 /// It cannot be read (`hint` says what to do), or is open to all.
-pub fn private_text(file: &Path, what: &str, hint: &str) -> anyhow::Result<String> {
+pub(crate) fn private_text(file: &Path, what: &str, hint: &str) -> anyhow::Result<String> {
     let name = file.display();
     let text = fs::read_to_string(file)
         .with_context(|| format!("cannot read the {what} in {name}; {hint}"))?;

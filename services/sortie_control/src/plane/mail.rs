@@ -10,7 +10,7 @@ use super::keys;
 
 /// What an operator said about mails.
 #[derive(Clone, Copy, Debug)]
-pub struct MailOptions<'a> {
+pub(crate) struct MailOptions<'a> {
     /// The mail server, with the password.
     pub smtp_url: Option<&'a str>,
     /// A file with it.
@@ -25,7 +25,7 @@ pub struct MailOptions<'a> {
 ///
 /// # Errors
 /// What was said does not fit together, or cannot be read.
-pub fn mailer(options: MailOptions<'_>) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
+pub(crate) fn mailer(options: MailOptions<'_>) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
     let url = match (options.smtp_url, options.smtp_url_file) {
         (Some(_), Some(_)) => bail!("give --smtp-url or --smtp-url-file, not both"),
         (Some(url), None) => Some(url.to_owned()),

@@ -6,16 +6,16 @@
 
 #[cfg(test)]
 mod erasure;
-pub mod first;
-pub mod keys;
-pub mod mail;
+pub(crate) mod first;
+pub(crate) mod keys;
+pub(crate) mod mail;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod names;
-pub mod node;
-pub mod openapi;
-pub mod readiness;
-pub mod services;
+pub(crate) mod node;
+pub(crate) mod openapi;
+pub(crate) mod readiness;
+pub(crate) mod services;
 #[cfg(test)]
 mod switches;

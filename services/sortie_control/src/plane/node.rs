@@ -29,7 +29,7 @@ use super::{openapi, readiness};
 
 /// Where a node listens; port 0 takes a free one.
 #[derive(Clone, Copy, Debug)]
-pub struct Listen {
+pub(crate) struct Listen {
     /// REST.
     pub rest: SocketAddr,
     /// Chat.
@@ -45,7 +45,7 @@ pub struct Listen {
 }
 
 /// What a node is made of.
-pub struct NodeConfig {
+pub(crate) struct NodeConfig {
     /// What it does.
     pub roles: Vec<Role>,
     /// Where.
@@ -62,7 +62,7 @@ pub struct NodeConfig {
 
 /// Where a node really listens.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     /// REST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rest: Option<SocketAddr>,
@@ -84,7 +84,7 @@ pub struct Addresses {
 }
 
 /// A running node.
-pub struct Node {
+pub(crate) struct Node {
     /// Where it listens.
     pub addresses: Addresses,
     health: Health,
@@ -113,7 +113,7 @@ impl Node {
     ///
     /// # Errors
     /// An address cannot be listened at.
-    pub async fn start(config: NodeConfig, plane: &Plane) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: NodeConfig, plane: &Plane) -> anyhow::Result<Self> {
         let health = Health::default();
         let recorder = metrics::recorder()?;
         sortie_control::helps::describe();
@@ -214,7 +214,7 @@ impl Node {
     ///
     /// # Errors
     /// A part ended: whoever watches over the process is to start it anew.
-    pub async fn live(
+    pub(crate) async fn live(
         mut self,
         asked: impl Future<Output = ()>,
         drain: Duration,
@@ -235,7 +235,7 @@ impl Node {
 
     /// Ends in order: not ready first, so that load balancers look elsewhere; after `drain` the
     /// listeners close and calls end; then the jobs.
-    pub async fn stop(mut self, drain: Duration) {
+    pub(crate) async fn stop(mut self, drain: Duration) {
         self.health.set_not_ready("drain", Some("is shutting down".to_owned()));
         for health in &self.rpc_health {
             health.drain().await;
@@ -250,7 +250,7 @@ impl Node {
     }
 
     /// Whether something ended that never should: a node without it is not whole.
-    pub fn lost_work(&mut self) -> bool {
+    pub(crate) fn lost_work(&mut self) -> bool {
         let ended = self.working.try_join_next_with_id();
         let Some(ended) = ended.or_else(|| self.serving.try_join_next_with_id()) else {
             return false;
@@ -341,7 +341,7 @@ async fn listen_for_revocations(plane: Plane, mut stop: Stop) {
 
 /// Where a deployment's Redis is, and what tells its keys from those of other deployments.
 #[derive(Clone, Copy, Debug)]
-pub struct RedisAt<'a> {
+pub(crate) struct RedisAt<'a> {
     /// As `redis://host:6379`.
     pub url: &'a str,
     /// What its keys and channels begin with.
@@ -352,7 +352,7 @@ pub struct RedisAt<'a> {
 ///
 /// # Errors
 /// A URL or the prefix cannot be.
-pub async fn plane(
+pub(crate) async fn plane(
     database_url: &str,
     connections_max: u32,
     redis: Option<RedisAt<'_>>,

@@ -20,7 +20,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const BEAT_EVERY: Duration = Duration::from_millis(500);
 
 /// Says that the runtime turns, until the stop.
-pub async fn beat(health: Health, mut stop: Stop) {
+pub(crate) async fn beat(health: Health, mut stop: Stop) {
     loop {
         health.beat(Instant::now());
         if !stop.wait(BEAT_EVERY).await {
@@ -30,7 +30,7 @@ pub async fn beat(health: Health, mut stop: Stop) {
 }
 
 /// Looks at the database until the stop.
-pub async fn watch(plane: Plane, health: Health, mut stop: Stop) {
+pub(crate) async fn watch(plane: Plane, health: Health, mut stop: Stop) {
     let mut was_ready = true;
     loop {
         let database = not_ready(&plane).await;

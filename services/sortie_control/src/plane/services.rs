@@ -33,7 +33,7 @@ const ERASERS: &[Eraser] = &[
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Role {
+pub(crate) enum Role {
     /// Accounts, matchmaking, ranking, battles over REST; game state and fleet over gRPC
     Api,
     /// Chat over WebSockets
@@ -44,12 +44,12 @@ pub enum Role {
 
 impl Role {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Chat, Self::Admin];
+    pub(crate) const ALL: [Self; 3] = [Self::Api, Self::Chat, Self::Admin];
 }
 
 /// The settings of all services.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Passwords, limits, pictures.
     pub account: sortie_account::Settings,
     /// What staff need.
@@ -66,7 +66,7 @@ pub struct Settings {
 
 impl Settings {
     /// The defaults with these keys; services keep what they keep in `data_dir`.
-    pub fn new(keys: &Keys, data_dir: &Path) -> Self {
+    pub(crate) fn new(keys: &Keys, data_dir: &Path) -> Self {
         let pictures = DiskPictures::new(data_dir.join("pictures"));
         let signer = TicketSigner::from_seed(keys.ticket_seed);
         let ticket_public_key = signer.public_key();
@@ -88,7 +88,7 @@ impl Settings {
 }
 
 /// The services of these roles, started.
-pub fn of_roles(
+pub(crate) fn of_roles(
     plane: &Plane,
     settings: &Settings,
     roles: &[Role],
@@ -116,7 +116,7 @@ pub fn of_roles(
 }
 
 /// What a gRPC listener serves.
-pub struct Rpc {
+pub(crate) struct Rpc {
     /// Its services.
     pub routes: Routes,
     /// What it says of itself.
@@ -124,7 +124,7 @@ pub struct Rpc {
 }
 
 /// gRPC for players, spectators and tools.
-pub fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Rpc {
+pub(crate) fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Rpc {
     let mut routes = RoutesBuilder::default();
     sortie_fleet::game::add_rpc(&mut routes, plane, &settings.fleet, stop);
     let health = sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::PUBLIC);
@@ -132,7 +132,12 @@ pub fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Rpc {
 }
 
 /// gRPC for battle servers.
-pub fn fleet_rpc(plane: &Plane, settings: &Settings, secret: &SharedSecret, stop: &Stop) -> Rpc {
+pub(crate) fn fleet_rpc(
+    plane: &Plane,
+    settings: &Settings,
+    secret: &SharedSecret,
+    stop: &Stop,
+) -> Rpc {
     let mut routes = RoutesBuilder::default();
     sortie_fleet::add_rpc(&mut routes, plane, &settings.fleet, secret, stop);
     sortie_ranking::add_rpc(&mut routes, plane, secret.clone(), settings.ranking.clone());

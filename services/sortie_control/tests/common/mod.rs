@@ -2,13 +2,13 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-pub mod process;
+pub(crate) mod process;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// What a run gave.
-pub struct Run {
+pub(crate) struct Run {
     /// Exit code; -1 when a signal ended it.
     pub code: i32,
     /// Standard output.
@@ -18,12 +18,12 @@ pub struct Run {
 }
 
 /// `sortie-control`, with no configuration from the outside.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     clean(Path::new(env!("CARGO_BIN_EXE_sortie-control")), arguments)
 }
 
 /// `sortie`, which lies beside `sortie-control`: battle servers, bots.
-pub fn sortie(arguments: &[&str]) -> Command {
+pub(crate) fn sortie(arguments: &[&str]) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_sortie-control")).with_file_name("sortie");
     assert!(program.is_file(), "build battle servers first: cargo build -p sortie");
     clean(&program, arguments)
@@ -41,12 +41,12 @@ fn clean(program: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs `sortie-control` to the end.
-pub fn control(arguments: &[&str]) -> Run {
+pub(crate) fn control(arguments: &[&str]) -> Run {
     finished(command(arguments).output().expect("the binary runs"))
 }
 
 /// As strings.
-pub fn finished(output: Output) -> Run {
+pub(crate) fn finished(output: Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

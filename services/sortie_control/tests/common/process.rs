@@ -13,13 +13,13 @@ use serde_json::Value;
 use super::{command, sortie};
 
 /// Longest wait for something that has to happen; other tests may have the cores.
-pub const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Between two looks at something that is about to be.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A running process.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     told: Arc<Mutex<Vec<Value>>>,
     log: Arc<Mutex<Vec<String>>>,
@@ -27,12 +27,12 @@ pub struct Process {
 
 impl Process {
     /// Starts `sortie-control`, which prints JSON lines.
-    pub fn control(arguments: &[&str]) -> Self {
+    pub(crate) fn control(arguments: &[&str]) -> Self {
         Self::start(command(arguments))
     }
 
     /// Starts `sortie`, which prints JSON lines.
-    pub fn sortie(arguments: &[&str]) -> Self {
+    pub(crate) fn sortie(arguments: &[&str]) -> Self {
         Self::start(sortie(arguments))
     }
 
@@ -44,26 +44,26 @@ impl Process {
         Self { child, told, log: collect(stderr, |line| line) }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// All lines of stdout.
-    pub fn told(&self) -> Vec<Value> {
+    pub(crate) fn told(&self) -> Vec<Value> {
         self.told.lock().unwrap().clone()
     }
 
     /// The first line of an event, if it was told.
-    pub fn event(&self, event: &str) -> Option<Value> {
+    pub(crate) fn event(&self, event: &str) -> Option<Value> {
         self.told.lock().unwrap().iter().find(|line| line["event"] == event).cloned()
     }
 
-    pub async fn wait_for(&self, event: &str) -> Value {
+    pub(crate) async fn wait_for(&self, event: &str) -> Value {
         eventually(event, || async { self.event(event) }).await
     }
 
     /// Waits until it has ended by itself; its exit code.
-    pub async fn ended(&mut self) -> Option<i32> {
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
         let deadline = Instant::now() + SOON;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -75,12 +75,12 @@ impl Process {
     }
 
     /// All that it logged.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
     /// What it logged at error level.
-    pub fn errors(&self) -> Vec<String> {
+    pub(crate) fn errors(&self) -> Vec<String> {
         let is_error = |line: &&String| line.contains(" ERROR ") || line.contains("panicked at");
         self.log.lock().unwrap().iter().filter(is_error).cloned().collect()
     }
@@ -113,7 +113,7 @@ fn collect<T: Send + 'static>(
 }
 
 /// Looks until something is there.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut look: impl FnMut() -> F,
 ) -> T {
@@ -128,7 +128,7 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
 }
 
 /// A node of all roles, and where it listens.
-pub async fn serve(url: &str, data: &Path, more: &[&str]) -> (Process, Value) {
+pub(crate) async fn serve(url: &str, data: &Path, more: &[&str]) -> (Process, Value) {
     let listeners = ["listen", "chat-listen", "admin-listen", "grpc-listen", "fleet-listen", "ops"];
     let flags = listeners.map(|name| format!("--{name}=127.0.0.1:0"));
     let mut arguments = vec!["serve", "--dev", "--database-url", url];
@@ -141,7 +141,7 @@ pub async fn serve(url: &str, data: &Path, more: &[&str]) -> (Process, Value) {
 }
 
 /// A folder that Postgres's user can enter.
-pub fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     folder

@@ -10,14 +10,14 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::common::process::SOON;
 
-pub struct Socket {
+pub(crate) struct Socket {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     cid: u64,
     heard: Vec<String>,
 }
 
 impl Socket {
-    pub async fn open(chat: &Value, token: &str) -> tungstenite::Result<Self> {
+    pub(crate) async fn open(chat: &Value, token: &str) -> tungstenite::Result<Self> {
         let url = format!("ws://{}/v1/chat", chat.as_str().unwrap());
         let mut request = url.into_client_request()?;
         let bearer = format!("Bearer {token}").parse().unwrap();
@@ -27,7 +27,7 @@ impl Socket {
     }
 
     /// In the channel that everybody is in.
-    pub async fn in_global(chat: &Value, token: &str) -> Self {
+    pub(crate) async fn in_global(chat: &Value, token: &str) -> Self {
         let mut socket = Self::open(chat, token).await.expect("the upgrade is done");
         let join = json!({ "type": "join", "channel": { "kind": "global" } });
         assert_eq!(socket.ask(join).await["type"], "ok");
@@ -52,7 +52,7 @@ impl Socket {
     }
 
     /// Asks; gives the answer.
-    pub async fn ask(&mut self, mut request: Value) -> Value {
+    pub(crate) async fn ask(&mut self, mut request: Value) -> Value {
         self.cid += 1;
         request["cid"] = self.cid.into();
         self.socket.send(Message::text(request.to_string())).await.unwrap();
@@ -65,13 +65,13 @@ impl Socket {
         }
     }
 
-    pub async fn say(&mut self, text: &str) -> Value {
+    pub(crate) async fn say(&mut self, text: &str) -> Value {
         let channel = json!({ "kind": "global" });
         self.ask(json!({ "type": "say", "channel": channel, "text": text })).await
     }
 
     /// Waits until it was heard.
-    pub async fn hear(&mut self, text: &str) {
+    pub(crate) async fn hear(&mut self, text: &str) {
         while !self.heard.iter().any(|heard| heard == text) {
             let frame = self.frame().await;
             self.note(&frame);

@@ -21,25 +21,25 @@ use crate::rest::Api;
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
 
 /// A Redis of its own on a socket in a folder of its own.
-pub struct Redis {
+pub(crate) struct Redis {
     child: Child,
     folder: TempDir,
 }
 
 impl Redis {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let redis = Self { child: spawn(folder.path()), folder };
         redis.wait_until_there().await;
         redis
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis+unix://{}/redis.sock", self.folder.path().display())
     }
 
     /// Everything that it holds, as it would lie on its disk.
-    pub async fn dump(&self) -> Vec<u8> {
+    pub(crate) async fn dump(&self) -> Vec<u8> {
         let mut stream = self.connect().await.unwrap();
         stream.write_all(b"SAVE\r\nQUIT\r\n").await.unwrap();
         let mut answer = String::new();

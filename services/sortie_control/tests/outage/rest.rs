@@ -6,11 +6,11 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 /// No call takes longer, whatever is away.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// An answer of REST.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub body: Value,
     pub has_retry_after: bool,
@@ -19,14 +19,14 @@ pub struct Answer {
 
 impl Answer {
     /// The error's code; empty when it is none.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.body["error"]["code"].as_str().unwrap_or_default()
     }
 }
 
 /// Where calls go, and as whom.
 #[derive(Clone)]
-pub struct Api {
+pub(crate) struct Api {
     http: Client,
     base: String,
     token: String,
@@ -35,32 +35,32 @@ pub struct Api {
 }
 
 /// A call to make.
-pub type Call = (Method, String, Value);
+pub(crate) type Call = (Method, String, Value);
 
 impl Api {
-    pub fn at(address: &Value) -> Self {
+    pub(crate) fn at(address: &Value) -> Self {
         let http = Client::builder().timeout(ANSWER_WITHIN).build().unwrap();
         let base = format!("http://{}", address.as_str().unwrap());
         Self { http, base, token: String::new(), from: "10.0.0.1".to_owned() }
     }
 
     /// The same player elsewhere.
-    pub fn also_at(&self, address: &Value) -> Self {
+    pub(crate) fn also_at(&self, address: &Value) -> Self {
         let base = format!("http://{}", address.as_str().unwrap());
         Self { base, ..self.clone() }
     }
 
     /// The same player from another address: limits by address are not what is tested.
-    pub fn from(&self, address: String) -> Self {
+    pub(crate) fn from(&self, address: String) -> Self {
         Self { from: address, ..self.clone() }
     }
 
-    pub fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         &self.token
     }
 
     /// A new player, and its id.
-    pub async fn sign_up(&self, name: &str, number: usize) -> (Self, String) {
+    pub(crate) async fn sign_up(&self, name: &str, number: usize) -> (Self, String) {
         let mut player = Self { from: format!("10.1.0.{number}"), ..self.clone() };
         let (email, password) =
             (format!("{number}@example.org"), format!("a long password of {name}"));
@@ -72,7 +72,7 @@ impl Api {
     }
 
     /// Calls; with a body unless it is null. There is always an answer.
-    pub async fn call(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> Answer {
         let began = Instant::now();
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         request = request.header("x-forwarded-for", &self.from);
@@ -92,16 +92,16 @@ impl Api {
         Answer { status, body, has_retry_after, took: began.elapsed() }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, Value::Null).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call(Method::POST, path, body).await
     }
 
     /// A counter or gauge without labels of `/metrics`; 0 while it is not there.
-    pub async fn metric(&self, name: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
         let answer = self.get("/metrics").await;
         let text = answer.body.as_str().unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

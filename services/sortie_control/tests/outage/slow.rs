@@ -33,14 +33,14 @@ const BYTE_EVERY: Duration = Duration::from_millis(200);
 const TAKEN_MAX: usize = 64 << 20;
 
 /// A connection from another address of this machine.
-pub async fn connect(to: &Value, from: [u8; 4]) -> std::io::Result<TcpStream> {
+pub(crate) async fn connect(to: &Value, from: [u8; 4]) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((from, 0)))?;
     socket.connect(to.as_str().unwrap().parse().unwrap()).await
 }
 
 /// Reads to the end, whether that is orderly or not.
-pub async fn read_to_end(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let (mut all, mut part) = (Vec::new(), [0; 4_096]);
     while let Ok(count @ 1..) = stream.read(&mut part).await {
         all.extend_from_slice(&part[..count]);
@@ -49,7 +49,7 @@ pub async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 /// A figure of a process in bytes.
-pub fn memory(process: u32, name: &str) -> usize {
+pub(crate) fn memory(process: u32, name: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let kib: usize = line.unwrap().trim_end_matches(" kB").trim().parse().unwrap();

@@ -42,7 +42,7 @@ use sortie_wire::{
     resume::{ResumeClaims, ResumeKey},
 };
 
-pub struct Player {
+pub(crate) struct Player {
     pub session: ServerSession,
     pub lens: Lens,
     pub peer: Option<PeerId>,
@@ -53,7 +53,7 @@ pub struct Player {
     pub alive_ticks: u32,
 }
 
-pub struct Host {
+pub(crate) struct Host {
     pub fingerprint: Fingerprint,
     pub battle: Battle,
     pub players: Vec<Player>,
@@ -82,7 +82,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new(config: SimConfig, size_m: f32, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(config: SimConfig, size_m: f32, seed: u64, now: Instant) -> Self {
         let identity = sortie_identity::ephemeral().unwrap();
         let fingerprint = identity.fingerprint();
         let field = Arc::new(Field::new(Map::plain(size_m)));
@@ -116,7 +116,7 @@ impl Host {
 
     /// The process is killed and started again: what it knew of connections, acks and inputs is
     /// gone, and the battle goes back by the last six ticks.
-    pub fn restart(&mut self, now: Instant) {
+    pub(crate) fn restart(&mut self, now: Instant) {
         let saved = self.saved.front().expect("the battle has run for a while");
         self.battle = Battle::restore(self.setup.clone(), saved).unwrap();
         self.saved.clear();
@@ -138,7 +138,7 @@ impl Host {
         }
     }
 
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
         self.now = now;
         if !is_sealed(datagram) {
             return self.quic.handle_datagram(now, from, BytesMut::from(&*datagram));
@@ -159,7 +159,7 @@ impl Host {
         player.lane.note_input(self.now, sealed);
     }
 
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
+    pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
         if let Some((to, packet)) = self.sealed_out.pop_front() {
             out.clone_from(&packet);
             return Some(to);
@@ -168,7 +168,7 @@ impl Host {
     }
 
     /// One tick: what arrived, the step, what leaves.
-    pub fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         self.now = now;
         self.quic.handle_timeouts(now);
         while let Some(event) = self.quic.poll_event() {

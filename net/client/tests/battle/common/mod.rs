@@ -1,8 +1,8 @@
 //! A whole battle in memory: QUIC server, sessions, bridge and simulation on one side, clients on
 //! the other, simulated links and NATs between them, one fake clock.
 
-pub mod host;
-pub mod walker;
+pub(crate) mod host;
+pub(crate) mod walker;
 
 use std::{
     net::SocketAddr,
@@ -30,27 +30,27 @@ macro_rules! on_both_lanes {
     };
 }
 
-pub const HZ: u32 = 60;
+pub(crate) const HZ: u32 = 60;
 const STEP: Duration = Duration::from_millis(2);
 
-pub fn server_address() -> SocketAddr {
+pub(crate) fn server_address() -> SocketAddr {
     "10.0.0.1:4000".parse().unwrap()
 }
 
 /// The seed of this run: `SIM_SEED`, or a fixed one; printed so that a failure can be repeated.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(11);
     println!("SIM_SEED={seed}");
     seed
 }
 
 /// 5 % loss, 100 ms and up to 40 more, which is 100 ± 20 around 120.
-pub fn bad_link() -> LinkConfig {
+pub(crate) fn bad_link() -> LinkConfig {
     LinkConfig::lossy(Duration::from_millis(80), Duration::from_millis(40), Probability::percent(5))
 }
 
 /// One client with its path to the server.
-pub struct Seat {
+pub(crate) struct Seat {
     pub client: GameClient<Predictor>,
     pub walker: Walker,
     pub nat: Nat,
@@ -64,7 +64,7 @@ pub struct Seat {
     pub events: Vec<Event>,
 }
 
-pub struct Net {
+pub(crate) struct Net {
     pub now: Instant,
     pub host: Host,
     pub seats: Vec<Seat>,
@@ -84,7 +84,7 @@ pub struct Net {
 }
 
 impl Net {
-    pub fn new(
+    pub(crate) fn new(
         config: SimConfig,
         size_m: f32,
         link: LinkConfig,
@@ -94,7 +94,7 @@ impl Net {
         Self::with_seed(config, size_m, link, rebind_every, lane, seed())
     }
 
-    pub fn with_seed(
+    pub(crate) fn with_seed(
         config: SimConfig,
         size_m: f32,
         link: LinkConfig,
@@ -121,7 +121,7 @@ impl Net {
     }
 
     /// A client of the player with this key joins.
-    pub fn join(&mut self, player_key: u128) {
+    pub(crate) fn join(&mut self, player_key: u128) {
         let index = self.seats.len() as u16;
         let mut quic = sortie_quic::ClientConfig::new(server_address(), self.host.fingerprint);
         quic.rng_seed = Some([index as u8; 32]);
@@ -145,7 +145,7 @@ impl Net {
         });
     }
 
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.now += STEP;
@@ -220,7 +220,7 @@ impl Net {
     }
 
     /// Everybody plays, over the lane that was asked for.
-    pub fn assert_all_playing(&self) {
+    pub(crate) fn assert_all_playing(&self) {
         for (index, seat) in self.seats.iter().enumerate() {
             assert_eq!(seat.client.state(), State::Playing, "client {index}");
             let lane = seat.client.stats().lane;

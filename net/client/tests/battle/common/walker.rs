@@ -4,18 +4,18 @@ use sortie_client::{ClientView, LocalInput};
 use sortie_link_sim::Rng;
 use sortie_wire::input::buttons;
 
-pub struct Walker {
+pub(crate) struct Walker {
     rng: Rng,
     wish: LocalInput,
     turn: i16,
 }
 
 impl Walker {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { rng: Rng::new(seed), wish: LocalInput::default(), turn: 0 }
     }
 
-    pub fn wish(&mut self, _view: &ClientView) -> LocalInput {
+    pub(crate) fn wish(&mut self, _view: &ClientView) -> LocalInput {
         if self.rng.below(30) == 0 {
             self.turn = self.rng.below(1_200) as i16 - 600;
             self.wish.move_forward = [127, 127, 127, 0, -127][self.rng.below(5) as usize];

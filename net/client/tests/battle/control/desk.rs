@@ -40,7 +40,7 @@ const SEALED_FOR: Duration = Duration::from_millis(500);
 const CATCH_UP_TICKS: u32 = 2;
 
 /// Nothing moves here.
-pub struct Still;
+pub(super) struct Still;
 
 impl Predict for Still {
     fn prepare(&mut self, _: &str, _: &str, _: u16) -> Result<(), UnusableRules> {
@@ -52,7 +52,7 @@ impl Predict for Still {
 
 /// What became of the input of a tick.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fate {
+pub(super) struct Fate {
     /// When the tick was stepped, since the start.
     pub at: Duration,
     /// A copy of its input arrived before it.
@@ -63,12 +63,12 @@ pub struct Fate {
 
 /// Which end is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     Server,
     Client,
 }
 
-pub struct Desk {
+pub(super) struct Desk {
     hz: u16,
     start: Instant,
     now: Instant,
@@ -94,7 +94,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub fn new(hz: u16, lane: LanePolicy, seed: u64) -> Self {
+    pub(super) fn new(hz: u16, lane: LanePolicy, seed: u64) -> Self {
         let now = Instant::now();
         let identity = sortie_identity::ephemeral().unwrap();
         let seeded = |salt: u8| Some(std::array::from_fn(|at| seed.to_le_bytes()[at % 8] ^ salt));
@@ -130,25 +130,25 @@ impl Desk {
         }
     }
 
-    pub fn set_links(&mut self, up: LinkConfig, down: LinkConfig) {
+    pub(super) fn set_links(&mut self, up: LinkConfig, down: LinkConfig) {
         self.up.set_config(up);
         self.down.set_config(down);
     }
 
     /// Stops an end: it takes nothing, does nothing, and what comes waits at its door.
-    pub fn stop(&mut self, end: End, length: Duration) {
+    pub(super) fn stop(&mut self, end: End, length: Duration) {
         self.stopped_until[end as usize] = self.now + length;
     }
 
-    pub fn hz(&self) -> u16 {
+    pub(super) fn hz(&self) -> u16 {
         self.hz
     }
 
-    pub fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.now - self.start
     }
 
-    pub fn run(&mut self, length: Duration) {
+    pub(super) fn run(&mut self, length: Duration) {
         let end = self.now + length;
         while self.now < end {
             self.now += STEP;
@@ -166,7 +166,7 @@ impl Desk {
     }
 
     /// Runs until the client plays.
-    pub fn run_until_playing(&mut self, at_most: Duration) {
+    pub(super) fn run_until_playing(&mut self, at_most: Duration) {
         let end = self.now + at_most;
         while self.client.state() != State::Playing && self.now < end {
             self.run(STEP);
@@ -349,16 +349,16 @@ impl Desk {
     }
 
     /// The ticks stepped in this time, since the start.
-    pub fn ticks(&self, from: Duration, to: Duration) -> Vec<Fate> {
+    pub(super) fn ticks(&self, from: Duration, to: Duration) -> Vec<Fate> {
         let stepped = |fate: &&Fate| fate.at >= from && fate.at < to;
         self.fates.iter().filter(stepped).copied().collect()
     }
 
-    pub fn counters(&self) -> (InputCounters, i8) {
+    pub(super) fn counters(&self) -> (InputCounters, i8) {
         (self.session.input_counters(), self.session.input_margin())
     }
 
-    pub fn lane_is_sealed(&self) -> bool {
+    pub(super) fn lane_is_sealed(&self) -> bool {
         self.client.stats().lane.is_sealed
     }
 }

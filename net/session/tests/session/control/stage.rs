@@ -48,7 +48,7 @@ enum Down {
 
 /// What became of the input of a tick.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fate {
+pub(super) struct Fate {
     /// When the server stepped the tick, since the start.
     pub at: Duration,
     /// The client made an input for it.
@@ -63,7 +63,7 @@ pub struct Fate {
 
 /// Which end is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     Server,
     Client,
 }
@@ -74,7 +74,7 @@ enum Client {
 }
 
 /// One player, its path and its server.
-pub struct Stage {
+pub(super) struct Stage {
     pub hz: u16,
     start: Instant,
     pub now: Instant,
@@ -101,7 +101,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(hz: u16, drift: f64, first_rtt: Option<Duration>, seed: u64) -> Self {
+    pub(super) fn new(hz: u16, drift: f64, first_rtt: Option<Duration>, seed: u64) -> Self {
         let now = Instant::now();
         let config = SessionConfig { tick_hz: hz, ..SessionConfig::default() };
         // A battle that has been going for a while.
@@ -130,22 +130,22 @@ impl Stage {
     }
 
     /// Changes the path. Packets on their way keep their time.
-    pub fn set_links(&mut self, up: LinkConfig, down: LinkConfig) {
+    pub(super) fn set_links(&mut self, up: LinkConfig, down: LinkConfig) {
         self.up.set_config(up);
         self.down.set_config(down);
     }
 
     /// Stops an end: it takes nothing, does nothing, and what comes waits at its door.
-    pub fn stop(&mut self, end: End, length: Duration) {
+    pub(super) fn stop(&mut self, end: End, length: Duration) {
         self.stopped_until[end as usize] = self.now + length;
     }
 
     /// Since the start.
-    pub fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.now - self.start
     }
 
-    pub fn run(&mut self, length: Duration) {
+    pub(super) fn run(&mut self, length: Duration) {
         let end = self.now + length;
         while self.now < end {
             self.now += STEP;
@@ -292,18 +292,18 @@ impl Stage {
     }
 
     /// The ticks stepped in this time, since the start.
-    pub fn ticks(&self, from: Duration, to: Duration) -> Vec<(u32, Fate)> {
+    pub(super) fn ticks(&self, from: Duration, to: Duration) -> Vec<(u32, Fate)> {
         let ticks = self.fates.iter().enumerate().map(|(tick, fate)| (tick as u32, *fate));
         ticks.filter(|(_, fate)| fate.at >= from && fate.at < to).collect()
     }
 
     /// How far the newest input is ahead of the tick consumed.
-    pub fn margin(&self) -> i8 {
+    pub(super) fn margin(&self) -> i8 {
         self.server.input_margin()
     }
 
     /// What the server counted.
-    pub fn counters(&self) -> sortie_session::inputs::InputCounters {
+    pub(super) fn counters(&self) -> sortie_session::inputs::InputCounters {
         self.server.input_counters()
     }
 }

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 /// One node on a database. Jobs do not run by themselves: tests call `pass` and `clean_up`.
-pub struct Node {
+pub(crate) struct Node {
     pub plane: Plane,
     pub settings: Settings,
     router: Router,
@@ -23,7 +23,7 @@ pub struct Node {
 }
 
 /// A queue for two to eight a side that takes anybody after ten seconds.
-pub fn queue(name: &str) -> Queue {
+pub(crate) fn queue(name: &str) -> Queue {
     Queue {
         name: name.to_owned(),
         mode: "conquest".to_owned(),
@@ -41,12 +41,16 @@ pub fn queue(name: &str) -> Queue {
 }
 
 impl Node {
-    pub fn new(db: &PgPool, queues: Vec<Queue>) -> Self {
+    pub(crate) fn new(db: &PgPool, queues: Vec<Queue>) -> Self {
         Self::made(db, queues, |_| {}).0
     }
 
     /// One whose watched tickets are looked at; the other jobs do not run here either.
-    pub fn with_watch(db: &PgPool, queues: Vec<Queue>, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with_watch(
+        db: &PgPool,
+        queues: Vec<Queue>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let (node, jobs) = Self::made(db, queues, change);
         let watch = jobs.into_iter().find(|job| job.name == "watched-tickets").unwrap();
         tokio::spawn(watch.work);
@@ -68,11 +72,11 @@ impl Node {
         (Self { plane, settings, router, stopper }, service.jobs)
     }
 
-    pub fn db(&self) -> &PgPool {
+    pub(crate) fn db(&self) -> &PgPool {
         &self.plane.db
     }
 
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         player: Uuid,
         method: &str,
@@ -85,27 +89,33 @@ impl Node {
     }
 
     /// An answer whose body may go on.
-    pub async fn get(&self, token: &str, path: &str) -> Response {
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Response {
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         let request = request.body(Body::empty()).unwrap();
         self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Calls without a token.
-    pub async fn call_unknown(&self, method: &str, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn call_unknown(&self, method: &str, path: &str) -> (StatusCode, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         testing::call(&self.router, method, path, None, Some(json!({}))).await
     }
 
     /// Expects this status and gives the body.
-    pub async fn ok(&self, player: Uuid, method: &str, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn ok(
+        &self,
+        player: Uuid,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Value {
         let (status, answer) = self.call(player, method, path, body).await;
         assert!(status.is_success(), "{method} {path}: {status} {answer}");
         answer
     }
 
     /// Expects a refusal, given as status and code.
-    pub async fn refused(
+    pub(crate) async fn refused(
         &self,
         player: Uuid,
         method: &str,
@@ -118,7 +128,7 @@ impl Node {
     }
 
     /// Players by name.
-    pub async fn players<const N: usize>(&self, names: [&str; N]) -> [Uuid; N] {
+    pub(crate) async fn players<const N: usize>(&self, names: [&str; N]) -> [Uuid; N] {
         let mut ids = [Uuid::nil(); N];
         for (id, name) in ids.iter_mut().zip(names) {
             *id = testing::player(self.db(), name).await;
@@ -127,14 +137,14 @@ impl Node {
     }
 
     /// Queues a player or party; gives the ticket's id.
-    pub async fn wait_in(&self, player: Uuid, queue: &str) -> String {
+    pub(crate) async fn wait_in(&self, player: Uuid, queue: &str) -> String {
         let body = json!({ "queue": queue });
         let ticket = self.ok(player, "POST", "/v1/matchmaking/tickets", Some(body)).await;
         ticket["ticket_id"].as_str().unwrap().to_owned()
     }
 
     /// A party of these; the first leads.
-    pub async fn party(&self, players: &[Uuid]) -> Value {
+    pub(crate) async fn party(&self, players: &[Uuid]) -> Value {
         let mut party = self.ok(players[0], "POST", "/v1/parties", None).await;
         let code = party["code"].clone();
         for &player in &players[1..] {
@@ -144,26 +154,26 @@ impl Node {
         party
     }
 
-    pub async fn ticket(&self, player: Uuid, ticket_id: &str) -> Value {
+    pub(crate) async fn ticket(&self, player: Uuid, ticket_id: &str) -> Value {
         self.ok(player, "GET", &format!("/v1/matchmaking/tickets/{ticket_id}"), None).await
     }
 
     /// One look of the matcher at the first queue.
-    pub async fn pass(&self) -> Pass {
+    pub(crate) async fn pass(&self) -> Pass {
         matcher::pass(self.db(), &self.settings, &self.settings.queues[0]).await.unwrap()
     }
 
-    pub async fn clean_up(&self) {
+    pub(crate) async fn clean_up(&self) {
         sortie_matchmaking::clean_up(self.db(), &self.settings).await.unwrap();
     }
 
     /// Puts the clock ahead.
-    pub fn wait_s(&self, seconds: i64) {
+    pub(crate) fn wait_s(&self, seconds: i64) {
         self.settings.clock.advance(time::Duration::seconds(seconds));
     }
 
     /// As the fleet does: a server that runs the battle.
-    pub async fn run_battle(&self, battle_id: &str) -> Uuid {
+    pub(crate) async fn run_battle(&self, battle_id: &str) -> Uuid {
         let server_id = Uuid::now_v7();
         let name = format!("server-{}", server_id.simple());
         sqlx::query(
@@ -190,7 +200,7 @@ impl Node {
         server_id
     }
 
-    pub async fn set_battle(&self, battle_id: &str, state: &str) {
+    pub(crate) async fn set_battle(&self, battle_id: &str, state: &str) {
         sqlx::query("update battle set state = $2 where battle_id = $1")
             .bind(battle_id.parse::<Uuid>().unwrap())
             .bind(state)
@@ -199,7 +209,7 @@ impl Node {
             .unwrap();
     }
 
-    pub async fn ban(&self, player: Uuid, scope: &str) {
+    pub(crate) async fn ban(&self, player: Uuid, scope: &str) {
         sqlx::query(
             "insert into ban (ban_id, player_id, scope, reason) values ($1, $2, $3, 'aimbot')",
         )
@@ -212,7 +222,7 @@ impl Node {
     }
 
     /// Rows that a query counts.
-    pub async fn count(&self, query: &'static str) -> i64 {
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(self.db()).await.unwrap()
     }
 }

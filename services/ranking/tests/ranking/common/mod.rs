@@ -7,12 +7,12 @@ use sortie_rpc::ranking::v1 as rpc;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub const HZ: u32 = 60;
+pub(crate) const HZ: u32 = 60;
 /// Two minutes.
-pub const TICKS: u32 = 7_200;
+pub(crate) const TICKS: u32 = 7_200;
 
 /// A database with a server that runs battles.
-pub struct World {
+pub(crate) struct World {
     pub db: PgPool,
     pub server: Uuid,
     pub epoch: u64,
@@ -20,13 +20,13 @@ pub struct World {
 }
 
 impl World {
-    pub async fn new(db: PgPool) -> Self {
+    pub(crate) async fn new(db: PgPool) -> Self {
         let server = server(&db, "first").await;
         Self { db, server, epoch: 1, settings: Settings::default() }
     }
 
     /// New players `p0`, `p1`, … in the order of their ids.
-    pub async fn players(&self, count: usize) -> Vec<Uuid> {
+    pub(crate) async fn players(&self, count: usize) -> Vec<Uuid> {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
         let names: Vec<String> = ids.iter().map(|id| format!("p {}", id.simple())).collect();
         let names: Vec<String> =
@@ -41,11 +41,11 @@ impl World {
     }
 
     /// A ranked battle of conquest that runs on the server.
-    pub async fn battle(&self) -> Uuid {
+    pub(crate) async fn battle(&self) -> Uuid {
         self.battle_of("conquest", true).await
     }
 
-    pub async fn battle_of(&self, mode: &str, is_ranked: bool) -> Uuid {
+    pub(crate) async fn battle_of(&self, mode: &str, is_ranked: bool) -> Uuid {
         let battle_id = Uuid::now_v7();
         sqlx::query(
             "insert into battle (battle_id, mode, map, is_ranked, players_max, state, server_id,
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// A round that team 0 won; the first half of the players is team 0.
-    pub fn report(&self, battle: Uuid, players: &[Uuid]) -> rpc::ReportRequest {
+    pub(crate) fn report(&self, battle: Uuid, players: &[Uuid]) -> rpc::ReportRequest {
         let half = players.len() / 2;
         let player = |(at, id): (usize, &Uuid)| rpc::PlayerResult {
             team: u32::from(at >= half),
@@ -87,19 +87,19 @@ impl World {
     }
 
     /// Gives everybody in a report a seat and a join ticket, and stores it.
-    pub async fn store(&self, request: rpc::ReportRequest) -> Outcome {
+    pub(crate) async fn store(&self, request: rpc::ReportRequest) -> Outcome {
         seat(&self.db, &request).await;
         self.store_alone(request).await
     }
 
     /// Stores a report as it is.
-    pub async fn store_alone(&self, request: rpc::ReportRequest) -> Outcome {
+    pub(crate) async fn store_alone(&self, request: rpc::ReportRequest) -> Outcome {
         let result = BattleResult::try_from(request).unwrap();
         store(&self.db, &self.settings, &result).await.unwrap()
     }
 
     /// The reason stored for a player of a battle.
-    pub async fn reason(&self, battle: Uuid, player: Uuid) -> String {
+    pub(crate) async fn reason(&self, battle: Uuid, player: Uuid) -> String {
         sqlx::query_scalar(
             "select reason from rating_change where battle_id = $1 and player_id = $2",
         )
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// Reasons by player, of one more battle after a change of its report.
-    pub async fn reasons(
+    pub(crate) async fn reasons(
         &self,
         players: &[Uuid],
         change: impl FnOnce(&mut rpc::ReportRequest),
@@ -127,14 +127,14 @@ impl World {
         reasons
     }
 
-    pub async fn count(&self, what: &'static str) -> i64 {
+    pub(crate) async fn count(&self, what: &'static str) -> i64 {
         sqlx::query_scalar(what).fetch_one(&self.db).await.unwrap()
     }
 }
 
 /// Gives everybody in a report who exists the seat in its battle that it tells of, and a join
 /// ticket.
-pub async fn seat(db: &PgPool, report: &rpc::ReportRequest) {
+pub(crate) async fn seat(db: &PgPool, report: &rpc::ReportRequest) {
     let seat = |player: &rpc::PlayerResult| {
         (player.player_id.parse::<Uuid>().unwrap(), player.team as i16)
     };
@@ -154,7 +154,7 @@ pub async fn seat(db: &PgPool, report: &rpc::ReportRequest) {
     .unwrap();
 }
 
-pub async fn server(db: &PgPool, name: &str) -> Uuid {
+pub(crate) async fn server(db: &PgPool, name: &str) -> Uuid {
     let server_id = Uuid::now_v7();
     sqlx::query(
         "insert into battle_server (server_id, name, address, fingerprint, version,
@@ -170,7 +170,7 @@ pub async fn server(db: &PgPool, name: &str) -> Uuid {
     server_id
 }
 
-pub fn player(id: Uuid) -> rpc::PlayerResult {
+pub(crate) fn player(id: Uuid) -> rpc::PlayerResult {
     rpc::PlayerResult {
         player_id: id.to_string(),
         points: 100,
@@ -187,11 +187,11 @@ pub fn player(id: Uuid) -> rpc::PlayerResult {
     }
 }
 
-pub fn event(tick: u32, kind: &str) -> rpc::LogEvent {
+pub(crate) fn event(tick: u32, kind: &str) -> rpc::LogEvent {
     rpc::LogEvent { tick, kind: kind.to_owned(), body: "{\"by\":1}".to_owned() }
 }
 
-pub async fn guest(db: &PgPool, name: &str) -> Uuid {
+pub(crate) async fn guest(db: &PgPool, name: &str) -> Uuid {
     let id = testing::player(db, name).await;
     sqlx::query("update player set is_guest = true where player_id = $1")
         .bind(id)
@@ -201,22 +201,22 @@ pub async fn guest(db: &PgPool, name: &str) -> Uuid {
     id
 }
 
-pub fn stored(outcome: &Outcome) -> &sortie_ranking::report::Stored {
+pub(crate) fn stored(outcome: &Outcome) -> &sortie_ranking::report::Stored {
     match outcome {
         Outcome::Stored(stored) => stored,
         other => panic!("not stored but {other:?}"),
     }
 }
 
-pub fn ranked(outcome: &Outcome) -> u64 {
+pub(crate) fn ranked(outcome: &Outcome) -> u64 {
     stored(outcome).reasons.get(&Reason::Ranked).copied().unwrap_or_default()
 }
 
 /// Random numbers from a seed that is printed and taken back: `SIM_SEED=123`.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| Uuid::now_v7().as_u128() as u64 ^ 0x5eed);
         println!("SIM_SEED={seed}");
@@ -224,7 +224,7 @@ impl Random {
     }
 
     /// Below `end`. Splitmix64.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -233,7 +233,7 @@ impl Random {
     }
 
     /// `count` of `all`, in random order.
-    pub fn choose<T: Copy>(&mut self, all: &[T], count: usize) -> Vec<T> {
+    pub(crate) fn choose<T: Copy>(&mut self, all: &[T], count: usize) -> Vec<T> {
         let mut all = all.to_vec();
         for at in 0..count {
             let other = at + self.below(all.len() - at);

@@ -28,7 +28,7 @@ const COMMON: [(&str, &str); 8] = [
 
 /// How the examples were made.
 #[derive(Debug, Default)]
-pub struct Made {
+pub(super) struct Made {
     /// Fields that no value is told for, as `Schema.field`.
     pub missing: BTreeSet<String>,
     /// Names of the file that were of use.
@@ -38,7 +38,7 @@ pub struct Made {
 }
 
 /// Adds an example to each body that has none.
-pub fn add(document: &mut Value) -> Made {
+pub(super) fn add(document: &mut Value) -> Made {
     let schemas = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
     let mut maker = Maker { schemas: &schemas, told: told(), made: Made::default() };
     let mut codes = BTreeSet::new();
@@ -86,7 +86,7 @@ fn contents(body: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
 }
 
 /// The codes that an answer's description names; else that of all answers of its status.
-pub fn codes_of(status: &str, description: &str) -> BTreeSet<String> {
+pub(super) fn codes_of(status: &str, description: &str) -> BTreeSet<String> {
     let is_part = |letter: char| letter.is_ascii_lowercase() || "_.*".contains(letter);
     let words = description.split(|letter| !is_part(letter)).map(|word| word.trim_matches('.'));
     let is_code = |word: &&str| word.contains('.') && !word.contains('*');
@@ -225,12 +225,12 @@ impl Maker<'_> {
 }
 
 /// The schema that a schema only refers to.
-pub fn reference(schema: &Value) -> Option<&str> {
+pub(super) fn reference(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")
 }
 
 /// The types that a value may have, null left out.
-pub fn types(schema: &Value) -> Vec<&str> {
+pub(super) fn types(schema: &Value) -> Vec<&str> {
     let types = match &schema["type"] {
         Value::String(one) => vec![one.as_str()],
         Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
@@ -240,7 +240,7 @@ pub fn types(schema: &Value) -> Vec<&str> {
 }
 
 /// What a schema does not allow of a value; `None`: it may be.
-pub fn fault(schemas: &Map<String, Value>, schema: &Value, value: &Value) -> Option<String> {
+pub(super) fn fault(schemas: &Map<String, Value>, schema: &Value, value: &Value) -> Option<String> {
     if let Some(name) = reference(schema) {
         return match schemas.get(name) {
             Some(schema) => fault(schemas, schema, value),
@@ -329,6 +329,6 @@ pub fn fault(schemas: &Map<String, Value>, schema: &Value, value: &Value) -> Opt
 
 /// Names of the file that are of no use.
 #[cfg(test)]
-pub fn unused(made: &Made) -> Vec<String> {
+pub(super) fn unused(made: &Made) -> Vec<String> {
     told().into_iter().map(|(name, _)| name).filter(|name| !made.used.contains(name)).collect()
 }

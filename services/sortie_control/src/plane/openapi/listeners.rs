@@ -9,7 +9,7 @@ use utoipa::openapi::{OpenApi, Server, ServerBuilder, ServerVariableBuilder};
 use crate::plane::services::Role;
 
 /// The port of a role's listener where `serve` is told none, and the flag that tells it.
-pub fn port(role: Role) -> (u16, &'static str) {
+pub(crate) fn port(role: Role) -> (u16, &'static str) {
     match role {
         Role::Api => (7_700, "--listen"),
         Role::Chat => (7_701, "--chat-listen"),
@@ -18,14 +18,14 @@ pub fn port(role: Role) -> (u16, &'static str) {
 }
 
 /// Says of each path that a role serves it.
-pub fn add(document: &mut OpenApi, role: Role) {
+pub(crate) fn add(document: &mut OpenApi, role: Role) {
     for item in document.paths.paths.values_mut() {
         item.servers = Some(vec![server(role)]);
     }
 }
 
 /// A role's listener.
-pub fn server(role: Role) -> Server {
+pub(crate) fn server(role: Role) -> Server {
     let (port, flag) = port(role);
     let about = match role {
         Role::Api => "REST",

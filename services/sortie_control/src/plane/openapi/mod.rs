@@ -8,7 +8,7 @@
 
 mod answers;
 mod examples;
-pub mod listeners;
+pub(crate) mod listeners;
 mod pages;
 #[cfg(test)]
 mod rules;
@@ -29,7 +29,7 @@ use super::services::{Role, Settings, of_roles};
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub fn document() -> Value {
+pub(crate) fn document() -> Value {
     let db = sqlx::postgres::PgPoolOptions::new()
         .connect_lazy("postgres://nobody@localhost/nothing")
         .expect("a URL of ours can be read");
@@ -90,12 +90,14 @@ fn empty() -> OpenApi {
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub fn text() -> String {
+pub(crate) fn text() -> String {
     serde_json::to_string_pretty(&document()).expect("a value serialises") + "\n"
 }
 
 /// Every operation of the document: method, path, itself.
-pub fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &String, &mut Value)> {
+pub(crate) fn operations(
+    document: &mut Value,
+) -> impl Iterator<Item = (&String, &String, &mut Value)> {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     paths.flat_map(|(path, item)| {
         let methods = item.as_object_mut().into_iter().flatten();

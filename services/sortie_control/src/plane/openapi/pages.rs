@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 const PREFIX: &str = "Page_";
 
 /// Names all pages, and leads what referred to them there.
-pub fn name(document: &mut Value) {
+pub(super) fn name(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
     let named = std::mem::take(schemas).into_iter().map(|(name, mut schema)| {
         let Some(row) = name.strip_prefix(PREFIX) else { return (name, schema) };
