@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::error::AccountError;
 use crate::image::{self, Kind};
-use crate::pictures::{Pictures, hex};
+use crate::pictures::Pictures;
 use crate::session::lock_player;
 use crate::state::Accounts;
 use crate::token::digest_of;
@@ -70,7 +71,7 @@ async fn put(
     let body = body.map_err(ApiError::from)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), body).await?;
-    Ok(Json(Stored { picture: hex(&picture) }))
+    Ok(Json(Stored { picture: HEXLOWER.encode(&picture) }))
 }
 
 async fn stored(
@@ -187,7 +188,7 @@ async fn show(
         .await?
         .flatten()
         .ok_or(AccountError::NoPicture)?;
-    let tag = format!("\"{}\"", hex(&digest));
+    let tag = format!("\"{}\"", HEXLOWER.encode(&digest));
     let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use uuid::Uuid;
 
 /// A store of pictures. What it has under a name never changes.
@@ -31,7 +32,7 @@ impl DiskPictures {
     }
 
     fn path_of(&self, digest: &[u8]) -> PathBuf {
-        let name = hex(digest);
+        let name = HEXLOWER.encode(digest);
         self.0.join(name.get(..2).unwrap_or("__")).join(&name)
     }
 }
@@ -68,11 +69,6 @@ impl Pictures for DiskPictures {
             _ => Ok(()),
         }
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use data_encoding::{DecodeError, DecodeKind, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
 use crate::counts::counted;
@@ -126,12 +127,11 @@ pub fn number_in(
 
 /// Bytes written as hexadecimal digits.
 pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
-    let text = text.trim();
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return Err("an even number of hexadecimal digits is needed".to_owned());
-    }
-    let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16));
-    pairs.collect::<Result<_, _>>().map_err(|_| "not all of it is hexadecimal digits".to_owned())
+    let refusal = |error: DecodeError| match error.kind {
+        DecodeKind::Length => "an even number of hexadecimal digits is needed",
+        _ => "not all of it is hexadecimal digits",
+    };
+    HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).map_err(|error| refusal(error).to_owned())
 }
 
 /// Exactly 32 bytes in hexadecimal: keys and fingerprints.
@@ -144,13 +144,9 @@ pub fn key_from_hex(text: &str) -> Result<[u8; 32], String> {
     from_hex(text)?.try_into().map_err(|_| "64 hexadecimal digits are needed".to_owned())
 }
 
-/// Bytes as lower-case hexadecimal digits.
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use data_encoding::HEXLOWER;
     use proptest::prelude::*;
 
     use super::*;
@@ -201,7 +197,7 @@ mod tests {
 
         #[test]
         fn bytes_survive_hexadecimal(bytes: Vec<u8>) {
-            prop_assert_eq!(from_hex(&to_hex(&bytes)), Ok(bytes));
+            prop_assert_eq!(from_hex(&HEXLOWER.encode(&bytes)), Ok(bytes));
         }
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
@@ -185,7 +186,7 @@ fn admit(
     Ok(Admission {
         battle_id,
         address: seat.address,
-        fingerprint: seat.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect(),
+        fingerprint: HEXLOWER.encode(&seat.fingerprint),
         join_ticket: BASE64.encode(signed),
         expires_at,
     })

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use common::{command, sortie};
 use serde_json::Value;
+use sortie_cli::units::key_from_hex;
 use sortie_players::scenario::Scenario;
 use sortie_players::swarm::{self, LanePolicy, Link, Server, SwarmConfig, Target};
 
@@ -54,7 +55,7 @@ impl Running {
     }
 
     fn target(&self) -> Target {
-        let key = |field| key_of(&self.text(field));
+        let key = |field| key_from_hex(&self.text(field)).unwrap();
         Target {
             addr: self.text("listen").parse().unwrap(),
             fingerprint: key("fingerprint"),
@@ -80,12 +81,6 @@ impl Running {
         assert!(self.child.wait().unwrap().success());
         serde_json::from_str(&line).unwrap()
     }
-}
-
-/// 32 bytes from hexadecimal digits.
-fn key_of(text: &str) -> [u8; 32] {
-    let digits = |at: usize| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap();
-    std::array::from_fn(digits)
 }
 
 #[test]

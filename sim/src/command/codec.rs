@@ -117,6 +117,7 @@ impl Saved for SpawnAt {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::HEXLOWER;
     use proptest::prelude::*;
     use sortie_field::{Pitch, Yaw};
 
@@ -163,8 +164,7 @@ mod tests {
             let command = Command { player: PlayerSlot(7), action };
             let mut bytes = Vec::new();
             encode_command(&command, &mut bytes);
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hex, golden, "{action:?}");
+            assert_eq!(HEXLOWER.encode(&bytes), golden, "{action:?}");
             assert!(bytes.len() <= COMMAND_BYTES_MAX);
             let mut rest = &bytes[..];
             assert_eq!(decode_command(&mut rest), Ok(command));

@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
@@ -17,7 +18,6 @@ use super::policy;
 use crate::error::AccountError;
 use crate::guess::Guessed;
 use crate::names;
-use crate::pictures::hex;
 use crate::session::{lock_player, revoke_all};
 use crate::state::{Accounts, Client};
 use crate::token::digest_if_sane;
@@ -72,7 +72,7 @@ async fn ask(
     // Of known addresses and others alike.
     if limit.is_some() {
         let key = Guessed::login(&body.email).key(&accounts.plane.db).await?;
-        accounts.limit("mail-to", limit, &hex(&key)).await?;
+        accounts.limit("mail-to", limit, &HEXLOWER.encode(&key)).await?;
     }
     let asked = accounts.mails.try_send(Task::ResetAsked { email: body.email });
     asked.map_err(|_| AccountError::Busy)?;

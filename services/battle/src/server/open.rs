@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use anyhow::Context;
+use data_encoding::HEXLOWER;
 use sortie_bridge::feed::Feed;
 use sortie_bridge::noise::Noises;
 use sortie_kit::health::Health;
@@ -31,7 +32,7 @@ use super::shard::Shard;
 use super::work::{Work, process_cpu};
 use super::{Counters, Server, has_player};
 use crate::admission::Admission;
-use crate::config::{BattleServerConfig, Ready, TicketAuthority, hex};
+use crate::config::{BattleServerConfig, Ready, TicketAuthority};
 use crate::histogram::Histogram;
 use crate::resume::{Opened, open_battle};
 use crate::store::Store;
@@ -140,7 +141,7 @@ impl Server {
             TicketAuthority::PublicKey(key) => (*key, None),
             TicketAuthority::Dev => {
                 let seed = store.key("dev-ticket-key")?;
-                (TicketSigner::from_seed(seed).public_key(), Some(hex(&seed)))
+                (TicketSigner::from_seed(seed).public_key(), Some(HEXLOWER.encode(&seed)))
             }
         };
         let resume_key = store.key("resume-key")?;

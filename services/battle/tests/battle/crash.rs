@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use data_encoding::HEXLOWER;
 use sortie_battle::failpoint::ENVIRONMENT;
 use sortie_battle::{Ready, fleet};
 use sortie_client::Event;
@@ -73,7 +74,7 @@ fn registered(plane: &Plane, time: usize) -> Ready {
     let request = plane.wait("a registration", |told| told.registers.get(time).cloned());
     Ready {
         listen: request.address.parse::<SocketAddr>().unwrap(),
-        fingerprint: sortie_battle::config::hex(&request.fingerprint),
+        fingerprint: HEXLOWER.encode(&request.fingerprint),
         ops: None,
         battle_id: String::new(),
         data_dir: "".into(),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use sortie_battle::fleet::{self, FleetConfig, FleetEvent, Registered, Secret};
 use sortie_battle::replay;
 use sortie_battle::ticket_clock::TicketClock;
@@ -124,7 +125,7 @@ fn two_battles_run_one_after_the_other_on_one_port() {
         let told = plane.told();
         let request = &told.registers[0];
         assert_eq!((&*request.name, &*request.address), ("test-1", &*door.listen.to_string()));
-        assert_eq!(sortie_battle::config::hex(&request.fingerprint), door.fingerprint);
+        assert_eq!(HEXLOWER.encode(&request.fingerprint), door.fingerprint);
         assert_eq!((request.battles_max, request.players_max), (1, 16));
     }
     let (first, second) = (Uuid::from_u128(0xa1), Uuid::from_u128(0xa2));

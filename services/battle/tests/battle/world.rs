@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use sortie_battle::server::Server;
 use sortie_battle::ticket_clock::TicketClock;
 use sortie_battle::{BattleServerConfig, Ready};
@@ -50,10 +51,7 @@ macro_rules! on_both_lanes {
 /// A ticket of the development key for this server.
 pub(crate) fn ticket(ready: &Ready, ticket_id: u128, player_key: u128) -> Vec<u8> {
     let seed = ready.dev_ticket_key.as_deref().expect("development tickets");
-    let mut key = [0; 32];
-    for (at, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap();
-    }
+    let key: [u8; 32] = HEXLOWER.decode(seed.as_bytes()).unwrap().try_into().unwrap();
     let ticket = Ticket {
         ticket_id,
         player_key,

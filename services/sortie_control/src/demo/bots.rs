@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use data_encoding::HEXLOWER;
 use reqwest::StatusCode;
 use sortie_control::service::Stop;
 use sortie_players::swarm::{Crowd, LanePolicy, Visit, Visited};
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::api::{Admission, CallError, Player, Ticket, Who};
-use sortie_cli::units::{key_from_hex, to_hex};
+use sortie_cli::units::key_from_hex;
 
 /// Between two looks at a ticket.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -112,7 +113,7 @@ impl Town {
         );
         let [a, b] = (number as u16).to_be_bytes();
         let address = Ipv4Addr::new(10, 66, a, b);
-        Who { name, password: to_hex(&digest.as_ref()[..16]), address }
+        Who { name, password: HEXLOWER.encode(&digest.as_ref()[..16]), address }
     }
 }
 

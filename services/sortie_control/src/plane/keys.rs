@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+use data_encoding::HEXLOWER;
 use sortie_control::access::{AccessKeys, random_bytes};
 
-use sortie_cli::units::{key_from_hex, to_hex};
+use sortie_cli::units::key_from_hex;
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ impl KeyFiles {
             }
             let mut options = OpenOptions::new();
             match options.write(true).create_new(true).mode(0o600).open(file) {
-                Ok(mut file) => writeln!(file, "{}", to_hex(&random_bytes::<32>()))?,
+                Ok(mut file) => writeln!(file, "{}", HEXLOWER.encode(&random_bytes::<32>()))?,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(error).with_context(|| format!("cannot write {}", file.display()));
@@ -121,7 +122,7 @@ mod tests {
         files.make_missing().unwrap();
         let second = files.read().unwrap();
         assert_eq!(first.ticket_seed, second.ticket_seed);
-        assert_ne!(first.fleet_secret, to_hex(&first.ticket_seed), "three different ones");
+        assert_ne!(first.fleet_secret, HEXLOWER.encode(&first.ticket_seed), "three different ones");
         for file in [&files.access, &files.ticket, &files.fleet_secret] {
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
