@@ -48,8 +48,12 @@ pub fn measure(allocations: fn() -> u64) -> io::Result<Figures> {
 
 /// A whole server without sockets.
 fn server(scenario: Scenario, allocations: fn() -> u64, figures: &mut Figures) -> io::Result<()> {
-    let config =
-        SimRunConfig { players: PLAYERS, scenario, allocations, ..SimRunConfig::default() };
+    let config = SimRunConfig {
+        players: PLAYERS,
+        scenario,
+        allocations: Some(allocations),
+        ..SimRunConfig::default()
+    };
     let mut serving = Serving::new(&config, true)?;
     for _ in 0..WARM_UP {
         serving.tick()?;

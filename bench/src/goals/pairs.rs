@@ -135,7 +135,7 @@ fn s1(stage: &Stage<'_>, players: usize) -> SimRunConfig {
     SimRunConfig {
         players,
         scenario: Scenario::Uniform,
-        allocations: stage.allocations,
+        allocations: Some(stage.allocations),
         ..SimRunConfig::default()
     }
 }

@@ -92,7 +92,7 @@ fn tick_us(
         players,
         scenario,
         threads,
-        allocations: stage.allocations,
+        allocations: Some(stage.allocations),
         ..SimRunConfig::default()
     };
     let mut serving = Serving::new(&config, true)?;

@@ -49,7 +49,7 @@ pub(super) fn g8(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let config = SimRunConfig {
         players: if quick { 60 } else { 1_000 },
         scenario: Scenario::Uniform,
-        allocations: stage.allocations,
+        allocations: Some(stage.allocations),
         ..SimRunConfig::default()
     };
     let mut serving = Serving::new(&config, false)?;

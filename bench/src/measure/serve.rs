@@ -144,7 +144,11 @@ impl Serving {
             visibility,
             noises: Noises::default(),
             shards: (0..threads).map(shard).collect(),
-            watch: Watch { started: began, threads, allocations: config.allocations },
+            watch: Watch {
+                started: began,
+                threads,
+                allocations: config.allocations.unwrap_or(|| 0),
+            },
             heard: Heard::default(),
         })
     }

@@ -17,7 +17,8 @@ pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
     {
         for &players in sizes {
             let report = report(run, scenario, players)?;
-            let (p99, allocations) = (report.tick_us.p99, report.allocations_per_tick);
+            let p99 = report.tick_us.p99;
+            let allocations = report.allocations_per_tick.unwrap_or_default();
             let mut note = format!("p99 {p99:.0} µs; {allocations:.2} allocations a tick");
             if scenario == Scenario::Crush {
                 note += &format!("; {} shots, {} hits", report.shots, report.hits);
@@ -62,7 +63,7 @@ fn report(run: &Run, scenario: Scenario, players: usize) -> io::Result<SimReport
         threads: 1,
         scenario,
         stopwatch: Stopwatch::Cpu,
-        allocations: run.allocations,
+        allocations: Some(run.allocations),
         ..SimRunConfig::default()
     };
     let report =

@@ -18,10 +18,6 @@ use sortie_cli::{completions, exit, healthcheck, moved};
 
 use cli::{Cli, Command};
 
-/// Counts allocations for `sim`'s report; two relaxed additions per call.
-#[global_allocator]
-static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
-
 fn main() -> ExitCode {
     program::run(dispatch)
 }

@@ -100,9 +100,10 @@ impl Meter {
         self.allocations.1 += 1;
     }
 
-    /// Allocations a tick in the steady state.
-    pub(super) fn allocations_per_tick(&self) -> f64 {
-        rounded(self.allocations.0 as f64 / self.allocations.1.max(1) as f64)
+    /// Allocations a tick in the steady state; `None` if they were not counted.
+    pub(super) fn allocations_per_tick(&self) -> Option<f64> {
+        let (count, ticks) = self.allocations;
+        (ticks > 0).then(|| rounded(count as f64 / ticks as f64))
     }
 
     /// Time per system, by name.
@@ -142,9 +143,9 @@ mod tests {
     #[test]
     fn allocations_are_averaged_over_the_steady_state() {
         let mut meter = Meter::new(0, Stopwatch::Cpu);
-        assert_eq!(meter.allocations_per_tick(), 0.0);
+        assert_eq!(meter.allocations_per_tick(), None);
         meter.count_allocations(3);
         meter.count_allocations(0);
-        assert_eq!(meter.allocations_per_tick(), 1.5);
+        assert_eq!(meter.allocations_per_tick(), Some(1.5));
     }
 }

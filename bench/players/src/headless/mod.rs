@@ -43,8 +43,8 @@ pub struct SimRunConfig {
     pub tick_hz: u32,
     /// What time is measured by.
     pub stopwatch: Stopwatch,
-    /// Allocations of the process so far, for a program that counts them.
-    pub allocations: fn() -> u64,
+    /// Allocations of the process so far; `None` for a program that does not count them.
+    pub allocations: Option<fn() -> u64>,
 }
 
 impl Default for SimRunConfig {
@@ -59,7 +59,7 @@ impl Default for SimRunConfig {
             seed: 1,
             tick_hz: 60,
             stopwatch: Stopwatch::Wall,
-            allocations: || 0,
+            allocations: None,
         }
     }
 }
@@ -135,14 +135,15 @@ pub fn run(
         let commands = crowd.decide(battle.view(), &field);
         meter.bots_us.push(micros(meter.now() - began));
 
-        let allocations_before = (config.allocations)();
+        let allocations_before = config.allocations.map(|count| count());
         meter.begin();
         let began = meter.now();
         let output = battle.step_profiled(commands, &mut |phase| meter.phase(phase));
         meter.step_us.push(micros(meter.now() - began));
-        let allocated = (config.allocations)() - allocations_before;
-        if tick >= steady_from {
-            meter.count_allocations(allocated);
+        if tick >= steady_from
+            && let (Some(count), Some(before)) = (config.allocations, allocations_before)
+        {
+            meter.count_allocations(count() - before);
         }
         tally.add(output);
         progress(tick + 1);

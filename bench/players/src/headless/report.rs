@@ -36,8 +36,10 @@ pub struct SimReport {
     pub region_merges: u64,
     /// Work units of the busiest region, at its busiest.
     pub region_load_max: u32,
-    /// Allocations inside a step, on average over the steady state.
-    pub allocations_per_tick: f64,
+    /// Allocations inside a step, on average over the steady state; absent where the program does
+    /// not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocations_per_tick: Option<f64>,
     /// Shots fired.
     pub shots: u64,
     /// Times a soldier was hurt.

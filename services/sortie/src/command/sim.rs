@@ -62,7 +62,7 @@ pub(crate) fn run(args: &SimArgs, common: &Common) -> Result {
         seed: args.seed,
         tick_hz: args.tick_hz,
         stopwatch: Stopwatch::Wall,
-        allocations: || crate::ALLOCATOR.stats().allocations as u64,
+        allocations: None,
     };
     let bar = progress::ticks(common.json);
     bar.set_length(u64::from(args.ticks));
@@ -97,7 +97,6 @@ fn print_report(report: &SimReport) {
         report.bots_us.p50,
         report.bots_us.p99
     );
-    sortie_cli::say!("  allocations {:.2} a tick", report.allocations_per_tick);
     sortie_cli::say!(
         "  regions     {} at most, {} splits, {} merges",
         report.regions_max,
