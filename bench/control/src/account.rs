@@ -11,8 +11,8 @@ use sortie_account::Settings;
 use sortie_account::hasher::{Cost, Hasher, Pool};
 use sortie_account::settings::Limits;
 use sortie_control::plane::Plane;
+use sortie_control::service;
 use sortie_control::who::Caller;
-use sortie_control::{service, testing};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -130,7 +130,8 @@ struct Routes(Arc<Router>);
 
 impl Routes {
     async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        let (status, body) = testing::call(&self.0, Method::POST, path, None, Some(body)).await;
+        let (status, body) =
+            sortie_testing::call(&self.0, Method::POST, path, None, Some(body)).await;
         (status.as_u16(), body)
     }
 }

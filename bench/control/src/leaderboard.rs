@@ -14,7 +14,7 @@ use sortie_control::access::AccessKeys;
 use sortie_control::bus::{Boards, BusError};
 use sortie_control::page::Page;
 use sortie_control::plane::Plane;
-use sortie_control::{service, testing};
+use sortie_control::service;
 use sortie_ranking::{Settings, service as ranking};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -178,7 +178,8 @@ impl Reader {
     }
 
     async fn read(&self, path: &str) -> anyhow::Result<Value> {
-        let (status, body) = testing::call(&self.router, Method::GET, path, None, None).await;
+        let (status, body) =
+            sortie_testing::call(&self.router, Method::GET, path, None, None).await;
         ensure!(status == StatusCode::OK, "{path}: {status} {body}");
         Ok(body)
     }

@@ -13,8 +13,8 @@ use sortie_control::access::AccessKeys;
 use sortie_control::bus::redis;
 use sortie_control::bus::seal::Seal;
 use sortie_control::clock::Clock;
-use sortie_control::cluster::PrivateCluster;
 use sortie_control::store;
+use sortie_private_postgres::PrivateCluster;
 use sqlx::PgPool;
 use tempfile::TempDir;
 

@@ -27,7 +27,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-link-sim", &[]),
     ("sortie-kit", &[]),
     ("sortie-rpc", &[]),
-    ("sortie-control", &["sortie-kit"]),
+    ("sortie-control", &[]),
+    ("sortie-private-postgres", &[]),
+    // Only tests and benches stand on it.
+    ("sortie-testing", &["sortie-control", "sortie-rpc"]),
     // They know no other of their kind.
     ("sortie-battles", &["sortie-control"]),
     ("sortie-messages", &["sortie-control"]),
@@ -74,7 +77,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-wire",
             "sortie-kit",
             "sortie-rpc",
-            "sortie-battles",
         ],
     ),
     (
@@ -128,8 +130,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-chat",
             "sortie-control",
             "sortie-matchmaking",
+            "sortie-private-postgres",
             "sortie-ranking",
             "sortie-rpc",
+            "sortie-testing",
         ],
     ),
     ("sortie-cli", &["sortie-kit"]),
@@ -158,6 +162,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-matchmaking",
             "sortie-messages",
             "sortie-players",
+            "sortie-private-postgres",
             "sortie-ranking",
             "sortie-sanctions",
             "sortie-whereabouts",
@@ -179,10 +184,15 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
     ("sortie", &["sortie-bench", "sortie-bridge"]),
-    ("sortie-control-plane", &["sortie-rpc"]),
+    ("sortie-control", &["sortie-kit", "sortie-private-postgres", "sortie-testing"]),
+    ("sortie-control-plane", &["sortie-rpc", "sortie-testing"]),
     // Erasure goes through all who keep something of a player.
-    ("sortie-account", &["sortie-admin", "sortie-matchmaking"]),
-    ("sortie-admin", &["sortie-account"]),
+    ("sortie-account", &["sortie-admin", "sortie-matchmaking", "sortie-testing"]),
+    ("sortie-admin", &["sortie-account", "sortie-testing"]),
+    ("sortie-chat", &["sortie-testing"]),
+    ("sortie-fleet", &["sortie-testing"]),
+    ("sortie-matchmaking", &["sortie-testing"]),
+    ("sortie-ranking", &["sortie-testing"]),
 ];
 
 /// Foreign crates that a layer must never see, with the reason.

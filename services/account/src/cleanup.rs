@@ -87,13 +87,12 @@ pub async fn round(db: &PgPool) -> sqlx::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use sortie_control::testing;
 
     use super::*;
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
     async fn what_is_over_is_forgotten_and_nothing_else(db: PgPool) {
-        let player = testing::player(&db, "Ada").await;
+        let player = sortie_testing::player(&db, "Ada").await;
         for (days, hash) in [(-8, "01"), (1, "02")] {
             let session = uuid::Uuid::now_v7();
             for statement in [

@@ -322,7 +322,6 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::testing;
 
     struct World {
         router: Router,
@@ -333,8 +332,8 @@ mod tests {
 
     async fn world(db: PgPool) -> World {
         let plane = Plane::local(db.clone());
-        let player = testing::player(&db, "Somebody").await;
-        let token = testing::token(&plane, player);
+        let player = sortie_testing::player(&db, "Somebody").await;
+        let token = plane.access.issue(player, Uuid::now_v7(), false, plane.clock.estimate());
         let done = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&done);
         let act = move |body: String| async move {

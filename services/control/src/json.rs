@@ -165,7 +165,6 @@ mod tests {
 
     use super::*;
     use crate::page::PageQuery;
-    use crate::testing;
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -186,7 +185,8 @@ mod tests {
 
     async fn told(body: Value) -> (u16, String, String) {
         let router = Router::new().route("/", post(read));
-        let (status, body) = testing::call(&router, Method::POST, "/", None, Some(body)).await;
+        let (status, body) =
+            sortie_testing::call(&router, Method::POST, "/", None, Some(body)).await;
         let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
         (status.as_u16(), text("code"), text("message"))
     }
@@ -203,7 +203,7 @@ mod tests {
                 "`limit` in the query: invalid digit found in string",
             ),
         ] {
-            let (status, body) = testing::call(&router, Method::GET, path, None, None).await;
+            let (status, body) = sortie_testing::call(&router, Method::GET, path, None, None).await;
             assert_eq!((status.as_u16(), &body["error"]["message"]), (400, &message.into()));
         }
     }

@@ -99,7 +99,6 @@ mod tests {
     use utoipa_axum::routes;
 
     use super::*;
-    use crate::testing;
 
     #[utoipa::path(get, path = "/v1/things/{thing}", params(
         ("thing" = String, Path, description = "Which"),
@@ -113,7 +112,7 @@ mod tests {
         let bare = Router::new().route("/v1/bare", get(|| async { "{}" }));
         let routes = OpenApiRouter::new().routes(routes!(things));
         let router = strict(routes).merge(strict(bare.into()));
-        let (status, body) = testing::call(&router, Method::GET, path, None, None).await;
+        let (status, body) = sortie_testing::call(&router, Method::GET, path, None, None).await;
         (status.as_u16(), body["error"].clone())
     }
 

@@ -196,7 +196,7 @@ mod tests {
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn what_is_not_heard_is_read(db: PgPool) {
-        let player = crate::testing::player(&db, "Ada").await;
+        let player = sortie_testing::player(&db, "Ada").await;
         let now_s = OffsetDateTime::now_utc().unix_timestamp();
         let of = |sub: Uuid, sid: Uuid| access::Claims { sub, sid, ..claims(0, now_s - 60) };
         let (revoked, bus) = (Revoked::of(db.clone(), Clock::default()), Bus::local());
@@ -204,7 +204,7 @@ mod tests {
         let listening = tokio::spawn(revoked.clone().listen(bus.clone()));
         comes_to_cover(&revoked, &of(player, early)).await;
 
-        let other = crate::testing::player(&db, "Bob").await;
+        let other = sortie_testing::player(&db, "Bob").await;
         let (late, lives) = (ended(&db, player).await, Uuid::now_v7());
         let erase = "update player set erased_at = now() where player_id = $1";
         sqlx::query(erase).bind(other).execute(&db).await.unwrap();

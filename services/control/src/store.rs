@@ -289,7 +289,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let cluster = crate::cluster::PrivateCluster::start(dir.path()).await.unwrap();
+        let cluster = sortie_private_postgres::PrivateCluster::start(dir.path()).await.unwrap();
         let db = pool(&cluster.url(), 1).unwrap();
         sqlx::query("create table t (email text unique, name text check (name <> ''))")
             .execute(&db)

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use sortie_control::cluster::PrivateCluster;
 use sortie_control::error::ApiError;
 use sortie_control::store;
+use sortie_private_postgres::PrivateCluster;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, PgPool};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -26,7 +26,6 @@ mod rpc;
 mod serve;
 mod settings;
 mod status;
-pub mod testing;
 mod tools;
 mod wakes;
 

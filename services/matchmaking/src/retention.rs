@@ -33,7 +33,6 @@ pub(crate) const RULES: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use sortie_control::retention::keep_house;
-    use sortie_control::testing;
     use sqlx::PgPool;
     use uuid::Uuid;
 
@@ -41,7 +40,7 @@ mod tests {
 
     /// A room and a party that are over so many days ago.
     async fn plant(db: &PgPool, days: i32, code: &str) {
-        let player = testing::player(db, &format!("Player {code}")).await;
+        let player = sortie_testing::player(db, &format!("Player {code}")).await;
         let id = Uuid::now_v7();
         for statement in [
             "insert into room (room_id, code, owner, name, mode, map, players_max, state,

@@ -15,7 +15,6 @@ use sortie_control::erasure::{BLANK, Eraser};
 use sortie_control::idempotency;
 use sortie_control::plane::Plane;
 use sortie_control::service::{self, Stopper};
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -123,7 +122,7 @@ impl Api {
         body: Value,
     ) -> (StatusCode, Value) {
         let body = Some(body).filter(|body| !body.is_null());
-        testing::call(&self.router, method, path, token, body).await
+        sortie_testing::call(&self.router, method, path, token, body).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {

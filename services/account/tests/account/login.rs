@@ -44,7 +44,7 @@ async fn an_unknown_user_costs_the_same_hash(db: PgPool) {
             let body = json!({ "login": login, "password": "a wrong password" });
             let path = "/v1/sessions";
             let post = axum::http::Method::POST;
-            let answer = sortie_control::testing::call(&router, post, path, None, Some(body)).await;
+            let answer = sortie_testing::call(&router, post, path, None, Some(body)).await;
             is_refused(answer, 401, "account.wrong_login");
             accounts.hasher.computed() - before
         }

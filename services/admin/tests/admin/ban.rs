@@ -6,7 +6,6 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sortie_control::bus::Heard;
 use sortie_control::revoked::{self, Revocation};
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -70,7 +69,8 @@ async fn a_ban_from_logging_in_is_live_within_a_second(db: PgPool) {
     let battle = fights(&db, player).await;
     let mut heard = world.plane.bus.topics.subscribe(revoked::TOPIC).await.unwrap();
     let mine = "/v1/me/bans";
-    let (status, _) = testing::call(&world.public, Method::GET, mine, Some(&theirs), None).await;
+    let (status, _) =
+        sortie_testing::call(&world.public, Method::GET, mine, Some(&theirs), None).await;
     assert_eq!(status, StatusCode::OK);
 
     let (status, body) = world.post("/v1/admin/bans", &token, ban(player, "login")).await;
@@ -81,7 +81,8 @@ async fn a_ban_from_logging_in_is_live_within_a_second(db: PgPool) {
     let told: Revocation = serde_json::from_slice(&bytes).unwrap();
     assert_eq!((told.player_id, told.scope.as_str()), (player, "login"));
     // The token of this very second is refused, too: its login was named.
-    let (status, body) = testing::call(&world.public, Method::GET, mine, Some(&theirs), None).await;
+    let (status, body) =
+        sortie_testing::call(&world.public, Method::GET, mine, Some(&theirs), None).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (StatusCode::UNAUTHORIZED, &json!("auth.revoked"))
@@ -174,7 +175,10 @@ async fn a_player_appeals_once_and_an_accepted_appeal_lifts(db: PgPool) {
     let appeal = |token: String| {
         let (public, path) = (world.public.clone(), path.clone());
         let body = Some(json!({ "text": "it was my brother" }));
-        async move { testing::call(&public, Method::POST, &path, Some(&token), body).await.0 }
+        async move {
+            let call = sortie_testing::call(&public, Method::POST, &path, Some(&token), body);
+            call.await.0
+        }
     };
     let (_, other) = world.player("Other").await;
     assert_eq!(appeal(other).await, StatusCode::NOT_FOUND);
@@ -205,7 +209,7 @@ async fn who_may_not_log_in_appeals_with_the_token_of_the_refused_login(db: PgPo
     let appeal = async |ban: Uuid, token: &str| {
         let (public, path) = (&world.public, format!("/v1/bans/{ban}/appeal"));
         let body = Some(json!({ "appeal_token": token, "text": "it was my brother" }));
-        let (status, body) = testing::call(public, Method::POST, &path, None, body).await;
+        let (status, body) = sortie_testing::call(public, Method::POST, &path, None, body).await;
         (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
     };
     let refused = |status, code: &str| (status, code.to_owned());
@@ -219,7 +223,8 @@ async fn who_may_not_log_in_appeals_with_the_token_of_the_refused_login(db: PgPo
     assert_eq!(appeal(login, &good).await, refused(204, ""));
     assert_eq!(appeal(login, &good).await, refused(409, "ban.appeal_decided"));
     // It opens nothing else.
-    let bans = testing::call(&world.public, Method::GET, "/v1/me/bans", Some(&good), None).await;
+    let bans =
+        sortie_testing::call(&world.public, Method::GET, "/v1/me/bans", Some(&good), None).await;
     assert_eq!(bans.0, StatusCode::UNAUTHORIZED);
     let open = "/v1/admin/bans?appealed=true";
     assert_eq!(world.get(open, &token).await.1["items"].as_array().unwrap().len(), 1);

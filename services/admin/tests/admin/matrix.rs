@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use sortie_admin::Settings;
 use sortie_control::permission::Permission;
 use sortie_control::revoked::Revocation;
-use sortie_control::testing;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -57,7 +56,7 @@ fn fill(path: &str) -> String {
 async fn call(world: &World, route: &Route, token: Option<&str>) -> (StatusCode, Value) {
     let has_body = [Method::POST, Method::PUT].contains(&route.method);
     let body = has_body.then(|| json!({ "nothing": "that fits" }));
-    testing::call(&world.router, route.method.clone(), &route.path, token, body).await
+    sortie_testing::call(&world.router, route.method.clone(), &route.path, token, body).await
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -172,7 +171,8 @@ async fn calls_that_read_and_calls_that_fail_are_written_down(db: PgPool) {
         let after = world.audited("done").await + world.audited("failed").await;
         assert_eq!(after - before, 1, "{}", route.action);
         // The head of an answer is an answer.
-        let head = testing::call(&world.router, Method::HEAD, &route.path, Some(&token), None);
+        let head =
+            sortie_testing::call(&world.router, Method::HEAD, &route.path, Some(&token), None);
         let (status, _) = head.await;
         assert!(!status.is_server_error(), "HEAD {}: {status}", route.path);
         let told = world.audited("done").await + world.audited("failed").await;

@@ -2,7 +2,6 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -30,7 +29,7 @@ async fn battle(db: &PgPool, players: &[Uuid]) -> Uuid {
 
 async fn report(world: &World, token: &str, battle: Uuid, body: Value) -> (u16, String) {
     let path = format!("/v1/battles/{battle}/reports");
-    let call = testing::call(&world.public, Method::POST, &path, Some(token), Some(body));
+    let call = sortie_testing::call(&world.public, Method::POST, &path, Some(token), Some(body));
     let (status, body) = call.await;
     (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
 }

@@ -2,7 +2,6 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -18,7 +17,8 @@ async fn banned(world: &World, by: &str, player: Uuid) -> Uuid {
 async fn appealed(world: &World, token: &str, ban: Uuid) {
     let path = format!("/v1/me/bans/{ban}/appeal");
     let body = Some(json!({ "text": "not me" }));
-    let (status, _) = testing::call(&world.public, Method::POST, &path, Some(token), body).await;
+    let (status, _) =
+        sortie_testing::call(&world.public, Method::POST, &path, Some(token), body).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
 }
 

@@ -9,7 +9,6 @@ use sortie_account::keeper::Keeper;
 use sortie_admin::{Settings, public_service, service};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
-use sortie_control::testing;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use utoipa::openapi::OpenApi;
@@ -38,13 +37,13 @@ impl World {
     }
 
     pub(crate) async fn player(&self, name: &str) -> (Uuid, String) {
-        let player_id = testing::player(&self.plane.db, name).await;
-        (player_id, testing::token(&self.plane, player_id))
+        let player_id = sortie_testing::player(&self.plane.db, name).await;
+        (player_id, sortie_testing::token(&self.plane, player_id))
     }
 
     pub(crate) async fn staff(&self, name: &str, role: &str) -> (Uuid, String) {
         let staff = self.player(name).await;
-        testing::grant(&self.plane.db, staff.0, role).await;
+        sortie_testing::grant(&self.plane.db, staff.0, role).await;
         staff
     }
 
@@ -84,7 +83,7 @@ impl World {
         token: &str,
         body: Option<Value>,
     ) -> (StatusCode, Value) {
-        testing::call(&self.router, method, path, Some(token), body).await
+        sortie_testing::call(&self.router, method, path, Some(token), body).await
     }
 
     pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> (StatusCode, Value) {

@@ -9,7 +9,6 @@ use sortie_chat::Settings;
 use sortie_control::bus::Rate;
 use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
-use sortie_control::testing;
 use sqlx::PgPool;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -21,8 +20,8 @@ use crate::harness::{Node, eventually, global, settings};
 async fn a_token_comes_with_the_upgrade_or_in_the_first_frame_in_time(db: PgPool) {
     let quick = Settings { hello_timeout: Duration::from_millis(300), ..settings() };
     let node = Node::start(&Plane::local(db.clone()), quick).await;
-    let player = testing::player(&db, "ann").await;
-    let token = testing::login(&node.plane, player).await;
+    let player = sortie_testing::player(&db, "ann").await;
+    let token = sortie_testing::login(&node.plane, player).await;
     let mut ann = node.connect(&[]).await.unwrap();
     let hello = ann.ok(json!({ "type": "hello", "token": token })).await;
     assert_eq!(hello["player"], json!({ "player_id": player, "name": "ann" }));
@@ -199,7 +198,7 @@ async fn bans_keep_out_and_are_found_without_the_bus(db: PgPool) {
     let refused = node.try_client(ann.player).await;
     assert!(matches!(refused, Err(Error::Http(answer)) if answer.status() == 403));
     let mut later = node.connect(&[]).await.unwrap();
-    let token = testing::login(&node.plane, ann.player).await;
+    let token = sortie_testing::login(&node.plane, ann.player).await;
     let hello = json!({ "type": "hello", "token": token });
     assert_eq!(later.refused(hello).await, "chat.banned");
     assert_eq!(later.closed().await, 4003);

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sortie_chat::Settings;
 use sortie_control::plane::Plane;
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -142,7 +141,7 @@ async fn bans_and_ended_logins_close_sockets(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn who_is_out_of_a_party_or_team_hears_it_no_more(db: PgPool) {
     let node = node(&db).await;
-    let ann = testing::player(&db, "Ann").await;
+    let ann = sortie_testing::player(&db, "Ann").await;
     let place = Uuid::now_v7();
     for statement in [
         "insert into party (party_id, leader, code) values ($1, $2, 'ABCDEF')",

@@ -15,7 +15,6 @@ use sortie_control::clock::Clock;
 use sortie_control::http::{HttpOptions, serve};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
-use sortie_control::testing;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -74,7 +73,7 @@ impl Node {
     }
 
     pub(crate) async fn player(&self, name: &str) -> Client {
-        let player = testing::player(&self.plane.db, name).await;
+        let player = sortie_testing::player(&self.plane.db, name).await;
         self.client(player).await
     }
 
@@ -83,7 +82,7 @@ impl Node {
     }
 
     pub(crate) async fn try_client(&self, player: Uuid) -> tungstenite::Result<Client> {
-        let token = testing::login(&self.plane, player).await;
+        let token = sortie_testing::login(&self.plane, player).await;
         let mut client = self.connect(&[("authorization", &format!("Bearer {token}"))]).await?;
         client.player = player;
         Ok(client)

@@ -5,7 +5,6 @@ use serde_json::json;
 use sortie_chat::service;
 use sortie_control::plane::Plane;
 use sortie_control::service::stop;
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -19,8 +18,8 @@ async fn node(db: &PgPool) -> Node {
 async fn authors_change_their_messages_and_moderators_any_with_an_audit_row(db: PgPool) {
     let node = node(&db).await;
     let (mut ann, mut bob) = (node.player("ann").await, node.player("bob").await);
-    let staff = testing::player(&db, "mod").await;
-    testing::grant(&db, staff, "moderator").await;
+    let staff = sortie_testing::player(&db, "mod").await;
+    sortie_testing::grant(&db, staff, "moderator").await;
     let mut staff = node.client(staff).await;
     bob.join(&global()).await;
     ann.join(&global()).await;
@@ -182,11 +181,12 @@ async fn history_comes_in_pages_over_rest_too(db: PgPool) {
     }
     let (_stopper, stop) = stop();
     let (router, _) = service(&plane, settings(), &stop).routes.split_for_parts();
-    let token = testing::token(&plane, ann.player);
+    let token = sortie_testing::token(&plane, ann.player);
     let mut path = "/v1/chat/channels/global/-/messages?limit=2".to_owned();
     let mut texts = Vec::new();
     loop {
-        let (status, page) = testing::call(&router, Method::GET, &path, Some(&token), None).await;
+        let (status, page) =
+            sortie_testing::call(&router, Method::GET, &path, Some(&token), None).await;
         assert_eq!(status, StatusCode::OK, "{page}");
         for message in page["items"].as_array().unwrap() {
             texts.push(message["text"].as_str().unwrap().to_owned());
@@ -207,7 +207,7 @@ async fn history_comes_in_pages_over_rest_too(db: PgPool) {
         ("/v1/chat", Some(&token), StatusCode::BAD_REQUEST),
     ] {
         let token = token.map(String::as_str);
-        let (status, body) = testing::call(&router, Method::GET, path, token, None).await;
+        let (status, body) = sortie_testing::call(&router, Method::GET, path, token, None).await;
         assert_eq!(status, expected, "{path} {body}");
     }
 }

@@ -111,7 +111,7 @@ async fn note(db: &PgPool, ids: &[Uuid], looks: &[String]) -> sqlx::Result<u64> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::player;
+    use sortie_testing::player;
 
     #[test]
     fn what_looks_the_same_has_the_same_look() {

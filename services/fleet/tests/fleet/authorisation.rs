@@ -1,10 +1,9 @@
 //! Who may call what; what every listener has.
 
 use sortie_control::revoked::Revocation;
-use sortie_control::testing;
-use sortie_fleet::testing::{EXPECTED, Listeners, authorisation_faults, connect};
 use sortie_fleet::{INTERNAL, PUBLIC};
 use sortie_rpc::fleet::v1 as rpc;
+use sortie_testing::grpc::{EXPECTED, Listeners, authorisation_faults, connect};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tonic::{Code, Request};
@@ -18,7 +17,7 @@ use crate::common::{Node, SECRET, quick, registration, with};
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn every_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
-    let player = testing::player(&db, "Nobody special").await;
+    let player = sortie_testing::player(&db, "Nobody special").await;
     let session_id = Uuid::now_v7();
     let ended = node.plane.access.issue(player, session_id, false, OffsetDateTime::now_utc());
     let end = Revocation {
@@ -33,7 +32,7 @@ async fn every_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
         public: node.public,
         secret: SECRET.to_owned(),
         credential: node.plane.access.issue_server(Uuid::now_v7(), 1, OffsetDateTime::now_utc()),
-        token: testing::token(&node.plane, player),
+        token: sortie_testing::token(&node.plane, player),
         ended,
     };
     let (faults, calls) = authorisation_faults(&listeners).await;
@@ -58,7 +57,7 @@ async fn too_long_messages_are_refused_unread(db: PgPool) {
     line.send(beat).await;
     assert_eq!(line.end().await.code(), Code::OutOfRange);
     let mut game = node.game().await;
-    let token = testing::token(&node.plane, testing::player(&db, "Long").await);
+    let token = sortie_testing::token(&node.plane, sortie_testing::player(&db, "Long").await);
     let battle_id = "x".repeat(300 << 10);
     let request = sortie_rpc::game::v1::GetBattleRequest { battle_id };
     let refused = game.get_battle(with(request, &token)).await.unwrap_err();

@@ -1,6 +1,5 @@
 //! Orders: in their order, again until they are acknowledged, and by whom they are given.
 
-use sortie_control::testing;
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_rpc::fleet::v1::order::What;
 use sqlx::PgPool;
@@ -187,7 +186,7 @@ async fn battles_are_ended_and_players_kicked_by_order(db: PgPool) {
     let node = Node::start(&db, quick()).await;
     let fleet = node.fleet().await;
     let battle = ask(&db, 64).await;
-    let player = testing::player(&db, "Rude").await;
+    let player = sortie_testing::player(&db, "Rude").await;
     enlist(&db, battle, player).await;
     let server = fleet.register(registration("one", 1)).await;
     let mut line = server.serve().await;

@@ -7,7 +7,6 @@ use axum::body::Bytes;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
 use sortie_control::store::MIGRATOR;
-use sortie_control::testing;
 use sortie_matchmaking::Settings;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -25,7 +24,7 @@ struct Events {
 
 impl Events {
     async fn open(node: &Node, player: Uuid, ticket: &str) -> Self {
-        let token = testing::token(&node.plane, player);
+        let token = sortie_testing::token(&node.plane, player);
         Self::open_as(node, &token, &format!("{}/events", path(ticket))).await.unwrap()
     }
 
@@ -199,7 +198,7 @@ async fn streams_are_bounded_and_give_their_places_back(db: PgPool) {
     }
     let [ada, bob, eve] = players;
     let open = async |player: Uuid, ticket: &str| {
-        let token = testing::token(&node.plane, player);
+        let token = sortie_testing::token(&node.plane, player);
         Events::open_as(&node, &token, &format!("{}/events", path(ticket))).await
     };
     let first = open(ada, &tickets[0]).await.ok().unwrap();
@@ -215,7 +214,7 @@ async fn streams_are_bounded_and_give_their_places_back(db: PgPool) {
     drop(second);
     let refused = open(eve, &tickets[0]).await.err().unwrap();
     assert_eq!(refused, (404, "matchmaking.unknown_ticket".to_owned()), "another's");
-    let token = testing::token(&node.plane, ada);
+    let token = sortie_testing::token(&node.plane, ada);
     for for_s in [0, 301] {
         let path = format!("{}/events?for_s={for_s}", path(&tickets[0]));
         let refused = Events::open_as(&node, &token, &path).await.err().unwrap();
@@ -229,7 +228,7 @@ async fn a_login_that_has_ended_hears_no_more_and_a_time_that_is_over_ends_it(db
     let [ada] = node.players(["Ada"]).await;
     let ticket = node.wait_in(ada, "duel").await;
     let path = format!("{}/events", path(&ticket));
-    let token = testing::token(&node.plane, ada);
+    let token = sortie_testing::token(&node.plane, ada);
     let mut heard = Events::open_as(&node, &token, &path).await.ok().unwrap();
     heard.ticket().await;
     let path_for_s = format!("{path}?for_s=1");

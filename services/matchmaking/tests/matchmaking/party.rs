@@ -42,7 +42,7 @@ async fn eight_are_a_party_however_many_come_at_once(db: PgPool) {
     let mut friends = Vec::new();
     for number in 0..12 {
         let name = format!("Friend {number}");
-        friends.push(sortie_control::testing::player(&db, &name).await);
+        friends.push(sortie_testing::player(&db, &name).await);
     }
     let joins = friends
         .iter()

@@ -98,7 +98,7 @@ impl World {
         let mut players = Vec::new();
         for _ in 0..PLAYERS {
             let name = format!("P{}", &Uuid::new_v4().simple().to_string()[..20]);
-            players.push(sortie_control::testing::player(db, &name).await);
+            players.push(sortie_testing::player(db, &name).await);
         }
         let server = Uuid::now_v7();
         sqlx::query(
@@ -268,7 +268,7 @@ async fn of_two_ways_that_are_tried_at_once_one_succeeds(db: PgPool) {
     let node = Node::new(&db, vec![queue("duel")]);
     let ticket = || Some(json!({ "queue": "duel" }));
     for round in 0..PARALLEL {
-        let player = sortie_control::testing::player(&db, &format!("Player {round}")).await;
+        let player = sortie_testing::player(&db, &format!("Player {round}")).await;
         let other = if round % 2 == 0 { ("/v1/rooms", room()) } else { ("/v1/parties", None) };
         let (waits, comes) = tokio::join!(
             node.call(player, "POST", "/v1/matchmaking/tickets", ticket()),

@@ -100,7 +100,7 @@ async fn declining_again_and_again_costs_more_and_more(db: PgPool) {
     let mut pauses = Vec::new();
     for round in 0..9 {
         let name = format!("Opponent {round}");
-        let opponent = sortie_control::testing::player(&db, &name).await;
+        let opponent = sortie_testing::player(&db, &name).await;
         let tickets = [node.wait_in(ada, "duel").await, node.wait_in(opponent, "duel").await];
         assert_eq!(node.pass().await.matches, 1);
         let ticket = node.ticket(ada, &tickets[0]).await;
@@ -133,7 +133,7 @@ async fn declining_again_and_again_costs_more_and_more(db: PgPool) {
     node.wait_s(3_601);
     let ([_, bob], _, answer) = {
         let tickets = [node.wait_in(ada, "duel").await];
-        let bob = sortie_control::testing::player(&db, "Bob").await;
+        let bob = sortie_testing::player(&db, "Bob").await;
         node.wait_in(bob, "duel").await;
         node.pass().await;
         let ticket = node.ticket(ada, &tickets[0]).await;

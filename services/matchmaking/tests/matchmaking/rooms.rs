@@ -130,7 +130,7 @@ async fn what_cannot_be_is_refused(db: PgPool) {
     ] {
         // Each with a player of its own: the number of tries is limited, too.
         let name = format!("{field} {}", value.to_string().len());
-        let player = sortie_control::testing::player(&db, &name).await;
+        let player = sortie_testing::player(&db, &name).await;
         let mut body = about(true);
         body[field] = value;
         let refused = node.refused(player, "POST", "/v1/rooms", Some(body)).await;

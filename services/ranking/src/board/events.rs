@@ -85,14 +85,13 @@ pub(super) async fn act(boards: &Boards, event: &Event) -> Result<bool, FillErro
 mod tests {
     use serde_json::json;
     use sortie_control::plane::Plane;
-    use sortie_control::testing;
     use sqlx::PgPool;
 
     use super::*;
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
     async fn of_many_who_hear_of_a_result_one_acts(db: PgPool) {
-        let player = testing::player(&db, "Ann").await;
+        let player = sortie_testing::player(&db, "Ann").await;
         let battle_id = Uuid::now_v7();
         for statement in [
             "insert into battle (battle_id, mode, map, is_ranked, players_max, state)

@@ -11,8 +11,8 @@ use serde_json::Value;
 use sortie_control::bus::{Boards, BusError};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stop, stop};
-use sortie_control::testing::{call, token};
 use sortie_ranking::{MODES, Settings, service};
+use sortie_testing::{call, token};
 use sqlx::PgPool;
 use uuid::Uuid;
 

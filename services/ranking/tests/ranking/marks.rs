@@ -12,8 +12,8 @@ use sortie_control::bus::local::LocalBoards;
 use sortie_control::bus::{Boards, BusError};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
-use sortie_control::testing::{self, call};
 use sortie_ranking::{Settings, service};
+use sortie_testing::call;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -78,7 +78,7 @@ type Saved = (Vec<(Uuid, i64)>, Option<i64>);
 impl Site {
     async fn new(db: PgPool) -> Self {
         for number in 0..8 {
-            let player = testing::player(&db, &format!("Player {number}")).await;
+            let player = sortie_testing::player(&db, &format!("Player {number}")).await;
             let rating = "insert into rating
                 (player_id, season_id, mode, rating, uncertainty, shown, battles)
                 values ($1, 1, 'conquest', 25, 8, $2, 1)";
@@ -94,8 +94,8 @@ impl Site {
             tokio::spawn(job.work);
         }
         let router = service.routes.split_for_parts().0;
-        let reader = testing::player(&db, "Reader").await;
-        let reader = testing::token(&plane, reader);
+        let reader = sortie_testing::player(&db, "Reader").await;
+        let reader = sortie_testing::token(&plane, reader);
         let site = Self { db, sets, router, reader, _stopper: stopper };
         for board in BOARDS {
             let filled = async || site.sets.size(&name(board)).await.unwrap() == 8;

@@ -6,8 +6,8 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sortie_control::plane::Plane;
 use sortie_control::service::stop;
-use sortie_control::testing::{call, token};
 use sortie_ranking::{Settings, service};
+use sortie_testing::{call, token};
 use sqlx::PgPool;
 use uuid::Uuid;
 

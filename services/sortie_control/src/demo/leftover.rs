@@ -76,7 +76,7 @@ pub(crate) async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
 
 #[cfg(test)]
 mod tests {
-    use sortie_control::testing::player;
+    use sortie_testing::player;
 
     use super::*;
 

@@ -255,7 +255,7 @@ impl TicketFaults {
 
 #[cfg(test)]
 mod tests {
-    use sortie_control::testing::player;
+    use sortie_testing::player;
 
     use super::*;
 

@@ -8,7 +8,6 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
-use sortie_control::testing;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -40,7 +39,8 @@ impl World {
         let role = if path.starts_with("/v1/admin") { Role::Admin } else { Role::Api };
         let (method, body) = (method.parse::<Method>().unwrap(), (!body.is_null()).then_some(body));
         let token = (!token.is_empty()).then_some(token);
-        let (status, body) = testing::call(&self.routers[&role], method, path, token, body).await;
+        let (status, body) =
+            sortie_testing::call(&self.routers[&role], method, path, token, body).await;
         (status.as_u16(), body)
     }
 
@@ -55,7 +55,8 @@ impl World {
         let (method, path) = call.split_once(' ').unwrap();
         let (router, method) = (&self.routers[&Role::Admin], method.parse().unwrap());
         let (token, key) = (Some(token), Some("one"));
-        let answer = testing::call_with_key(router, method, path, token, key, Some(body)).await;
+        let answer =
+            sortie_testing::call_with_key(router, method, path, token, key, Some(body)).await;
         assert!(answer.0.is_success(), "{call}: {answer:?}");
         let kept = "select count(*) from idempotency_key where answer::text ilike '%canary%'";
         let kept: i64 = sqlx::query_scalar(kept).fetch_one(&self.db).await.unwrap();
@@ -63,9 +64,9 @@ impl World {
     }
 
     async fn staff(&self, name: &str, role: &str) -> String {
-        let player = testing::player(&self.db, name).await;
-        testing::grant(&self.db, player, role).await;
-        testing::token(&self.plane, player)
+        let player = sortie_testing::player(&self.db, name).await;
+        sortie_testing::grant(&self.db, player, role).await;
+        sortie_testing::token(&self.plane, player)
     }
 
     /// A running battle with these players in it.
@@ -113,7 +114,7 @@ async fn what_staff_wrote_about_an_erased_player_is_nowhere(db: PgPool) {
     let guest = world.done("POST /v1/accounts/guest", "", json!({})).await;
     let own = guest["tokens"]["access_token"].as_str().unwrap().to_owned();
     let player: Uuid = guest["player"]["player_id"].as_str().unwrap().parse().unwrap();
-    let other = testing::player(&world.db, "Other").await;
+    let other = sortie_testing::player(&world.db, "Other").await;
     let battle = world.battle([player, other]).await;
 
     // What is searched for, or typed where an id belongs, names somebody, too.

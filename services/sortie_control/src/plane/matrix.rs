@@ -17,8 +17,7 @@ use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::query;
 use sortie_control::service::{self, Stop, Stopper, stop};
-use sortie_control::testing;
-use sortie_fleet::testing::{EXPECTED, Listeners, authorisation_faults};
+use sortie_testing::grpc::{EXPECTED, Listeners, authorisation_faults};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tonic::service::Routes;
@@ -230,7 +229,8 @@ impl World {
 
     async fn post(&self, role: Role, path: &str, token: Option<&str>, body: Value) -> Value {
         let router = &self.routers[&role];
-        let (status, body) = testing::call(router, Method::POST, path, token, Some(body)).await;
+        let (status, body) =
+            sortie_testing::call(router, Method::POST, path, token, Some(body)).await;
         assert!(status.is_success(), "{path}: {status} {body}");
         body
     }
@@ -240,7 +240,8 @@ impl World {
         let made = self.post(Role::Api, "/v1/accounts/guest", None, json!({})).await;
         let token = made["tokens"]["access_token"].as_str().unwrap().to_owned();
         let (router, path) = (&self.routers[&Role::Api], "/v1/sessions/current");
-        let (status, _) = testing::call(router, Method::DELETE, path, Some(&token), None).await;
+        let (status, _) =
+            sortie_testing::call(router, Method::DELETE, path, Some(&token), None).await;
         assert_eq!(status, 204);
         self.until_refused(&token).await;
         token
@@ -248,7 +249,7 @@ impl World {
 
     /// An access token of a player whom staff have banned since.
     async fn banned(&self) -> String {
-        let player = testing::player(&self.plane.db, "Banned").await;
+        let player = sortie_testing::player(&self.plane.db, "Banned").await;
         let staff = self.token(&Caller::Staff("administrator".to_owned(), Vec::new())).await;
         // Tokens know seconds: one of the second of the ban could be a later one.
         let before = OffsetDateTime::now_utc() - Duration::from_secs(2);
@@ -262,7 +263,8 @@ impl World {
     async fn until_refused(&self, token: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
         let router = &self.routers[&Role::Api];
-        while testing::call(router, Method::GET, "/v1/me", Some(token), None).await.0 != 401 {
+        while sortie_testing::call(router, Method::GET, "/v1/me", Some(token), None).await.0 != 401
+        {
             assert!(Instant::now() < deadline, "the token is still good");
             tokio::task::yield_now().await;
         }
@@ -277,9 +279,9 @@ impl World {
             Caller::Player | Caller::Guest | Caller::Staff(..) => {}
         }
         let name = Uuid::now_v7().simple().to_string().split_off(20);
-        let player = testing::player(&self.plane.db, &name).await;
+        let player = sortie_testing::player(&self.plane.db, &name).await;
         if let Caller::Staff(role, _) = caller {
-            testing::grant(&self.plane.db, player, role).await;
+            sortie_testing::grant(&self.plane.db, player, role).await;
         }
         let now = OffsetDateTime::now_utc();
         Some(self.plane.access.issue(player, Uuid::now_v7(), is_guest, now))
@@ -295,7 +297,8 @@ impl World {
         // Nothing that fits: whoever is let in is told so, and changes little.
         let body = (method != Method::GET).then(|| json!({ "nothing": "that fits" }));
         let router = &self.routers[&role_of(path)];
-        let (status, answer) = testing::call(router, method, &filled(path), token, body).await;
+        let (status, answer) =
+            sortie_testing::call(router, method, &filled(path), token, body).await;
         (status.as_u16(), answer["error"]["code"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -447,7 +450,7 @@ async fn the_idempotency_key_counts_exactly_where_it_is_declared(db: PgPool) {
         let (token, body) = (world.token(&staff).await, Some(json!({ "nothing": "that fits" })));
         let (token, key) = (token.as_deref(), Some(key.as_str()));
         let method = method.parse().unwrap();
-        let answer = testing::call_with_key(router, method, &path, token, key, body).await.1;
+        let answer = sortie_testing::call_with_key(router, method, &path, token, key, body).await.1;
         let counts = answer["error"]["code"] == "request.idempotency_key";
         if counts != is_declared {
             faults.push(format!("{route}: declared {is_declared}, counts {counts}: {answer}"));

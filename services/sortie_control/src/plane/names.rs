@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use sortie_control::testing;
 use sqlx::PgPool;
 
 use super::matrix::{Caller, World, filled, operations, role_of};
@@ -24,7 +23,7 @@ async fn fault(
     let (method, path) = route.split_once(' ').unwrap();
     let method: Method = method.parse().unwrap();
     let (router, target) = (&world.routers[&role_of(path)], format!("{}{query}", filled(path)));
-    let (status, answer) = testing::call(router, method, &target, token, body).await;
+    let (status, answer) = sortie_testing::call(router, method, &target, token, body).await;
     let message = answer["error"]["message"].as_str().unwrap_or_default();
     let is_named = answer["error"]["code"] == "request.unknown_name"
         && message.contains(&format!("`{UNKNOWN}`"));

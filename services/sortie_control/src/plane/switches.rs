@@ -7,7 +7,6 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use sortie_control::plane::Plane;
 use sortie_control::service::stop;
-use sortie_control::testing;
 use sqlx::PgPool;
 
 use super::services::{Role, Settings, of_roles};
@@ -28,7 +27,7 @@ fn routers(plane: &Plane) -> BTreeMap<Role, Router> {
 async fn call(router: &Router, call: &str, token: Option<&str>, body: Value) -> (u16, Value) {
     let (method, path) = call.split_once(' ').unwrap();
     let method = method.parse::<Method>().unwrap();
-    let (status, body) = testing::call(router, method, path, token, Some(body)).await;
+    let (status, body) = sortie_testing::call(router, method, path, token, Some(body)).await;
     (status.as_u16(), body)
 }
 
@@ -37,12 +36,12 @@ async fn flags_close_sign_up_and_queues_and_a_season_is_opened(db: PgPool) {
     let plane = Plane::local(db.clone());
     let routers = routers(&plane);
     let (api, admin) = (&routers[&Role::Api], &routers[&Role::Admin]);
-    let staff = testing::player(&db, "Staff").await;
-    testing::grant(&db, staff, "operator").await;
-    let staff = testing::token(&plane, staff);
+    let staff = sortie_testing::player(&db, "Staff").await;
+    sortie_testing::grant(&db, staff, "operator").await;
+    let staff = sortie_testing::token(&plane, staff);
     let staff = Some(staff.as_str());
-    let player = testing::player(&db, "Player").await;
-    let player = testing::token(&plane, player);
+    let player = sortie_testing::player(&db, "Player").await;
+    let player = sortie_testing::token(&plane, player);
 
     let member = json!({ "name": "Somebody", "email": "a@example.org",
         "password": "correct horse battery" });
@@ -72,7 +71,7 @@ async fn flags_close_sign_up_and_queues_and_a_season_is_opened(db: PgPool) {
     assert_eq!((status, &season["season_id"]), (201, &json!(2)), "{season}");
     let (status, refused) = call(admin, open, staff, json!({ "name": "Season 1" })).await;
     assert_eq!((status, &refused["error"]["code"]), (409, &json!("ranking.season_name_taken")));
-    let (_, seasons) = testing::call(api, Method::GET, "/v1/seasons", None, None).await;
+    let (_, seasons) = sortie_testing::call(api, Method::GET, "/v1/seasons", None, None).await;
     assert_eq!(seasons["items"][0]["name"], "Season 2");
     assert!(seasons["items"][1]["ends_at"].is_string(), "{seasons}");
     let logged: Vec<String> =

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::json;
-use sortie_control::cluster::PrivateCluster;
+use sortie_private_postgres::PrivateCluster;
 use sqlx::PgPool;
 
 use crate::common::control;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use sortie_control::cluster::PrivateCluster;
+use sortie_private_postgres::PrivateCluster;
 use sortie_rpc::game::v1::ListBattlesRequest;
 use sortie_rpc::game::v1::game_client::GameClient;
 use sqlx::PgPool;

@@ -7,7 +7,6 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use sortie_control::plane::Plane;
 use sortie_control::service::{self, Job, Stopper};
-use sortie_control::testing;
 use sortie_matchmaking::matcher::{self, Pass};
 use sortie_matchmaking::{Queue, Settings, Window};
 use sqlx::PgPool;
@@ -83,9 +82,9 @@ impl Node {
         path: &str,
         body: Option<Value>,
     ) -> (StatusCode, Value) {
-        let token = testing::token(&self.plane, player);
+        let token = sortie_testing::token(&self.plane, player);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        testing::call(&self.router, method, path, Some(&token), body).await
+        sortie_testing::call(&self.router, method, path, Some(&token), body).await
     }
 
     /// An answer whose body may go on.
@@ -98,7 +97,7 @@ impl Node {
     /// Calls without a token.
     pub(crate) async fn call_unknown(&self, method: &str, path: &str) -> (StatusCode, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        testing::call(&self.router, method, path, None, Some(json!({}))).await
+        sortie_testing::call(&self.router, method, path, None, Some(json!({}))).await
     }
 
     /// Expects this status and gives the body.
@@ -131,7 +130,7 @@ impl Node {
     pub(crate) async fn players<const N: usize>(&self, names: [&str; N]) -> [Uuid; N] {
         let mut ids = [Uuid::nil(); N];
         for (id, name) in ids.iter_mut().zip(names) {
-            *id = testing::player(self.db(), name).await;
+            *id = sortie_testing::player(self.db(), name).await;
         }
         ids
     }

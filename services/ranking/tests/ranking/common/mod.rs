@@ -1,6 +1,5 @@
 //! A server, players and battles to report on.
 
-use sortie_control::testing;
 use sortie_ranking::report::{BattleResult, Outcome, store};
 use sortie_ranking::{Settings, eligibility::Reason};
 use sortie_rpc::ranking::v1 as rpc;
@@ -192,7 +191,7 @@ pub(crate) fn event(tick: u32, kind: &str) -> rpc::LogEvent {
 }
 
 pub(crate) async fn guest(db: &PgPool, name: &str) -> Uuid {
-    let id = testing::player(db, name).await;
+    let id = sortie_testing::player(db, name).await;
     sqlx::query("update player set is_guest = true where player_id = $1")
         .bind(id)
         .execute(db)

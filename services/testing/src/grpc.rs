@@ -1,8 +1,7 @@
-//! What tests of gRPC listeners repeat. Nothing that ships calls it.
+//! Every gRPC method, called with every kind of credential.
 //!
-//! [`authorisation_faults`] calls every method that the product has a description of with every
-//! kind of credential. It is here, and not in a test, so that the program's own tests can hold
-//! the listeners that it really opens against the same table.
+//! [`authorisation_faults`] serves the tests of the fleet's listeners and those of the program,
+//! which hold the listeners that it really opens against the same table.
 
 use std::net::SocketAddr;
 

@@ -1,15 +1,20 @@
-//! What tests of several services repeat. Nothing that ships calls it.
+//! What tests of several services repeat: players, their tokens, and calls of routers without a
+//! network. Only tests and benches depend on it.
+//!
+//! [`grpc`] holds gRPC listeners against the table of who may call what.
+
+pub mod grpc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use sortie_control::idempotency;
+use sortie_control::plane::Plane;
 use sqlx::PgPool;
 use tower::ServiceExt;
 use uuid::Uuid;
-
-use crate::plane::Plane;
 
 /// A new player with this name.
 ///
@@ -85,7 +90,7 @@ pub async fn call_with_key(
 ) -> (StatusCode, Value) {
     let mut request = Request::builder().method(method).uri(path);
     if let Some(key) = key {
-        request = request.header(crate::idempotency::HEADER, key);
+        request = request.header(idempotency::HEADER, key);
     }
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
