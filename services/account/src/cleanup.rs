@@ -1,44 +1,34 @@
 //! The job that forgets what is over: logins, tokens, failures, idempotency keys.
 //!
 //! A little at a time, rows that somebody holds are left for the next round; several nodes may do
-//! it at once. A database that is away is warned of once, and tried again.
+//! it at once.
 
 use std::time::Duration;
 
 use sortie_control::clock::Clock;
 use sortie_control::idempotency;
+use sortie_control::rounds::{Round, Rounds};
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
 const ROWS_MAX: i64 = 2_000;
-const RETRY: Duration = Duration::from_secs(2);
 
 /// Cleans up every `period` until the stop is asked for.
-pub async fn run(db: PgPool, clock: Clock, period: Duration, mut stop: Stop) {
-    let mut is_away = false;
-    loop {
+pub async fn run(db: PgPool, clock: Clock, period: Duration, stop: Stop) {
+    let failing = "cleaning up waits for the database";
+    let mut rounds = Rounds::new("account cleanup", period, failing, stop);
+    while rounds.next().await {
         let cleaned = match clock.lets_remove(&db).await {
-            Ok(true) => round(&db).await,
-            lets => lets.map(|_| 0),
+            Ok(true) => round(&db).await.map(Some),
+            lets => lets.map(|_| None),
         };
-        let wait = match cleaned {
-            Ok(removed) => {
-                is_away = false;
-                metrics::counter!("sortie_account_cleaned_rows_total").increment(removed);
-                // A full batch: there is more.
-                if removed >= ROWS_MAX.unsigned_abs() { Duration::from_millis(100) } else { period }
-            }
-            Err(error) => {
-                if !is_away {
-                    tracing::warn!(%error, "cleaning up waits for the database");
-                }
-                is_away = true;
-                RETRY.min(period)
-            }
-        };
-        if !stop.wait(wait).await {
-            return;
-        }
+        metrics::counter!("sortie_account_cleaned_rows_total")
+            .increment(cleaned.as_ref().map_or(0, |removed| removed.unwrap_or_default()));
+        rounds.ended(cleaned.map(|removed| match removed {
+            None => Round::NotYet,
+            Some(removed) if removed >= ROWS_MAX.unsigned_abs() => Round::More,
+            Some(_) => Round::Done,
+        }));
     }
 }
 

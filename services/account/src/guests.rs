@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use sortie_control::rounds::{Round, Rounds};
 use sortie_control::service::Stop;
 use uuid::Uuid;
 
@@ -14,7 +15,6 @@ use crate::error::AccountError;
 use crate::state::Accounts;
 
 const EVERY: Duration = Duration::from_secs(3_600);
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// Guests of one round.
 const ROUND: i64 = 100;
@@ -23,23 +23,16 @@ const ROUND: i64 = 100;
 const AGE_DAYS: i32 = 30;
 
 /// Forgets guests until the stop.
-pub async fn run(accounts: Accounts, mut stop: Stop) {
-    loop {
-        let forgotten = match accounts.plane.clock.lets_remove(&accounts.plane.db).await {
-            Ok(true) => round(&accounts).await,
-            lets => lets.map(|_| 0).map_err(AccountError::from),
-        };
-        let pause = match forgotten {
-            Ok(forgotten) if forgotten as i64 == ROUND => Duration::from_millis(100),
-            Ok(_) => EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "guests are forgotten later");
-                AGAIN
-            }
-        };
-        if !stop.wait(pause).await {
-            return;
-        }
+pub async fn run(accounts: Accounts, stop: Stop) {
+    let mut rounds = Rounds::new("account guests", EVERY, "guests are forgotten later", stop);
+    while rounds.next().await {
+        rounds.ended(match accounts.plane.clock.lets_remove(&accounts.plane.db).await {
+            Ok(true) => round(&accounts).await.map(|forgotten| match forgotten as i64 {
+                ROUND => Round::More,
+                _ => Round::Done,
+            }),
+            lets => lets.map(|_| Round::NotYet).map_err(AccountError::from),
+        });
     }
 }
 

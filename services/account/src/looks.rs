@@ -3,30 +3,21 @@
 
 use std::time::Duration;
 
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sortie_control::text::look;
 use sqlx::PgPool;
 
 const EVERY: Duration = Duration::from_secs(600);
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// Notes looks until the stop.
-pub async fn run(db: PgPool, mut stop: Stop) {
-    loop {
-        let pause = match look::fill(&db).await {
-            Ok(alike) => {
-                if alike > 0 {
-                    tracing::info!(names = alike, "names look like an older player's");
-                }
-                EVERY
-            }
-            Err(error) => {
-                tracing::warn!(%error, "names are compared later");
-                AGAIN
-            }
-        };
-        if !stop.wait(pause).await {
-            return;
+pub async fn run(db: PgPool, stop: Stop) {
+    let mut rounds = Rounds::new("account looks", EVERY, "names are compared later", stop);
+    while rounds.next().await {
+        let filled = look::fill(&db).await;
+        if let Ok(alike @ 1..) = filled {
+            tracing::info!(names = alike, "names look like an older player's");
         }
+        rounds.ended(filled.map(drop));
     }
 }

@@ -40,6 +40,7 @@ use std::time::Duration;
 use sortie_control::idempotency;
 use sortie_control::keeper::Keeper;
 use sortie_control::plane::Plane;
+use sortie_control::rounds::Rounds;
 use sortie_control::season::Seasons;
 use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
@@ -99,12 +100,13 @@ pub fn public_service(plane: &Plane, stop: &Stop) -> Service {
 }
 
 fn forget_keys(plane: &Plane, stop: &Stop) -> Job {
-    let (db, mut stop) = (plane.db.clone(), stop.clone());
+    let db = plane.db.clone();
+    let failing = "old idempotency keys could not be forgotten";
+    let rounds = Rounds::new("idempotency keys", FORGET_EVERY, failing, stop.clone());
+    let mut rounds = rounds.later();
     Job::new("idempotency keys", async move {
-        while stop.wait(FORGET_EVERY).await {
-            if let Err(error) = idempotency::forget_old(&db).await {
-                tracing::warn!(%error, "old idempotency keys could not be forgotten");
-            }
+        while rounds.next().await {
+            rounds.ended(idempotency::forget_old(&db).await.map(drop));
         }
     })
 }

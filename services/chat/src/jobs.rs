@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sortie_control::bus::{Heard, Subscription};
 use sortie_control::revoked::{self, Revocation};
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sortie_control::text::words::Words;
 use uuid::Uuid;
@@ -76,20 +77,11 @@ pub(crate) async fn renew_presence(hub: Arc<Hub>, mut stop: Stop) {
 }
 
 /// Reads words, slow modes and bans again.
-pub(crate) async fn refresh(hub: Arc<Hub>, mut stop: Stop) {
-    let mut is_away = false;
-    loop {
-        match read_again(&hub).await {
-            Ok(()) => is_away = false,
-            Err(error) if !is_away => {
-                tracing::warn!(%error, "chat goes on with what it read before");
-                is_away = true;
-            }
-            Err(_) => {}
-        }
-        if !stop.wait(hub.settings.refresh_every).await {
-            return;
-        }
+pub(crate) async fn refresh(hub: Arc<Hub>, stop: Stop) {
+    let (period, failing) = (hub.settings.refresh_every, "chat goes on with what it read before");
+    let mut rounds = Rounds::new("chat_refresh", period, failing, stop);
+    while rounds.next().await {
+        rounds.ended(read_again(&hub).await);
     }
 }
 

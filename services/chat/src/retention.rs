@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sortie_control::rounds::{Round, Rounds};
 use sortie_control::service::Stop;
 use sortie_messages::message;
 use sqlx::PgPool;
@@ -11,33 +12,25 @@ use crate::hub::Hub;
 use crate::store::floor_of;
 
 const EVERY: Duration = Duration::from_secs(3_600);
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// Messages that one statement deletes: locks stay short beside those who talk.
 const ROUND: u64 = 1_000;
 
 /// Forgets old messages until the stop.
-pub(crate) async fn run(hub: Arc<Hub>, mut stop: Stop) {
-    loop {
+pub(crate) async fn run(hub: Arc<Hub>, stop: Stop) {
+    let failing = "old messages of chat are not deleted";
+    let mut rounds = Rounds::new("chat_retention", EVERY, failing, stop);
+    while rounds.next().await {
         let db = &hub.plane.db;
-        let forgotten = match hub.plane.clock.lets_remove(db).await {
-            Ok(true) => forget_old(db, hub.settings.kept).await,
-            lets => lets.map(|_| 0),
-        };
-        let pause = match forgotten {
-            Ok(0) => EVERY,
-            Ok(forgotten) => {
-                tracing::info!(forgotten, "old messages of chat were deleted");
-                EVERY
-            }
-            Err(error) => {
-                tracing::warn!(%error, "old messages of chat are not deleted");
-                AGAIN
-            }
-        };
-        if !stop.wait(pause).await {
-            return;
-        }
+        rounds.ended(match hub.plane.clock.lets_remove(db).await {
+            Ok(true) => forget_old(db, hub.settings.kept).await.map(|forgotten| {
+                if forgotten > 0 {
+                    tracing::info!(forgotten, "old messages of chat were deleted");
+                }
+                Round::Done
+            }),
+            lets => lets.map(|_| Round::NotYet),
+        });
     }
 }
 

@@ -38,6 +38,7 @@ pub mod query;
 pub mod request;
 pub mod retention;
 pub mod revoked;
+pub mod rounds;
 pub mod season;
 pub mod service;
 pub mod store;

@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 
 use crate::bus::BusError;
 use crate::plane::Plane;
+use crate::rounds::{Round, Rounds};
 use crate::service::{Job, Stop};
 
 /// How often it is looked for events.
@@ -62,24 +63,13 @@ pub async fn write(db: &mut PgConnection, topic: &str, key: &str, body: Value) -
 
 /// The job that tells, on as many nodes as there are: one at a time does it.
 pub fn relay(plane: &Plane, stop: &Stop) -> Job {
-    let (plane, mut stop) = (plane.clone(), stop.clone());
+    let plane = plane.clone();
+    let mut rounds = Rounds::new("outbox", EVERY, "events are told later", stop.clone());
     Job::new("outbox", async move {
-        let mut is_failing = false;
-        loop {
+        while rounds.next().await {
             let sent = relay_once(&plane).await;
-            match &sent {
-                Ok(_) => is_failing = false,
-                Err(error) if !is_failing => {
-                    tracing::warn!(%error, "events are told later");
-                    is_failing = true;
-                }
-                Err(_) => {}
-            }
-            let is_full = sent.is_ok_and(|sent| sent as i64 == EVENTS_MAX);
-            let pause = if is_full { Duration::ZERO } else { EVERY };
-            if !stop.wait(pause).await {
-                return;
-            }
+            let round = |sent| if sent as i64 == EVENTS_MAX { Round::More } else { Round::Done };
+            rounds.ended(sent.map(round));
         }
     })
 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 use crate::plane::Plane;
+use crate::rounds::{Round, Rounds};
 use crate::service::{Job, Stop};
 
 /// A day.
 pub const DAY: Duration = Duration::from_secs(86_400);
 const EVERY: Duration = Duration::from_secs(600);
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// Rows that a statement removes: locks stay short.
 const ROWS_MAX: i64 = 1_000;
@@ -54,23 +54,14 @@ pub const RULES: &[Rule] = &[
 
 /// A job of this name that keeps to `rules`.
 pub fn job(name: &'static str, rules: &'static [Rule], plane: &Plane, stop: &Stop) -> Job {
-    let (db, clock, mut stop) = (plane.db.clone(), plane.clock.clone(), stop.clone());
+    let (db, clock) = (plane.db.clone(), plane.clock.clone());
+    let mut rounds = Rounds::new(name, EVERY, "what is over is removed later", stop.clone());
     Job::new(name, async move {
-        loop {
-            let kept = match clock.lets_remove(&db).await {
-                Ok(true) => keep_house(&db, rules).await.map(|_| EVERY),
-                lets => lets.map(|_| AGAIN),
-            };
-            let pause = match kept {
-                Ok(pause) => pause,
-                Err(error) => {
-                    tracing::warn!(%error, "what is over is removed later");
-                    AGAIN
-                }
-            };
-            if !stop.wait(pause).await {
-                return;
-            }
+        while rounds.next().await {
+            rounds.ended(match clock.lets_remove(&db).await {
+                Ok(true) => keep_house(&db, rules).await.map(|_| Round::Done),
+                lets => lets.map(|_| Round::NotYet),
+            });
         }
     })
 }

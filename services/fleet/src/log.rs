@@ -5,31 +5,23 @@ use std::time::Duration;
 
 use sortie_battles::{log, order, review};
 use sortie_control::clock::Clock;
+use sortie_control::rounds::{Round, Rounds};
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
 use crate::settings::Settings;
 
 const EVERY: Duration = Duration::from_secs(3_600);
-const RETRY: Duration = Duration::from_secs(60);
 
 /// Keeps house until the stop is asked for.
-pub(crate) async fn run(db: PgPool, clock: Clock, settings: Settings, mut stop: Stop) {
-    loop {
-        let kept = match clock.lets_remove(&db).await {
-            Ok(true) => keep_house(&db, &settings).await.map(|_| EVERY),
-            lets => lets.map(|_| RETRY),
-        };
-        let pause = match kept {
-            Ok(pause) => pause,
-            Err(error) => {
-                tracing::warn!(%error, "the battle log was not looked after");
-                RETRY
-            }
-        };
-        if !stop.wait(pause).await {
-            return;
-        }
+pub(crate) async fn run(db: PgPool, clock: Clock, settings: Settings, stop: Stop) {
+    let failing = "the battle log was not looked after";
+    let mut rounds = Rounds::new("battle log", EVERY, failing, stop);
+    while rounds.next().await {
+        rounds.ended(match clock.lets_remove(&db).await {
+            Ok(true) => keep_house(&db, &settings).await.map(|_| Round::Done),
+            lets => lets.map(|_| Round::NotYet),
+        });
     }
 }
 

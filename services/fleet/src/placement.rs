@@ -16,6 +16,7 @@
 use std::time::Duration;
 
 use sortie_battles::battle;
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -32,19 +33,11 @@ const PLACES_PER_ARRANGED: i64 = 4;
 const ROUND_MAX: i64 = 1_000;
 
 /// Places battles until the stop is asked for.
-pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
-    let mut is_cut_off = false;
-    while stop.wait(settings.placement_every).await {
-        match place_all(&db, &settings).await {
-            Ok(_) if std::mem::take(&mut is_cut_off) => tracing::info!("battles are placed again"),
-            Ok(_) => {}
-            Err(error) => {
-                if !is_cut_off {
-                    tracing::warn!(%error, "battles are not placed");
-                }
-                is_cut_off = true;
-            }
-        }
+pub(crate) async fn run(db: PgPool, settings: Settings, stop: Stop) {
+    let (period, failing) = (settings.placement_every, "battles are not placed");
+    let mut rounds = Rounds::new("placement", period, failing, stop).later();
+    while rounds.next().await {
+        rounds.ended(place_all(&db, &settings).await.map(drop));
     }
 }
 

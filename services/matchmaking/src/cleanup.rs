@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
@@ -21,10 +22,12 @@ const ROUND_MAX: i64 = 1_000;
 /// Between two rounds that remove old rows.
 const OLD_PERIOD: Duration = Duration::from_secs(60);
 
-/// Cleans up again and again until the stop. Warns once when the database goes away.
-pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
-    let (mut is_failing, mut old_at) = (false, Instant::now());
-    while stop.wait(settings.pace.cleanup_period).await {
+/// Cleans up again and again until the stop.
+pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, stop: Stop) {
+    let (period, failing) = (settings.pace.cleanup_period, "matchmaking cannot clean up");
+    let mut rounds = Rounds::new("matchmaking-cleanup", period, failing, stop).later();
+    let mut old_at = Instant::now();
+    while rounds.next().await {
         let mut done = clean_up(&db, &settings).await;
         if done.is_ok() && old_at.elapsed() >= OLD_PERIOD {
             old_at = Instant::now();
@@ -33,12 +36,7 @@ pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
                 lets => lets.map(drop).map_err(MatchmakingError::from),
             };
         }
-        match &done {
-            Err(error) if !is_failing => tracing::warn!(%error, "matchmaking cannot clean up"),
-            Ok(()) if is_failing => tracing::info!("matchmaking cleans up again"),
-            _ => {}
-        }
-        is_failing = done.is_err();
+        rounds.ended(done);
     }
 }
 

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 
 use crate::rating::Skill;
@@ -16,21 +17,15 @@ use crate::settings::Settings;
 const AT_ONCE: i64 = 1_000;
 
 /// Looks for idle ratings until the stop is asked for. Nodes share the work.
-pub(crate) async fn job(db: PgPool, settings: Settings, mut stop: Stop) {
-    let mut is_away = false;
-    while stop.wait(settings.decay_period).await {
-        match decay(&db).await {
-            Ok(0) => is_away = false,
-            Ok(ratings) => {
-                is_away = false;
-                tracing::info!(ratings, "idle ratings became less certain");
-            }
-            Err(error) if !is_away => {
-                is_away = true;
-                tracing::warn!(%error, "idle ratings are not looked for");
-            }
-            Err(_) => (),
+pub(crate) async fn job(db: PgPool, settings: Settings, stop: Stop) {
+    let (period, failing) = (settings.decay_period, "idle ratings are not looked for");
+    let mut rounds = Rounds::new("rating-decay", period, failing, stop).later();
+    while rounds.next().await {
+        let decayed = decay(&db).await;
+        if let Ok(ratings @ 1..) = decayed {
+            tracing::info!(ratings, "idle ratings became less certain");
         }
+        rounds.ended(decayed.map(drop));
     }
 }
 

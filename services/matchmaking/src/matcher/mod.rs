@@ -16,6 +16,7 @@ mod teams;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 
@@ -42,22 +43,17 @@ pub struct Pass {
     pub is_busy: bool,
 }
 
-/// Looks at all queues again and again until the stop. Warns once when the database goes away.
-pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, mut stop: Stop) {
-    let mut is_failing = false;
-    while stop.wait(settings.pace.matcher_period).await {
-        let mut failed = None;
+/// Looks at all queues again and again until the stop.
+pub(crate) async fn run(db: PgPool, settings: Arc<Settings>, stop: Stop) {
+    let (period, failing) = (settings.pace.matcher_period, "the matcher cannot work");
+    let mut rounds = Rounds::new("matcher", period, failing, stop).later();
+    while rounds.next().await {
+        let mut done = Ok(());
         for queue in &settings.queues {
-            if let Err(error) = pass(&db, &settings, queue).await {
-                failed = Some(error);
-            }
+            // One queue that cannot be looked at does not keep the others from it.
+            done = done.and(pass(&db, &settings, queue).await.map(drop));
         }
-        match &failed {
-            Some(error) if !is_failing => tracing::warn!(%error, "the matcher cannot work"),
-            None if is_failing => tracing::info!("the matcher works again"),
-            _ => {}
-        }
-        is_failing = failed.is_some();
+        rounds.ended(done);
     }
 }
 

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use sortie_control::plane::Plane;
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 
 use super::bus::{Boards, FillError};
@@ -49,21 +50,12 @@ pub(super) async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Resu
 }
 
 /// Keeps the sets as Postgres is, until the stop is asked for.
-pub(crate) async fn job(boards: Boards, period: Duration, mut stop: Stop) {
+pub(crate) async fn job(boards: Boards, period: Duration, stop: Stop) {
+    let failing = "leaderboards do not follow; they are read from Postgres";
+    let mut rounds = Rounds::new("leaderboards", period, failing, stop);
     let mut follower = Follower::default();
-    let mut is_away = false;
-    loop {
-        match follower.pass(&boards).await {
-            Ok(()) => is_away = false,
-            Err(error) if !is_away => {
-                is_away = true;
-                tracing::warn!(%error, "leaderboards do not follow; they are read from Postgres");
-            }
-            Err(_) => (),
-        }
-        if !stop.wait(period).await {
-            return;
-        }
+    while rounds.next().await {
+        rounds.ended(follower.pass(&boards).await);
     }
 }
 
