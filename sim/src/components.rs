@@ -31,7 +31,7 @@ use crate::id::{EntityId, PlayerSlot};
 /// Everything a player's entity has.
 #[derive(Bundle, Clone, Debug, Default)]
 pub struct Soldier {
-    /// Who.
+    /// The player's account, slot and side.
     pub identity: Identity,
     /// The body that movement moves.
     pub pose: Pose,

@@ -33,7 +33,7 @@ pub struct Crowd {
 /// One who pushes and is pushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Member {
-    /// Who.
+    /// Slot of the player whose soldier it is.
     pub slot: PlayerSlot,
     /// The feet.
     pub pos: Vec3,

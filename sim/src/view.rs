@@ -32,7 +32,7 @@ pub enum RoundState {
     Ended {
         /// The side that won.
         winner: Option<Team>,
-        /// When.
+        /// The tick in which it ended.
         at: Tick,
     },
 }

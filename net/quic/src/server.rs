@@ -62,7 +62,7 @@ pub enum ServerEvent {
     Closed {
         /// The peer; the id is dead now.
         peer: PeerId,
-        /// Why.
+        /// Which side ended it or what failed, with the code where there is one.
         reason: CloseReason,
     },
 }

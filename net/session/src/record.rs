@@ -14,7 +14,7 @@ pub const RECORD_SNAPSHOTS: u32 = sortie_wire::limits::BASELINE_TICKS;
 /// One entity that a client holds after applying a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Which.
+    /// Entity id.
     pub id: u32,
     /// Its state is the one that it had at this tick.
     pub tick: u32,

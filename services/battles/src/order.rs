@@ -11,14 +11,14 @@ use uuid::Uuid;
 pub struct Order {
     /// What a server is to do.
     pub kind: &'static str,
-    /// With what.
+    /// Arguments of the order; an object, whose fields depend on `kind`.
     pub body: Value,
 }
 
 /// What a server has to know of a battle.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct OpenBody {
-    /// Which.
+    /// Id of the battle to open.
     pub battle_id: Uuid,
     /// `conquest`, `deathmatch` or `walk`.
     pub mode: String,

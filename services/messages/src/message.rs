@@ -7,11 +7,11 @@ use uuid::Uuid;
 /// Messages that are said together, a column each.
 #[derive(Clone, Debug, Default)]
 pub struct Said {
-    /// Where.
+    /// Channel of each message.
     pub channels: Vec<Uuid>,
-    /// By whom.
+    /// Player who said each message.
     pub authors: Vec<Uuid>,
-    /// What.
+    /// Text of each message.
     pub texts: Vec<String>,
     /// What tells a message that comes again from a new one, if its author chose something.
     pub client_ids: Vec<Option<Uuid>>,
