@@ -41,7 +41,7 @@ pub struct Soldier {
     pub intent: Intent,
     /// What was asked for beside the input.
     pub requests: Requests,
-    /// Life.
+    /// Health, armour, and whether it stands.
     pub vitals: Vitals,
     /// Who hurt it.
     pub grudges: Grudges,

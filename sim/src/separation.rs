@@ -35,7 +35,7 @@ pub struct Crowd {
 pub struct Member {
     /// Slot of the player whose soldier it is.
     pub slot: PlayerSlot,
-    /// The feet.
+    /// Where its feet are, in metres.
     pub pos: Vec3,
     cell: [i32; 2],
 }

@@ -107,7 +107,7 @@ pub struct SentRecord {
     recent: std::collections::VecDeque<Sent>,
     /// Memory of forgotten ones.
     spare: Vec<Sent>,
-    /// Newest acknowledged.
+    /// Tick of the newest snapshot that was acknowledged; `None`: none was.
     acked: Option<u32>,
     /// Acks up to this tick count for nothing: they belong to a client before its resume.
     floor: u32,

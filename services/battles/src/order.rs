@@ -24,7 +24,7 @@ pub struct OpenBody {
     pub mode: String,
     /// A map that battle servers have.
     pub map: String,
-    /// Seats.
+    /// Players who may be in it at a time.
     pub players_max: i32,
     /// `None`: until the round is over.
     pub duration_s: Option<i32>,

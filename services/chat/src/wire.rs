@@ -260,7 +260,7 @@ impl Answer {
         Self { cid: Some(cid), body: AnswerBody::Ok(Box::new(done)) }
     }
 
-    /// Refused.
+    /// Says why a request is refused; no `cid` where none could be read.
     pub fn error(cid: Option<u64>, error: &ChatError) -> Self {
         let wait_ms = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(0);
         let body = AnswerBody::Error(Refusal {

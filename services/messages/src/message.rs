@@ -22,9 +22,9 @@ pub struct Said {
 pub struct Stamp {
     /// Which of those that were said together.
     pub at: i64,
-    /// Its id.
+    /// Id of the message; ids are in the order of time.
     pub message_id: Uuid,
-    /// Its time.
+    /// When it was said, by the database's clock.
     pub said_at: OffsetDateTime,
 }
 

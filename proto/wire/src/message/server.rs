@@ -186,7 +186,7 @@ pub struct PlayerEntry {
 pub struct ScoreEntry {
     /// Slot of the player.
     pub slot: u16,
-    /// Points.
+    /// Points of the score.
     pub points: u32,
     /// Enemies killed.
     pub kills: u16,

@@ -101,7 +101,7 @@ pub struct LogEvent {
 pub struct Replay {
     /// A path on the battle server, or an object's name.
     pub place: String,
-    /// Its size.
+    /// Size of the file in bytes.
     pub bytes: i64,
 }
 
