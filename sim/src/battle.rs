@@ -35,9 +35,9 @@ pub use checkpoint::RestoreError;
 /// free.
 #[derive(Clone)]
 pub struct BattleSetup {
-    /// The rules.
+    /// Rules that the battle is fought by.
     pub config: SimConfig,
-    /// The battlefield.
+    /// Ground and obstacles.
     pub field: Arc<Field>,
     /// The root of all chance.
     pub seed: u64,

@@ -39,9 +39,9 @@ pub enum Action {
     Input(Input),
     /// Asks to come (back) into the battle at the next spawn wave.
     Spawn {
-        /// Where.
+        /// Base, captured point or squad mate to come in at.
         at: SpawnAt,
-        /// As what.
+        /// Class of the soldier from this life on.
         class: Class,
     },
     /// A downed soldier stops waiting for a medic.

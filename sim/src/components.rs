@@ -31,7 +31,7 @@ use crate::id::{EntityId, PlayerSlot};
 /// Everything a player's entity has.
 #[derive(Bundle, Clone, Debug, Default)]
 pub struct Soldier {
-    /// Who.
+    /// The player's account, slot and side.
     pub identity: Identity,
     /// The body that movement moves.
     pub pose: Pose,
@@ -41,7 +41,7 @@ pub struct Soldier {
     pub intent: Intent,
     /// What was asked for beside the input.
     pub requests: Requests,
-    /// Life.
+    /// Health, armour, and whether it stands.
     pub vitals: Vitals,
     /// Who hurt it.
     pub grudges: Grudges,

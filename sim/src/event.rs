@@ -35,34 +35,34 @@ pub struct TickReport {
 pub enum Event {
     /// A soldier came into the field.
     Spawned {
-        /// Who.
+        /// The player whose soldier it is.
         player: PlayerSlot,
-        /// Where.
+        /// Its feet, in metres.
         pos: Vec3,
     },
     /// A trigger was pulled and a round left.
     Shot {
         /// Who fired.
         shooter: PlayerSlot,
-        /// With what.
+        /// The weapon that was fired.
         weapon: WeaponId,
-        /// From where.
+        /// The muzzle, in metres.
         origin: Vec3,
         /// Where the first pellet's ray ended (hitscan), or the muzzle direction's end.
         end: Vec3,
     },
     /// Something exploded.
     Exploded {
-        /// What.
+        /// The prop that exploded.
         id: EntityId,
-        /// Where.
+        /// The middle of the explosion, in metres.
         pos: Vec3,
     },
     /// A soldier was hurt. One hit, one event.
     Hit {
         /// By whom (the victim itself for falls and own grenades).
         shooter: PlayerSlot,
-        /// Who.
+        /// The player whose soldier was hit.
         victim: PlayerSlot,
         /// Hit points taken.
         damage_hp: u16,
@@ -71,44 +71,44 @@ pub enum Event {
     },
     /// A soldier went down, or died at once when nobody could have revived it.
     Downed {
-        /// Who.
+        /// The player whose soldier went down.
         victim: PlayerSlot,
         /// By whom; `None` for a fall, the border or leaving.
         killer: Option<PlayerSlot>,
-        /// With what.
+        /// The weapon, where one did it.
         weapon: Option<WeaponId>,
         /// By a shot into the head.
         headshot: bool,
     },
     /// A death became final.
     Died {
-        /// Who.
+        /// The player whose soldier died.
         victim: PlayerSlot,
     },
     /// A downed soldier was helped up.
     Revived {
-        /// Who.
+        /// The player whose soldier stands again.
         victim: PlayerSlot,
-        /// By whom.
+        /// The player who helped.
         medic: PlayerSlot,
     },
     /// A point changed hands.
     PointOwner {
-        /// Which.
+        /// Number of the point on the map.
         point: PointId,
         /// To whom; `None`: neutral.
         owner: Option<Team>,
     },
     /// A player joined.
     Joined {
-        /// Who.
+        /// The player who joined.
         player: PlayerSlot,
         /// On which side.
         team: Team,
     },
     /// A player left for good.
     Left {
-        /// Who.
+        /// The player who left.
         player: PlayerSlot,
     },
     /// The round is over.

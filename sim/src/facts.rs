@@ -33,7 +33,7 @@ pub struct Wound {
 pub enum Cause {
     /// A round, splash or strike of a weapon.
     Weapon {
-        /// Which.
+        /// The weapon of the rules that did it.
         weapon: WeaponId,
         /// Into the head.
         headshot: bool,
@@ -56,7 +56,7 @@ pub struct Departures(pub Vec<Departure>);
 /// One player's leaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departure {
-    /// Who.
+    /// The player who leaves.
     pub player: PlayerSlot,
     /// What its soldier was before.
     pub was: Status,

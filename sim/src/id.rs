@@ -47,7 +47,7 @@ impl Team {
     /// Both, in the order of their numbers.
     pub const ALL: [Self; 2] = [Self::Red, Self::Blue];
 
-    /// The enemy.
+    /// The side that this one fights.
     pub fn other(self) -> Self {
         match self {
             Self::Red => Self::Blue,

@@ -33,9 +33,9 @@ pub struct Crowd {
 /// One who pushes and is pushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Member {
-    /// Who.
+    /// Slot of the player whose soldier it is.
     pub slot: PlayerSlot,
-    /// The feet.
+    /// Where its feet are, in metres.
     pub pos: Vec3,
     cell: [i32; 2],
 }

@@ -25,14 +25,14 @@ pub struct View {
 /// The stage of the round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RoundState {
-    /// Being fought.
+    /// The round goes on.
     #[default]
     Running,
     /// Over since a tick, with its winner (`None`: a draw).
     Ended {
         /// The side that won.
         winner: Option<Team>,
-        /// When.
+        /// The tick in which it ended.
         at: Tick,
     },
 }
@@ -44,7 +44,7 @@ pub enum Status {
     /// Dead or not yet spawned; not in the field.
     #[default]
     Waiting = 0,
-    /// Fighting.
+    /// In the field and on its feet.
     Alive = 1,
     /// Down: can be revived, cannot act.
     Down = 2,
@@ -57,7 +57,7 @@ pub enum Status {
 pub struct SoldierRow {
     /// The account behind it.
     pub key: PlayerKey,
-    /// The player.
+    /// The slot of the player whose soldier it is.
     pub slot: PlayerSlot,
     /// Its side.
     pub team: Team,
@@ -106,7 +106,7 @@ pub struct SoldierRow {
 /// What a player's scoreboard line shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScoreRow {
-    /// Points.
+    /// Points of the score.
     pub points: u32,
     /// Enemies killed.
     pub kills: u16,
@@ -148,7 +148,7 @@ pub enum PropKind {
 /// Anything in the field that is no soldier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PropRow {
-    /// Its name.
+    /// The number by which clients know it.
     pub id: EntityId,
     /// What it is.
     pub kind: PropKind,

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// Time for which threads ran, and for which they could have run and no processor was free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turns {
-    /// Ran.
+    /// Time on a processor.
     pub ran: Duration,
-    /// Waited for a processor.
+    /// Time of waiting for a processor.
     pub waited: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Turns {
         Some(sum)
     }
 
-    /// Both together.
+    /// The sums of two measurements.
     pub fn plus(self, other: Self) -> Self {
         Self { ran: self.ran + other.ran, waited: self.waited + other.waited }
     }

@@ -66,7 +66,7 @@ pub struct Scaling {
 /// What a transport alone costs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Transport {
-    /// Which.
+    /// Name of the transport.
     pub name: String,
     /// Clients.
     pub clients: usize,

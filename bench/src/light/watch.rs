@@ -7,7 +7,7 @@ use sortie_session::client::{ClientSession, SnapshotVerdict};
 /// What a client held of one entity after a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Which.
+    /// Entity id.
     pub id: u32,
     /// The tick that the state is of.
     pub since: u32,

@@ -103,6 +103,39 @@ fn the_simulation_has_no_clock() {
     assert_none("a tick depends on configuration, seed and commands only:", &findings);
 }
 
+#[test]
+fn doc_comments_are_no_riddles() {
+    let findings = all(|file| file.findings(|line| is_riddle(&line.text)));
+    assert_none("a doc comment says what a name does not: meaning, unit, range:", &findings);
+}
+
+/// Whether a line is a doc comment that only asks.
+fn is_riddle(line: &str) -> bool {
+    const QUESTIONS: &[&str] = &[
+        "Who",
+        "Whom",
+        "Whose",
+        "Which",
+        "What",
+        "When",
+        "Where",
+        "Why",
+        "How",
+        "By whom",
+        "As what",
+        "With what",
+        "From where",
+    ];
+    let sentence = line.trim_start().strip_prefix("/// ").and_then(|text| text.strip_suffix('.'));
+    sentence.is_some_and(|text| QUESTIONS.contains(&text))
+}
+
+#[test]
+fn riddles_are_told_from_facts() {
+    assert!(is_riddle("    /// Who.") && is_riddle("/// By whom."));
+    assert!(!is_riddle("    /// Who fired.") && !is_riddle("// Who.") && !is_riddle("/// Who"));
+}
+
 fn all(rule: impl FnMut(&SourceFile) -> Vec<String>) -> Vec<String> {
     let sources = rust_sources();
     assert!(sources.len() > 20, "the walk found only {} sources", sources.len());

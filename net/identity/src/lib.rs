@@ -23,7 +23,7 @@ pub enum IdentityError {
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file that cannot be read.
         path: PathBuf,
         /// The cause.
         source: io::Error,
@@ -31,7 +31,7 @@ pub enum IdentityError {
     /// A file cannot be written.
     #[error("cannot write {}: {source}; the data directory must be writable", path.display())]
     Write {
-        /// The file.
+        /// Path of the file that cannot be written.
         path: PathBuf,
         /// The cause.
         source: io::Error,

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Probability(u32);
 
 impl Probability {
-    /// Never.
+    /// It never happens.
     pub const ZERO: Self = Self(0);
 
     /// A number of millionths; above a million it means always.

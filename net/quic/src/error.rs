@@ -10,7 +10,7 @@ use quinn_proto::ConnectionError;
 pub enum CloseReason {
     /// The other side closed it with an application code.
     Remote {
-        /// The code.
+        /// Application close code of the other side.
         code: u64,
         /// Its explanation, at most a packet long; a stranger's bytes.
         reason: Bytes,

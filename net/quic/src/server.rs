@@ -39,30 +39,30 @@ const ARENA_BYTES: usize = 16 << 10;
 pub enum ServerEvent {
     /// A handshake is complete: the first event of a peer.
     Connected {
-        /// The peer.
+        /// Id of the connection until it is closed.
         peer: PeerId,
         /// Its address, proven to be its own.
         remote: SocketAddr,
     },
     /// A message of 1..=`frame_bytes_max` bytes arrived on the reliable stream.
     Message {
-        /// The peer.
+        /// The connection that it came over.
         peer: PeerId,
-        /// The message.
+        /// The message without its length.
         message: Bytes,
     },
     /// A datagram arrived.
     Datagram {
-        /// The peer.
+        /// The connection that it came over.
         peer: PeerId,
-        /// The datagram.
+        /// The payload of the DATAGRAM frame.
         datagram: Bytes,
     },
     /// A connection is over: the last event of a peer.
     Closed {
         /// The peer; the id is dead now.
         peer: PeerId,
-        /// Why.
+        /// Which side ended it or what failed, with the code where there is one.
         reason: CloseReason,
     },
 }

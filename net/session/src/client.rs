@@ -40,7 +40,7 @@ pub enum SnapshotVerdict {
     Newest,
     /// Older than the newest; acknowledged, otherwise of no use.
     Stale,
-    /// Refused.
+    /// It does not decode.
     Undecodable(DecodeError),
 }
 

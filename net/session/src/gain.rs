@@ -13,9 +13,9 @@ use sortie_wire::state::{EntityState, flags};
 /// Who looks, in wire units.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Viewpoint {
-    /// Centimetres.
+    /// Centimetres east, as quantised on the wire.
     pub x: u32,
-    /// Centimetres.
+    /// Centimetres south, as quantised on the wire.
     pub z: u32,
     /// The unit vector of the view's heading, east.
     pub east: f32,

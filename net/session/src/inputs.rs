@@ -72,7 +72,7 @@ impl InputCounters {
         self.repeated + self.neutral
     }
 
-    /// Both together.
+    /// The sums of two sessions' counters.
     pub fn plus(self, other: Self) -> Self {
         Self {
             fresh: self.fresh + other.fresh,

@@ -14,7 +14,7 @@ pub const RECORD_SNAPSHOTS: u32 = sortie_wire::limits::BASELINE_TICKS;
 /// One entity that a client holds after applying a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Which.
+    /// Entity id.
     pub id: u32,
     /// Its state is the one that it had at this tick.
     pub tick: u32,
@@ -107,7 +107,7 @@ pub struct SentRecord {
     recent: std::collections::VecDeque<Sent>,
     /// Memory of forgotten ones.
     spare: Vec<Sent>,
-    /// Newest acknowledged.
+    /// Tick of the newest snapshot that was acknowledged; `None`: none was.
     acked: Option<u32>,
     /// Acks up to this tick count for nothing: they belong to a client before its resume.
     floor: u32,

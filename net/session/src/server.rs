@@ -45,7 +45,7 @@ impl Default for SessionConfig {
 /// What became of one input datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputVerdict {
-    /// Read.
+    /// Its acknowledgements and inputs were taken.
     Taken,
     /// More came than any honest client sends; not read.
     Flooded,

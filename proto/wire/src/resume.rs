@@ -21,7 +21,7 @@ const CONTEXT: &[u8] = b"sortie resume token\0";
 /// Who may come back, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeClaims {
-    /// The battle.
+    /// Id of the battle that the soldier is in.
     pub battle_id: u128,
     /// The player's slot in it.
     pub slot: u16,

@@ -153,9 +153,9 @@ pub fn quantise_velocity(metres_per_s: [f32; 3]) -> [i8; 3] {
 pub mod status {
     /// Dead or not yet spawned.
     pub const WAITING: u8 = 0;
-    /// Fighting.
+    /// In the field and on its feet.
     pub const ALIVE: u8 = 1;
-    /// Down.
+    /// On the ground: can be revived, cannot act.
     pub const DOWN: u8 = 2;
     /// Left the battle.
     pub const LEFT: u8 = 3;

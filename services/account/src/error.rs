@@ -75,7 +75,7 @@ pub enum AccountError {
     /// May not log in.
     #[error("this account is banned")]
     Banned {
-        /// Names it.
+        /// Id of the ban, which an appeal names.
         ban_id: Uuid,
         /// Good for an appeal against it; `None` where nobody has shown a password.
         appeal_token: Option<String>,

@@ -58,9 +58,9 @@ impl Default for Pool {
 /// What a password is, compared with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Another one.
+    /// The password is another one.
     Wrong,
-    /// The one.
+    /// The password is this one.
     Right,
     /// The one, but its hash is of the bytes that were typed: from before passwords were
     /// prepared. It should be renewed.

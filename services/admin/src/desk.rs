@@ -148,7 +148,7 @@ const REFUSALS: &[(&str, &str)] = &[
 /// Who acts, under which name. Only the desk makes one.
 #[derive(Clone, Debug)]
 pub struct Acting {
-    /// Who.
+    /// The member of staff whose token the call showed.
     pub player_id: Uuid,
     /// Everything that this one may do.
     pub permissions: Permissions,

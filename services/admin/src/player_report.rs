@@ -39,7 +39,7 @@ enum BattleReportKind {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewReport {
-    /// Who.
+    /// The reported player, who was in the same battle.
     player_id: Uuid,
     kind: BattleReportKind,
     /// What happened, at most 1000 characters.

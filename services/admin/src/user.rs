@@ -53,7 +53,7 @@ struct UserRow {
     is_erased: bool,
     /// Whether any ban is in force.
     is_banned: bool,
-    /// Of staff.
+    /// Names of the roles that the player has; only staff have any.
     roles: Vec<String>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,

@@ -74,7 +74,7 @@ pub enum ReplayError {
     /// The first tick that comes out differently.
     #[error("tick {tick} differs: recorded {recorded:08x}, simulated {simulated:08x}")]
     Differs {
-        /// Which.
+        /// The first tick whose hash differs.
         tick: u32,
         /// The hash in the replay.
         recorded: u32,
@@ -84,13 +84,13 @@ pub enum ReplayError {
     /// A checkpoint is not the state after its tick.
     #[error("the checkpoint of tick {tick} is not the state after that tick")]
     Checkpoint {
-        /// Which.
+        /// The tick after which the checkpoint was taken.
         tick: u32,
     },
     /// The end is not the state after the last tick.
     #[error("the end at tick {tick} is not the state after that tick")]
     End {
-        /// Which.
+        /// The last tick of the battle.
         tick: u32,
     },
     /// There is no such tick.

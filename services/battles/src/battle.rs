@@ -17,7 +17,7 @@ pub struct Terms<'a> {
     pub map: &'a str,
     /// Whether it counts.
     pub is_ranked: bool,
-    /// Seats.
+    /// Players who may be in it at a time.
     pub players_max: u32,
     /// `None`: until the round is over.
     pub duration_s: Option<u32>,
@@ -150,7 +150,7 @@ pub async fn give_up(db: impl PgExecutor<'_>, after_s: f64, most: i64) -> sqlx::
 /// A battle as whoever wants to end it finds it.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Its state.
+    /// State of the battle, as the column `state` has it.
     pub state: String,
     /// Its server, if it has one.
     pub server_id: Option<Uuid>,

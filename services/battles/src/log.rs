@@ -11,11 +11,11 @@ pub struct Events {
     pub ticks: Vec<i32>,
     /// Order among the events of a tick.
     pub places: Vec<i32>,
-    /// What.
+    /// Kind of each event.
     pub kinds: Vec<String>,
     /// With what, JSON.
     pub bodies: Vec<String>,
-    /// When.
+    /// Time of day of each.
     pub times: Vec<OffsetDateTime>,
 }
 

@@ -11,20 +11,20 @@ use uuid::Uuid;
 pub struct Order {
     /// What a server is to do.
     pub kind: &'static str,
-    /// With what.
+    /// Arguments of the order; an object, whose fields depend on `kind`.
     pub body: Value,
 }
 
 /// What a server has to know of a battle.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct OpenBody {
-    /// Which.
+    /// Id of the battle to open.
     pub battle_id: Uuid,
     /// `conquest`, `deathmatch` or `walk`.
     pub mode: String,
     /// A map that battle servers have.
     pub map: String,
-    /// Seats.
+    /// Players who may be in it at a time.
     pub players_max: i32,
     /// `None`: until the round is over.
     pub duration_s: Option<i32>,

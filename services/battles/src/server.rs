@@ -32,7 +32,7 @@ pub struct Registering {
 pub struct Registered {
     /// The same as long as it has the name.
     pub server_id: Uuid,
-    /// Its newest.
+    /// Number of the registration that was just made.
     pub epoch: i64,
     /// The epoch under which its identity came.
     pub identity_since: i64,
@@ -95,7 +95,7 @@ pub async fn register(
 pub struct Beat<'a> {
     /// Which server.
     pub server_id: Uuid,
-    /// Its epoch.
+    /// Number of the registration that the stream belongs to.
     pub epoch: i64,
     /// How much it has to do.
     pub load: &'a Value,

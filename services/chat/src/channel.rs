@@ -18,7 +18,7 @@ const SQUAD_MAX: u16 = 255;
 #[serde(rename_all = "snake_case")]
 #[schema(as = ChannelKind)]
 pub enum Kind {
-    /// Everybody.
+    /// One channel that every player may join.
     Global,
     /// Both teams of a battle.
     Battle,
@@ -61,7 +61,7 @@ pub struct ChannelName {
 /// What a name means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// Everybody.
+    /// The channel that every player may join.
     Global,
     /// Both teams of a battle.
     Battle(Uuid),

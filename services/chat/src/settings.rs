@@ -47,7 +47,7 @@ pub struct Settings {
 /// How often a player may do what, over all sockets and nodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// Messages.
+    /// Messages that are said.
     pub say: Rate,
     /// Edits and deletions.
     pub edit: Rate,

@@ -33,7 +33,7 @@ pub struct Request {
     /// Chosen by the client; the answer has the same.
     #[serde(default)]
     pub cid: u64,
-    /// What.
+    /// What the client asks for, with its arguments.
     #[serde(flatten)]
     pub body: RequestBody,
 }
@@ -49,12 +49,12 @@ pub enum RequestBody {
     },
     /// Hear a channel.
     Join {
-        /// Which.
+        /// Name of the channel to join.
         channel: ChannelName,
     },
     /// Hear it no more.
     Leave {
-        /// Which.
+        /// Name of the channel to leave.
         channel: ChannelName,
     },
     /// Say something.
@@ -70,19 +70,19 @@ pub enum RequestBody {
     },
     /// Change a message of one's own; moderators: any.
     Edit {
-        /// Which.
+        /// Id of the message to change.
         message_id: Uuid,
         /// 1 to 500 characters.
         text: String,
     },
     /// Take back a message of one's own; moderators: any.
     Delete {
-        /// Which.
+        /// Id of the message to take back.
         message_id: Uuid,
     },
     /// A page of what was said, newest first.
     History {
-        /// Where.
+        /// Name of the channel whose history is read.
         channel: ChannelName,
         /// As the last page gave it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,17 +93,17 @@ pub enum RequestBody {
     },
     /// Hear nothing of a player.
     Mute {
-        /// Whom.
+        /// The player whose messages are not shown any more.
         player_id: Uuid,
     },
     /// Hear the player again.
     Unmute {
-        /// Whom.
+        /// The player whose messages are shown again.
         player_id: Uuid,
     },
     /// Tell the moderators of a message.
     Report {
-        /// Which.
+        /// Id of the message that is reported.
         message_id: Uuid,
         /// What is wrong with it, up to 1,000 characters.
         #[serde(default)]
@@ -183,7 +183,7 @@ pub struct Present {
 /// A player, as others see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Author {
-    /// Who.
+    /// The author's player id.
     pub player_id: Uuid,
     /// The name now.
     pub name: String,
@@ -194,13 +194,13 @@ pub struct Author {
 pub struct Message {
     /// In order of time.
     pub message_id: Uuid,
-    /// Where.
+    /// Name of the channel that it was said in.
     pub channel: ChannelName,
-    /// By whom.
+    /// The player who said it.
     pub author: Author,
     /// What; empty when it was deleted.
     pub text: String,
-    /// When.
+    /// When it was said, by the database's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub said_at: OffsetDateTime,
     /// When it was changed last.
@@ -218,7 +218,7 @@ pub struct Message {
 pub enum Event {
     /// Something was said.
     Message {
-        /// What.
+        /// The message, with its id and channel.
         message: Message,
     },
     /// Something was changed.
@@ -228,9 +228,9 @@ pub enum Event {
     },
     /// Something was taken back.
     Deleted {
-        /// Where.
+        /// Name of the message's channel.
         channel: ChannelName,
-        /// What.
+        /// Id of the message that is gone.
         message_id: Uuid,
     },
     /// Too much was missed: read the history.
@@ -240,9 +240,9 @@ pub enum Event {
     },
     /// The player is not in the channel any more, and has not left by itself.
     Left {
-        /// Which.
+        /// Name of the channel that is not heard any more.
         channel: ChannelName,
-        /// Why.
+        /// Stable code of the reason.
         code: String,
     },
 }
@@ -260,7 +260,7 @@ impl Answer {
         Self { cid: Some(cid), body: AnswerBody::Ok(Box::new(done)) }
     }
 
-    /// Refused.
+    /// Says why a request is refused; no `cid` where none could be read.
     pub fn error(cid: Option<u64>, error: &ChatError) -> Self {
         let wait_ms = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(0);
         let body = AnswerBody::Error(Refusal {

@@ -18,7 +18,7 @@ pub struct Parcel<P, L> {
 pub struct Told<P, L> {
     /// Kind and what it is about, as the table `chat_channel` has them.
     pub place: P,
-    /// What.
+    /// What was said, edited or deleted there.
     pub deed: Deed<L>,
 }
 
@@ -32,7 +32,7 @@ pub enum Deed<L> {
     Edited(L),
     /// One that nobody sees any more.
     Deleted {
-        /// Which.
+        /// Id of the message.
         message_id: Uuid,
     },
 }

@@ -35,7 +35,7 @@ pub enum FleetCaller {
     Secret,
     /// A battle server, in one of its epochs.
     Server {
-        /// Which.
+        /// The server that its credential was signed for.
         server_id: Uuid,
         /// Of its registrations.
         epoch: i64,

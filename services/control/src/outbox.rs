@@ -35,7 +35,7 @@ pub struct Event {
     pub topic: String,
     /// Events of one key come in their order.
     pub key: String,
-    /// What.
+    /// The event's own fields, as JSON.
     pub body: Value,
 }
 

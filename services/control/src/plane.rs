@@ -11,7 +11,7 @@ use crate::revoked::Revoked;
 /// Store, bus and keys of one node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Plane {
-    /// The truth.
+    /// Pool of connections to Postgres, where everything that lasts is kept.
     pub db: PgPool,
     /// The other nodes.
     pub bus: Bus,

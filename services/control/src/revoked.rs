@@ -31,7 +31,7 @@ const REMEMBERED: Duration = Duration::from_secs(access::LIFE.whole_seconds().un
 /// Something of a player ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// Whose.
+    /// The player whose login ended.
     pub player_id: Uuid,
     /// Which login; `None`: all of them.
     pub session_id: Option<Uuid>,

@@ -90,7 +90,7 @@ pub struct Action(pub &'static str);
 /// refused for lack of it are in the audit log.
 #[derive(Clone, Debug)]
 pub struct Staff<P> {
-    /// Who.
+    /// The player who calls, and the login it calls with.
     pub caller: Caller,
     /// Everything that this one may do.
     pub permissions: Permissions,

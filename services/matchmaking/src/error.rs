@@ -51,7 +51,7 @@ pub enum MatchmakingError {
     /// Someone of the party waits already.
     #[error("a member of the party waits already")]
     WaitsAlready {
-        /// Who.
+        /// The member who waits.
         player_id: Uuid,
         /// With which ticket.
         ticket_id: Uuid,
@@ -65,7 +65,7 @@ pub enum MatchmakingError {
          over or is ending, try again in a second"
     )]
     InBattle {
-        /// Who.
+        /// The member who has a seat in a battle.
         player_id: Uuid,
         /// Which battle.
         battle_id: Uuid,
@@ -76,7 +76,7 @@ pub enum MatchmakingError {
     /// Someone declined ready checks, or let them pass.
     #[error("a player declined ready checks and may not queue for a while")]
     Paused {
-        /// Who.
+        /// The member who declined.
         player_id: Uuid,
         /// Until when.
         until: OffsetDateTime,
@@ -142,9 +142,9 @@ pub enum MatchmakingError {
     /// Another battle goes on, with one of the players.
     #[error("another battle is not over yet; leave it first")]
     InRoomBattle {
-        /// Who.
+        /// The player who has a seat in another battle.
         player_id: Uuid,
-        /// Which.
+        /// The battle that goes on.
         battle_id: Uuid,
     },
     /// Longer than the installation lets rooms last, or too short.

@@ -48,7 +48,7 @@ struct MyBattle {
     #[schema(value_type = Mode)]
     mode: String,
     map: String,
-    /// Not over.
+    /// State of the battle, which is not over.
     #[schema(value_type = BattleState)]
     state: String,
     team: i16,

@@ -46,7 +46,7 @@ impl Strength {
         if self.players == 0 { RATING } else { self.sum / f64::from(self.players) }
     }
 
-    /// Both together.
+    /// The strength of both as one team.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self {

@@ -128,7 +128,7 @@ pub struct Pace {
 pub struct Decline {
     /// For the first time; each further time doubles it.
     pub first: Duration,
-    /// At most.
+    /// Longest pause that doubling leads to.
     pub longest: Duration,
     /// After so long without another, it begins anew.
     pub forget: Duration,

@@ -7,11 +7,11 @@ use uuid::Uuid;
 /// Messages that are said together, a column each.
 #[derive(Clone, Debug, Default)]
 pub struct Said {
-    /// Where.
+    /// Channel of each message.
     pub channels: Vec<Uuid>,
-    /// By whom.
+    /// Player who said each message.
     pub authors: Vec<Uuid>,
-    /// What.
+    /// Text of each message.
     pub texts: Vec<String>,
     /// What tells a message that comes again from a new one, if its author chose something.
     pub client_ids: Vec<Option<Uuid>>,
@@ -22,9 +22,9 @@ pub struct Said {
 pub struct Stamp {
     /// Which of those that were said together.
     pub at: i64,
-    /// Its id.
+    /// Id of the message; ids are in the order of time.
     pub message_id: Uuid,
-    /// Its time.
+    /// When it was said, by the database's clock.
     pub said_at: OffsetDateTime,
 }
 

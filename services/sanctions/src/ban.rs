@@ -90,7 +90,7 @@ pub async fn decide(db: &mut PgConnection, ban_id: Uuid, is_accepted: bool) -> s
 /// A ban that keeps a player from logging in.
 #[derive(Clone, Debug)]
 pub struct FromLogin {
-    /// Which.
+    /// Id of the ban, which an appeal names.
     pub ban_id: Uuid,
     /// Told to the player.
     pub reason: String,

@@ -24,9 +24,9 @@ pub enum PlaceError {
     /// A player is somewhere else.
     #[error("a player is somewhere else")]
     Elsewhere {
-        /// Who.
+        /// The player who cannot take the place.
         player_id: Uuid,
-        /// Where.
+        /// The place that the player has already.
         place: Place,
     },
     /// A player's party is another one by now, or there is none any more, or players come and go

@@ -80,9 +80,9 @@ pub async fn free_no_shows(
 /// A player who left a battle for good, as its server tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Departed {
-    /// Which battle.
+    /// The battle that was left.
     pub battle_id: Uuid,
-    /// Who.
+    /// The player who left for good.
     pub player_id: Uuid,
     /// When, in the battle's time.
     pub tick: i32,
@@ -111,7 +111,7 @@ pub async fn free_departed(db: &mut PgConnection, gone: &[Departed]) -> sqlx::Re
 /// What a result says of the players of a battle, a column each.
 #[derive(Clone, Debug, Default)]
 pub struct Reported {
-    /// Who.
+    /// Player id of each.
     pub players: Vec<Uuid>,
     /// Which team each was in.
     pub teams: Vec<i16>,

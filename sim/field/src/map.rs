@@ -42,7 +42,7 @@ pub struct SpawnArea {
 /// A battlefield, complete and valid. Build a [`Field`](crate::Field) from it to play on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map {
-    /// Its name.
+    /// Name of the map, as orders and messages have it.
     pub name: String,
     /// Side of the square, metres: x and z run from 0 to this.
     pub size_m: f32,

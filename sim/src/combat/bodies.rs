@@ -36,7 +36,7 @@ impl Body {
 /// Everybody, and where.
 #[derive(Resource, Debug)]
 pub(crate) struct Bodies {
-    /// By slot.
+    /// One row for each slot, indexed by it.
     rows: Vec<Body>,
     /// Who is in the field.
     grid: SquareGrid,

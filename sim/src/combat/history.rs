@@ -14,7 +14,7 @@ use crate::world::{Clock, Rules};
 /// A soldier as it stood in a past tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PastPose {
-    /// Its feet.
+    /// Where its feet were, in metres.
     pub pos: Vec3,
     /// Its height, metres.
     pub height_m: f32,

@@ -8,7 +8,7 @@ use crate::id::{Tick, WeaponId};
 /// One weapon of three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CarriedWeapon {
-    /// Which.
+    /// Its number in the rules.
     pub id: WeaponId,
     /// Rounds in the magazine.
     pub ammo: u16,

@@ -21,9 +21,9 @@ pub struct Grudges {
 pub struct Blow {
     /// Who did it.
     pub by: PlayerSlot,
-    /// With what.
+    /// The weapon that did it.
     pub weapon: WeaponId,
-    /// When.
+    /// The tick in which it happened.
     pub at: Tick,
 }
 

@@ -8,7 +8,7 @@ use crate::id::{Class, PlayerKey, PlayerSlot, Team};
 /// Who a soldier is. Key, slot and team never change after the join.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The account.
+    /// The account of the player.
     pub key: PlayerKey,
     /// The place in the battle.
     pub slot: PlayerSlot,

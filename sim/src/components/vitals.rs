@@ -32,7 +32,7 @@ pub struct Vitals {
 }
 
 impl Vitals {
-    /// Fights.
+    /// Whether the soldier is in the field and on its feet.
     pub fn alive(&self) -> bool {
         self.status == Status::Alive
     }

@@ -97,7 +97,7 @@ pub struct WeaponSpec {
     /// Speed at the muzzle or out of the hand, m/s.
     #[serde(default)]
     pub velocity_mps: f32,
-    /// Times gravity.
+    /// Factor of gravity on the projectile; 1 by default.
     #[serde(default = "one")]
     pub gravity_factor: f32,
     /// Part of the speed lost each second.

@@ -10,7 +10,7 @@ use crate::view::View;
 /// A shot that was heard. A direction and a loudness, no entity and no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sound {
-    /// With what.
+    /// The weapon that was fired.
     pub weapon: WeaponId,
     /// Where it came from.
     pub direction: Yaw,

@@ -5,9 +5,9 @@ use sortie_field::{Field, Vec3};
 /// A cloud of smoke: a ball that nobody sees through.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SmokeCloud {
-    /// Its middle.
+    /// Middle of the cloud, in metres.
     pub center: Vec3,
-    /// Metres.
+    /// Radius within which sight ends.
     pub radius_m: f32,
 }
 

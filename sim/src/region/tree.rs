@@ -22,7 +22,7 @@ saved!(Rect { x_low, x_high, z_low, z_high });
 /// A region as others see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Leaf {
-    /// Where.
+    /// What it covers, in metres.
     pub rect: Rect,
     /// Work units of the last tick.
     pub load_units: u32,

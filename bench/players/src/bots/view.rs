@@ -207,9 +207,9 @@ pub struct BotOrder {
 pub enum BotRequest {
     /// Come into the battle.
     Spawn {
-        /// Where.
+        /// Base, captured point or squad mate to come in at.
         at: Place,
-        /// As what.
+        /// Class of the soldier from this life on.
         class: BotClass,
     },
     /// Stop waiting for a medic.

@@ -20,7 +20,7 @@ pub struct SimReport {
     pub threads: usize,
     /// What the players did.
     pub scenario: String,
-    /// Where.
+    /// Name of the map.
     pub map: String,
     /// One `step` of the battle, microseconds of wall time.
     pub tick_us: Tail,

@@ -124,7 +124,7 @@ pub(super) struct SeatStatus {
 }
 
 impl SeatStatus {
-    /// Both together.
+    /// The sums of two seats, and the state of the newer one.
     pub(super) fn plus(self, other: Self) -> Self {
         let newest = if other.tick > self.tick { other } else { self };
         Self {

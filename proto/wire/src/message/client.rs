@@ -13,7 +13,7 @@ pub enum ClientMessage {
     Hello(Hello),
     /// Asks to come (back) into the battle at the next spawn wave.
     Spawn {
-        /// Where.
+        /// Base, captured point or squad mate to come in at.
         at: SpawnAt,
         /// As what class, by number.
         class: u8,

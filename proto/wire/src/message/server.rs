@@ -24,7 +24,7 @@ pub enum ServerMessage {
     ScoreBoard(List<ScoreEntry, 256>),
     /// A player left for good.
     PlayerLeft {
-        /// Which.
+        /// Slot of the player; the battle does not use it again for another one.
         slot: u16,
     },
     /// The server thins out what it sends, or stops doing so.
@@ -33,7 +33,7 @@ pub enum ServerMessage {
     RoundEnded {
         /// The team that won, 0 or 1; `None`: a draw.
         winner: Option<u8>,
-        /// When.
+        /// The tick in which it ended.
         tick: u32,
     },
     /// The server closes the connection after this.
@@ -128,9 +128,9 @@ pub struct PointState {
 pub enum FeedEntry {
     /// A soldier went down, or died at once.
     Downed {
-        /// When.
+        /// The tick in which it happened.
         tick: u32,
-        /// Who.
+        /// Slot of the player whose soldier it was.
         victim: u16,
         /// By whom; `None`: nobody.
         killer: Option<u16>,
@@ -141,25 +141,25 @@ pub enum FeedEntry {
     },
     /// A death became final.
     Died {
-        /// When.
+        /// The tick in which it happened.
         tick: u32,
-        /// Who.
+        /// Slot of the player whose soldier it was.
         victim: u16,
     },
     /// A soldier was helped up.
     Revived {
-        /// When.
+        /// The tick in which it happened.
         tick: u32,
-        /// Who.
+        /// Slot of the player whose soldier it was.
         victim: u16,
-        /// By whom.
+        /// Slot of the player who helped.
         medic: u16,
     },
     /// A point changed hands.
     PointOwner {
-        /// When.
+        /// The tick in which it happened.
         tick: u32,
-        /// Which.
+        /// Number of the point on the map.
         point: u8,
         /// To whom; `None`: neutral.
         owner: Option<u8>,
@@ -184,9 +184,9 @@ pub struct PlayerEntry {
 /// A player's line on the scoreboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct ScoreEntry {
-    /// Whose.
+    /// Slot of the player.
     pub slot: u16,
-    /// Points.
+    /// Points of the score.
     pub points: u32,
     /// Enemies killed.
     pub kills: u16,

@@ -25,7 +25,7 @@ pub enum Task {
     },
     /// Tells a player that the password is another one now.
     PasswordChanged {
-        /// Whose.
+        /// The player whose password was changed.
         player_id: Uuid,
     },
 }

@@ -40,7 +40,7 @@ pub struct Tokens {
 /// A player who has just logged in.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct LoggedIn {
-    /// Who.
+    /// The player as `GET /v1/me` shows it.
     pub player: Me,
     /// How the login is held.
     pub tokens: Tokens,
@@ -114,7 +114,7 @@ async fn next_tokens(
 /// A player that the transaction holds still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Locked {
-    /// Who.
+    /// The player whose row is locked until the transaction ends.
     pub player_id: Uuid,
     /// Whether it is a guest.
     pub is_guest: bool,

@@ -37,16 +37,16 @@ pub(crate) enum Wish {
     Kick {
         /// `None`: whatever battle runs.
         battle: Option<u128>,
-        /// Who.
+        /// The player who has to leave.
         player: PlayerKey,
         /// For the player's eyes.
         reason: String,
     },
     /// A text for all players of a battle.
     Say {
-        /// Which.
+        /// Id of the battle; for another one than runs nothing is said.
         battle: u128,
-        /// What.
+        /// The text that all players are shown.
         text: String,
     },
     /// A battle ends with the result that it has.

@@ -22,7 +22,7 @@ pub(super) struct BattleOrder {
     pub battle_id: Uuid,
     /// What the round is about.
     pub mode: String,
-    /// Where.
+    /// Name of the map, as the order gave it.
     pub map: String,
     /// Most players.
     pub players_max: u16,

@@ -27,9 +27,9 @@ const RESULT_BYTES_MAX: u64 = 4 << 20;
 /// full begins no new battles.
 #[derive(Clone, Copy, Debug)]
 pub struct SpoolQuota {
-    /// Results.
+    /// Results that may wait at a time.
     pub results_max: usize,
-    /// Their bytes.
+    /// Bytes of all that wait.
     pub bytes_max: u64,
 }
 

@@ -31,9 +31,9 @@ pub struct PlayerTally {
 /// Something worth keeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deed {
-    /// When.
+    /// The tick in which it happened.
     pub tick: u32,
-    /// What.
+    /// What happened in that tick.
     pub what: What,
 }
 
@@ -46,16 +46,16 @@ pub enum What {
     Left(PlayerSlot),
     /// A soldier went down.
     Downed {
-        /// Who.
+        /// Slot of the player whose soldier it was.
         victim: PlayerSlot,
         /// By whom; `None`: nobody.
         killer: Option<PlayerSlot>,
-        /// With what.
+        /// The weapon, where one did it.
         weapon: Option<WeaponId>,
     },
     /// A point changed hands.
     Captured {
-        /// Which.
+        /// Number of the point on the map.
         point: u8,
         /// To whom, 0 or 1; `None`: neutral.
         owner: Option<u8>,

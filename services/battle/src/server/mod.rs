@@ -165,7 +165,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// All.
+    /// Every ending.
     pub const ALL: [Self; 5] =
         [Self::Stopped, Self::Duration, Self::Round, Self::Operator, Self::Forgotten];
 

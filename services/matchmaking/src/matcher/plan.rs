@@ -20,7 +20,7 @@ use crate::settings::Queue;
 /// A ticket that waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting {
-    /// Which.
+    /// Id of the ticket.
     pub ticket_id: Uuid,
     /// For how long, seconds.
     pub waited_s: f64,

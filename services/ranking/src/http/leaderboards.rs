@@ -34,7 +34,7 @@ pub(crate) struct Standing {
     /// 1 is the first.
     #[schema(minimum = 1)]
     pub rank: i64,
-    /// Who.
+    /// The player at this rank.
     pub player_id: Uuid,
     /// What others call the player.
     pub name: String,

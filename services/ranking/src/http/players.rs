@@ -52,7 +52,7 @@ pub(crate) struct Rating {
 /// A player's ratings in a season.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Ratings {
-    /// Whose.
+    /// The player whose ratings these are.
     pub player_id: Uuid,
     /// In which season.
     pub season_id: i32,

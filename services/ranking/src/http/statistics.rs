@@ -70,9 +70,9 @@ pub(crate) struct WeaponStatistics {
 /// What a player did in all battles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Statistics {
-    /// Who.
+    /// The player whose statistics these are.
     pub player_id: Uuid,
-    /// By mode.
+    /// One row for each mode that the player has fought in.
     pub modes: Vec<ModeStatistics>,
     /// The deadliest first; up to 100.
     pub weapons: Vec<WeaponStatistics>,

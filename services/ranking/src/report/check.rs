@@ -31,7 +31,7 @@ pub struct BattleResult {
     /// Whether the server showed its credential. Read from a message, it is not: whoever let the
     /// call in knows.
     pub is_proven: bool,
-    /// What.
+    /// The battle that is over.
     pub battle_id: Uuid,
     /// The battle's length.
     pub ticks: i32,
@@ -54,7 +54,7 @@ pub struct BattleResult {
 /// What a player did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlayerResult {
-    /// Who.
+    /// The player's account.
     pub player_id: Uuid,
     /// 0 or 1.
     pub team: i16,
@@ -101,7 +101,7 @@ pub struct LogEvent {
 pub struct Replay {
     /// A path on the battle server, or an object's name.
     pub place: String,
-    /// Its size.
+    /// Size of the file in bytes.
     pub bytes: i64,
 }
 

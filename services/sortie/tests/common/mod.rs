@@ -31,7 +31,7 @@ pub(crate) fn sortie(arguments: &[&str]) -> Run {
     finished(command(arguments).output().expect("the binary runs"))
 }
 
-/// As strings.
+/// Exit status and output of a command that has ended.
 pub(crate) fn finished(output: Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),

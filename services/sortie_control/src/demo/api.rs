@@ -46,7 +46,7 @@ impl CallError {
 /// A ticket of matchmaking, as far as it matters.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ticket {
-    /// Names it.
+    /// Id of the ticket.
     pub ticket_id: Uuid,
     /// waiting, proposed, matched, cancelled, expired
     pub state: String,

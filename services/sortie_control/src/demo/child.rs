@@ -126,7 +126,7 @@ pub(crate) struct BattleServerOptions<'a> {
     pub data_dir: &'a Path,
     /// What it logs.
     pub log: &'a str,
-    /// How.
+    /// Lines for people or JSON.
     pub log_format: LogFormat,
     /// Battles of earlier runs, which it may take up: they are counted apart.
     pub earlier: Arc<HashSet<Uuid>>,

@@ -27,7 +27,7 @@ pub(crate) struct Site {
     pub data_dir: PathBuf,
     /// What they log.
     pub log: String,
-    /// How.
+    /// Lines for people or JSON.
     pub log_format: LogFormat,
     /// Battles of earlier runs.
     pub earlier: Arc<HashSet<Uuid>>,

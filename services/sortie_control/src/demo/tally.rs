@@ -74,9 +74,9 @@ pub(crate) struct Leader {
     pub shown: i32,
     /// Ranked battles that were won.
     pub wins: i32,
-    /// Lost.
+    /// Battles lost.
     pub losses: i32,
-    /// Neither.
+    /// Battles drawn.
     pub draws: i32,
 }
 

@@ -29,7 +29,7 @@ use super::services::{Role, Settings, fleet_rpc, game_rpc, of_roles};
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum For {
-    /// Everybody.
+    /// Everybody, without a token.
     All,
     /// Who is logged in, guests too.
     Players,

@@ -48,7 +48,7 @@ pub(crate) struct Listen {
 pub(crate) struct NodeConfig {
     /// What it does.
     pub roles: Vec<Role>,
-    /// Where.
+    /// Addresses of its listeners.
     pub listen: Listen,
     /// Limits of the HTTP listeners.
     pub http: HttpOptions,

@@ -43,7 +43,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// All.
+    /// Every role.
     pub(crate) const ALL: [Self; 3] = [Self::Api, Self::Chat, Self::Admin];
 }
 

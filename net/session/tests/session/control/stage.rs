@@ -95,7 +95,7 @@ pub(super) struct Stage {
     codes: DeltaCodes,
     tick: u32,
     due: Instant,
-    /// By tick.
+    /// What became of the input for each tick, indexed by tick.
     pub fates: Vec<Fate>,
     pub jumps: u64,
 }
