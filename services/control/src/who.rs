@@ -49,7 +49,8 @@ impl Caller {
         Ok(Self { player_id: claims.sub, session_id: claims.sid, is_guest: claims.guest })
     }
 
-    /// Of the value of an `authorization` header or of gRPC metadata: `Bearer TOKEN`, the scheme in any case.
+    /// Of the value of an `authorization` header or of gRPC metadata: `Bearer TOKEN`, the
+    /// scheme in any case.
     ///
     /// # Errors
     /// As [`Self::of_token`], and `auth.missing` without a token.
