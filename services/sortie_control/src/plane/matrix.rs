@@ -241,9 +241,10 @@ impl World {
 
     /// An access token of a login that has ended.
     async fn logged_out(&self) -> String {
-        let made = self.post(Role::Api, "/v1/accounts/guest", None, json!({})).await;
-        let token = made["tokens"]["access_token"].as_str().unwrap().to_owned();
-        let (router, path) = (&self.routers[&Role::Api], "/v1/sessions/current");
+        let router = &self.routers[&Role::Api];
+        let guest = testing::call(router, Method::POST, "/v1/accounts/guest", None, None).await.1;
+        let token = guest["tokens"]["access_token"].as_str().unwrap().to_owned();
+        let path = "/v1/sessions/current";
         let (status, _) = testing::call(router, Method::DELETE, path, Some(&token), None).await;
         assert_eq!(status, 204);
         self.until_refused(&token).await;
