@@ -177,7 +177,9 @@ fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
     // These name the file themselves.
     let names_it = matches!(
         error,
-        ReplayError::Journal(JournalError::Io { .. } | JournalError::NoJournal { .. })
+        ReplayError::Journal(
+            JournalError::Io { .. } | JournalError::NoJournal { .. } | JournalError::Torn { .. }
+        )
     );
     let error = anyhow::Error::new(error);
     failure.because(if names_it { error } else { error.context(file.display().to_string()) })
