@@ -82,8 +82,12 @@ impl Known {
             _ => request.method(),
         };
         let nothing = Takes::default();
-        let takes = self.0.get(route.as_str()).and_then(|operations| operations.get(method));
-        let takes = takes.unwrap_or(&nothing);
+        let takes = match self.0.get(route.as_str()).map(|operations| operations.get(method)) {
+            Some(Some(takes)) => takes,
+            // The route does not know the method, which is what is wrong then.
+            Some(None) => return Ok(request),
+            None => &nothing,
+        };
         let Query(pairs) = Query::<Vec<(String, String)>>::of(request.uri())?;
         if let Some((unknown, _)) = pairs.iter().find(|(name, _)| !takes.names.contains(name)) {
             return Err(refusal(unknown, &takes.names));
@@ -229,6 +233,7 @@ mod tests {
         let (status, said) = sent(Method::POST, "/v1/things/1", Body::from("whole")).await;
         assert_eq!((status, said.as_str()), (200, "\"whole\""));
         assert_eq!(sent(Method::GET, "/v1/things/1", Body::from("whole")).await.0, 400);
+        assert_eq!(sent(Method::PUT, "/v1/things/1?x=y", Body::from("whole")).await.0, 405);
     }
 
     #[tokio::test]
