@@ -121,7 +121,7 @@ def before_call(context, case, kwargs):
     if operation in ASKING and CHANCE.random() < 0.5:
         token, _ = made("/v1/accounts", new_member())
     elif operation in ENDING | ASKING:
-        token, session_id = made("/v1/accounts/guest", {})
+        token, session_id = made("/v1/accounts/guest", None)
         if "session_id" in (case.path_parameters or {}) and CHANCE.random() < 0.5:
             case.path_parameters["session_id"] = session_id
     case.headers["x-forwarded-for"] = address()

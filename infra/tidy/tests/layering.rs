@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-link-sim", &[]),
     ("sortie-kit", &[]),
     ("sortie-rpc", &[]),
-    ("sortie-control", &[]),
+    ("sortie-control", &["sortie-kit"]),
     ("sortie-private-postgres", &[]),
     // Only tests and benches stand on it.
     ("sortie-testing", &["sortie-control", "sortie-rpc"]),
@@ -184,7 +184,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("sortie-bridge", &["sortie-link-sim", "sortie-client", "sortie-quic"]),
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
     ("sortie", &["sortie-bench", "sortie-bridge"]),
-    ("sortie-control", &["sortie-kit", "sortie-private-postgres", "sortie-testing"]),
+    ("sortie-control", &["sortie-private-postgres", "sortie-testing"]),
     ("sortie-control-plane", &["sortie-rpc", "sortie-testing"]),
     // Erasure goes through all who keep something of a player.
     ("sortie-account", &["sortie-admin", "sortie-matchmaking", "sortie-testing"]),

@@ -70,6 +70,7 @@ impl Kind {
 /// [`AccountError::PictureType`], [`AccountError::PictureSize`].
 pub async fn rewritten(bytes: Bytes, media_type: &str) -> Result<Bytes, AccountError> {
     let kind = Kind::of(&bytes).filter(|kind| kind.media_type() == media_type);
+    let kind = kind.filter(|kind| *kind != Kind::Jpeg || has_end(&bytes));
     let kind = kind.ok_or(AccountError::PictureType)?;
     let turn = TURNS.acquire().await.map_err(|_| AccountError::PictureType)?;
     let work = tokio::task::spawn_blocking(move || {
@@ -80,6 +81,28 @@ pub async fn rewritten(bytes: Bytes, media_type: &str) -> Result<Bytes, AccountE
     });
     // A decoder that panics has met no picture.
     work.await.map_err(|_| AccountError::PictureType)?
+}
+
+/// Whether a JPEG goes on to its end. The decoder takes one that was cut off, too, and makes the
+/// rest of it grey.
+fn has_end(jpeg: &[u8]) -> bool {
+    let mut rest = jpeg;
+    // Pixels have no marker in them: behind their 0xFF is a zero.
+    while let Some(at) = rest.iter().position(|byte| *byte == 0xFF) {
+        rest = &rest[at + 1..];
+        match rest {
+            [0xD9, ..] => return true,
+            // Markers that stand alone, and bytes that fill up.
+            [0x00 | 0x01 | 0xD0..=0xD8 | 0xFF, ..] => {}
+            // A segment, in which anything may be, another picture as well.
+            [_, high, low, ..] => {
+                let bytes = usize::from(u16::from_be_bytes([*high, *low]));
+                rest = rest.get(1 + bytes..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn decoded(kind: Kind, bytes: &[u8]) -> Result<DynamicImage, AccountError> {
@@ -305,6 +328,26 @@ mod tests {
         let kept = written(Kind::Png, noise.into()).unwrap();
         let picture = image::load_from_memory(&kept).unwrap();
         assert!(kept.len() <= BYTES_MAX && picture.width() < 700 && picture.width() > 100);
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_was_cut_off_is_none() {
+        let jpeg = file(Kind::Jpeg, 64);
+        // A small picture of the whole, as cameras put one in, has an end of its own.
+        let small = file(Kind::Jpeg, 16);
+        let head = [&[0xFF, 0xE1][..], &(small.len() as u16 + 2).to_be_bytes(), &small].concat();
+        for whole in [jpeg.clone(), [&jpeg[..2], &head, &jpeg[2..]].concat()] {
+            assert!(sent(&whole, "image/jpeg").await.is_ok());
+            for at in (0..whole.len()).step_by(7).chain([whole.len() - 2, whole.len() - 1]) {
+                let cut = sent(&whole[..at], "image/jpeg").await;
+                assert!(matches!(cut, Err(AccountError::PictureType)), "{at}");
+            }
+        }
+        let png = file(Kind::Png, 64);
+        for at in (0..png.len() - 12).step_by(7) {
+            let cut = sent(&png[..at], "image/png").await;
+            assert!(matches!(cut, Err(AccountError::PictureType)), "{at}");
+        }
     }
 
     #[tokio::test]

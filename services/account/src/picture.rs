@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
+use sortie_control::headers;
 use sortie_control::json::{Json, Path};
 use sortie_control::who::Caller;
 use sqlx::PgConnection;
@@ -69,8 +70,8 @@ async fn put(
     body: Result<Bytes, BytesRejection>,
 ) -> ApiResult<Json<Stored>> {
     let body = body.map_err(ApiError::from)?;
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let picture = stored(&accounts, caller.player_id, media_type.unwrap_or(""), body).await?;
+    let media_type = headers::media_type(&headers).unwrap_or_default();
+    let picture = stored(&accounts, caller.player_id, &media_type, body).await?;
     Ok(Json(Stored { picture: HEXLOWER.encode(&picture) }))
 }
 

@@ -20,9 +20,9 @@ use uuid::Uuid;
 
 use crate::desk::DONE;
 use crate::error::AdminError;
+use crate::text;
 
 const APPEALS: Rate = Rate::per(10, std::time::Duration::from_secs(3_600));
-const TEXT_CHARS_MAX: usize = 2_000;
 
 pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -167,9 +167,7 @@ async fn limit(plane: &Plane, player: Uuid) -> ApiResult<()> {
 }
 
 async fn write(plane: &Plane, player: Uuid, ban_id: Uuid, text: &str) -> Result<(), AdminError> {
-    if !(1..=TEXT_CHARS_MAX).contains(&text.chars().count()) {
-        return Err(AdminError::BadValue("text has 1 to 2000 characters"));
-    }
+    let text = &text::sane(text, 1..=2_000, "text has 1 to 2000 characters")?;
     let mut tx = plane.db.begin().await?;
     let ban = sqlx::query!(
         r#"select appeal,

@@ -22,6 +22,7 @@ use crate::desk::{Acting, DONE, Desk, Office};
 use crate::effect;
 use crate::error::AdminError;
 use crate::rank;
+use crate::text;
 
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::BansWrite>("bans.create", routes!(create))
@@ -80,6 +81,7 @@ async fn insert(
     if new.player_id == acting.player_id {
         return Err(AdminError::Oneself);
     }
+    let reason = text::sane(&new.reason, 3..=500, "reason has 3 to 500 characters")?;
     let mut tx = office.db().begin().await?;
     administrators::hold(&mut tx).await?;
     let target = rank::hold(&mut tx, new.player_id).await?;
@@ -90,7 +92,7 @@ async fn insert(
         ban_id,
         player_id: new.player_id,
         scope: new.scope.name(),
-        reason: &new.reason,
+        reason: &reason,
         issued_by: acting.player_id,
         expires_at: new.expires_at,
         battle_id: new.battle_id,

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
+use crate::text;
 
 /// Longest reason, and longest message to the players of a battle.
 const TEXT_CHARS_MAX: usize = 200;
@@ -209,7 +210,7 @@ async fn order_end(
     battle_id: Uuid,
     reason: &str,
 ) -> Result<(), AdminError> {
-    check_text(reason, 3, "reason has 3 to 200 characters")?;
+    let reason = &text::sane(reason, 3..=TEXT_CHARS_MAX, "reason has 3 to 200 characters")?;
     let mut tx = office.db().begin().await?;
     let live = hold(&mut tx, battle_id).await?;
     battle::end(&mut tx, battle_id, &live, reason).await?;
@@ -258,7 +259,7 @@ async fn order_message(
     battle_id: Uuid,
     text: &str,
 ) -> Result<(), AdminError> {
-    check_text(text, 1, "text has 1 to 200 characters")?;
+    let text = &text::sane(text, 1..=TEXT_CHARS_MAX, "text has 1 to 200 characters")?;
     let mut tx = office.db().begin().await?;
     let live = hold(&mut tx, battle_id).await?;
     let Some(server_id) = live.server_id else {
@@ -268,9 +269,4 @@ async fn order_message(
     let after = json!({ "text": digest(text) });
     acting.record(&mut tx, format!("battle:{battle_id}"), None, Some(after)).await?;
     Ok(tx.commit().await?)
-}
-
-fn check_text(text: &str, least: usize, fault: &'static str) -> Result<(), AdminError> {
-    let is_fine = (least..=TEXT_CHARS_MAX).contains(&text.chars().count());
-    if is_fine { Ok(()) } else { Err(AdminError::BadValue(fault)) }
 }

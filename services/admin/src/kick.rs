@@ -17,8 +17,7 @@ use uuid::Uuid;
 use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
 use crate::rank;
-
-const REASON_CHARS_MAX: usize = 200;
+use crate::text;
 
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::BansWrite>("players.kick", routes!(kick))
@@ -67,20 +66,18 @@ async fn order_kick(
     player_id: Uuid,
     kick: &Kick,
 ) -> Result<i32, AdminError> {
-    if !(3..=REASON_CHARS_MAX).contains(&kick.reason.chars().count()) {
-        return Err(AdminError::BadValue("reason has 3 to 200 characters"));
-    }
+    let reason = text::sane(&kick.reason, 3..=200, "reason has 3 to 200 characters")?;
     let mut tx = office.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
     let battles = match kick.battle_id {
-        None => order::kick(&mut tx, player_id, &kick.reason).await?,
-        Some(battle_id) => order_one(&mut tx, player_id, battle_id, &kick.reason).await?,
+        None => order::kick(&mut tx, player_id, &reason).await?,
+        Some(battle_id) => order_one(&mut tx, player_id, battle_id, &reason).await?,
     };
     if battles == 0 {
         return Err(AdminError::NotInBattle);
     }
-    let after = json!({ "reason": digest(&kick.reason), "battle_id": kick.battle_id,
+    let after = json!({ "reason": digest(&reason), "battle_id": kick.battle_id,
         "battles": battles });
     acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
     tx.commit().await?;

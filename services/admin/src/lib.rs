@@ -31,6 +31,7 @@ mod role;
 mod role_grant;
 mod season;
 mod server;
+mod text;
 mod user;
 mod user_view;
 

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
 use crate::rank;
+use crate::text;
 
 pub(crate) fn routes(desk: Desk) -> Desk {
     desk.serve::<needs::UsersNotes>("notes.list", routes!(list))
@@ -89,6 +90,7 @@ async fn insert(
     player_id: Uuid,
     text: String,
 ) -> Result<Note, AdminError> {
+    let text = text::sane(&text, 1..=2_000, "text has 1 to 2000 characters")?;
     let mut tx = office.db().begin().await?;
     rank::hold(&mut tx, player_id).await?;
     let note = sqlx::query_as!(

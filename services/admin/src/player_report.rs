@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::AdminError;
+use crate::text;
 
 const REPORTS: Rate = Rate::per(10, std::time::Duration::from_secs(600));
-const TEXT_CHARS_MAX: usize = 1_000;
 
 pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
     let report = idempotency::kept(plane, routes!(report));
@@ -91,9 +91,7 @@ async fn write(
     battle_id: Uuid,
     new: &NewReport,
 ) -> Result<Uuid, AdminError> {
-    if new.text.chars().count() > TEXT_CHARS_MAX || new.text.contains('\0') {
-        return Err(AdminError::BadValue("text has at most 1000 characters"));
-    }
+    let text = text::sane(&new.text, 0..=1_000, "text has at most 1000 characters")?;
     if new.tick.is_some_and(|tick| tick < 0) {
         return Err(AdminError::BadValue("ticks count from 0"));
     }
@@ -116,13 +114,7 @@ async fn write(
         BattleReportKind::Cheating => "cheating",
         BattleReportKind::Behaviour => "behaviour",
     };
-    let report = OfPlayer {
-        reporter,
-        accused: new.player_id,
-        kind,
-        text: &new.text,
-        battle_id,
-        tick: new.tick,
-    };
+    let report =
+        OfPlayer { reporter, accused: new.player_id, kind, text: &text, battle_id, tick: new.tick };
     Ok(report::player(&plane.db, report).await?)
 }

@@ -46,6 +46,8 @@ pub struct ReplayInfo {
     pub checkpoints: usize,
     /// Players by slot; those who were erased have no name.
     pub players: Vec<String>,
+    /// Their ids by slot, hexadecimal: what a name is blanked by.
+    pub player_ids: Vec<String>,
 }
 
 /// What [`verify`] found to be true.
@@ -61,6 +63,8 @@ pub struct Verified {
     pub checkpoints: u32,
     /// Whether the battle ended in order.
     pub closed: bool,
+    /// Bytes behind the last whole block, left by a crash.
+    pub torn_bytes: u64,
     /// The state hash after the last tick, hexadecimal.
     pub state_hash: String,
 }
@@ -139,8 +143,21 @@ pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
         bytes: reader.bytes,
         groups,
         checkpoints,
+        player_ids: ids_of(&reader, roster.names.len()),
         players: roster.names,
     })
+}
+
+/// The ids of so many players by slot. A slot that had several players has the last one's, as its
+/// name is.
+fn ids_of(reader: &JournalReader, count: usize) -> Vec<String> {
+    let mut ids = vec![String::new(); count];
+    for named in &reader.names {
+        if let Some(id) = ids.get_mut(usize::from(named.slot.0)) {
+            *id = format!("{:032x}", named.key.0);
+        }
+    }
+    ids
 }
 
 /// Simulates the battle again from its first tick, with so many threads.
@@ -218,6 +235,7 @@ fn walk(
         commands,
         checkpoints,
         closed: reader.end.is_some(),
+        torn_bytes: reader.torn_bytes,
         state_hash: format!("{:016x}", battle.state_hash()),
     })
 }

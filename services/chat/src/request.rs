@@ -19,9 +19,7 @@ use crate::feed::{Deed, Told};
 use crate::hub::Hub;
 use crate::member::{Member, lock};
 use crate::store::{self, Line};
-use crate::wire::{
-    Answer, Author, Done, Present, REPORT_CHARS_MAX, Request, RequestBody, sane_text,
-};
+use crate::wire::{Answer, Author, Done, Present, Request, RequestBody, sane_report, sane_text};
 use crate::writer::Said;
 
 /// Players listed as present.
@@ -276,9 +274,7 @@ pub(crate) async fn history(
 
 async fn report(hub: &Hub, member: &Member, message_id: Uuid, text: &str) -> Outcome {
     take(hub, member, "report", hub.settings.rates.report).await?;
-    if text.chars().count() > REPORT_CHARS_MAX || text.contains('\0') {
-        return Err(ChatError::Text);
-    }
+    let text = &sane_report(text)?;
     let (_, place, line) = visible(hub, member.player, message_id).await?;
     let battle = match place {
         Place::Battle(battle) | Place::Team(battle, _) | Place::Squad(battle, ..) => Some(battle),

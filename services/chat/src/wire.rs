@@ -25,7 +25,7 @@ pub const TEXT_CHARS_MAX: usize = 500;
 const TEXT: prose::Bounds = prose::Bounds { chars: 1..=TEXT_CHARS_MAX, lines_max: 10 };
 
 /// Longest text of a report, in characters.
-pub const REPORT_CHARS_MAX: usize = 1_000;
+const REPORT: prose::Bounds = prose::Bounds { chars: 0..=1_000, lines_max: 50 };
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -275,6 +275,11 @@ impl Answer {
 /// The text as it may go on, or not at all: ends trimmed, 1 to 500 characters.
 pub(crate) fn sane_text(text: &str) -> Result<String, ChatError> {
     prose::sane(text, &TEXT).ok_or(ChatError::Text)
+}
+
+/// Likewise what is said of a message that is reported: at most 1,000 characters.
+pub(crate) fn sane_report(text: &str) -> Result<String, ChatError> {
+    prose::sane(text, &REPORT).ok_or(ChatError::Text)
 }
 
 #[cfg(test)]

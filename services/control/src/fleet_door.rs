@@ -17,6 +17,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::access::AccessKeys;
+use crate::headers;
 use crate::http::{client_address, counts_as};
 
 /// Wrong secrets of one address in [`WINDOW`]; after them nothing of it is looked at.
@@ -111,8 +112,8 @@ impl SharedSecret {
     /// Whether a value of `authorization` carries it. Digests are compared, so that the time
     /// tells nothing of the secret.
     pub fn is_carried_by(&self, value: Option<&str>) -> bool {
-        let secret = value.and_then(|value| value.strip_prefix("Bearer "));
-        secret.is_some_and(|secret| sha256(secret.as_bytes())[..] == self.digest[..])
+        headers::bearer(value)
+            .is_some_and(|secret| sha256(secret.as_bytes())[..] == self.digest[..])
     }
 
     /// How long nothing of this address is looked at: not even a right secret, so that a guess
@@ -176,7 +177,7 @@ impl FleetDoor {
     fn admit(&self, request: &Request<()>, now: Instant) -> Result<FleetCaller, Status> {
         let text = |name: &str| request.metadata().get(name).and_then(|value| value.to_str().ok());
         let value = text("authorization");
-        let credential = value.and_then(|value| value.strip_prefix("Bearer "));
+        let credential = headers::bearer(value);
         if let Some((server_id, epoch)) = credential.and_then(|one| self.keys.verify_server(one)) {
             return Ok(FleetCaller::Server { server_id, epoch });
         }
@@ -240,7 +241,9 @@ mod tests {
     #[test]
     fn only_the_secret_passes() {
         let secret = SharedSecret::new(SECRET).unwrap();
-        assert!(secret.is_carried_by(Some("Bearer a secret of some length")));
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            assert!(secret.is_carried_by(Some(&format!("{scheme} {SECRET}"))), "{scheme}");
+        }
         for wrong in [None, Some(""), Some("Bearer "), Some("a secret of some length")] {
             assert!(!secret.is_carried_by(wrong), "{wrong:?}");
         }

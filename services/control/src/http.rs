@@ -14,8 +14,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
-use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Extension, Router};
@@ -23,6 +22,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use sortie_kit::http::{self as rules, Unlawful};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
@@ -126,8 +126,8 @@ fn with_limits(router: Router, shared: Shared) -> Router {
         })
         .layer(DefaultBodyLimit::max(shared.options.body_bytes_max))
         .layer(middleware::map_request_with_state(shared.options.body_timeout, time_body))
+        // The panic itself is in the log.
         .layer(CatchPanicLayer::custom(|_| {
-            tracing::error!("a handler panicked");
             let message = "something went wrong on our side";
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message).into_response()
         }))
@@ -140,53 +140,23 @@ fn with_limits(router: Router, shared: Shared) -> Router {
     };
     open.layer(middleware::from_fn(watched::watch_call))
         .layer(middleware::from_fn(request::give_id))
-        .layer(middleware::map_response(discreet))
+        .layer(middleware::map_response(rules::discreet))
 }
 
-/// Bytes of all names and values of the headers of a request.
-const HEADER_BYTES_MAX: usize = 64 << 10;
-
-/// Refuses what two servers could read in two ways: HTTP/1.1 has one `host` (RFC 9112, 3.2). And
-/// headers above the bound, which the connection's buffer lets pass when they come at once.
+/// Refuses what no listener takes: [`sortie_kit::http`] says what that is.
 async fn lawful(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if bytes > HEADER_BYTES_MAX {
-        let message = "the headers have more than 64 KiB";
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return last(ApiError::new(status, "request.headers_too_large", message));
+    match rules::check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(fault) => {
+            let code = match fault {
+                Unlawful::Host => "request.host",
+                Unlawful::Headers => "request.headers_too_large",
+                Unlawful::Target => "request.target_too_long",
+            };
+            let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+            (close, ApiError::new(fault.status(), code, fault.to_string())).into_response()
+        }
     }
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let is_one = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => is_host(host),
-        (None, None) => request.version() < Version::HTTP_11,
-        _ => false,
-    };
-    if !is_one {
-        let message = "a request has one Host header, with a host and perhaps a port";
-        return last(ApiError::new(StatusCode::BAD_REQUEST, "request.host", message));
-    }
-    next.run(request).await
-}
-
-fn is_host(host: &HeaderValue) -> bool {
-    let host = host.to_str().unwrap_or("@");
-    host.is_empty() || !host.contains('@') && host.parse::<Authority>().is_ok()
-}
-
-/// The last answer on a connection: what follows on it may be another's.
-fn last(error: ApiError) -> Response {
-    let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
-    (close, error).into_response()
-}
-
-/// Answers have tokens, addresses and what staff see in them: nobody on the way keeps one, unless
-/// the route says that it may, and browsers take it for what it is.
-async fn discreet(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-    response
 }
 
 /// Finds the client's address and takes a token from its bucket.
@@ -438,6 +408,17 @@ mod tests {
                     "{kib} {answer}"
                 );
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_that_is_too_long_is_refused_in_our_words() {
+        for (bytes, status) in [(8 << 10, "404"), (9 << 10, "414"), (40 << 10, "414")] {
+            let target = format!("/{}", "x".repeat(bytes - 1));
+            let call = format!("GET {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            let answer = answer(call.as_bytes()).await;
+            assert!(answer.starts_with(&format!("http/1.1 {status}")), "{bytes} {answer}");
+            assert_eq!(answer.contains("request.target_too_long"), status == "414", "{answer}");
         }
     }
 

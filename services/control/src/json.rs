@@ -110,6 +110,14 @@ impl From<BytesRejection> for ApiError {
     }
 }
 
+/// Of a body that ended before its end.
+pub(crate) fn unread(error: &axum::Error) -> ApiError {
+    if cause::<BodyTooSlow>(error).is_some() {
+        return too_slow();
+    }
+    ApiError::new(StatusCode::BAD_REQUEST, "request.body", "the body cannot be read")
+}
+
 fn too_slow() -> ApiError {
     let message = "the body did not come in time";
     ApiError::new(StatusCode::REQUEST_TIMEOUT, "request.too_slow", message)

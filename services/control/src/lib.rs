@@ -24,6 +24,7 @@ pub mod error;
 pub mod flag;
 mod fleet_door;
 mod gate;
+pub mod headers;
 pub mod helps;
 pub mod http;
 pub mod idempotency;

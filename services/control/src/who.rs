@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::audit::{self, Entry, Outcome};
 use crate::details::Details;
 use crate::error::ApiError;
+use crate::headers;
 use crate::permission::{Needs, Permission, Permissions};
 use crate::plane::Plane;
 
@@ -48,12 +49,13 @@ impl Caller {
         Ok(Self { player_id: claims.sub, session_id: claims.sid, is_guest: claims.guest })
     }
 
-    /// Of the value of an `authorization` header or of gRPC metadata: `Bearer TOKEN`.
+    /// Of the value of an `authorization` header or of gRPC metadata: `Bearer TOKEN`, the
+    /// scheme in any case.
     ///
     /// # Errors
     /// As [`Self::of_token`], and `auth.missing` without a token.
     pub fn of_bearer(plane: &Plane, value: Option<&str>) -> Result<Self, ApiError> {
-        match value.and_then(|value| value.strip_prefix("Bearer ")) {
+        match headers::bearer(value) {
             Some(token) => Self::of_token(plane, token.trim()),
             None => Err(ApiError::unauthenticated(
                 "auth.missing",

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use sortie_control::error::{ApiError, broken_constraint};
+use sortie_control::text::prose;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -97,11 +98,9 @@ pub(crate) fn uuid(field: &'static str, text: &str) -> Result<Uuid, FleetError> 
     id.ok_or_else(|| FleetError::invalid(format!("{field} must be a UUID")))
 }
 
-/// A text for people of at most 200 characters.
-pub(crate) fn reason(text: &str) -> Result<&str, FleetError> {
-    let text = text.trim();
-    if text.chars().count() > 200 {
-        return Err(FleetError::invalid("reason: at most 200 characters"));
-    }
-    Ok(text)
+/// A text for people of at most 200 characters, without what is not seen or turns its direction.
+pub(crate) fn reason(text: &str) -> Result<String, FleetError> {
+    const REASON: prose::Bounds = prose::Bounds { chars: 0..=200, lines_max: 50 };
+    let fault = || FleetError::invalid("reason: at most 200 characters, no control codes");
+    prose::sane(text, &REASON).ok_or_else(fault)
 }

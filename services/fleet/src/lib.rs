@@ -11,6 +11,7 @@
 //! battle (matchmaking and rooms write that). The life of a server and a battle, with every fault,
 //! is drawn in `docs/fleet.md`.
 
+mod address;
 mod beat;
 mod error;
 pub mod game;

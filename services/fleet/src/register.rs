@@ -7,6 +7,7 @@ use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::address;
 use crate::error::{FleetError, uuid};
 use crate::requeue::{Requeue, requeue};
 use crate::settings::Settings;
@@ -55,9 +56,7 @@ impl TryFrom<rpc::RegisterRequest> for Registration {
         if request.name.len() > 63 {
             return Err(FleetError::invalid("name: at most 63 characters"));
         }
-        if request.address.len() > 255 || !has_port(&request.address) {
-            return Err(FleetError::invalid("address: host:port, at most 255 characters"));
-        }
+        address::check(&request.address).map_err(FleetError::invalid)?;
         if request.fingerprint.len() != 32 {
             return Err(FleetError::invalid("fingerprint: 32 bytes"));
         }
@@ -79,19 +78,13 @@ impl TryFrom<rpc::RegisterRequest> for Registration {
             address: request.address,
             fingerprint: request.fingerprint,
             version: request.version,
-            protocol_version: bounded("protocol_version", request.protocol_version, 0, i32::MAX)?,
+            protocol_version: bounded("protocol_version", request.protocol_version, 1, i32::MAX)?,
             battles_max: bounded("battles_max", request.battles_max, 1, 64)?,
             players_max: bounded("players_max", request.players_max, 1, 8_192)?,
             listed,
             identity_hash: (!request.identity.is_empty()).then(|| identity_hash(&request.identity)),
         })
     }
-}
-
-fn has_port(address: &str) -> bool {
-    address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
-    })
 }
 
 fn bounded(field: &str, value: u32, min: i32, max: i32) -> Result<i32, FleetError> {
@@ -169,6 +162,7 @@ mod tests {
             name: "one".into(),
             address: "[::1]:4433".into(),
             fingerprint: vec![0; 32],
+            protocol_version: 1,
             battles_max: 1,
             players_max: 64,
             ..Default::default()
@@ -179,11 +173,13 @@ mod tests {
     fn a_request_has_bounds() {
         assert!(Registration::try_from(request()).is_ok());
         type Change = fn(&mut rpc::RegisterRequest);
-        let wrong: [(&str, Change); 11] = [
+        let wrong: [(&str, Change); 13] = [
             ("name", |request| request.name = "x".repeat(64)),
             ("address", |request| request.address = "nowhere".into()),
             ("address", |request| request.address = "host:0".into()),
             ("address", |request| request.address = format!("{}:1", "h".repeat(300))),
+            ("address", |request| request.address = "0.0.0.0:4433".into()),
+            ("protocol_version", |request| request.protocol_version = 0),
             ("fingerprint", |request| request.fingerprint.clear()),
             ("version", |request| request.version = "1".repeat(65)),
             ("battles_max", |request| request.battles_max = 0),

@@ -140,10 +140,9 @@ impl Fleet for FleetRpc {
         FleetCaller::of(&request)?.require_secret()?;
         let request = request.into_inner();
         let battle_id = uuid("battle_id", &request.battle_id)?;
-        reason(&request.reason)?;
+        let reason = reason(&request.reason)?;
         let db = self.shared.db.clone();
-        whole(async move { tools::end_battle(&db, battle_id, request.reason.trim()).await })
-            .await?;
+        whole(async move { tools::end_battle(&db, battle_id, &reason).await }).await?;
         Ok(Response::new(rpc::EndBattleResponse {}))
     }
 
@@ -158,10 +157,9 @@ impl Fleet for FleetRpc {
             battle_id => Some(uuid("battle_id", battle_id)?),
         };
         let player_id = uuid("player_id", &request.player_id)?;
-        reason(&request.reason)?;
+        let reason = reason(&request.reason)?;
         let db = self.shared.db.clone();
-        whole(async move { tools::kick(&db, battle_id, player_id, request.reason.trim()).await })
-            .await?;
+        whole(async move { tools::kick(&db, battle_id, player_id, &reason).await }).await?;
         Ok(Response::new(rpc::KickResponse {}))
     }
 }

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -26,6 +27,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::health::Health;
+use crate::http;
 use crate::metrics::PrometheusHandle;
 use crate::process;
 
@@ -150,7 +152,19 @@ fn router(shared: Shared) -> Router {
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(show_health))
         .route("/readyz", get(show_readiness))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such route\n") })
+        .layer(middleware::from_fn(lawful))
+        .layer(middleware::map_response(http::discreet))
         .with_state(shared)
+}
+
+async fn lawful(request: Request, next: Next) -> Response {
+    match http::check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(fault) => {
+            (fault.status(), [(CONNECTION, "close")], format!("{fault}\n")).into_response()
+        }
+    }
 }
 
 async fn show_metrics(State(shared): State<Shared>) -> impl IntoResponse {
@@ -240,8 +254,13 @@ mod tests {
     use super::*;
 
     fn ask(addr: SocketAddr, path: &str) -> String {
+        told(addr, &format!("GET {path} HTTP/1.0\r\n\r\n"))
+    }
+
+    /// What is answered to these words, until the listener closes.
+    fn told(addr: SocketAddr, words: &str) -> String {
         let mut stream = TcpStream::connect(addr).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        stream.write_all(words.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -263,6 +282,24 @@ mod tests {
         let answer = ask(ops.addr(), "/readyz");
         assert!(answer.starts_with("HTTP/1.0 503") && answer.contains("journal: disk full"));
         assert!(ask(ops.addr(), "/elsewhere").starts_with("HTTP/1.0 404"));
+    }
+
+    #[test]
+    fn the_rules_of_all_listeners_are_kept() {
+        let recorder = crate::metrics::recorder().unwrap();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let ops = OpsListener::start(listen, Health::default(), recorder).unwrap();
+        for path in ["/metrics", "/healthz", "/readyz", "/elsewhere"] {
+            let answer = ask(ops.addr(), path).to_lowercase();
+            assert!(answer.contains("\ncache-control: no-store\r"), "{answer}");
+            assert!(answer.contains("\nx-content-type-options: nosniff\r"), "{answer}");
+        }
+        for hosts in ["", "host: a\r\nhost: b\r\n", "host: a b\r\n", "host: user@a\r\n"] {
+            // Refused ones are the last on their connection, whatever they ask for.
+            let answer = told(ops.addr(), &format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 400"), "{hosts}: {answer}");
+            assert!(answer.contains("one Host header") && answer.contains("no-store"), "{answer}");
+        }
     }
 
     /// Servers start it inside their runtime, where none may be waited for.

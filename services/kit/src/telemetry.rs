@@ -1,7 +1,9 @@
 //! Logs: to stderr, so that stdout stays a command's own.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{panic, thread};
 
 use anyhow::Context;
 use tracing::{Event, Level, Subscriber};
@@ -20,7 +22,8 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging with a filter like `warn` or `info,sortie_battle=debug`.
+/// Starts logging with a filter like `warn` or `info,sortie_battle=debug`. Panics are logged, too,
+/// as errors of the target `panic`.
 ///
 /// # Errors
 /// The filter cannot be read. A second call changes nothing.
@@ -35,12 +38,39 @@ pub fn init(filter: &str, format: Format) -> anyhow::Result<()> {
         // It would tell of them on stderr, which is what fails, and panic.
         .log_internal_errors(false);
     let counted = tracing_subscriber::registry().with(CountErrors.with_filter(LevelFilter::ERROR));
-    // Tests of one process may come here twice; the first choice stays.
-    let _ = match format {
+    let shows_panics = filter.would_enable(PANIC, &Level::ERROR);
+    let done = match format {
         Format::Text => counted.with(lines.with_filter(filter)).try_init(),
         Format::Json => counted.with(lines.json().with_filter(filter)).try_init(),
     };
+    // Tests of one process may come here twice; the first choice stays.
+    if done.is_ok() {
+        log_panics(shows_panics);
+    }
     Ok(())
+}
+
+/// The target of what is logged of panics.
+const PANIC: &str = "panic";
+
+/// Makes a panic a line of the log like any other: whoever reads JSON reads it, too. Where the log
+/// does not show it, it is printed as usual.
+fn log_panics(is_shown: bool) {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let message = info.payload_as_str().unwrap_or("a value that is no text");
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
+        let thread = thread::current();
+        let thread = thread.name().unwrap_or("without a name");
+        // With RUST_BACKTRACE only.
+        let backtrace = Backtrace::capture();
+        let is_traced = backtrace.status() == BacktraceStatus::Captured;
+        let backtrace = is_traced.then(|| tracing::field::display(backtrace));
+        tracing::error!(target: PANIC, location, thread, backtrace, "panicked: {message}");
+        if !is_shown {
+            usual(info);
+        }
+    }));
 }
 
 static ERRORS: AtomicU64 = AtomicU64::new(0);

@@ -10,11 +10,13 @@ use uuid::Uuid;
 use sortie_control::error::{ApiError, broken_constraint};
 use sortie_control::plane::Plane;
 use sortie_control::season::{Opened, Opening, Seasons};
+use sortie_control::text::prose;
 
 use crate::board::Board;
 use crate::rating::Skill;
 
 const NAME_CHARS_MAX: usize = 60;
+const NAME: prose::Bounds = prose::Bounds { chars: 1..=NAME_CHARS_MAX, lines_max: 1 };
 
 /// Ratings carried over by one statement.
 const CARRIED_AT_ONCE: i64 = 10_000;
@@ -119,11 +121,7 @@ async fn forget_boards(plane: &Plane, closed: i32) {
 /// # Errors
 /// See [`SeasonError`]; the transaction is of no use any more then.
 pub async fn open_in(db: &mut PgConnection, name: &str) -> Result<(i32, Season), SeasonError> {
-    let name = name.trim();
-    let chars = name.chars().count();
-    if chars == 0 || chars > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(SeasonError::BadName);
-    }
+    let name = &prose::sane(name, &NAME).ok_or(SeasonError::BadName)?;
     let mut tx = db.begin().await?;
     // Waits for results that count in the old season, and keeps others out.
     sqlx::query("lock table season in exclusive mode").execute(&mut *tx).await?;

@@ -165,8 +165,12 @@ fn tickets_are_issued_from_a_key_file() {
     let ticket = run.stdout.trim();
     let bytes = BASE64.decode(ticket).expect("what the API calls join_ticket");
     assert!((100..300).contains(&bytes.len()));
-    let named = sortie(&[&base[..], &["--name", "a\tb"]].concat());
-    assert_eq!(named.code, USAGE, "a name with a tab was accepted");
+    for name in ["a\tb", "", &"x".repeat(33)] {
+        let named = sortie(&[&base[..], &["--name", name]].concat());
+        assert_eq!(named.code, USAGE, "{name:?} was accepted");
+        let told = named.stderr.contains("--name") && named.stderr.contains("1 to 32 bytes");
+        assert!(told, "{name:?}: {}", named.stderr);
+    }
 }
 
 #[test]

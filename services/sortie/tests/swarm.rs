@@ -91,8 +91,23 @@ fn replay_tells_the_same(replay: &str, ticks: u64) {
     let beyond = sortie(&["replay", replay, "--seek", &(ticks + 1).to_string()]);
     assert_eq!(beyond.code, 2, "{}", beyond.stderr);
 
-    // One byte in the middle: refused, with the reason.
+    // Without its last bytes, as a crash leaves one: what is whole verifies, and what is not is told.
     let mut bytes = std::fs::read(replay).unwrap();
+    let torn = format!("{replay}.torn");
+    std::fs::write(&torn, &bytes[..bytes.len() - 5]).unwrap();
+    for action in ["--verify", "--info"] {
+        let told = sortie(&["replay", &torn, action]);
+        let is_told = told.stdout.contains("torn") && told.stdout.contains("up to tick");
+        assert!(told.code == 0 && is_told, "{}{}", told.stdout, told.stderr);
+    }
+
+    // The ids by which names are blanked are those that are shown.
+    let info: Value = serde_json::from_str(&sortie(&["replay", &torn, "--json"]).stdout).unwrap();
+    let id = info["player_ids"][0].as_str().unwrap();
+    let blanked = sortie(&["replay", &torn, "--blank", id]);
+    assert!(blanked.code == 0 && blanked.stdout.contains(id), "{}", blanked.stdout);
+
+    // One byte in the middle: refused, with the reason.
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let changed = format!("{replay}.changed");

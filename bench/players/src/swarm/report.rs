@@ -286,7 +286,8 @@ impl SwarmReport {
             ));
         }
         if let (Some(reason), false) = (self.busy_machine(), missed.is_empty()) {
-            missed.insert(0, format!("{BUSY}{reason}"));
+            // Perhaps why, and no promise itself: behind those that decide.
+            missed.push(format!("{BUSY}{reason}"));
         }
         self.missed.append(&mut missed);
     }
@@ -337,8 +338,15 @@ impl SwarmReport {
     pub fn set_verified(&mut self, outcome: Result<(), String>) {
         self.replay_verified = Some(outcome.is_ok());
         if let Err(reason) = outcome {
-            self.missed.push(format!("the replay does not verify: {reason}"));
+            self.miss(format!("the replay does not verify: {reason}"));
         }
+    }
+
+    /// Notes a promise that was missed: before the word about the machine, which is none.
+    pub fn miss(&mut self, what: String) {
+        let is_promise = |missed: &String| !missed.starts_with(BUSY);
+        let behind = self.missed.iter().rposition(is_promise).map_or(0, |last| last + 1);
+        self.missed.insert(behind, what);
     }
 
     /// Delivered over expected snapshots, 0 to 1.
@@ -409,13 +417,15 @@ mod tests {
         report.clients_lost = 1;
         report.check_promises();
         assert_eq!(report.missed.len(), 2, "{:?}", report.missed);
-        let first = &report.missed[0];
         assert_eq!(
-            first,
+            &report.missed[1],
             "the machine is busy: the server got 40 % of the CPU time it wanted, the bots 90 %; \
              figures are worth little below 50 %"
         );
         assert!(report.missed_apart_from_busy().eq(["1 of 2 clients were lost"]));
+        report.set_verified(Err("tick 7 differs".to_owned()));
+        assert_eq!(report.missed[0], "1 of 2 clients were lost", "what decides stands first");
+        assert!(report.missed[1].contains("tick 7") && report.missed[2].starts_with(BUSY));
         (report.server_got_cpu, report.missed) = (Some(0.6), Vec::new());
         report.check_promises();
         assert_eq!(report.missed, ["1 of 2 clients were lost"]);

@@ -26,6 +26,12 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// It begins as a journal does, and ends before it says of which battle.
+    #[error("{} is torn before its first tick: its server died as the battle began", path.display())]
+    Torn {
+        /// The file.
+        path: PathBuf,
+    },
     /// Written by another version: of the file's format, or of the simulation.
     #[error("the journal is of {found}, this program reads {known}")]
     Version {

@@ -96,8 +96,10 @@ impl JournalReader {
         bytes: u64,
         torn_bytes: u64,
     ) -> Result<Self, JournalError> {
-        if blocks.first().is_none_or(|block| block.head.kind != Kind::Header) {
-            return Err(JournalError::NoJournal { path: path.to_owned() });
+        match blocks.first() {
+            Some(block) if block.head.kind == Kind::Header => {}
+            Some(_) => return Err(JournalError::NoJournal { path: path.to_owned() }),
+            None => return Err(JournalError::Torn { path: path.to_owned() }),
         }
         let first = blocks.remove(0);
         let content = content_of(path, &mut file, &first)?;

@@ -37,6 +37,7 @@ fn a_replay_verifies_with_and_without_a_name() {
     assert_eq!(verify(&path), with);
     let info = replay::info(&path).unwrap();
     assert_eq!((&*info.players[2], &*info.players[1]), ("", "player 1"));
+    assert_eq!(info.player_ids[2], format!("{:032x}", KEY.0), "who it was, by which it is blanked");
     let seen = replay::seek(&path, 150, 1).unwrap();
     assert!(seen.view().soldiers.iter().any(|row| row.key == KEY), "who played there is known");
     // Again, and for somebody who was never there, nothing is to be done.

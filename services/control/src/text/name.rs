@@ -27,14 +27,21 @@ pub struct Shape {
     marks: &'static str,
     /// Whether letters or digits stand at both ends.
     has_firm_ends: bool,
+    /// Whether it stands for somebody, who would be taken for what its first or its last word says.
+    is_person: bool,
 }
 
 /// 3 to 24 letters and digits, `_`, `.`, `-` and single blanks between them.
-pub const PLAYER: Shape = Shape { chars: 3..=24, marks: " _.-", has_firm_ends: true };
+pub const PLAYER: Shape =
+    Shape { chars: 3..=24, marks: " _.-", has_firm_ends: true, is_person: true };
 
 /// 1 to 60 letters, digits and ASCII signs, one letter or digit at least.
-pub const ROOM: Shape =
-    Shape { chars: 1..=60, marks: " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", has_firm_ends: false };
+pub const ROOM: Shape = Shape {
+    chars: 1..=60,
+    marks: " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+    has_firm_ends: false,
+    is_person: false,
+};
 
 /// Why something is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +71,8 @@ const STAFF: [&str; 10] = [
     "sysop",
 ];
 
-/// Only as the whole, likewise.
+/// Only as the whole, likewise; of a player's name also as its first or last word: `Mod Bob` is no
+/// moderator, and `Guest-…` and `Erased-…` are names that the product gives.
 const PRODUCT: [&str; 14] = [
     "system",
     "server",
@@ -124,14 +132,22 @@ pub fn composed(text: &str, shape: &Shape) -> Result<String, BadName> {
 /// All of [`BadName`].
 pub fn chosen(text: &str, shape: &Shape) -> Result<String, BadName> {
     let name = composed(text, shape)?;
-    if is_reserved(&name) { Err(BadName::Reserved) } else { Ok(name) }
+    if is_reserved(&name, shape) { Err(BadName::Reserved) } else { Ok(name) }
 }
 
-fn is_reserved(name: &str) -> bool {
+fn is_reserved(name: &str, shape: &Shape) -> bool {
     let letters: String = name.chars().filter(|char| char.is_alphanumeric()).collect();
-    let bare = letters.trim_end_matches(|char: char| char.is_numeric());
-    [letters.as_str(), bare].into_iter().any(|whole| ALL_LOOKS.contains(&look::of(whole)))
-        || super::words::parts(name).any(|word| STAFF_LOOKS.contains(&look::of(word)))
+    let words: Vec<&str> = super::words::parts(name).collect();
+    let edges = if shape.is_person { [words.first(), words.last()] } else { [None, None] };
+    is_one_of_all(&letters)
+        || edges.into_iter().flatten().any(|word| is_one_of_all(word))
+        || words.iter().any(|word| STAFF_LOOKS.contains(&look::of(word)))
+}
+
+/// As it is, or without digits at its end.
+fn is_one_of_all(word: &str) -> bool {
+    let bare = word.trim_end_matches(|char: char| char.is_numeric());
+    [word, bare].into_iter().any(|word| ALL_LOOKS.contains(&look::of(word)))
 }
 
 #[cfg(test)]
@@ -235,13 +251,25 @@ mod tests {
             "System1",
             "Sortie",
             "Guest",
+            "Mod Bob",
+            "Bob_Mod",
+            "M0d.Bob",
+            "Mod2 Bob",
+            "Admin Bob",
+            "Guest-4f0kQz1c",
+            "erased-4f0kQz1c",
+            "Gue\u{455}t-4f0kQz1c",
+            "Server One",
         ] {
             let refused = chosen(name, &PLAYER);
             assert!(matches!(refused, Err(BadName::Reserved | BadName::Scripts)), "{name}");
         }
-        for name in ["Badminton", "Systema", "Rooter", "Modesty", "Operatic", "Guest-4f0kQz1c"] {
+        for name in
+            ["Badminton", "Systema", "Rooter", "Modesty", "Operatic", "Guestimate", "A Mod Life"]
+        {
             assert!(chosen(name, &PLAYER).is_ok(), "{name}");
         }
+        assert!(chosen("Mods and guests", &ROOM).is_ok(), "a room is nobody");
         assert_eq!(composed("Guest", &PLAYER).unwrap(), "Guest");
     }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use sortie_control::access::Claims;
 use sortie_control::bus::Rate;
 use sortie_control::error::ApiError;
+use sortie_control::headers;
 use sortie_control::internal::MESSAGE_BYTES_MAX;
 use sortie_control::page::PageQuery;
 use sortie_control::plane::Plane;
@@ -81,7 +82,7 @@ impl GameRpc {
     fn claims(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
         let value = bearer(metadata);
         Caller::of_bearer(&self.plane, value)?;
-        let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let token = headers::bearer(value).unwrap_or_default();
         let claims = self.plane.access.verify(token.trim(), self.plane.clock.estimate());
         claims.map_err(|error| Status::unauthenticated(error.to_string()))
     }

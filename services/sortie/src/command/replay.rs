@@ -118,10 +118,12 @@ fn blank(file: &Path, player: PlayerKey, json: bool) -> Result {
     let blanked = journal::blank(file, &[player])
         .with_context(|| format!("cannot write {}", file.display()))
         .or_fail(Failure::Run)?;
+    // As `--info` shows it.
+    let id = format!("{:032x}", player.0);
     if json {
-        sortie_cli::say!("{}", json!({ "blanked": blanked }));
+        sortie_cli::say!("{}", json!({ "blanked": blanked, "player_id": id }));
     } else {
-        sortie_cli::say!("taken out: {}", counted(blanked, "name"));
+        sortie_cli::say!("taken out: {} of player {id}", counted(blanked, "name"));
     }
     Ok(())
 }
@@ -175,7 +177,9 @@ fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
     // These name the file themselves.
     let names_it = matches!(
         error,
-        ReplayError::Journal(JournalError::Io { .. } | JournalError::NoJournal { .. })
+        ReplayError::Journal(
+            JournalError::Io { .. } | JournalError::NoJournal { .. } | JournalError::Torn { .. }
+        )
     );
     let error = anyhow::Error::new(error);
     failure.because(if names_it { error } else { error.context(file.display().to_string()) })
@@ -183,13 +187,30 @@ fn refuse(file: &Path, error: ReplayError) -> crate::exit::Error {
 
 fn verified_text(verified: &Verified) -> String {
     let Verified { ticks, commands, checkpoints, state_hash, .. } = verified;
-    let closed = if verified.closed { "" } else { "; the battle did not end in order" };
+    let end = match unfinished(verified.closed, *ticks, verified.torn_bytes) {
+        Some(how) => format!("the battle did not end in order: {how}\n"),
+        None => String::new(),
+    };
     format!(
-        "verified: {}, {} and {} came out as recorded{closed}\nstate hash {state_hash}\n",
+        "verified: {}, {} and {} came out as recorded\n{end}state hash {state_hash}\n",
         counted(ticks, "tick"),
         counted(commands, "command"),
         counted(checkpoints, "checkpoint")
     )
+}
+
+/// What is known of the end of a file that no end of a battle stands in; `None`: there is one.
+fn unfinished(closed: bool, ticks: u32, torn_bytes: u64) -> Option<String> {
+    (!closed).then(|| match torn_bytes {
+        0 => format!(
+            "its server died or still runs; the file ends behind a whole block, at tick {ticks}"
+        ),
+        torn => format!(
+            "the file is torn, its server died while it wrote; it is whole up to tick {ticks}, and \
+             the {} behind that are lost",
+            counted(torn, "byte")
+        ),
+    })
 }
 
 /// How a battle stood after its last tick.
@@ -242,15 +263,17 @@ fn date_of(created_ms: u64) -> String {
 
 fn info_text(info: &replay::ReplayInfo, standing: Option<Standing>) -> String {
     let bytes_per_hour = info.bytes as f64 / info.seconds.max(1e-3) * 3_600.0;
-    let end = match (info.closed, info.torn_bytes) {
-        (true, _) => "ended in order".to_owned(),
-        (false, torn) => format!("did not end in order; {torn} torn bytes"),
+    let end = match unfinished(info.closed, info.ticks, info.torn_bytes) {
+        Some(how) => format!("not in order: {how}"),
+        None => "ended in order".to_owned(),
     };
+    let player = |(id, name): (&String, &String)| format!("  {id}  {name}\n");
+    let players: String = info.player_ids.iter().zip(&info.players).map(player).collect();
     format!(
         "battle      {}\nbegan       {}\nmode        {}\nmap         {}\n\
          ticks       {} at {} Hz, {:.1} s\n{}players     {}\n\
          size        {} bytes, {:.1} MB an hour, {} of ticks, {}\nseed        {}\n\
-         simulation  {}\nend         {end}\n",
+         simulation  {}\nend         {end}\n{players}",
         info.battle_id,
         date_of(info.created_ms),
         mode_name(info.mode),
@@ -348,6 +371,15 @@ mod tests {
     use sortie_sim::id::{Team, Tick};
 
     use super::*;
+
+    #[test]
+    fn a_torn_file_is_told_from_a_whole_one_with_what_is_left_of_it() {
+        assert_eq!(unfinished(true, 90, 0), None);
+        let torn = unfinished(false, 90, 17).unwrap();
+        assert!(torn.contains("torn") && torn.contains("tick 90"), "{torn}");
+        assert!(torn.contains("17 bytes"), "{torn}");
+        assert!(!unfinished(false, 90, 0).unwrap().contains("torn"));
+    }
 
     #[test]
     fn the_standing_is_told_in_the_words_of_the_mode() {

@@ -134,7 +134,7 @@ pub(crate) fn run(args: &SwarmArgs, common: &Common) -> Result {
     if let Some(replay) = report.replay_path.clone() {
         report.set_verified(verify(&replay));
     } else if matches!(config.server, Server::Own(_)) {
-        report.missed.push("the server left no replay".to_owned());
+        report.miss("the server left no replay".to_owned());
     }
     if common.json {
         sortie_cli::say!("{}", serde_json::to_string_pretty(&report).or_fail(Failure::Run)?);

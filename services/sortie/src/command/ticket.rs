@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use sortie_players::ticket::{self, TicketRequest};
+use sortie_wire::limits::NAME_BYTES_MAX;
 
 use crate::secret;
 use sortie_cli::exit::{Failure, OrFail, Result};
@@ -38,11 +39,18 @@ pub(crate) struct TicketArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     player: u128,
     /// The name that others see
-    #[arg(long, value_name = "TEXT", default_value = "player")]
+    #[arg(long, value_name = "TEXT", default_value = "player", value_parser = name_of)]
     name: String,
     /// How long the ticket is good for, 30 s at most
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     valid: Span,
+}
+
+/// A name as tickets may have one.
+fn name_of(text: &str) -> std::result::Result<String, String> {
+    let is_name = (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    let rule = || format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters");
+    is_name.then(|| text.to_owned()).ok_or_else(rule)
 }
 
 /// Prints the ticket in Base64, as the control plane's API tells it and `sortie bot` takes it.

@@ -111,6 +111,9 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(8);
 /// How long bots may take to leave when the run is over.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long the end waits for a database that somebody else looks after.
+const DATABASE_WITHIN: Duration = Duration::from_secs(60);
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs everything.
@@ -318,6 +321,11 @@ impl Up {
     /// Battle servers first: they end their battles, and hand over what waits in their spools.
     async fn end(self, report: &mut UpReport, mut bots: JoinSet<()>) -> anyhow::Result<()> {
         let Self { servers, node, plane, mut cluster, started, .. } = self;
+        let is_own = cluster.is_some();
+        if !is_own {
+            // Without it, battle servers would end with results that nobody has taken.
+            wait_for(&plane.db).await;
+        }
         let ids: Vec<Uuid> = servers.iter().map(|server| server.server_id).collect();
         let ends: Vec<_> = servers
             .into_iter()
@@ -348,10 +356,13 @@ impl Up {
                 Err(error) => tracing::error!(error = causes::told(&error), "at the end"),
             }
         }
-        let is_own = cluster.is_some();
         let mut asked = tally(&plane.db, is_own, started, &ids).await;
         if asked.is_err() {
-            keep(&mut cluster, report).await;
+            if is_own {
+                keep(&mut cluster, report).await;
+            } else {
+                wait_for(&plane.db).await;
+            }
             asked = tally(&plane.db, is_own, started, &ids).await;
         }
         node.stop(Duration::ZERO).await;
@@ -380,6 +391,23 @@ async fn keep(cluster: &mut Option<PrivateCluster>, report: &mut UpReport) {
             report.ended_by = EndedBy::Failure;
         }
     }
+}
+
+/// Waits until a database answers that somebody else starts again, and says that it waits. One that
+/// stays away for [`DATABASE_WITHIN`] is left to whoever asks it next.
+async fn wait_for(db: &PgPool) {
+    let answers = async {
+        let mut is_told = false;
+        // An answer takes a second at most: the pool has no connection in time.
+        while let Err(error) = sqlx::query("select 1").execute(db).await {
+            if !std::mem::replace(&mut is_told, true) {
+                let within = DATABASE_WITHIN.as_secs();
+                tracing::warn!(%error, "the database is away; the end waits for it, {within} s");
+            }
+            tokio::time::sleep(SECOND).await;
+        }
+    };
+    drop(tokio::time::timeout(DATABASE_WITHIN, answers).await);
 }
 
 /// What the database has of the run. Nobody comes any more to what still waits: the next run on

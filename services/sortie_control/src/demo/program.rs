@@ -1,7 +1,8 @@
 //! Where the program of battle servers is: a sibling of this one, unless it was named.
 
-use std::env;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Context, bail};
 
@@ -17,6 +18,9 @@ pub(crate) fn battle_program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
         if !named.is_file() {
             bail!("--battle-program: there is no file {}", named.display());
         }
+        if !is_executable(named) {
+            bail!("--battle-program: {} is not executable", named.display());
+        }
         return Ok(named.to_owned());
     }
     let own = env::current_exe().context("cannot find out where this program is")?;
@@ -30,8 +34,13 @@ fn candidates(own: &Path, path: &[PathBuf]) -> Vec<PathBuf> {
     folders.map(|folder| folder.join(NAME)).collect()
 }
 
+/// Whether somebody may start a file.
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
 fn first_of(candidates: &[PathBuf]) -> anyhow::Result<PathBuf> {
-    if let Some(found) = candidates.iter().find(|candidate| candidate.is_file()) {
+    if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
         return Ok(found.clone());
     }
     let looked: Vec<String> =
@@ -45,9 +54,12 @@ fn first_of(candidates: &[PathBuf]) -> anyhow::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+
+    fn write(file: &Path, mode: u32) {
+        fs::write(file, "").unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    }
 
     #[test]
     fn a_sibling_beats_the_path_and_what_is_missing_says_where_it_was_looked_for() {
@@ -60,9 +72,10 @@ mod tests {
         for place in [build.join("sortie"), elsewhere.join("sortie")] {
             assert!(error.contains(place.to_str().unwrap()), "{error}");
         }
-        fs::write(elsewhere.join("sortie"), "").unwrap();
-        assert_eq!(first_of(&places).unwrap(), elsewhere.join("sortie"));
-        fs::write(build.join("sortie"), "").unwrap();
+        write(&build.join("sortie"), 0o644);
+        write(&elsewhere.join("sortie"), 0o755);
+        assert_eq!(first_of(&places).unwrap(), elsewhere.join("sortie"), "one that can be started");
+        write(&build.join("sortie"), 0o755);
         assert_eq!(first_of(&places).unwrap(), build.join("sortie"));
     }
 
@@ -71,5 +84,18 @@ mod tests {
         let error = battle_program(Some(Path::new("/nonexistent/sortie"))).unwrap_err();
         let error = error.to_string();
         assert!(error.contains("--battle-program") && error.contains("/nonexistent/"), "{error}");
+    }
+
+    #[test]
+    fn a_named_program_that_cannot_be_started_is_refused_before_anything_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sortie");
+        write(&file, 0o644);
+        let error = battle_program(Some(&file)).unwrap_err().to_string();
+        assert!(error.contains("--battle-program") && error.contains("not executable"), "{error}");
+        let error = battle_program(Some(folder.path())).unwrap_err().to_string();
+        assert!(error.contains("there is no file"), "{error}");
+        write(&file, 0o755);
+        assert_eq!(battle_program(Some(&file)).unwrap(), file);
     }
 }

@@ -1,9 +1,11 @@
-//! Names that nobody knows are refused by every route that a node serves, by the name.
+//! Names that nobody knows are refused by every route that a node serves, by the name; and bodies
+//! by every route that takes none.
 
 use std::collections::BTreeSet;
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use sortie_control::query::UNEXPECTED_BODY;
 use sqlx::PgPool;
 
 use super::matrix::{Caller, World, filled, operations, role_of};
@@ -49,6 +51,29 @@ async fn every_route_refuses_a_name_that_it_does_not_know(db: PgPool) {
     }
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(operations.len() > 90 && bodies > 30, "{} and {bodies}", operations.len());
+}
+
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn every_route_without_a_body_refuses_one(db: PgPool) {
+    let world = World::new(db).await;
+    let staff = Caller::Staff("administrator".to_owned(), Vec::new());
+    let token = world.token(&staff).await;
+    let (mut faults, mut count) = (Vec::new(), 0);
+    for (route, operation) in operations() {
+        if operation["requestBody"].is_object() {
+            continue;
+        }
+        count += 1;
+        let (method, path) = route.split_once(' ').unwrap();
+        let (router, method) = (&world.routers[&role_of(path)], method.parse().unwrap());
+        let (path, body) = (filled(path), Some(json!({})));
+        let answer = sortie_testing::call(router, method, &path, token.as_deref(), body).await;
+        if answer.0 != 400 || answer.1["error"]["code"] != UNEXPECTED_BODY {
+            faults.push(format!("{route}: {answer:?}"));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(count > 50, "{count}");
 }
 
 /// Objects within objects, too.

@@ -1,17 +1,20 @@
 //! What was started dies.
 
+use std::path::Path;
+
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use sortie_private_postgres::PrivateCluster;
 use sortie_rpc::fleet::v1::DrainRequest;
 use sortie_rpc::fleet::v1::fleet_client::FleetClient;
 use sqlx::{Connection, PgConnection};
 
-use crate::common::process::eventually;
+use crate::common::process::{eventually, folder};
 use crate::{Up, data_in, processes_of};
 
 /// As when the system runs out of memory.
-fn kill_postgres(up: &Up) {
-    let file = data_in(&up.folder).join("postgres/postmaster.pid");
+fn kill_postgres(data: &Path) {
+    let file = data.join("postgres/postmaster.pid");
     let file = std::fs::read_to_string(file).unwrap();
     let pid = file.lines().next().unwrap().trim().parse().unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
@@ -22,7 +25,7 @@ async fn a_postgres_that_dies_is_started_again_and_ends_the_run_when_it_dies_aga
     let mut up = Up::start(&[]).await;
     let mut db = PgConnection::connect(up.database()).await.unwrap();
     sqlx::query("create table kept as select 7::bigint as n").execute(&mut db).await.unwrap();
-    kill_postgres(&up);
+    kill_postgres(&data_in(&up.folder));
     let kept = async || {
         let mut db = PgConnection::connect(up.database()).await.ok()?;
         sqlx::query_scalar::<_, i64>("select n from kept").fetch_one(&mut db).await.ok()
@@ -39,7 +42,7 @@ async fn a_postgres_that_dies_is_started_again_and_ends_the_run_when_it_dies_aga
         answer.status().is_success().then_some(())
     };
     eventually("a node that is ready", is_ready).await;
-    kill_postgres(&up);
+    kill_postgres(&data_in(&up.folder));
     assert_eq!(up.process.ended().await, Some(4));
     let log = up.process.log().join("\n");
     assert!(log.contains("Postgres has ended by itself twice within a minute"), "{log}");
@@ -51,12 +54,34 @@ async fn a_postgres_that_dies_is_started_again_and_ends_the_run_when_it_dies_aga
 #[tokio::test]
 async fn a_postgres_that_dies_just_before_the_end_costs_nothing() {
     let mut up = Up::start(&[]).await;
-    kill_postgres(&up);
+    kill_postgres(&data_in(&up.folder));
     up.signal(Signal::TERM);
     assert_eq!(up.process.ended().await, Some(0));
     let report = up.process.wait_for("report").await;
     assert_eq!(report["missed"], serde_json::json!([]), "{report}");
     up.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_that_dies_is_waited_for() {
+    let folder = folder();
+    let mut cluster = PrivateCluster::start(folder.path()).await.unwrap();
+    let mut up = Up::start(&["--database-url", &cluster.url()]).await;
+    kill_postgres(folder.path());
+    up.signal(Signal::TERM);
+    let is_told =
+        async || up.process.log().iter().any(|line| line.contains("the end waits")).then_some(());
+    eventually("a word about the database", is_told).await;
+    // Somebody else starts it again.
+    while !cluster.look_after().await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(up.process.ended().await, Some(0));
+    let report = up.process.wait_for("report").await;
+    assert_eq!(report["missed"], json!([]), "{report}");
+    assert_eq!(report["ended_by"], "signal", "{report}");
+    up.nothing_is_left().await;
+    tokio::task::spawn_blocking(move || cluster.stop()).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -25,7 +25,11 @@ fn add_to(operation: &mut Operation) {
     });
     let is_closed = operation.security.as_ref().is_some_and(|all| !all.is_empty());
     let answers = [
-        (true, 400, "A parameter or the body cannot be read, or has a name that is not known"),
+        (
+            true,
+            400,
+            "Parameters or the body cannot be read, have unknown names, or are not expected",
+        ),
         (is_closed, 401, "No access token, or a bad one"),
         (has_body, 408, "The body did not come in time"),
         (has_body, 413, "The body is too long"),

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use sortie_control::details;
+use sortie_control::query::UNEXPECTED_BODY;
 
 const TOLD: &str = include_str!("examples.json");
 
@@ -96,17 +97,18 @@ pub(super) fn codes_of(status: &str, description: &str) -> BTreeSet<String> {
 }
 
 /// The codes of what cannot be read of a call, by what it has. Every call may have a name that is
-/// not known.
+/// not known, or a body that it should not have.
 fn unreadable(operation: &Value) -> BTreeSet<String> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let places = parameters.filter_map(|one| one["in"].as_str());
     let places = places.filter(|place| ["path", "query"].contains(place));
     let mut codes: BTreeSet<String> = places.map(|place| format!("request.{place}")).collect();
     codes.insert("request.unknown_name".to_owned());
-    if let Some(contents) = operation["requestBody"]["content"].as_object() {
-        let is_json = contents.contains_key("application/json");
-        codes.insert(format!("request.{}", if is_json { "json" } else { "body" }));
-    }
+    codes.insert(match operation["requestBody"]["content"].as_object() {
+        Some(contents) if contents.contains_key("application/json") => "request.json".to_owned(),
+        Some(_) => "request.body".to_owned(),
+        None => UNEXPECTED_BODY.to_owned(),
+    });
     codes
 }
 

@@ -61,8 +61,9 @@ fn empty() -> OpenApi {
         .description(Some(
             "The control plane of Sortie. Errors have one shape and stable codes; pages have \
              opaque cursors; times are RFC 3339. A name that a call does not know, in its query or \
-             its body, is refused (400 `request.unknown_name`). Routes under /v1/admin are on a \
-             listener of their own, chat on another: each path has its servers.",
+             its body, is refused (400 `request.unknown_name`), and so is a body where none is \
+             described (400 `request.unexpected_body`). Routes under /v1/admin are on a listener \
+             of their own, chat on another: each path has its servers.",
         ))
         .contact(Some(ContactBuilder::new().name(Some("Sortie")).build()))
         .license(Some(
