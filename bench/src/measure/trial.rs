@@ -70,7 +70,7 @@ pub struct Cost {
 }
 
 /// The server's half of a transport.
-pub trait TransportServer: Send {
+pub trait ServerSide: Send {
     /// Takes in what came and sends one datagram to every client, once all are there.
     fn tick(&mut self, now: Instant) -> io::Result<()>;
 
@@ -96,7 +96,7 @@ pub trait Taker: Guest {
 /// Those of sockets, and clients that never connect.
 pub fn run(
     trial: &Trial,
-    side: &mut impl TransportServer,
+    side: &mut impl ServerSide,
     guests: &mut [impl Taker],
 ) -> io::Result<Cost> {
     raise_file_limit(trial.clients)?;
@@ -133,7 +133,7 @@ pub fn run(
 /// [`run`], step by step.
 fn run_in_turn(
     trial: &Trial,
-    side: &mut impl TransportServer,
+    side: &mut impl ServerSide,
     guests: &mut [impl Taker],
 ) -> io::Result<Cost> {
     let period = Duration::from_secs(1) / trial.tick_hz.max(1);
@@ -142,7 +142,7 @@ fn run_in_turn(
     let mut step = |side: &mut _| -> io::Result<()> {
         now += period;
         guests.iter_mut().try_for_each(|guest| guest.say(now, &mut scratch))?;
-        TransportServer::tick(side, now)?;
+        ServerSide::tick(side, now)?;
         guests.iter_mut().try_for_each(|guest| guest.take(now, &mut scratch).map(drop))
     };
     let mut left = CONNECT_TIMEOUT.as_millis() / period.as_millis().max(1);
@@ -170,14 +170,14 @@ fn run_in_turn(
 }
 
 /// Ticks until all has been measured; gives the cost and what was sent since the start.
-fn serve(trial: &Trial, side: &mut impl TransportServer) -> io::Result<(Cost, u64)> {
+fn serve(trial: &Trial, side: &mut impl ServerSide) -> io::Result<(Cost, u64)> {
     let period = Duration::from_secs(1) / trial.tick_hz.max(1);
     let began = Instant::now();
     let mut due = began;
     let mut tick = |side: &mut _| -> io::Result<()> {
         due += period;
         wait_until(due);
-        TransportServer::tick(side, Instant::now())
+        ServerSide::tick(side, Instant::now())
     };
     while !side.is_complete() {
         if began.elapsed() > CONNECT_TIMEOUT {
