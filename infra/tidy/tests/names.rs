@@ -1,8 +1,9 @@
-//! One meaning a word: whoever reads a name finds one public type behind it.
+//! One meaning a word: whoever reads a name finds one public type behind it, or one program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sortie_tidy::names::{Package, findings};
 use sortie_tidy::{assert_none, cargo, generated_sources, rust_sources, workspace_root};
 
@@ -20,28 +21,65 @@ fn crates_that_meet_have_no_public_types_of_one_name() {
     );
 }
 
+/// Cargo puts the programs of all crates into one folder and their examples into another: of two
+/// of one name, one is left.
+#[test]
+fn programs_and_examples_have_names_of_their_own() {
+    let found = targets_of_one_name(&metadata());
+    assert_none("cargo writes two of one name over each other; rename one of these:", &found);
+}
+
+/// Every two programs, and every two examples, of one name.
+fn targets_of_one_name(metadata: &Value) -> Vec<String> {
+    let (mut homes, mut findings) = (BTreeMap::new(), Vec::new());
+    for package in list(&metadata["packages"]) {
+        let kinds = |target: &&Value| target["kind"] == json!(["bin"]) || is_example(target);
+        for target in list(&package["targets"]).iter().filter(kinds) {
+            let (name, home) = (text(&target["name"]), text(&package["name"]));
+            if let Some(other) = homes.insert((is_example(target), name.clone()), home.clone()) {
+                findings.push(format!("{name}: in {other} and in {home}"));
+            }
+        }
+    }
+    findings
+}
+
+fn is_example(target: &Value) -> bool {
+    target["kind"] == json!(["example"])
+}
+
 /// The workspace's crates.
 fn packages() -> Vec<Package> {
-    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
-    let metadata: Value = serde_json::from_str(&metadata).expect("cargo prints JSON");
     let root = workspace_root();
-    let packages = metadata["packages"].as_array().expect("a list of packages");
-    packages.iter().map(|package| read(package, &root)).collect()
+    list(&metadata()["packages"]).iter().map(|package| read(package, &root)).collect()
+}
+
+/// What cargo tells of the workspace.
+fn metadata() -> Value {
+    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    serde_json::from_str(&metadata).expect("cargo prints JSON")
 }
 
 /// A crate as cargo tells of it.
 fn read(package: &Value, root: &Path) -> Package {
-    let text = |value: &Value| value.as_str().expect("a string").to_owned();
     let manifest = text(&package["manifest_path"]);
     let folder = Path::new(&manifest).parent().expect("a folder").strip_prefix(root);
-    let dependencies = package["dependencies"].as_array().expect("a list of dependencies");
     // `kind` is null for those of code that ships.
-    let shipped = dependencies.iter().filter(|dependency| dependency["kind"].is_null());
+    let dependencies = list(&package["dependencies"]).iter();
+    let shipped = dependencies.filter(|dependency| dependency["kind"].is_null());
     Package {
         name: text(&package["name"]),
         folder: folder.expect("inside the root").to_string_lossy().replace('\\', "/"),
         dependencies: shipped.map(|dependency| text(&dependency["name"])).collect(),
     }
+}
+
+fn list(value: &Value) -> &Vec<Value> {
+    value.as_array().expect("a list")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
 }
 
 /// What the checker finds in workspaces that are out of order.
@@ -136,5 +174,18 @@ mod planted {
         for path in ["top/tests/a.rs", "top/examples/a.rs", "top/fuzz/src/a.rs"] {
             assert_eq!(found(&[(path, nut), bottom]), [""; 0], "{path}");
         }
+    }
+
+    #[test]
+    fn two_examples_of_one_name_are_found() {
+        let target = |kind: &str, name: &str| json!({ "kind": [kind], "name": name });
+        let package = |name: &str, targets: &[Value]| json!({ "name": name, "targets": targets });
+        let packages = [
+            package("bottom", &[target("example", "cost"), target("test", "battle")]),
+            package("middle", &[target("bin", "cost"), target("test", "battle")]),
+            package("top", &[target("example", "cost")]),
+        ];
+        let found = targets_of_one_name(&json!({ "packages": packages }));
+        assert_eq!(found, ["cost: in bottom and in top"]);
     }
 }
