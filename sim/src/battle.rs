@@ -23,7 +23,7 @@ use crate::receive::Inbox;
 use crate::region::{Leaf, Regions};
 use crate::rng::Rng;
 use crate::schedule::Timetable;
-use crate::separation::Crowd;
+use crate::separation::SeparationGrid;
 use crate::state::StateReader;
 use crate::view::{RoundState, Status, View};
 use crate::workers::Workers;
@@ -218,7 +218,7 @@ fn insert_resources(world: &mut World, setup: &BattleSetup) {
     world.init_resource::<Departures>();
     world.init_resource::<Work>();
     world.init_resource::<MoveRows>();
-    world.init_resource::<Crowd>();
+    world.init_resource::<SeparationGrid>();
     world.init_resource::<Face>();
     world.insert_resource(History::new(setup.config.history_ticks()));
     world.insert_resource(Round::new(setup.field.map().points.len()));

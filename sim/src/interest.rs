@@ -57,14 +57,14 @@ const GRAIN: usize = 8;
 
 /// What one player may be told about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct VisibleSet<'a> {
     /// Soldiers: bit n % 64 of word n / 64 stands for slot n.
     pub soldiers: &'a [u64],
     /// Props, ids ascending.
     pub props: &'a [EntityId],
 }
 
-impl<'a> Seen<'a> {
+impl<'a> VisibleSet<'a> {
     /// All of it, ids ascending.
     pub fn iter(&self) -> impl Iterator<Item = EntityId> + use<'a> {
         let soldiers = (0..).zip(self.soldiers).flat_map(|(index, word)| {
@@ -126,8 +126,8 @@ impl Visibility {
 
     /// Everything that `observer` may be told about, without itself. Empty for a slot that nobody
     /// has.
-    pub fn visible(&self, observer: PlayerSlot) -> Seen<'_> {
-        self.observers.get(usize::from(observer.0)).map_or(Seen::default(), Observer::visible)
+    pub fn visible(&self, observer: PlayerSlot) -> VisibleSet<'_> {
+        self.observers.get(usize::from(observer.0)).map_or(VisibleSet::default(), Observer::visible)
     }
 
     /// Lines of sight that were looked along in the last update: the work it took.

@@ -17,7 +17,7 @@ use crate::id::{PlayerSlot, Tick};
 use crate::region::Regions;
 use crate::rng::Rng;
 use crate::schedule::{Phase, Timetable};
-use crate::separation::Crowd;
+use crate::separation::SeparationGrid;
 use crate::workers::Workers;
 use crate::world::{Clock, Ground, Rules};
 
@@ -59,7 +59,7 @@ fn gather_rows(
     rules: Res<Rules>,
     soldiers: Query<(&Identity, &Pose, &Intent, &Vitals)>,
     mut moving: ResMut<MoveRows>,
-    mut crowd: ResMut<Crowd>,
+    mut grid: ResMut<SeparationGrid>,
     mut regions: ResMut<Regions>,
 ) {
     let MoveRows { gathered, rows } = &mut *moving;
@@ -77,7 +77,7 @@ fn gather_rows(
         gathered.push(MoveRow { slot, body: pose.0, intent, pushed, ..MoveRow::default() });
     }
     let pushing = gathered.iter().filter(|row| row.pushed);
-    crowd.build(rules.body.personal_space_m, pushing.map(|row| (row.slot, row.body.pos)));
+    grid.build(rules.body.personal_space_m, pushing.map(|row| (row.slot, row.body.pos)));
     regions.sort(gathered, |row| row.body.pos, rows);
 }
 
@@ -95,7 +95,7 @@ pub fn wish(input: &Input) -> MoveIntent {
 
 fn step_rows(
     mut moving: ResMut<MoveRows>,
-    crowd: Res<Crowd>,
+    grid: Res<SeparationGrid>,
     regions: Res<Regions>,
     workers: Res<Workers>,
     ground: Res<Ground>,
@@ -104,7 +104,7 @@ fn step_rows(
     clock: Res<Clock>,
 ) {
     let step = Step {
-        crowd: &crowd,
+        grid: &grid,
         field: &ground,
         movement: &rules.movement,
         bodies: &rules.body,
@@ -119,7 +119,7 @@ fn step_rows(
 
 /// Everything that stands fast while bodies move.
 struct Step<'a> {
-    crowd: &'a Crowd,
+    grid: &'a SeparationGrid,
     field: &'a Field,
     movement: &'a MoveRules,
     bodies: &'a BodyRules,
@@ -132,7 +132,7 @@ impl Step<'_> {
     fn soldier(&self, row: &mut MoveRow) {
         let before = row.body.pos;
         if row.pushed {
-            let push = self.crowd.push_on(row.slot, before, self.bodies, self.rng, self.tick);
+            let push = self.grid.push_on(row.slot, before, self.bodies, self.rng, self.tick);
             row.candidates = push.candidates;
             if push.velocity_mps != Vec2::ZERO {
                 let by = push.velocity_mps * self.dt_s;

@@ -34,7 +34,7 @@ pub struct Round {
     /// Rounds that each team has won, this one included once it is over.
     pub won: [u32; 2],
     /// Capture points, in the map's order.
-    pub points: Vec<Point>,
+    pub points: Vec<PointControl>,
     /// Tickets lost (Conquest) per team.
     pub spent: [u32; 2],
     /// Conquest: point-ticks of the other team's majority not yet turned into tickets.
@@ -48,7 +48,7 @@ pub struct Round {
 
 /// How a capture point stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Point {
+pub struct PointControl {
     /// Who owns it.
     pub owner: Option<Team>,
     /// -1 (Red's) to 1 (Blue's).
@@ -57,7 +57,7 @@ pub struct Point {
     pub inside: [u16; 2],
 }
 
-saved!(Point { owner, progress, inside });
+saved!(PointControl { owner, progress, inside });
 saved!(Round { state, began, before, won, points, spent, bleeding, kills, players });
 
 impl Round {
@@ -68,7 +68,7 @@ impl Round {
             began: Tick(0),
             before: 0,
             won: [0; 2],
-            points: vec![Point::default(); points],
+            points: vec![PointControl::default(); points],
             spent: [0; 2],
             bleeding: [0; 2],
             kills: [0; 2],
@@ -79,7 +79,7 @@ impl Round {
     /// The next round, with `before` ones behind it.
     fn begin(&mut self, before: u32, tick: Tick) {
         (self.state, self.began, self.before) = (RoundState::Running, tick, before);
-        self.points.fill(Point::default());
+        self.points.fill(PointControl::default());
         (self.spent, self.bleeding, self.kills, self.players) = Default::default();
     }
 

@@ -21,7 +21,7 @@ const SAME_SPOT_M: f32 = 1e-3;
 /// The cells are hashed into twice as many buckets as there are soldiers, so that it costs the
 /// same on a map of any size and in a crowd of any shape.
 #[derive(Resource, Debug, Default)]
-pub struct Crowd {
+pub struct SeparationGrid {
     /// Where each bucket's soldiers begin in `members`; one more at the end.
     starts: Vec<u32>,
     members: Vec<Member>,
@@ -49,7 +49,7 @@ pub struct Push {
     pub candidates: u32,
 }
 
-impl Crowd {
+impl SeparationGrid {
     /// Takes up the soldiers of this tick, in slot order.
     pub fn build(&mut self, space_m: f32, soldiers: impl Iterator<Item = (PlayerSlot, Vec3)>) {
         self.cell_m = space_m.max(0.25);
@@ -159,10 +159,10 @@ mod tests {
 
     fn pushes(places: &[Vec3]) -> Vec<Push> {
         let rules = SimConfig::default().body;
-        let mut crowd = Crowd::default();
+        let mut grid = SeparationGrid::default();
         let slots = || (0..).map(PlayerSlot).zip(places.iter().copied());
-        crowd.build(rules.personal_space_m, slots());
-        let push = |(slot, pos)| crowd.push_on(slot, pos, &rules, &Rng::new(5), Tick(1));
+        grid.build(rules.personal_space_m, slots());
+        let push = |(slot, pos)| grid.push_on(slot, pos, &rules, &Rng::new(5), Tick(1));
         slots().map(push).collect()
     }
 

@@ -4,18 +4,18 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, library_benchmark_group, main};
-use sortie_guard::kernels::{Coded, MAIN_STACK, PLAIN_GLIBC, Run};
+use sortie_guard::kernels::{Coded, MAIN_STACK, PLAIN_GLIBC, SoldierRun};
 
 #[library_benchmark]
-#[bench::soldiers_63(Run::new())]
-fn code(mut run: Run) -> Run {
+#[bench::soldiers_63(SoldierRun::new())]
+fn code(mut run: SoldierRun) -> SoldierRun {
     black_box(run.code());
     run
 }
 
 #[library_benchmark]
-#[bench::clients_16(Run::new())]
-fn write_run(run: Run) -> Run {
+#[bench::clients_16(SoldierRun::new())]
+fn write_run(run: SoldierRun) -> SoldierRun {
     black_box(run.write(16));
     run
 }

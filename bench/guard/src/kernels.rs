@@ -6,7 +6,7 @@ mod sealing;
 mod sessions;
 
 pub use arena::{Battlefield, Onlookers, Walkers};
-pub use codec::{Coded, Run};
+pub use codec::{Coded, SoldierRun};
 pub use sealing::{Bare, Ends};
 pub use sessions::Sessions;
 

@@ -6,7 +6,7 @@
 use std::alloc::System;
 use std::process::ExitCode;
 
-use sortie_bench::measure::suite::{Run, SECTIONS, Size};
+use sortie_bench::measure::suite::{SECTIONS, Size, SuiteRun};
 use sortie_bench::measure::table;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -28,8 +28,8 @@ fn main() -> ExitCode {
             }
         }
     }
-    let run = Run { size, allocations: || ALLOCATOR.stats().allocations as u64 };
-    println!("{}", table::Origin::here("bench-table"));
+    let run = SuiteRun { size, allocations: || ALLOCATOR.stats().allocations as u64 };
+    println!("{}", table::Provenance::here("bench-table"));
     let chosen = |name: &str| only.as_deref().is_none_or(|only| only == name);
     for section in SECTIONS.iter().filter(|section| chosen(section.name)) {
         eprintln!("{} …", section.name);

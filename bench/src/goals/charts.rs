@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Report, file};
-use crate::light::run::Run;
-use crate::measure::chart::{Bar, Frame, Line, bars, lines};
+use super::{Error, GoalsReport, file};
+use crate::light::run::RunReport;
+use crate::measure::chart::{Bar, ChartFrame, Line, bars, lines};
 use sortie_players::cpu::median;
 use sortie_players::scenario::Scenario;
 
@@ -38,13 +38,13 @@ pub(super) fn draw(folder: &Path, files: &[PathBuf]) -> Result<(), Error> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Report, Error> {
+fn read(path: &Path) -> Result<GoalsReport, Error> {
     let text = fs::read_to_string(path).map_err(|error| file(path, error))?;
     serde_json::from_str(&text).map_err(|error| file(path, error.into()))
 }
 
 /// Medians of a figure of the runs of S1, by the number of players.
-fn s1(report: &Report, lane: &str, of: impl Fn(&Run) -> f64) -> Vec<(usize, f64)> {
+fn s1(report: &GoalsReport, lane: &str, of: impl Fn(&RunReport) -> f64) -> Vec<(usize, f64)> {
     let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for whole in &report.details.whole {
         if whole.scenario == Scenario::Uniform.name() && whole.lane == lane && whole.run.is_whole()
@@ -56,7 +56,7 @@ fn s1(report: &Report, lane: &str, of: impl Fn(&Run) -> f64) -> Vec<(usize, f64)
 }
 
 /// What a player-tick costs by the number of players, over its floors.
-fn cost(report: &Report) -> String {
+fn cost(report: &GoalsReport) -> String {
     let points = |of: Vec<(usize, f64)>| of.into_iter().map(|(n, us)| (n as f64, us)).collect();
     let floor = |of: fn(&super::details::Floors) -> f64| {
         let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
@@ -74,17 +74,17 @@ fn cost(report: &Report) -> String {
         line("bare UDP", floor(|floors| floors.bare_us), true),
     ];
     let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
-    let frame = Frame {
+    let frame = ChartFrame {
         title: "CPU of one player and tick on S1, server only".to_owned(),
         x: "players".to_owned(),
         y: "µs of CPU time".to_owned(),
-        ..Frame::default()
+        ..ChartFrame::default()
     };
     lines(&frame, &shown)
 }
 
 /// Where the time of a tick goes.
-fn phases(report: &Report) -> String {
+fn phases(report: &GoalsReport) -> String {
     let of = |phase: &str| {
         let phase = phase.to_owned();
         s1(report, &report.lane, move |run| run.phase_us.get(&phase).copied().unwrap_or_default())
@@ -96,16 +96,16 @@ fn phases(report: &Report) -> String {
         Bar { name: format!("{players} players"), parts }
     };
     let all: Vec<Bar> = (0..columns[0].len()).map(bar).collect();
-    let frame = Frame {
+    let frame = ChartFrame {
         title: format!("Where a tick's time goes on S1, {} lane", report.lane),
         y: "µs of wall time per player and tick".to_owned(),
-        ..Frame::default()
+        ..ChartFrame::default()
     };
     bars(&frame, &PHASES, &all)
 }
 
 /// Bytes of a client and second.
-fn bytes(report: &Report) -> String {
+fn bytes(report: &GoalsReport) -> String {
     let snapshots = s1(report, &report.lane, |run| run.app_bytes_per_s / 1e3);
     let down = s1(report, &report.lane, |run| run.udp_down_bytes_per_s / 1e3);
     let up = s1(report, &report.lane, |run| run.udp_up_bytes_per_s / 1e3);
@@ -116,17 +116,17 @@ fn bytes(report: &Report) -> String {
             parts: vec![*snapshots, (down - snapshots).max(0.0), *up],
         })
         .collect();
-    let frame = Frame {
+    let frame = ChartFrame {
         title: format!("Bytes of one client on S1, {} lane", report.lane),
         y: "kB a second, UDP payload".to_owned(),
-        ..Frame::default()
+        ..ChartFrame::default()
     };
     let parts = ["snapshots down", "sealing and messages down", "inputs and acks up, sealed"];
     bars(&frame, &parts, &all)
 }
 
 /// How a tick grows with the number of players.
-fn scaling(report: &Report) -> String {
+fn scaling(report: &GoalsReport) -> String {
     let mut by_scenario: BTreeMap<&str, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
     for scaling in &report.details.scaling {
         let figures = by_scenario.entry(&scaling.scenario).or_default();
@@ -142,19 +142,19 @@ fn scaling(report: &Report) -> String {
             dashed: false,
         })
         .collect();
-    let frame = Frame {
+    let frame = ChartFrame {
         title: "A tick by the number of players, in memory, one thread".to_owned(),
         x: "players".to_owned(),
         y: "ms of CPU time".to_owned(),
         logarithmic: true,
-        ..Frame::default()
+        ..ChartFrame::default()
     };
     lines(&frame, &all)
 }
 
 /// What one size of S1 cost from version to version.
-fn history(reports: &[Report]) -> String {
-    let of = |figure: fn(&Run) -> f64, lane: &str| -> Vec<(f64, f64)> {
+fn history(reports: &[GoalsReport]) -> String {
+    let of = |figure: fn(&RunReport) -> f64, lane: &str| -> Vec<(f64, f64)> {
         let versions = reports.iter().enumerate();
         let figure = versions.filter_map(|(at, report)| {
             let all = s1(report, lane, figure);
@@ -170,11 +170,11 @@ fn history(reports: &[Report]) -> String {
         line("kB a client-second", of(|run| run.app_bytes_per_s / 1e3, "sealed")),
     ];
     let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
-    let commit = |report: &Report| {
+    let commit = |report: &GoalsReport| {
         let commit = &report.origin.commit;
         commit.get(..7).unwrap_or(commit).to_owned()
     };
-    let frame = Frame {
+    let frame = ChartFrame {
         title: format!("S1 with {HISTORY_PLAYERS} players from version to version"),
         x: "commit".to_owned(),
         y: "µs of CPU, kB of snapshots".to_owned(),
@@ -191,14 +191,14 @@ mod tests {
 
     #[test]
     fn all_charts_are_drawn_from_a_report() {
-        let run = |players| Run {
+        let run = |players| RunReport {
             players,
             delivered: 1.0,
             us_per_player_tick: 9.0,
             phase_us: PHASES.map(|phase| (phase.to_owned(), 1.0)).into(),
             app_bytes_per_s: 12_000.0,
             udp_down_bytes_per_s: 14_000.0,
-            ..Run::default()
+            ..RunReport::default()
         };
         let whole = |players| Whole {
             scenario: "uniform".to_owned(),
@@ -218,7 +218,7 @@ mod tests {
             scaling: vec![Scaling { scenario: "crowd".to_owned(), points, ..Scaling::default() }],
             ..Details::default()
         };
-        let report = Report { lane: "sealed".to_owned(), details, ..Report::default() };
+        let report = GoalsReport { lane: "sealed".to_owned(), details, ..GoalsReport::default() };
         for (svg, needs) in [
             (cost(&report), "whole server, sealed lane"),
             (phases(&report), "1000 players"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::light::run::Run;
+use crate::light::run::RunReport;
 
 /// Everything that is no outcome.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Whole {
     pub threads: usize,
     /// What it came to.
     #[serde(flatten)]
-    pub run: Run,
+    pub run: RunReport,
 }
 
 /// What moving the same datagrams costs without any game.

@@ -4,7 +4,7 @@ use std::io;
 
 use super::Outcome;
 use super::stage::Stage;
-use crate::light::run::Run;
+use crate::light::run::RunReport;
 use sortie_players::scenario::Scenario;
 
 /// Players held on one core, at least.
@@ -23,7 +23,7 @@ const MOST: usize = 4_000;
 pub(super) fn g7(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let (first, step) = if stage.options.quick { (40, 40) } else { (HELD, STEP) };
     let mut search = Search { held: 0, not_held: None, step };
-    let (mut held, mut refused) = (None::<Run>, None::<Run>);
+    let (mut held, mut refused) = (None::<RunReport>, None::<RunReport>);
     let mut next = Some(first);
     while let Some(players) = next {
         // A neighbour on the machine may spoil one run; the second says that it was none.
@@ -49,7 +49,7 @@ pub(super) fn g7(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         (Some(run), None) | (None, Some(run)) => run.guard(),
         (None, None) => "no run".to_owned(),
     };
-    let is_true = held.as_ref().or(refused.as_ref()).is_some_and(Run::is_true);
+    let is_true = held.as_ref().or(refused.as_ref()).is_some_and(RunReport::is_true);
     let what = if stage.options.hold {
         format!("players held on one core on S1, to {step}")
     } else {

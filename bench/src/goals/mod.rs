@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 
 pub use details::Details;
 pub use options::{Options, USAGE};
-pub use outcome::{Outcome, Target, table};
+pub use outcome::{Bound, Outcome, table};
 
-use crate::measure::table::Origin;
+use crate::measure::table::Provenance;
 use stage::Stage;
 
 /// All goals, in the order of the table.
@@ -63,9 +63,9 @@ pub enum Error {
 
 /// All that a run of `bench-goals` found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Report {
+pub struct GoalsReport {
     /// Where the figures come from.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// The lane of whole servers.
     pub lane: String,
     /// The table.
@@ -99,11 +99,12 @@ pub fn command(arguments: &[String], allocations: fn() -> u64) -> Result<(), Err
 pub fn measure(
     options: &Options,
     allocations: fn() -> u64,
-    done: &mut dyn FnMut(&Report) -> Result<(), Error>,
-) -> Result<Report, Error> {
+    done: &mut dyn FnMut(&GoalsReport) -> Result<(), Error>,
+) -> Result<GoalsReport, Error> {
     let mut stage = Stage::new(options, allocations)?;
-    let origin = Origin::here("bench-goals");
-    let mut report = Report { origin, lane: options.lane.name().to_owned(), ..Report::default() };
+    let origin = Provenance::here("bench-goals");
+    let mut report =
+        GoalsReport { origin, lane: options.lane.name().to_owned(), ..GoalsReport::default() };
     for &(goal, part) in PARTS.iter().filter(|(goal, _)| options.wants(goal)) {
         eprintln!("{goal} …");
         report.outcomes.extend(part(&mut stage).unwrap_or_else(|error| {
@@ -117,7 +118,7 @@ pub fn measure(
     Ok(report)
 }
 
-fn write(path: &Path, report: &Report) -> Result<(), Error> {
+fn write(path: &Path, report: &GoalsReport) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(report).map_err(|error| file(path, error.into()))?;
     fs::write(path, text).map_err(|error| file(path, error))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Error;
-use crate::light::link::Lane;
+use crate::light::link::LaneKind;
 
 /// How the program is called.
 pub const USAGE: &str = "\
@@ -35,7 +35,7 @@ pub struct Options {
     /// Runs of each measurement.
     pub repeats: usize,
     /// The lane of whole servers.
-    pub lane: Lane,
+    pub lane: LaneKind,
     /// Look for the largest number of players held.
     pub hold: bool,
     /// Everything small.
@@ -55,7 +55,7 @@ impl Default for Options {
             players: vec![500, 1_000, 2_000],
             steady: Duration::from_secs(10),
             repeats: 3,
-            lane: Lane::default(),
+            lane: LaneKind::default(),
             hold: false,
             quick: false,
             server: None,
@@ -126,8 +126,8 @@ fn number(text: &str) -> Result<usize, Error> {
     number.ok_or_else(|| Error::Usage(format!("{text} is no number above 0")))
 }
 
-fn lane(text: &str) -> Result<Lane, Error> {
-    Lane::ALL
+fn lane(text: &str) -> Result<LaneKind, Error> {
+    LaneKind::ALL
         .into_iter()
         .find(|lane| lane.name() == text)
         .ok_or_else(|| Error::Usage(format!("unknown lane {text}")))

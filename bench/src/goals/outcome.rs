@@ -10,7 +10,7 @@ use sortie_players::cpu::median;
 /// What a figure should be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub enum Bound {
     /// Not above.
     AtMost(f64),
     /// Not below.
@@ -29,7 +29,7 @@ pub struct Outcome {
     /// Unit of the figures.
     pub unit: String,
     /// What they should be.
-    pub target: Target,
+    pub target: Bound,
     /// One figure per repeat.
     pub figures: Vec<f64>,
     /// What says that the measured work was done, and done right.
@@ -45,7 +45,7 @@ impl Outcome {
             goal: goal.to_owned(),
             what: what.into(),
             unit: unit.to_owned(),
-            target: Target::None,
+            target: Bound::None,
             figures,
             guard: String::new(),
             is_true: true,
@@ -54,12 +54,12 @@ impl Outcome {
 
     /// With a target.
     pub fn at_most(self, most: f64) -> Self {
-        Self { target: Target::AtMost(most), ..self }
+        Self { target: Bound::AtMost(most), ..self }
     }
 
     /// With a target.
     pub fn at_least(self, least: f64) -> Self {
-        Self { target: Target::AtLeast(least), ..self }
+        Self { target: Bound::AtLeast(least), ..self }
     }
 
     /// With what was checked, and whether it was so.
@@ -83,9 +83,9 @@ impl Outcome {
     pub fn is_met(&self) -> Option<bool> {
         let median = self.median();
         let reached = match self.target {
-            Target::AtMost(most) => median <= most,
-            Target::AtLeast(least) => median >= least,
-            Target::None => return None,
+            Bound::AtMost(most) => median <= most,
+            Bound::AtLeast(least) => median >= least,
+            Bound::None => return None,
         };
         Some(reached && self.is_true && !self.figures.is_empty())
     }
@@ -95,7 +95,7 @@ impl Outcome {
         if !self.is_true {
             return "**does not count**".to_owned();
         }
-        let (Target::AtMost(wanted) | Target::AtLeast(wanted)) = self.target else {
+        let (Bound::AtMost(wanted) | Bound::AtLeast(wanted)) = self.target else {
             return String::new();
         };
         match self.is_met() {
@@ -114,9 +114,9 @@ pub fn table(outcomes: &[Outcome]) -> String {
         .to_owned();
     for outcome in outcomes {
         let target = match outcome.target {
-            Target::AtMost(most) => format!("≤ {}", digits(most)),
-            Target::AtLeast(least) => format!("≥ {}", digits(least)),
-            Target::None => String::new(),
+            Bound::AtMost(most) => format!("≤ {}", digits(most)),
+            Bound::AtLeast(least) => format!("≥ {}", digits(least)),
+            Bound::None => String::new(),
         };
         let (least, most) = outcome.spread();
         let spread = match outcome.figures.len() {

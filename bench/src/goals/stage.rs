@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::details::{Details, Floors, Whole};
 use super::{Error, Options};
-use crate::light::run::{Run, RunConfig, run};
+use crate::light::run::{RunConfig, RunReport, run};
 use crate::measure::floor;
 use crate::measure::trial::{Cost, Trial};
 use sortie_players::scenario::Scenario;
@@ -22,7 +22,7 @@ const WATCHED: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Pair {
     /// The server.
-    pub run: Run,
+    pub run: RunReport,
     /// Bare UDP with the same sizes.
     pub bare: Cost,
     /// The same with AES-128-GCM.
@@ -69,7 +69,7 @@ impl<'o> Stage<'o> {
         players: usize,
         tick_hz: u32,
         threads: usize,
-    ) -> io::Result<Run> {
+    ) -> io::Result<RunReport> {
         let name = format!("{scenario}-{players}-{tick_hz}-{threads}");
         eprintln!("  a whole server, {scenario}, {players} players at {tick_hz} Hz");
         let data_dir = self.folder.join(&name);

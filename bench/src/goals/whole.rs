@@ -4,8 +4,8 @@ use std::io;
 
 use super::Outcome;
 use super::stage::{Pair, Stage};
-use crate::light::link::Lane;
-use crate::light::run::Run;
+use crate::light::link::LaneKind;
+use crate::light::run::RunReport;
 
 /// Whole server over bare UDP with AES-128-GCM, at most.
 const TARGET_SEALED: f64 = 2.0;
@@ -19,8 +19,8 @@ const TARGET_QUIC: f64 = 4.0;
 /// Those of the runs.
 pub(super) fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let target = match stage.options.lane {
-        Lane::Quic => TARGET_QUIC,
-        Lane::Sealed => TARGET_SEALED,
+        LaneKind::Quic => TARGET_QUIC,
+        LaneKind::Sealed => TARGET_SEALED,
     };
     let mut outcomes = Vec::new();
     for players in stage.options.players.clone() {
@@ -50,10 +50,10 @@ pub(super) fn guard(pairs: &[Pair]) -> (bool, String) {
 }
 
 /// Of several runs, the guard of the worst: whether their figures count, and why or why not.
-pub(super) fn guard_of<'r>(runs: impl Iterator<Item = &'r Run>) -> (bool, String) {
-    let counts = |run: &Run| run.is_true() && run.is_whole();
+pub(super) fn guard_of<'r>(runs: impl Iterator<Item = &'r RunReport>) -> (bool, String) {
+    let counts = |run: &RunReport| run.is_true() && run.is_whole();
     let worst = runs.min_by(|a, b| {
-        let key = |run: &Run| (counts(run), run.holds());
+        let key = |run: &RunReport| (counts(run), run.holds());
         key(a).cmp(&key(b)).then(a.delivered.total_cmp(&b.delivered))
     });
     let Some(run) = worst else { return (false, "no run".to_owned()) };

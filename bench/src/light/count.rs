@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::link::Traffic;
 use super::player::{Board, Player, Tally};
 use super::process;
-use super::report::Run;
+use super::report::RunReport;
 use super::run::RunConfig;
 use super::scrape::Metrics;
 use crate::pin::SERVER_CORE;
@@ -87,7 +87,7 @@ impl Counting {
         ops: SocketAddr,
         board: &Board,
         players: &[Player<'_>],
-    ) -> io::Result<Run> {
+    ) -> io::Result<RunReport> {
         let metrics = Metrics::fetch(ops)?;
         let seconds = self.took.as_secs_f64();
         let there = players.iter().filter(|player| player.is_in_field()).count();
@@ -104,7 +104,7 @@ impl Counting {
         let phases = metrics.phases_since(&self.metrics).into_iter();
         let lost = players.iter().find(|player| !player.is_in_field()).map(Player::stage);
         let lost_reason = lost.map(|stage| format!("{stage:?}"));
-        Ok(Run {
+        Ok(RunReport {
             players: players.len(),
             tick_hz: config.tick_hz,
             us_per_player_tick: per_player_tick(self.server_cpu),
@@ -133,7 +133,7 @@ impl Counting {
             lost: players.len() - there,
             lost_reason,
             malformed: tally.malformed + traffic.unopened,
-            ..Run::default()
+            ..RunReport::default()
         })
     }
 }

@@ -19,7 +19,7 @@ const QUIC_TICKS: u32 = 8;
 
 /// What carries inputs and snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lane {
+pub enum LaneKind {
     /// DATAGRAM frames of the QUIC connection.
     Quic,
     /// Sealed UDP packets under keys of the QUIC connection.
@@ -27,7 +27,7 @@ pub enum Lane {
     Sealed,
 }
 
-impl Lane {
+impl LaneKind {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::Quic, Self::Sealed];
 
@@ -50,7 +50,7 @@ impl Lane {
 
 /// What a link has to tell.
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum LinkEvent<'a> {
     /// The handshake is complete.
     Connected,
     /// A message on the reliable stream.
@@ -62,7 +62,7 @@ pub enum Heard<'a> {
 }
 
 /// A socket and a connection.
-pub struct Link {
+pub struct ClientLink {
     socket: UdpSocket,
     server: SocketAddr,
     quic: Client,
@@ -114,7 +114,7 @@ impl Traffic {
     }
 }
 
-impl Link {
+impl ClientLink {
     /// Begins to connect.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Link {
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        hear: &mut dyn FnMut(Heard<'_>),
+        hear: &mut dyn FnMut(LinkEvent<'_>),
     ) -> usize {
         let mut took = 0;
         while let Ok(length) = self.socket.recv(scratch) {
@@ -156,7 +156,7 @@ impl Link {
             match &mut self.sealed {
                 Some(lane) if session_of(packet).is_some() => match lane.open(now, packet) {
                     Ok([]) => {}
-                    Ok(payload) => hear(Heard::Datagram(payload)),
+                    Ok(payload) => hear(LinkEvent::Datagram(payload)),
                     Err(_) => self.traffic.unopened += 1,
                 },
                 _ => {
@@ -188,8 +188,8 @@ impl Link {
     }
 
     /// Which lane carries the datagrams.
-    pub fn lane(&self) -> Lane {
-        if self.sealed.is_some() { Lane::Sealed } else { Lane::Quic }
+    pub fn lane(&self) -> LaneKind {
+        if self.sealed.is_some() { LaneKind::Sealed } else { LaneKind::Quic }
     }
 
     /// Queues a message on the reliable stream.
@@ -203,7 +203,7 @@ impl Link {
         &mut self,
         now: Instant,
         datagram: &[u8],
-        hear: &mut dyn FnMut(Heard<'_>),
+        hear: &mut dyn FnMut(LinkEvent<'_>),
     ) {
         self.ticks += 1;
         let Some(lane) = &mut self.sealed else {
@@ -223,7 +223,7 @@ impl Link {
     }
 
     /// Runs timers and sends what waits.
-    pub fn pump(&mut self, now: Instant, hear: &mut dyn FnMut(Heard<'_>)) {
+    pub fn pump(&mut self, now: Instant, hear: &mut dyn FnMut(LinkEvent<'_>)) {
         self.quic_due = false;
         self.quic.handle_timeouts(now);
         self.settle(hear);
@@ -241,13 +241,13 @@ impl Link {
         self.pump(now, &mut |_| {});
     }
 
-    fn settle(&mut self, hear: &mut dyn FnMut(Heard<'_>)) {
+    fn settle(&mut self, hear: &mut dyn FnMut(LinkEvent<'_>)) {
         while let Some(event) = self.quic.poll_event() {
             match event {
-                ClientEvent::Connected => hear(Heard::Connected),
-                ClientEvent::Message(message) => hear(Heard::Message(message)),
-                ClientEvent::Datagram(datagram) => hear(Heard::Datagram(&datagram)),
-                ClientEvent::Closed(reason) => hear(Heard::Closed(reason.to_string())),
+                ClientEvent::Connected => hear(LinkEvent::Connected),
+                ClientEvent::Message(message) => hear(LinkEvent::Message(message)),
+                ClientEvent::Datagram(datagram) => hear(LinkEvent::Datagram(&datagram)),
+                ClientEvent::Closed(reason) => hear(LinkEvent::Closed(reason.to_string())),
             }
         }
     }

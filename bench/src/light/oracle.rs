@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::watch::Seen;
+use super::watch::ClientSnapshot;
 use sortie_players::frames::{Frame, Row};
 
 /// Whoever is nearer than this share of the radius must be known: the rest is hysteresis.
@@ -51,7 +51,7 @@ impl Verdict {
 }
 
 /// Compares what clients held with what was so.
-pub fn judge(seen: &[Seen], frames: &BTreeMap<u32, Frame>, radius_m: f64) -> Verdict {
+pub fn judge(seen: &[ClientSnapshot], frames: &BTreeMap<u32, Frame>, radius_m: f64) -> Verdict {
     let mut verdict = Verdict::default();
     for seen in seen {
         let Some((frame, own)) =
@@ -76,7 +76,13 @@ pub fn judge(seen: &[Seen], frames: &BTreeMap<u32, Frame>, radius_m: f64) -> Ver
     verdict
 }
 
-fn note_pairs(seen: &Seen, frame: &Frame, own: &Row, radius_m: f64, verdict: &mut Verdict) {
+fn note_pairs(
+    seen: &ClientSnapshot,
+    frame: &Frame,
+    own: &Row,
+    radius_m: f64,
+    verdict: &mut Verdict,
+) {
     let near = |row: &&Row| row.slot != seen.slot && distance_m(row, own) < radius_m;
     for row in frame.iter().filter(near) {
         verdict.pairs += 1;
@@ -119,8 +125,8 @@ mod tests {
         Told { id, since: 7, cm: [east, 0, 0], yaw: 64 }
     }
 
-    fn seen(told: Vec<Told>) -> Seen {
-        Seen { slot: 1, tick: 7, own: [1.0, 0.0, 0.0], told }
+    fn seen(told: Vec<Told>) -> ClientSnapshot {
+        ClientSnapshot { slot: 1, tick: 7, own: [1.0, 0.0, 0.0], told }
     }
 
     #[test]
@@ -136,9 +142,9 @@ mod tests {
         assert_eq!((verdict.states_wrong, verdict.error_m_max), (1, 0.4));
         let verdict = judge(&[seen(vec![])], &world(), 32.0);
         assert_eq!((verdict.recall(), verdict.is_exact()), (0.0, false));
-        let astray = Seen { own: [2.0, 0.0, 0.0], ..seen(vec![told(2, 300)]) };
+        let astray = ClientSnapshot { own: [2.0, 0.0, 0.0], ..seen(vec![told(2, 300)]) };
         assert_eq!(judge(&[astray], &world(), 32.0).own_wrong, 1);
-        let unheard = Seen { tick: 8, ..seen(vec![]) };
+        let unheard = ClientSnapshot { tick: 8, ..seen(vec![]) };
         assert_eq!(judge(&[unheard], &world(), 32.0).unknown, 1);
     }
 }

@@ -18,7 +18,7 @@ use sortie_wire::snapshot::{Snapshot, SnapshotReader};
 use sortie_wire::state::status;
 
 use super::age::Ages;
-use super::link::{Heard, Lane, Link, Traffic};
+use super::link::{ClientLink, LaneKind, LinkEvent, Traffic};
 use super::pace::Guest;
 use super::watch::Watch;
 use sortie_players::swarm::Target;
@@ -94,8 +94,8 @@ pub struct Player<'b> {
     number: usize,
     arrival: Instant,
     target: &'b Target,
-    lane: Lane,
-    link: Option<Link>,
+    lane: LaneKind,
+    link: Option<ClientLink>,
     mind: Mind<'b>,
 }
 
@@ -130,7 +130,7 @@ impl<'b> Player<'b> {
         arrival: Instant,
         target: &'b Target,
         board: &'b Board,
-        lane: Lane,
+        lane: LaneKind,
         watches: bool,
     ) -> Self {
         let mind = Mind {
@@ -190,7 +190,7 @@ impl<'b> Player<'b> {
 
     fn arrive(&mut self, now: Instant) -> io::Result<()> {
         if now >= self.arrival && self.mind.stage == Stage::Waiting {
-            self.link = Some(Link::new(self.target, now)?);
+            self.link = Some(ClientLink::new(self.target, now)?);
             self.mind.stage = Stage::Joining;
         }
         Ok(())
@@ -263,10 +263,10 @@ impl Player<'_> {
 }
 
 impl Mind<'_> {
-    fn hear(&mut self, now: Instant, heard: &Heard<'_>) {
+    fn hear(&mut self, now: Instant, heard: &LinkEvent<'_>) {
         match heard {
-            Heard::Connected => self.hello_due = true,
-            Heard::Message(message) => match ServerMessage::decode(message) {
+            LinkEvent::Connected => self.hello_due = true,
+            LinkEvent::Message(message) => match ServerMessage::decode(message) {
                 Ok(ServerMessage::Welcome(welcome)) => self.welcome(now, &welcome),
                 Ok(ServerMessage::SealedLane { session, suite }) => {
                     self.lane_due = Some((session, suite));
@@ -275,8 +275,8 @@ impl Mind<'_> {
                 Ok(_) => {}
                 Err(_) => self.tally.malformed += 1,
             },
-            Heard::Datagram(datagram) => self.take_snapshot(now, datagram),
-            Heard::Closed(reason) => self.stage = Stage::Over(reason.clone()),
+            LinkEvent::Datagram(datagram) => self.take_snapshot(now, datagram),
+            LinkEvent::Closed(reason) => self.stage = Stage::Over(reason.clone()),
         }
     }
 

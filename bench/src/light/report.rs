@@ -9,7 +9,7 @@ use sortie_players::samples::Tail;
 
 /// What one run came to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunReport {
     /// Clients.
     pub players: usize,
     /// Ticks a second.
@@ -64,7 +64,7 @@ pub struct Run {
     pub verdict: Verdict,
 }
 
-impl Run {
+impl RunReport {
     /// Whether the work was done that the figures are of: nearly everything delivered, nothing
     /// thinned out. It may have been late.
     pub fn is_whole(&self) -> bool {
@@ -110,14 +110,14 @@ mod tests {
 
     #[test]
     fn a_run_holds_when_all_is_in_time() {
-        let good = Run { delivered: 0.97, ..Run::default() };
+        let good = RunReport { delivered: 0.97, ..RunReport::default() };
         assert!(good.holds() && !good.is_true(), "nothing was compared");
         for bad in [
-            Run { delivered: 0.95, ..good.clone() },
-            Run { overrun_share: 0.01, ..good.clone() },
-            Run { overload_step: 1.0, ..good.clone() },
-            Run { age_ms: Tail { p99: 34.0, ..Tail::default() }, ..good.clone() },
-            Run { lost: 1, ..good.clone() },
+            RunReport { delivered: 0.95, ..good.clone() },
+            RunReport { overrun_share: 0.01, ..good.clone() },
+            RunReport { overload_step: 1.0, ..good.clone() },
+            RunReport { age_ms: Tail { p99: 34.0, ..Tail::default() }, ..good.clone() },
+            RunReport { lost: 1, ..good.clone() },
         ] {
             assert!(!bad.holds(), "{bad:?}");
         }

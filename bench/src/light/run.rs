@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::count::Counting;
-use super::link::Lane;
+use super::link::LaneKind;
 use super::oracle::{self, Verdict};
 use super::pace::{PHASES, Pace};
 use super::player::{Board, Player};
-pub use super::report::Run;
-use super::watch::Seen;
+pub use super::report::RunReport;
+use super::watch::ClientSnapshot;
 use crate::pin::{CLIENT_CORE, SERVER_CORE, on_core, raise_file_limit};
 use sortie_players::frames;
 use sortie_players::scenario::{S1_RADIUS_M, Scenario};
@@ -44,7 +44,7 @@ pub struct RunConfig {
     /// Ticks a second.
     pub tick_hz: u32,
     /// What carries inputs and snapshots.
-    pub lane: Lane,
+    pub lane: LaneKind,
     /// Threads and shards of the server; one is bound to a core of its own.
     pub threads: usize,
     /// Steady seconds before the clock runs.
@@ -59,7 +59,7 @@ pub struct RunConfig {
 ///
 /// # Errors
 /// The server does not start or ends early, sockets fail, or the replay cannot be read.
-pub fn run(config: &RunConfig) -> io::Result<Run> {
+pub fn run(config: &RunConfig) -> io::Result<RunReport> {
     raise_file_limit(config.players)?;
     let arguments = arguments(config)?;
     let start = || ServerProcess::start(&config.program, &arguments);
@@ -95,9 +95,9 @@ fn arguments(config: &RunConfig) -> io::Result<Vec<String>> {
         seed: 1,
         threads: 1,
         lane: swarm::LanePolicy::Auto,
-        link: swarm::Link::default(),
+        link: swarm::NetworkConditions::default(),
         hostile: false,
-        server: swarm::Server::Own(own.clone()),
+        server: swarm::ServerUnderTest::Own(own.clone()),
     };
     let mut arguments = swarm::arguments(&swarm, &own).map_err(io::Error::other)?;
     let shards = config.threads.next_power_of_two();
@@ -114,7 +114,10 @@ fn joining(config: &RunConfig) -> Duration {
 }
 
 /// Brings everyone into the field, waits, counts.
-fn drive(config: &RunConfig, server: &ServerProcess) -> io::Result<(Run, Vec<Seen>)> {
+fn drive(
+    config: &RunConfig,
+    server: &ServerProcess,
+) -> io::Result<(RunReport, Vec<ClientSnapshot>)> {
     let target = server.target().map_err(io::Error::other)?;
     let ops = server.ready.ops.ok_or_else(|| io::Error::other("the server has no metrics"))?;
     let mut pace = Pace::new(config.tick_hz);
@@ -168,7 +171,7 @@ fn turn(pace: &mut Pace, players: &mut [Player<'_>], time: Duration) -> io::Resu
 }
 
 /// Has the replay say how things were, and compares.
-fn judge(config: &RunConfig, replay: &Path, seen: &[Seen]) -> io::Result<Verdict> {
+fn judge(config: &RunConfig, replay: &Path, seen: &[ClientSnapshot]) -> io::Result<Verdict> {
     let ticks = seen.iter().map(|seen| seen.tick);
     let (Some(first), Some(last)) = (ticks.clone().min(), ticks.max()) else {
         return Ok(Verdict::default());

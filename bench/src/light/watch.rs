@@ -19,7 +19,7 @@ pub struct Told {
 
 /// What a client held after one snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Seen {
+pub struct ClientSnapshot {
     /// The client's own slot.
     pub slot: u16,
     /// The snapshot's tick.
@@ -36,7 +36,7 @@ pub struct Watch {
     session: ClientSession,
     slot: u16,
     /// What is kept.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<ClientSnapshot>,
     /// Snapshots that could not be decoded.
     pub undecodable: u64,
 }
@@ -69,7 +69,7 @@ impl Watch {
             soldiers.filter(|((_, state), _)| state.is_soldier()).map(|((id, state), &since)| {
                 Told { id: *id, since, cm: state.position_cm(), yaw: state.yaw }
             });
-        self.seen.push(Seen {
+        self.seen.push(ClientSnapshot {
             slot: self.slot,
             tick: snapshot.header.tick,
             own: snapshot.own.pos,

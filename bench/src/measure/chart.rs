@@ -25,7 +25,7 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}.title{fon
 
 /// What all charts have.
 #[derive(Clone, Debug, Default)]
-pub struct Frame {
+pub struct ChartFrame {
     /// Above the chart.
     pub title: String,
     /// Under the horizontal axis, unit included.
@@ -59,7 +59,7 @@ pub struct Bar {
 }
 
 /// Lines with marks.
-pub fn lines(frame: &Frame, lines: &[Line]) -> String {
+pub fn lines(frame: &ChartFrame, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let xs = Scale::over(points().map(|point| point.0), frame.logarithmic, false);
     let ys = Scale::over(points().map(|point| point.1), frame.logarithmic, true);
@@ -89,7 +89,7 @@ fn places(lines: &[Line], xs: &Scale) -> Vec<f64> {
 }
 
 /// Bars beside each other; `parts` are the names of what they are made of.
-pub fn bars(frame: &Frame, parts: &[&str], bars: &[Bar]) -> String {
+pub fn bars(frame: &ChartFrame, parts: &[&str], bars: &[Bar]) -> String {
     let sums = bars.iter().map(|bar| bar.parts.iter().sum());
     let ys = Scale::over(sums, false, true);
     let mut svg = Svg::begin(frame);
@@ -162,7 +162,7 @@ impl Scale {
 struct Svg(String);
 
 impl Svg {
-    fn begin(frame: &Frame) -> Self {
+    fn begin(frame: &ChartFrame) -> Self {
         let (left, bottom) = (MARGIN[0], HEIGHT - MARGIN[3]);
         let mut svg = Self(format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_chart_is_whole_even_without_figures() {
-        let frame = Frame { title: "a < b".to_owned(), ..Frame::default() };
+        let frame = ChartFrame { title: "a < b".to_owned(), ..ChartFrame::default() };
         let line = Line { name: "x & y".to_owned(), points: vec![(1.0, 2.0)], dashed: false };
         let bar = Bar { name: "n".to_owned(), parts: vec![1.0, 2.0] };
         for svg in [

@@ -12,8 +12,8 @@ use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::snapshot::{DeltaCode, Snapshot, SnapshotEncoder, SnapshotHeader, Tuning};
 use sortie_wire::state::{EntityState, SelfState, flags, quantise_yaw};
 
-use super::suite::Run;
-use super::table::Row;
+use super::suite::SuiteRun;
+use super::table::TableRow;
 use sortie_players::cpu::thread_time;
 use sortie_players::scenario::uniform_side_m;
 use sortie_players::walker::Walker;
@@ -46,7 +46,7 @@ pub struct Codec {
 }
 
 /// One tick: soldiers in order of their ids.
-pub type Frame = Vec<(u32, EntityState)>;
+pub type TickStates = Vec<(u32, EntityState)>;
 
 /// Encodes and decodes a snapshot of each of `ticks`.
 pub fn measure(ticks: usize) -> io::Result<Codec> {
@@ -89,7 +89,7 @@ struct Sums {
 /// What one client sees of walking soldiers, tick by tick.
 pub struct Walk {
     /// The first [`BASELINE_AGE`] are only baselines.
-    frames: Vec<Frame>,
+    frames: Vec<TickStates>,
     /// What the client holds after each frame's snapshot.
     held: Vec<Snapshot>,
 }
@@ -112,7 +112,7 @@ impl Walk {
     }
 
     /// What is to be told of a tick.
-    pub fn frame(&self, tick: usize) -> &Frame {
+    pub fn frame(&self, tick: usize) -> &TickStates {
         &self.frames[tick + BASELINE_AGE]
     }
 
@@ -163,7 +163,7 @@ impl Walk {
 }
 
 /// Soldiers on their way.
-fn walk(ticks: usize) -> Vec<Frame> {
+fn walk(ticks: usize) -> Vec<TickStates> {
     let side_m = uniform_side_m(SOLDIERS);
     let numbers = (0..SOLDIERS).step_by(VISIBLE_EVERY);
     let mut walkers: Vec<(u32, Walker, Vec3)> = numbers
@@ -191,15 +191,15 @@ fn walk(ticks: usize) -> Vec<Frame> {
 }
 
 /// The section of the table.
-pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let codec = measure(run.choose(60, 20_000))?;
     let records = codec.records;
     let per = "per changed soldier";
     Ok(vec![
-        Row::new(format!("bits {per}"), codec.bits, "bit").note("goal at most 40, stretch 28"),
-        Row::new(format!("encode {per}"), codec.encode_ns, "ns"),
-        Row::new(format!("decode {per}"), codec.decode_ns, "ns"),
-        Row::new(format!("snapshot of {records} changed soldiers"), codec.snapshot_bytes, "B")
+        TableRow::new(format!("bits {per}"), codec.bits, "bit").note("goal at most 40, stretch 28"),
+        TableRow::new(format!("encode {per}"), codec.encode_ns, "ns"),
+        TableRow::new(format!("decode {per}"), codec.decode_ns, "ns"),
+        TableRow::new(format!("snapshot of {records} changed soldiers"), codec.snapshot_bytes, "B")
             .note("header and own soldier included, without transport"),
     ])
 }

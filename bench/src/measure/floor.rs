@@ -12,7 +12,7 @@ use std::time::Instant;
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
-use super::trial::{Cost, Side, Taker, Trial, run};
+use super::trial::{Cost, ServerSide, Taker, Trial, run};
 use crate::light::pace::Guest;
 
 /// Bytes that sealing takes of a datagram: a packet number, and the tag.
@@ -88,7 +88,7 @@ struct Floor {
     heard: u64,
 }
 
-impl Side for Floor {
+impl ServerSide for Floor {
     fn tick(&mut self, _now: Instant) -> io::Result<()> {
         loop {
             let count = self.rx.receive(&self.socket)?;

@@ -10,8 +10,8 @@ use sortie_sim::id::EntityId;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::{SoldierRow, Status, View};
 
-use super::suite::Run;
-use super::table::Row;
+use super::suite::SuiteRun;
+use super::table::TableRow;
 use sortie_players::cpu::thread_time;
 use sortie_players::headless::{Arena, SimRunConfig};
 use sortie_players::scenario::Scenario;
@@ -98,7 +98,7 @@ fn in_field(view: &View) -> impl Iterator<Item = &SoldierRow> {
 }
 
 /// The section of the table.
-pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let players = run.choose(60, 1_000);
     let (warm_up, ticks) = run.choose((90, 20), (1_200, 300));
     let mut rows = Vec::new();
@@ -115,7 +115,9 @@ pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
             interest.ns_per_visible
         );
         let what = format!("{what}, {players} players");
-        rows.push(Row::new(what, interest.ns_per_candidate, "ns / (client, candidate)").note(note));
+        rows.push(
+            TableRow::new(what, interest.ns_per_candidate, "ns / (client, candidate)").note(note),
+        );
     }
     Ok(rows)
 }

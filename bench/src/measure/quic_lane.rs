@@ -13,7 +13,7 @@ use sortie_quic::{
 };
 use sortie_udp::{Socket, SocketOptions};
 
-use super::trial::{Cost, Side, Taker, Trial, run};
+use super::trial::{Cost, ServerSide, Taker, Trial, run};
 use crate::light::pace::Guest;
 
 /// Bytes that QUIC adds to a datagram to a client: header, packet number, frame, tag.
@@ -80,7 +80,7 @@ struct Lane {
     heard: u64,
 }
 
-impl Side for Lane {
+impl ServerSide for Lane {
     fn tick(&mut self, now: Instant) -> io::Result<()> {
         self.pump.receive(&self.socket, &mut self.server, now, BATCHES_MAX)?;
         self.server.handle_timeouts(now);

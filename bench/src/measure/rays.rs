@@ -4,8 +4,8 @@ use std::io;
 
 use sortie_field::{Field, Pitch, Vec3, Yaw, angle::direction};
 
-use super::suite::Run;
-use super::table::Row;
+use super::suite::SuiteRun;
+use super::table::TableRow;
 use sortie_players::cpu::thread_time;
 use sortie_players::ground;
 
@@ -67,7 +67,7 @@ pub fn measure(field: &Field, count: usize) -> RayCost {
 }
 
 /// The section of the table.
-pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let count = run.choose(2_000, 400_000);
     let mut rows = Vec::new();
     for name in ["ridge", "steppe"] {
@@ -75,7 +75,7 @@ pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
         let rays = measure(&field, count);
         let share = 100.0 * rays.hit_share;
         rows.push(
-            Row::new(format!("rays of 300 m on {name}"), rays.per_second / 1e6, "million / s")
+            TableRow::new(format!("rays of 300 m on {name}"), rays.per_second / 1e6, "million / s")
                 .note(format!("one thread; {share:.0} % hit ground or obstacle")),
         );
     }

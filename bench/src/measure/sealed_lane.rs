@@ -11,7 +11,7 @@ use sortie_sealed::{
 };
 use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
-use super::trial::{Cost, Side, Taker, Trial, run};
+use super::trial::{Cost, ServerSide, Taker, Trial, run};
 use crate::light::pace::Guest;
 
 /// Measures the lane with the suite that is the default.
@@ -76,7 +76,7 @@ struct Sealing {
     heard: u64,
 }
 
-impl Side for Sealing {
+impl ServerSide for Sealing {
     fn tick(&mut self, now: Instant) -> io::Result<()> {
         loop {
             let count = self.rx.receive(&self.socket)?;

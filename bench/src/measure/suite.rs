@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::table::Row;
+use super::table::TableRow;
 use super::{codec, interest, rays, tick, transport};
 
 /// How much is run.
@@ -16,14 +16,14 @@ pub enum Size {
 
 /// How the table is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub struct SuiteRun {
     /// How much is run.
     pub size: Size,
     /// Allocations of the process so far, for a program that counts them.
     pub allocations: fn() -> u64,
 }
 
-impl Run {
+impl SuiteRun {
     /// One of two, by the size of the run.
     pub fn choose<T>(&self, quick: T, full: T) -> T {
         match self.size {
@@ -40,7 +40,7 @@ pub struct Section {
     /// Its heading.
     pub title: &'static str,
     /// Measures it.
-    pub rows: fn(&Run) -> io::Result<Vec<Row>>,
+    pub rows: fn(&SuiteRun) -> io::Result<Vec<TableRow>>,
 }
 
 /// The table, top to bottom.
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_section_runs_small() {
-        let run = Run { size: Size::Quick, allocations: || 0 };
+        let run = SuiteRun { size: Size::Quick, allocations: || 0 };
         for section in SECTIONS {
             let rows = (section.rows)(&run).unwrap();
             assert!(!rows.is_empty(), "{} is empty", section.name);

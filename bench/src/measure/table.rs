@@ -10,7 +10,7 @@ use crate::pin;
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct TableRow {
     /// What was measured.
     pub what: String,
     /// The figure.
@@ -21,7 +21,7 @@ pub struct Row {
     pub note: String,
 }
 
-impl Row {
+impl TableRow {
     /// A line without a note.
     pub fn new(what: impl Into<String>, figure: f64, unit: &'static str) -> Self {
         Self { what: what.into(), figure: digits(figure), unit, note: String::new() }
@@ -45,9 +45,9 @@ pub fn digits(figure: f64) -> String {
 }
 
 /// One section: a heading and its table.
-pub fn section(title: &str, rows: &[Row]) -> String {
+pub fn section(title: &str, rows: &[TableRow]) -> String {
     let mut text = format!("### {title}\n\n| what | figure | unit | note |\n|---|---:|---|---|\n");
-    for Row { what, figure, unit, note } in rows {
+    for TableRow { what, figure, unit, note } in rows {
         let _ = writeln!(text, "| {what} | {figure} | {unit} | {note} |");
     }
     text
@@ -55,7 +55,7 @@ pub fn section(title: &str, rows: &[Row]) -> String {
 
 /// Date, commit, machine and command, as every published figure needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Provenance {
     /// The day, in UTC.
     pub date: String,
     /// The commit, and whether the tree had changes.
@@ -66,7 +66,7 @@ pub struct Origin {
     pub command: String,
 }
 
-impl Origin {
+impl Provenance {
     /// That of this run of the program `bin`.
     pub fn here(bin: &str) -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -84,7 +84,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { date, commit, machine, command } = self;
         writeln!(
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_row_is_a_line_of_markdown() {
-        let text = section("T", &[Row::new("a", 12.345, "µs").note("b")]);
+        let text = section("T", &[TableRow::new("a", 12.345, "µs").note("b")]);
         assert!(text.ends_with("| a | 12.3 | µs | b |\n"), "{text}");
         assert_eq!(
             (digits(0.0), digits(0.0123), digits(1234.5)),

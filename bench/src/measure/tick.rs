@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::atomic::AtomicBool;
 
-use super::suite::Run;
-use super::table::Row;
+use super::suite::SuiteRun;
+use super::table::TableRow;
 use sortie_players::headless::{self, SimReport, SimRunConfig, Stopwatch};
 use sortie_players::scenario::Scenario;
 
 /// The section with all sizes.
-pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let sizes: &[usize] = run.choose(&[60], &[100, 500, 1_000, 2_000, 4_000]);
     let mut rows = Vec::new();
     for (scenario, place) in
@@ -24,27 +24,29 @@ pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
                 note += &format!("; {} shots, {} hits", report.shots, report.hits);
             }
             let what = format!("{players} players, {place}");
-            rows.push(Row::new(what, report.tick_us.p50, "µs, p50").note(note));
+            rows.push(TableRow::new(what, report.tick_us.p50, "µs, p50").note(note));
         }
     }
     Ok(rows)
 }
 
 /// The section with the phases of one tick.
-pub fn phase_rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn phase_rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let players = run.choose(60, 1_000);
     let mut rows = Vec::new();
     for scenario in [Scenario::Uniform, Scenario::Crush] {
         for (name, time) in report(run, scenario, players)?.system_us {
             let note = format!("p99 {:.0} µs", time.p99);
-            rows.push(Row::new(format!("{name}, {scenario}"), time.mean, "µs, mean").note(note));
+            rows.push(
+                TableRow::new(format!("{name}, {scenario}"), time.mean, "µs, mean").note(note),
+            );
         }
     }
     Ok(rows)
 }
 
 /// What a shot costs with all that it may meet: ground, obstacles, and soldiers as they stood.
-pub fn shot_rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn shot_rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let players = run.choose(60, 1_000);
     let report = report(run, Scenario::Crush, players)?;
     let hit_us = report.system_us.get("hit").map_or(0.0, |time| time.mean);
@@ -52,11 +54,11 @@ pub fn shot_rows(run: &Run) -> io::Result<Vec<Row>> {
     let per_shot = hit_us * f64::from(report.ticks) / (shots as f64).max(1.0);
     let what = format!("a shot in one crowd of {players}");
     let note = format!("the whole phase `hit` over {shots} shots; {hits} hits");
-    Ok(vec![Row::new(what, per_shot, "µs / shot").note(note)])
+    Ok(vec![TableRow::new(what, per_shot, "µs / shot").note(note)])
 }
 
 /// One run on one thread, in CPU time.
-fn report(run: &Run, scenario: Scenario, players: usize) -> io::Result<SimReport> {
+fn report(run: &SuiteRun, scenario: Scenario, players: usize) -> io::Result<SimReport> {
     let config = SimRunConfig {
         players,
         ticks: run.choose(40, 900),

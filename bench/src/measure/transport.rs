@@ -2,14 +2,14 @@
 
 use std::io;
 
-use super::suite::Run;
-use super::table::Row;
+use super::suite::SuiteRun;
+use super::table::TableRow;
 use super::trial::Trial;
 use super::{floor, quic_lane};
 use sortie_players::cpu::median;
 
 /// The section of the table.
-pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
+pub fn rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let clients: &[usize] = run.choose(&[8], &[100, 200, 500]);
     let (ticks, warm_up, repeats) = run.choose((20, 5, 1), (240, 60, 3));
     let mut rows = Vec::new();
@@ -32,7 +32,7 @@ pub fn rows(run: &Run) -> io::Result<Vec<Row>> {
         let (sealed_ratio, quic_ratio) = (ratio(&sealed), ratio(&quic));
         let delivered = 100.0 * delivered;
         let row = |what: &str, figures: &mut [f64]| {
-            Row::new(format!("{what}, {clients} clients"), median(figures), "µs / client-tick")
+            TableRow::new(format!("{what}, {clients} clients"), median(figures), "µs / client-tick")
         };
         rows.push(row("bare UDP", &mut bare));
         let note = format!("{sealed_ratio:.2} × bare");

@@ -70,7 +70,7 @@ pub struct Cost {
 }
 
 /// The server's half of a transport.
-pub trait Side: Send {
+pub trait ServerSide: Send {
     /// Takes in what came and sends one datagram to every client, once all are there.
     fn tick(&mut self, now: Instant) -> io::Result<()>;
 
@@ -94,7 +94,11 @@ pub trait Taker: Guest {
 ///
 /// # Errors
 /// Those of sockets, and clients that never connect.
-pub fn run(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -> io::Result<Cost> {
+pub fn run(
+    trial: &Trial,
+    side: &mut impl ServerSide,
+    guests: &mut [impl Taker],
+) -> io::Result<Cost> {
     raise_file_limit(trial.clients)?;
     if trial.in_turn {
         return run_in_turn(trial, side, guests);
@@ -127,14 +131,18 @@ pub fn run(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -> io
 }
 
 /// [`run`], step by step.
-fn run_in_turn(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -> io::Result<Cost> {
+fn run_in_turn(
+    trial: &Trial,
+    side: &mut impl ServerSide,
+    guests: &mut [impl Taker],
+) -> io::Result<Cost> {
     let period = Duration::from_secs(1) / trial.tick_hz.max(1);
     let mut scratch = vec![0; 2_048];
     let mut now = Instant::now();
     let mut step = |side: &mut _| -> io::Result<()> {
         now += period;
         guests.iter_mut().try_for_each(|guest| guest.say(now, &mut scratch))?;
-        Side::tick(side, now)?;
+        ServerSide::tick(side, now)?;
         guests.iter_mut().try_for_each(|guest| guest.take(now, &mut scratch).map(drop))
     };
     let mut left = CONNECT_TIMEOUT.as_millis() / period.as_millis().max(1);
@@ -162,14 +170,14 @@ fn run_in_turn(trial: &Trial, side: &mut impl Side, guests: &mut [impl Taker]) -
 }
 
 /// Ticks until all has been measured; gives the cost and what was sent since the start.
-fn serve(trial: &Trial, side: &mut impl Side) -> io::Result<(Cost, u64)> {
+fn serve(trial: &Trial, side: &mut impl ServerSide) -> io::Result<(Cost, u64)> {
     let period = Duration::from_secs(1) / trial.tick_hz.max(1);
     let began = Instant::now();
     let mut due = began;
     let mut tick = |side: &mut _| -> io::Result<()> {
         due += period;
         wait_until(due);
-        Side::tick(side, Instant::now())
+        ServerSide::tick(side, Instant::now())
     };
     while !side.is_complete() {
         if began.elapsed() > CONNECT_TIMEOUT {

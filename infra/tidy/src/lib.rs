@@ -4,6 +4,7 @@
 //!
 //! Each rule states its reason in its failure message, so that whoever trips over it learns why.
 
+pub mod names;
 mod source;
 pub mod sql;
 pub mod tables;
@@ -11,6 +12,7 @@ pub mod tables;
 pub use source::{Line, Literal, SourceFile};
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The workspace's root folder.
 pub fn workspace_root() -> PathBuf {
@@ -19,9 +21,18 @@ pub fn workspace_root() -> PathBuf {
 
 /// Every Rust source of the workspace that somebody wrote, in path order.
 pub fn rust_sources() -> Vec<SourceFile> {
+    sources_below(&workspace_root())
+}
+
+/// Every Rust source that a program made and that is kept with the others, in path order.
+pub fn generated_sources() -> Vec<SourceFile> {
+    sources_below(&workspace_root().join("proto/rpc/src/generated"))
+}
+
+fn sources_below(folder: &Path) -> Vec<SourceFile> {
     let root = workspace_root();
     let mut paths = Vec::new();
-    collect(&root, &mut |path| {
+    collect(folder, &mut |path| {
         if path.extension().is_some_and(|extension| extension == "rs") {
             paths.push(path.to_path_buf());
         }
@@ -72,6 +83,18 @@ fn collect(folder: &Path, visit: &mut impl FnMut(&Path)) {
             visit(&path);
         }
     }
+}
+
+/// What cargo prints, called in the workspace's root.
+///
+/// # Panics
+/// Cargo fails; its complaint is the message.
+pub fn cargo(arguments: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let command = Command::new(cargo).args(arguments).current_dir(workspace_root()).output();
+    let output = command.expect("cargo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
 }
 
 /// Fails with all findings at once, one a line, below the rule they break.

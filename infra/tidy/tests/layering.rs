@@ -1,10 +1,9 @@
 //! Which crate may know which. Arrows point one way; see `docs/architecture.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use serde_json::Value;
-use sortie_tidy::{assert_none, workspace_root};
+use sortie_tidy::{assert_none, cargo};
 
 /// What a service of the control plane may know: they meet in Postgres, over gRPC, or on the bus,
 /// and in crates beneath them, each of which owns what several of them write.
@@ -331,14 +330,6 @@ fn resolved(package: &str) -> Vec<String> {
     let lines = output.lines().filter_map(|line| line.split(' ').next());
     let names: BTreeSet<&str> = lines.collect();
     names.into_iter().map(str::to_owned).collect()
-}
-
-fn cargo(arguments: &[&str]) -> String {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output =
-        Command::new(cargo).args(arguments).current_dir(workspace_root()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use sortie_session::{
 };
 use sortie_sim::{
     id::{PlayerSlot, SquadId},
-    interest::Seen,
+    interest::VisibleSet,
     view::{SoldierRow, View},
 };
 use sortie_wire::{
@@ -46,7 +46,7 @@ pub struct Lens {
 impl Lens {
     /// Looks at the tick through the eyes of `slot`. `seen` is what the simulation's interest
     /// says that it may see.
-    pub fn look(&mut self, view: &View, slot: PlayerSlot, seen: Seen<'_>, noises: &Noises) {
+    pub fn look(&mut self, view: &View, slot: PlayerSlot, seen: VisibleSet<'_>, noises: &Noises) {
         let Some(row) = view.soldiers.get(usize::from(slot.0)) else { return };
         self.own = self_state(row);
         self.face = row.team.index();
@@ -87,7 +87,7 @@ impl Lens {
     /// What the player's session encodes; `seen` is what [`look`](Self::look) was given.
     pub fn source<'a>(
         &'a self,
-        seen: Seen<'a>,
+        seen: VisibleSet<'a>,
         history: &'a FrameHistory,
         load: LoadStep,
     ) -> SnapshotSource<'a> {

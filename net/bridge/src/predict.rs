@@ -15,7 +15,7 @@ use sortie_sim::{
     id::{PlayerSlot, Tick},
     movement::wish,
     rng::Rng,
-    separation::Crowd,
+    separation::SeparationGrid,
 };
 use sortie_wire::{
     input::InputCommand,
@@ -57,7 +57,7 @@ impl Fields {
 pub struct Predictor {
     fields: Fields,
     ground: Option<Ground>,
-    crowd: Crowd,
+    grid: SeparationGrid,
 }
 
 struct Ground {
@@ -104,10 +104,10 @@ impl Predict for Predictor {
             let others = neighbours
                 .iter()
                 .map(|other| (PlayerSlot(other.id as u16), Vec3::from_array(other.pos)));
-            self.crowd.build(rules.body.personal_space_m, others);
+            self.grid.build(rules.body.personal_space_m, others);
             // Chance decides only between two on one spot, and no client knows the battle's.
             let (rng, tick) = (Rng::new(0), Tick(0));
-            let push = self.crowd.push_on(SELF, moved.pos, &rules.body, &rng, tick);
+            let push = self.grid.push_on(SELF, moved.pos, &rules.body, &rng, tick);
             push_body(&mut moved, push.velocity_mps * *dt_s, field, &rules.movement);
         }
         step_body(&mut moved, &intent, field, &rules.movement, *dt_s);

@@ -18,7 +18,7 @@ use sortie_sim::{
     command::{Action, Command, SpawnAt},
     config::{Mode, SimConfig},
     id::{Class, EntityId, PlayerKey, PlayerSlot},
-    interest::{Seen, Visibility, oracle::oracle_may_know},
+    interest::{Visibility, VisibleSet, oracle::oracle_may_know},
     view::{Status, View},
 };
 use sortie_wire::{
@@ -119,7 +119,7 @@ fn play(planted: Planted) -> Leaks {
         for client in &mut clients {
             let seen = visibility.visible(client.slot);
             let soldiers = plant(planted, seen, view, client.slot);
-            let seen = Seen { soldiers: &soldiers, ..seen };
+            let seen = VisibleSet { soldiers: &soldiers, ..seen };
             client.lens.look(view, client.slot, seen, &noises);
             if !client.exchange(planted, seen, &history, &mut codes, now) {
                 continue;
@@ -143,7 +143,7 @@ impl Client {
     fn exchange(
         &mut self,
         planted: Planted,
-        seen: Seen<'_>,
+        seen: VisibleSet<'_>,
         history: &FrameHistory,
         codes: &mut DeltaCodes,
         now: Instant,
@@ -178,7 +178,7 @@ impl Leaks {
     }
 }
 
-fn plant(planted: Planted, seen: Seen<'_>, view: &View, own: PlayerSlot) -> Vec<u64> {
+fn plant(planted: Planted, seen: VisibleSet<'_>, view: &View, own: PlayerSlot) -> Vec<u64> {
     let mut soldiers = seen.soldiers.to_vec();
     let in_field = |status| matches!(status, Status::Alive | Status::Down);
     let others = view.soldiers.iter().filter(|row| row.slot != own && in_field(row.status));

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sortie_bridge::predict::{Fields, Predictor};
-use sortie_client::{ClientConfig, ClientView, Event, GameClient, LocalInput, Predict, State};
+use sortie_client::{ClientView, Event, GameClient, GameClientConfig, LocalInput, Predict, State};
 
 /// Drives `client` until `until` or until its battle is over; `wish` says what the player wants in
 /// each tick.
@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server: SocketAddr = address.parse()?;
     let seconds: u64 = rest.first().map_or(Ok(10), |text| text.parse())?;
     let quic = sortie_quic::ClientConfig::new(server, fingerprint.parse()?);
-    let config = ClientConfig::new(quic, BASE64.decode(ticket.trim())?);
+    let config = GameClientConfig::new(quic, BASE64.decode(ticket.trim())?);
     let mut client = GameClient::new(config, Predictor::new(Fields::default()), Instant::now())?;
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     for second in 1..=seconds {

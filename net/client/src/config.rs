@@ -28,7 +28,7 @@ impl fmt::Display for LanePolicy {
 
 /// Settings of a [`GameClient`](crate::GameClient).
 #[derive(Clone, Debug)]
-pub struct ClientConfig {
+pub struct GameClientConfig {
     /// Server address, pinned fingerprint and the rest of QUIC's settings.
     pub quic: sortie_quic::ClientConfig,
     /// The signed join ticket.
@@ -56,7 +56,7 @@ pub struct ClientConfig {
     pub join_max: Duration,
 }
 
-impl ClientConfig {
+impl GameClientConfig {
     /// The defaults.
     pub fn new(quic: sortie_quic::ClientConfig, ticket: Vec<u8>) -> Self {
         Self {

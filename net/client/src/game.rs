@@ -16,7 +16,7 @@ use sortie_wire::{
 };
 
 use crate::{
-    config::{ClientConfig, LocalInput},
+    config::{GameClientConfig, LocalInput},
     control::Control,
     corrections::Corrections,
     event::{Event, State},
@@ -46,7 +46,7 @@ const REPEAT_AFTER: Duration = Duration::from_millis(100);
 /// [`tick`](Self::tick) if [`next_tick_at`](Self::next_tick_at) is due, and
 /// [`handle_timeouts`](Self::handle_timeouts); then poll transmits and events until there are none.
 pub struct GameClient<P> {
-    config: ClientConfig,
+    config: GameClientConfig,
     predictor: P,
     link: Link,
     lane: LaneUse,
@@ -78,7 +78,7 @@ impl<P: Predict> GameClient<P> {
     ///
     /// # Errors
     /// When QUIC cannot be set up with this configuration.
-    pub fn new(config: ClientConfig, predictor: P, now: Instant) -> Result<Self, SetupError> {
+    pub fn new(config: GameClientConfig, predictor: P, now: Instant) -> Result<Self, SetupError> {
         Ok(Self {
             link: Link::new(&config, now)?,
             lane: LaneUse::new(config.lane, now),

@@ -21,11 +21,11 @@ mod render_clock;
 mod stats;
 mod view;
 
-pub use config::{ClientConfig, LanePolicy, LocalInput};
+pub use config::{GameClientConfig, LanePolicy, LocalInput};
 pub use corrections::Corrections;
 pub use event::{Event, State};
 pub use game::GameClient;
 pub use remotes::{Pose, Remote, Remotes};
 pub use sortie_session::predict::{Neighbour, Predict, UnusableRules};
 pub use stats::{ClientStats, LaneStats};
-pub use view::{ClientView, Mate};
+pub use view::{ClientView, DistantMate};

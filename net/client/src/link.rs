@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sortie_quic::{Client, SetupError};
 
-use crate::config::ClientConfig;
+use crate::config::GameClientConfig;
 
 /// While the hello is not answered, QUIC is asked for a sign of life so often. What the server
 /// acknowledges of these tells within a round trip that the hello was lost; alone, it would be
@@ -51,7 +51,7 @@ pub(crate) struct Trying {
 }
 
 impl Link {
-    pub(crate) fn new(config: &ClientConfig, now: Instant) -> Result<Self, SetupError> {
+    pub(crate) fn new(config: &GameClientConfig, now: Instant) -> Result<Self, SetupError> {
         Ok(Self {
             quic: Client::new(config.quic.clone(), now)?,
             stage: Stage::Connecting(now),
@@ -67,7 +67,12 @@ impl Link {
 
     /// The connection is lost: the next attempt comes at once, later ones after a pause. Whether
     /// there is still time for one.
-    pub(crate) fn lose(&mut self, config: &ClientConfig, now: Instant, grace: Duration) -> bool {
+    pub(crate) fn lose(
+        &mut self,
+        config: &GameClientConfig,
+        now: Instant,
+        grace: Duration,
+    ) -> bool {
         let trying = *self.trying.get_or_insert(Trying { since: now, until: now + grace });
         let pause = match self.attempts_in_row {
             0 => Duration::ZERO,
@@ -80,7 +85,11 @@ impl Link {
     }
 
     /// Begins the next attempt.
-    pub(crate) fn retry(&mut self, config: &ClientConfig, now: Instant) -> Result<(), SetupError> {
+    pub(crate) fn retry(
+        &mut self,
+        config: &GameClientConfig,
+        now: Instant,
+    ) -> Result<(), SetupError> {
         self.quic = Client::new(config.quic.clone(), now)?;
         self.stage = Stage::Connecting(now);
         self.heard_at = now;
@@ -126,7 +135,7 @@ impl Link {
     }
 
     /// When the present attempt counts as failed, or the pause ends.
-    pub(crate) fn deadline(&self, config: &ClientConfig, resuming: bool) -> Option<Instant> {
+    pub(crate) fn deadline(&self, config: &GameClientConfig, resuming: bool) -> Option<Instant> {
         match self.stage {
             Stage::Connecting(since) | Stage::Joining(since) if resuming => {
                 let quiet_max = match self.acks_heard {

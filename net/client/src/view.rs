@@ -31,7 +31,7 @@ pub struct ClientView {
     /// Everyone and everything else that this player knows of.
     pub others: Remotes,
     /// Where far mates were when last told, about once a second, for the map; by slot.
-    pub mates: BTreeMap<u16, Mate>,
+    pub mates: BTreeMap<u16, DistantMate>,
     /// How the round stood when last told.
     pub round: RoundState,
     /// Everyone in the battle, by slot.
@@ -48,7 +48,7 @@ pub struct ClientView {
 
 /// A mate who is neither near nor in sight.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mate {
+pub struct DistantMate {
     /// When it was told.
     pub tick: u32,
     /// The feet, metres: east, up, south.
@@ -62,7 +62,7 @@ impl ClientView {
         let team = self.team;
         let mates = |remote: &&Remote| remote.newest().is_soldier() && remote.newest().team == team;
         for gone in self.others.gone().iter().filter(mates) {
-            let mate = Mate { tick: gone.newest_tick(), pos: gone.newest().position_m() };
+            let mate = DistantMate { tick: gone.newest_tick(), pos: gone.newest().position_m() };
             self.mates.insert(gone.id() as u16, mate);
         }
         let oldest = self.snapshot_tick.saturating_sub(3 * u32::from(self.tick_hz));

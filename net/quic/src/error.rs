@@ -126,7 +126,7 @@ pub enum SetupError {
     Connect(#[from] quinn_proto::ConnectError),
     /// The sealed lanes cannot be set up for this shard.
     #[error("sealed lanes cannot be set up: {0}")]
-    Sealed(#[from] sortie_sealed::SetupError),
+    Sealed(#[from] sortie_sealed::TableSetupError),
     /// No shard of that number exists.
     #[error(
         "shard {index} of {count}: the count must be a power of two up to 256, above the index"

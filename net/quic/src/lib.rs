@@ -37,7 +37,7 @@ pub use counters::Counters;
 pub use driven::Driven;
 pub use error::{CloseReason, ExportError, SendDatagramError, SendMessageError, SetupError};
 pub use identity::{Fingerprint, FingerprintError, Identity};
-pub use peer::{ClientLane, ServerLane};
+pub use peer::ServerLane;
 pub use peer_id::PeerId;
 pub use sealed::{SealedCounters, SealedLanes, all_suites, best_suite, client_secrets, is_sealed};
 pub use secrets::{Secrets, random};

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use sortie_session::peer::{LossCounters, Peer, SendError};
 
 use crate::error::SendDatagramError;
-use crate::{Client, PeerId, Server};
+use crate::{PeerId, Server};
 
 impl From<SendDatagramError> for SendError {
     fn from(error: SendDatagramError) -> Self {
@@ -40,31 +39,6 @@ impl Peer for ServerLane<'_> {
 
     fn loss(&self) -> LossCounters {
         let (sent, lost) = self.server.sent_and_lost(self.peer).unwrap_or_default();
-        LossCounters { sent, lost }
-    }
-}
-
-/// The lane from a client to its server.
-pub struct ClientLane<'a> {
-    /// The client.
-    pub client: &'a mut Client,
-}
-
-impl Peer for ClientLane<'_> {
-    fn send_datagram(&mut self, datagram: &[u8]) -> Result<(), SendError> {
-        Ok(self.client.send_datagram(Bytes::copy_from_slice(datagram))?)
-    }
-
-    fn max_datagram(&self) -> usize {
-        self.client.max_datagram()
-    }
-
-    fn rtt(&self) -> Duration {
-        self.client.rtt()
-    }
-
-    fn loss(&self) -> LossCounters {
-        let (sent, lost) = self.client.sent_and_lost();
         LossCounters { sent, lost }
     }
 }

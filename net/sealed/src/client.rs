@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::{Counters, LaneConfig};
+use crate::config::{LaneConfig, LaneCounters};
 use crate::draft::Draft;
 use crate::error::{OpenError, SealError};
 use crate::lane::Lane;
@@ -122,7 +122,7 @@ impl ClientLane {
     }
 
     /// See [`Lane::counters`].
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> LaneCounters {
         self.lane.counters()
     }
 }

@@ -20,7 +20,7 @@ impl Default for LaneConfig {
 
 /// What one end has counted since the lane was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
+pub struct LaneCounters {
     /// Packets sealed.
     pub sealed: u64,
     /// Packets opened.

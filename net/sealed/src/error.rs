@@ -61,7 +61,7 @@ pub enum InsertError {
 
 /// Why a table could not be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SetupError {
+pub enum TableSetupError {
     /// No shard of that number exists.
     #[error(
         "shard {index} of {count}: the count must be a power of two up to 256, above the index"

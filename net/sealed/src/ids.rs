@@ -2,7 +2,7 @@
 
 use ring::hmac::{HMAC_SHA256, Key, sign};
 
-use crate::error::SetupError;
+use crate::error::TableSetupError;
 
 /// Random bits of a session id at least: what tells a key's lane from the one before it.
 const RANDOM_BITS_MIN: u32 = 8;
@@ -18,14 +18,14 @@ pub(crate) struct IdLayout {
 }
 
 impl IdLayout {
-    pub(crate) fn new(shard: u8, shards: u16, capacity: usize) -> Result<Self, SetupError> {
+    pub(crate) fn new(shard: u8, shards: u16, capacity: usize) -> Result<Self, TableSetupError> {
         if !shards.is_power_of_two() || shards > 256 || u16::from(shard) >= shards {
-            return Err(SetupError::Shard { index: shard, count: shards });
+            return Err(TableSetupError::Shard { index: shard, count: shards });
         }
         let shard_bits = shards.trailing_zeros();
         let key_bits = capacity.checked_next_power_of_two().map_or(u32::MAX, usize::trailing_zeros);
         if capacity == 0 || key_bits > u32::BITS - RANDOM_BITS_MIN - shard_bits {
-            return Err(SetupError::Capacity { capacity, shards });
+            return Err(TableSetupError::Capacity { capacity, shards });
         }
         Ok(Self { shard: u32::from(shard), shard_bits, key_bits })
     }
@@ -88,10 +88,10 @@ mod tests {
     #[test]
     fn a_table_that_leaves_no_random_bits_is_refused() {
         assert!(IdLayout::new(0, 256, 65_536).is_ok());
-        assert!(matches!(IdLayout::new(0, 256, 65_537), Err(SetupError::Capacity { .. })));
-        assert!(matches!(IdLayout::new(0, 1, usize::MAX), Err(SetupError::Capacity { .. })));
-        assert!(matches!(IdLayout::new(0, 1, 0), Err(SetupError::Capacity { .. })));
-        assert!(matches!(IdLayout::new(0, 3, 1), Err(SetupError::Shard { .. })));
-        assert!(matches!(IdLayout::new(4, 4, 1), Err(SetupError::Shard { .. })));
+        assert!(matches!(IdLayout::new(0, 256, 65_537), Err(TableSetupError::Capacity { .. })));
+        assert!(matches!(IdLayout::new(0, 1, usize::MAX), Err(TableSetupError::Capacity { .. })));
+        assert!(matches!(IdLayout::new(0, 1, 0), Err(TableSetupError::Capacity { .. })));
+        assert!(matches!(IdLayout::new(0, 3, 1), Err(TableSetupError::Shard { .. })));
+        assert!(matches!(IdLayout::new(4, 4, 1), Err(TableSetupError::Shard { .. })));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::PACKET_BYTES_MAX;
-use crate::config::{Counters, LaneConfig};
+use crate::config::{LaneConfig, LaneCounters};
 use crate::draft::{Draft, Opened};
 use crate::error::{OpenError, SealError};
 use crate::estimate::Estimate;
@@ -32,7 +32,7 @@ pub struct Lane {
     challenge: Option<Challenge>,
     forged_max: u64,
     opened_at: Instant,
-    counters: Counters,
+    counters: LaneCounters,
 }
 
 impl Lane {
@@ -55,7 +55,7 @@ impl Lane {
             challenge: None,
             forged_max: u64::from(config.forged_packets_max),
             opened_at: now,
-            counters: Counters::default(),
+            counters: LaneCounters::default(),
         }
     }
 
@@ -202,7 +202,7 @@ impl Lane {
     }
 
     /// What was counted so far.
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> LaneCounters {
         self.counters
     }
 

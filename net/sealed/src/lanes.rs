@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::config::LaneConfig;
 use crate::draft::Draft;
-use crate::error::{InsertError, SealError, SetupError};
+use crate::error::{InsertError, SealError, TableSetupError};
 use crate::header::Header;
 use crate::ids::{Chance, IdLayout};
 use crate::lane::Lane;
@@ -80,8 +80,8 @@ impl Lanes {
     /// An empty table.
     ///
     /// # Errors
-    /// [`SetupError`] when shard, count and capacity do not go together.
-    pub fn new(config: &LanesConfig) -> Result<Self, SetupError> {
+    /// [`TableSetupError`] when shard, count and capacity do not go together.
+    pub fn new(config: &LanesConfig) -> Result<Self, TableSetupError> {
         Ok(Self {
             layout: IdLayout::new(config.shard, config.shard_count, config.capacity)?,
             config: config.lane,

@@ -44,9 +44,9 @@ mod sender;
 mod window;
 
 pub use client::{ClientLane, SILENCE};
-pub use config::{Counters, LaneConfig};
+pub use config::{LaneConfig, LaneCounters};
 pub use draft::{Draft, Opened};
-pub use error::{InsertError, OpenError, SealError, SetupError};
+pub use error::{InsertError, OpenError, SealError, TableSetupError};
 pub use evidence::{Evidence, LaneChoice, SILENT_WITH};
 pub use fields::{CHALLENGE_BYTES, Challenge, Fields, REPORT_BYTES, Report};
 pub use header::{HEADER_BYTES, Header, session_of};

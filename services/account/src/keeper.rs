@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 /// Keeps accounts.
 #[derive(Clone, Copy, Debug)]
-pub struct Keeper;
+pub struct AccountKeeper;
 
-impl keeper::Keeper for Keeper {
+impl keeper::Keeper for AccountKeeper {
     fn rename<'a>(
         &'a self,
         db: &'a mut PgConnection,

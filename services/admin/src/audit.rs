@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sortie_control::audit::{self, Outcome};
+use sortie_control::audit::{self, AuditOutcome};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
 use sortie_control::page::{Page, PageQuery};
@@ -29,7 +29,7 @@ struct Filter {
     /// Like `bans.create`.
     action: Option<String>,
     /// How it ended.
-    outcome: Option<Outcome>,
+    outcome: Option<AuditOutcome>,
     /// What it was done to, like `player:UUID`.
     target: Option<String>,
     /// Not before.
@@ -49,7 +49,7 @@ struct AuditRow {
     /// Null: the product itself, or nobody who could be named.
     actor: Option<Uuid>,
     action: String,
-    #[schema(value_type = Outcome)]
+    #[schema(value_type = AuditOutcome)]
     outcome: String,
     target: String,
     before: Option<Value>,
@@ -82,7 +82,7 @@ async fn search(
            order by seq desc limit $8"#,
         filter.actor,
         filter.action,
-        filter.outcome.map(Outcome::name),
+        filter.outcome.map(AuditOutcome::name),
         filter.target,
         filter.from,
         filter.until,

@@ -17,7 +17,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use sortie_control::audit::{self, Entry, Outcome};
+use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorCode};
 use sortie_control::idempotency;
@@ -235,7 +235,7 @@ impl Guard {
             let code = response.extensions().get::<ErrorCode>().map(|code| code.0);
             let after = json!({ "status": status.as_u16(), "code": code });
             // The answer is an error already; it goes out even if this fails.
-            if let Err(error) = self.note(Some(actor), Outcome::Failed, unknown, after).await {
+            if let Err(error) = self.note(Some(actor), AuditOutcome::Failed, unknown, after).await {
                 tracing::warn!(%error, "a failed call could not be written down");
             }
         } else if !is_recorded.load(Ordering::Relaxed) {
@@ -243,7 +243,7 @@ impl Guard {
             let is_read = method == Method::GET || method == Method::HEAD;
             debug_assert!(is_read || is_replayed, "{}: not recorded", self.action);
             let after = if is_replayed { json!({ "replayed": true }) } else { Value::Null };
-            self.note(Some(actor), Outcome::Done, known, after).await?;
+            self.note(Some(actor), AuditOutcome::Done, known, after).await?;
         }
         Ok(response)
     }
@@ -271,7 +271,7 @@ impl Guard {
         let after = json!({ "code": code });
         let actor = Some(caller.player_id);
         let target = target_of(&self.path, parts, Typed::Unknown);
-        self.note(actor, Outcome::Refused, target, after).await?;
+        self.note(actor, AuditOutcome::Refused, target, after).await?;
         let message = "staff need a second factor: set up TOTP for your account, and log in again";
         Err(ApiError::forbidden(code, message))
     }
@@ -282,7 +282,7 @@ impl Guard {
         if self.office.plane.bus.limiter.take("admin/strangers", STRANGERS).await.is_ok() {
             let after = json!({ "code": code });
             let target = target_of(&self.path, parts, Typed::Unknown);
-            self.note(None, Outcome::Refused, target, after).await?;
+            self.note(None, AuditOutcome::Refused, target, after).await?;
         }
         Ok(())
     }
@@ -290,7 +290,7 @@ impl Guard {
     async fn note(
         &self,
         actor: Option<Uuid>,
-        outcome: Outcome,
+        outcome: AuditOutcome,
         target: String,
         after: Value,
     ) -> sqlx::Result<()> {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sortie_control::access::random_bytes;
 use sortie_control::administrators::{self, ADMINISTRATOR};
-use sortie_control::audit::{self, Entry, Outcome};
+use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::Json;
@@ -155,7 +155,7 @@ async fn note_refused(State(office): State<Office>, request: Request, next: Next
     let entry = Entry {
         actor: caller.map(|caller| caller.player_id),
         action: ACTION,
-        outcome: if is_refused { Outcome::Refused } else { Outcome::Failed },
+        outcome: if is_refused { AuditOutcome::Refused } else { AuditOutcome::Failed },
         target: String::new(),
         before: None,
         after: Some(json!({ "status": status.as_u16() })),

@@ -13,7 +13,7 @@ pub const ENVIRONMENT: &str = "SORTIE_FAILPOINTS";
 
 /// A place where faults can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Point {
+pub enum Failpoint {
     /// A block is about to be written.
     BeforeWrite,
     /// Half of a block of ticks is written.
@@ -38,7 +38,7 @@ pub enum Point {
     SpoolReported,
 }
 
-impl Point {
+impl Failpoint {
     /// All, with their names.
     pub const ALL: [(Self, &'static str); 11] = [
         (Self::BeforeWrite, "before-write"),
@@ -70,7 +70,7 @@ pub enum Fault {
 
 #[derive(Debug)]
 struct Order {
-    point: Point,
+    point: Failpoint,
     /// Passages left before the fault.
     passages: AtomicU32,
     fault: Fault,
@@ -104,7 +104,7 @@ impl Failpoints {
     }
 
     /// One fault, at the `passage`th passage of a point, counted from 1; slow ones from there on.
-    pub fn at(point: Point, passage: u32, fault: Fault) -> Self {
+    pub fn at(point: Failpoint, passage: u32, fault: Fault) -> Self {
         Self(Some(Arc::new(vec![Order { point, passages: AtomicU32::new(passage), fault }])))
     }
 
@@ -132,7 +132,7 @@ impl Failpoints {
     /// # Errors
     /// The fault that was ordered.
     #[inline]
-    pub fn pass(&self, point: Point) -> io::Result<()> {
+    pub fn pass(&self, point: Failpoint) -> io::Result<()> {
         match &self.0 {
             None => Ok(()),
             Some(orders) => orders.iter().try_for_each(|order| order.pass(point)),
@@ -141,7 +141,7 @@ impl Failpoints {
 }
 
 impl Order {
-    fn pass(&self, point: Point) -> io::Result<()> {
+    fn pass(&self, point: Failpoint) -> io::Result<()> {
         if point != self.point {
             return Ok(());
         }
@@ -174,7 +174,7 @@ fn parse_order(order: &str) -> Result<Order, String> {
     else {
         return Err(refuse());
     };
-    let known = Point::ALL.iter().find(|(_, name)| *name == point);
+    let known = Failpoint::ALL.iter().find(|(_, name)| *name == point);
     let point = known.map(|(point, _)| *point).ok_or_else(refuse)?;
     let passage: u32 = passage.parse().map_err(|_| refuse())?;
     let fault = match fault {
@@ -196,10 +196,10 @@ mod tests {
     #[test]
     fn a_fault_comes_at_its_passage() {
         let faults = Failpoints::parse("before-sync:3:no-space").unwrap();
-        assert!(faults.pass(Point::BeforeSync).is_ok());
-        assert!(faults.pass(Point::AfterSync).is_ok());
-        assert!(faults.pass(Point::BeforeSync).is_ok());
-        let error = faults.pass(Point::BeforeSync).unwrap_err();
+        assert!(faults.pass(Failpoint::BeforeSync).is_ok());
+        assert!(faults.pass(Failpoint::AfterSync).is_ok());
+        assert!(faults.pass(Failpoint::BeforeSync).is_ok());
+        let error = faults.pass(Failpoint::BeforeSync).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 

@@ -10,7 +10,7 @@ use sortie_sim::Battle;
 use sortie_sim::config::Mode;
 use sortie_sim::id::Tick;
 
-use crate::journal::{Found, JournalError, JournalReader, Kind, Roster};
+use crate::journal::{Found, JournalError, JournalReader, JournalRoster, Kind};
 use crate::resume::restore;
 
 /// What a replay is.
@@ -125,7 +125,7 @@ pub fn info(path: &Path) -> Result<ReplayInfo, ReplayError> {
     let count = |kind| reader.blocks.iter().filter(|block| block.head.kind == kind).count();
     let (groups, checkpoints) = (count(Kind::Ticks), count(Kind::Checkpoint));
     let ticks = reader.last_tick();
-    let mut roster = Roster::default();
+    let mut roster = JournalRoster::default();
     reader.names.iter().for_each(|named| roster.name_as(named));
     let header = &reader.header;
     Ok(ReplayInfo {
@@ -194,7 +194,7 @@ fn walk(
     let mut battle = reader.header.battle(threads)?;
     let last = reader.last_tick();
     let (_, mut walk) = reader.start(None)?;
-    let mut roster = Roster::default();
+    let mut roster = JournalRoster::default();
     let (mut commands, mut checkpoints, mut scratch) = (0, 0, Vec::new());
     while let Some(found) = reader.next(&mut walk)? {
         match found {
@@ -215,7 +215,7 @@ fn walk(
                 battle.checkpoint(&mut scratch);
                 // Names stand apart, and may have been blanked since.
                 let names = roster.names.clone();
-                let known = Roster { names, ..checkpoint.roster };
+                let known = JournalRoster { names, ..checkpoint.roster };
                 if scratch != checkpoint.battle || known != roster {
                     return Err(ReplayError::Checkpoint { tick });
                 }

@@ -11,20 +11,22 @@ use sortie_sim::id::Tick;
 use sortie_sim::{Battle, SIMULATION};
 
 use crate::config::BattleServerConfig;
-use crate::journal::{Found, Header, Journal, JournalError, JournalReader, Roster, Tail, Walk};
+use crate::journal::{
+    Found, Journal, JournalError, JournalHeader, JournalReader, JournalRoster, Tail, Walk,
+};
 use crate::store::{Store, random};
 use crate::ticket_clock::TicketClock;
 
 /// A battle ready to be stepped, and the journal that goes on with it.
-pub struct Opened {
+pub struct OpenedBattle {
     /// The battle.
     pub battle: Battle,
     /// Its journal.
     pub journal: Journal,
     /// What the battle is.
-    pub header: Header,
+    pub header: JournalHeader,
     /// Its players beyond the simulation.
-    pub roster: Roster,
+    pub roster: JournalRoster,
     /// Whether it was taken up.
     pub resumed: bool,
 }
@@ -33,7 +35,7 @@ pub struct Opened {
 ///
 /// # Errors
 /// The disk fails, or the journal cannot be trusted; the message says what to do.
-pub fn open_battle(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
+pub fn open_battle(store: &Store, config: &BattleServerConfig) -> anyhow::Result<OpenedBattle> {
     let path = store.journal_path();
     if path.exists() {
         let what_to_do = || {
@@ -49,7 +51,7 @@ pub fn open_battle(store: &Store, config: &BattleServerConfig) -> anyhow::Result
     begin(store, config)
 }
 
-fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
+fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<OpenedBattle> {
     let seed = match config.seed {
         Some(seed) => seed,
         None => u64::from_le_bytes(random()?),
@@ -65,7 +67,7 @@ fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
         rules.objective.battle_s = duration.as_secs_f32().max(tick_s);
         rules.validate().context("the battle's duration")?;
     }
-    let header = Header {
+    let header = JournalHeader {
         battle_id,
         // For people: nothing is decided by it.
         created_ms: TicketClock::by_wall().now_ms(),
@@ -79,14 +81,14 @@ fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<Opened> {
     let journal = store
         .create_whole(&path, |file| Journal::create(file, &header, config.journal.clone()))
         .with_context(|| format!("cannot begin the journal {}", path.display()))?;
-    Ok(Opened { battle, journal, header, roster: Roster::default(), resumed: false })
+    Ok(OpenedBattle { battle, journal, header, roster: JournalRoster::default(), resumed: false })
 }
 
 fn take_up(
     store: &Store,
     config: &BattleServerConfig,
     mut reader: JournalReader,
-) -> anyhow::Result<Opened> {
+) -> anyhow::Result<OpenedBattle> {
     let recovered = recover(&mut reader, config.threads)?;
     let Recovered { battle, roster, tail } = recovered;
     if battle.config() != &config.rules || battle.field().map().hash() != config.map.hash() {
@@ -100,7 +102,7 @@ fn take_up(
     let file = OpenOptions::new().read(true).write(true).open(store.journal_path())?;
     let journal = Journal::resume(file, tail, config.journal.clone())
         .context("cannot go on with the journal")?;
-    Ok(Opened { battle, journal, header: reader.header, roster, resumed: true })
+    Ok(OpenedBattle { battle, journal, header: reader.header, roster, resumed: true })
 }
 
 /// A battle as its journal leaves it.
@@ -108,7 +110,7 @@ pub struct Recovered {
     /// The battle after the journal's last tick.
     pub battle: Battle,
     /// Its players beyond the simulation.
-    pub roster: Roster,
+    pub roster: JournalRoster,
     /// Where writing goes on.
     pub tail: Tail,
 }
@@ -142,11 +144,11 @@ pub(crate) fn restore(
     reader: &mut JournalReader,
     checkpoint: Option<usize>,
     threads: usize,
-) -> anyhow::Result<(Battle, Roster, Walk)> {
+) -> anyhow::Result<(Battle, JournalRoster, Walk)> {
     let setup = reader.header.setup(threads)?;
     let (checkpoint, walk) = reader.start(checkpoint)?;
     let Some(checkpoint) = checkpoint else {
-        return Ok((Battle::new(setup), Roster::default(), walk));
+        return Ok((Battle::new(setup), JournalRoster::default(), walk));
     };
     let battle = Battle::restore(setup, &checkpoint.battle)?;
     Ok((battle, checkpoint.roster, walk))
@@ -155,7 +157,7 @@ pub(crate) fn restore(
 fn replay_rest(
     reader: &mut JournalReader,
     mut battle: Battle,
-    mut roster: Roster,
+    mut roster: JournalRoster,
     mut walk: Walk,
 ) -> anyhow::Result<Recovered> {
     while let Some(found) = reader.next(&mut walk)? {

@@ -18,7 +18,7 @@ use crate::error::ChatError;
 use crate::hub::Hub;
 use crate::member::{Known, Member, lock};
 use crate::store::{self, Sitting};
-use crate::wire::Event;
+use crate::wire::ChannelEvent;
 
 /// How long until something that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -111,7 +111,7 @@ async fn show_out(hub: &Hub, members: &[Arc<Member>]) -> sqlx::Result<()> {
         let Some(&(member, place)) = whose.get(at) else { continue };
         hub.leave(member, place);
         let code = ChatError::NoAccess.code().to_owned();
-        member.line.tell(&Event::Left { channel: place.name_for(member.player), code });
+        member.line.tell(&ChannelEvent::Left { channel: place.name_for(member.player), code });
     }
     Ok(())
 }

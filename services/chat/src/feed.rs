@@ -15,7 +15,7 @@ use crate::channel::{ChannelName, Kind, Place};
 use crate::hub::Hub;
 use crate::room::Room;
 use crate::store::{self, Line, MISSED_MAX};
-use crate::wire::Event;
+use crate::wire::ChannelEvent;
 
 /// How long until something that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -44,12 +44,12 @@ pub(crate) fn author_of(deed: &Deed) -> Option<Uuid> {
 }
 
 /// As one reader sees it.
-pub(crate) fn event_for(told: &Told, reader: Uuid) -> Event {
+pub(crate) fn event_for(told: &Told, reader: Uuid) -> ChannelEvent {
     let channel = told.place.name_for(reader);
     match &told.deed {
-        Deed::Said(line) => Event::Message { message: line.shown(channel) },
-        Deed::Edited(line) => Event::Edited { message: line.shown(channel) },
-        Deed::Deleted { message_id } => Event::Deleted { channel, message_id: *message_id },
+        Deed::Said(line) => ChannelEvent::Message { message: line.shown(channel) },
+        Deed::Edited(line) => ChannelEvent::Edited { message: line.shown(channel) },
+        Deed::Deleted { message_id } => ChannelEvent::Deleted { channel, message_id: *message_id },
     }
 }
 
@@ -172,7 +172,7 @@ async fn close_gap(hub: &Hub, room: &Room) {
             Ok((now, None)) => {
                 let whispers = ChannelName { kind: Kind::Whisper, about: String::new() };
                 let channel = room.place.map_or(whispers, |place| place.name_for(Uuid::nil()));
-                let event = Event::Gap { channel };
+                let event = ChannelEvent::Gap { channel };
                 match room.place {
                     Some(_) => room.announce(&event),
                     None => hub.announce(&event),

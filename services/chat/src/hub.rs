@@ -21,7 +21,7 @@ use crate::member::{Line, Member, Outgoing, json, lock};
 use crate::room::{OVERLAP, Room};
 use crate::settings::Settings;
 use crate::store;
-use crate::wire::Event;
+use crate::wire::ChannelEvent;
 use crate::writer::Said;
 
 /// Rooms that close a gap at a time.
@@ -271,7 +271,7 @@ impl Hub {
     }
 
     /// For all sockets.
-    pub(crate) fn announce(&self, event: &Event) {
+    pub(crate) fn announce(&self, event: &ChannelEvent) {
         let text = json(event);
         for member in self.members() {
             member.line.push(Outgoing::event(text.clone(), None));

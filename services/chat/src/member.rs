@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::channel::Place;
 use crate::close::{self, Closing};
 use crate::room::Room;
-use crate::wire::{Answer, Event};
+use crate::wire::{Answer, ChannelEvent};
 
 /// How long a socket is not read while it is owed answers.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ impl Line {
         });
     }
 
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &ChannelEvent) {
         self.push(Outgoing::event(json(event), None));
     }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::channel::Place;
 use crate::feed::{Deed, Told, author_of, event_for};
 use crate::member::{Line, Member, Outgoing, json, lock};
-use crate::wire::Event;
+use crate::wire::ChannelEvent;
 
 /// How long after its id is made a message may be committed, and then some.
 pub(crate) const OVERLAP: Duration = Duration::seconds(10);
@@ -141,7 +141,7 @@ impl Room {
     }
 
     /// Something that is nobody's doing, for all sockets in the room.
-    pub(crate) fn announce(&self, event: &Event) {
+    pub(crate) fn announce(&self, event: &ChannelEvent) {
         let text = json(event);
         for member in lock(&self.members).values() {
             member.line.push(Outgoing::event(text.clone(), None));

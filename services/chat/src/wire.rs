@@ -1,9 +1,9 @@
 //! What clients and chat say to each other: JSON, one object a frame.
 //!
-//! A [`Request`] has a `cid` that its [`Answer`] repeats; an [`Event`] has none. A request with a
-//! field that chat does not know is refused: misspelt, it would be another request. Clients pass
-//! over fields that they do not know, so that a node may be newer. `docs/chat.md` has a sample of
-//! everything here, and a test reads it.
+//! A [`Request`] has a `cid` that its [`Answer`] repeats; a [`ChannelEvent`] has none. A request
+//! with a field that chat does not know is refused: misspelt, it would be another request. Clients
+//! pass over fields that they do not know, so that a node may be newer. `docs/chat.md` has a sample
+//! of everything here, and a test reads it.
 
 use serde::{Deserialize, Serialize};
 use sortie_control::page::Page;
@@ -215,7 +215,7 @@ pub struct Message {
 /// What happens in the channels of a socket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
+pub enum ChannelEvent {
     /// Something was said.
     Message {
         /// The message, with its id and channel.

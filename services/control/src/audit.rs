@@ -20,7 +20,7 @@ pub struct Entry<'a> {
     /// What was called, like `bans.create`.
     pub action: &'a str,
     /// Whether it came to pass.
-    pub outcome: Outcome,
+    pub outcome: AuditOutcome,
     /// What it was done to, like `player:UUID`; empty: nothing in particular.
     pub target: String,
     /// How that was before.
@@ -32,8 +32,7 @@ pub struct Entry<'a> {
 /// How an act ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = AuditOutcome)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It was done.
     Done,
     /// The actor may not do this.
@@ -42,7 +41,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl AuditOutcome {
     /// As the log and answers name it.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,7 +55,7 @@ impl Outcome {
 impl<'a> Entry<'a> {
     /// Something that `actor` did to `target`.
     pub fn done(actor: Uuid, action: &'a str, target: String) -> Self {
-        let outcome = Outcome::Done;
+        let outcome = AuditOutcome::Done;
         Self { actor: Some(actor), action, outcome, target, before: None, after: None }
     }
 }

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::audit::{self, Entry, Outcome};
+use crate::audit::{self, AuditOutcome, Entry};
 use crate::details::Details;
 use crate::error::ApiError;
 use crate::headers;
@@ -124,7 +124,7 @@ where
         let entry = Entry {
             actor: Some(caller.player_id),
             action: &action,
-            outcome: Outcome::Refused,
+            outcome: AuditOutcome::Refused,
             target: parts.extensions.get::<Target>().map_or(String::new(), |to| to.0.clone()),
             before: None,
             after: None,

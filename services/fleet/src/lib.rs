@@ -36,7 +36,7 @@ pub use rpc::add_rpc;
 pub use settings::Settings;
 use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
-pub use status::{Point, Region, Status, topic};
+pub use status::{BattlePoint, BattleRegion, Status, topic};
 
 /// Routes of battles, and the jobs `placement`, `leases` and `battle log`.
 pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {

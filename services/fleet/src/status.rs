@@ -34,10 +34,10 @@ pub struct Status {
     /// By team. Conquest: tickets left; deathmatch: kills.
     pub score: Vec<u32>,
     /// Points to be held.
-    pub points: Vec<Point>,
+    pub points: Vec<BattlePoint>,
     /// Parts of the map that are simulated apart; only told to whoever may watch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub regions: Vec<Region>,
+    pub regions: Vec<BattleRegion>,
     /// Whether the round is decided.
     pub is_over: bool,
 }
@@ -45,8 +45,7 @@ pub struct Status {
 /// A point to be held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-#[schema(as = BattlePoint)]
-pub struct Point {
+pub struct BattlePoint {
     /// As maps name it.
     pub name: String,
     /// Team 0 or 1; absent while nobody's.
@@ -58,8 +57,7 @@ pub struct Point {
 /// A part of the map, metres.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-#[schema(as = BattleRegion)]
-pub struct Region {
+pub struct BattleRegion {
     /// West edge.
     pub min_x_m: f32,
     /// South edge.
@@ -156,28 +154,28 @@ impl From<&rpc::BattleStatus> for Status {
     }
 }
 
-impl From<rpc::Point> for Point {
+impl From<rpc::Point> for BattlePoint {
     fn from(rpc::Point { name, owner, progress }: rpc::Point) -> Self {
         Self { name, owner, progress }
     }
 }
 
-impl From<Point> for rpc::Point {
-    fn from(Point { name, owner, progress }: Point) -> Self {
+impl From<BattlePoint> for rpc::Point {
+    fn from(BattlePoint { name, owner, progress }: BattlePoint) -> Self {
         Self { name, owner, progress }
     }
 }
 
-impl From<rpc::Region> for Region {
+impl From<rpc::Region> for BattleRegion {
     fn from(region: rpc::Region) -> Self {
         let rpc::Region { min_x_m, min_y_m, max_x_m, max_y_m, players, load } = region;
         Self { min_x_m, min_y_m, max_x_m, max_y_m, players, load }
     }
 }
 
-impl From<Region> for rpc::Region {
-    fn from(region: Region) -> Self {
-        let Region { min_x_m, min_y_m, max_x_m, max_y_m, players, load } = region;
+impl From<BattleRegion> for rpc::Region {
+    fn from(region: BattleRegion) -> Self {
+        let BattleRegion { min_x_m, min_y_m, max_x_m, max_y_m, players, load } = region;
         Self { min_x_m, min_y_m, max_x_m, max_y_m, players, load }
     }
 }

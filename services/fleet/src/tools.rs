@@ -4,7 +4,7 @@
 use serde_json::json;
 use sortie_battles::order::Order;
 use sortie_battles::{battle, server};
-use sortie_control::audit::{self, Entry, Outcome};
+use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_rpc::fleet::v1 as rpc;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -116,7 +116,7 @@ async fn note(
     reason: &str,
 ) -> sqlx::Result<()> {
     let after = (!reason.is_empty()).then(|| json!({ "reason": audit::digest(reason) }));
-    let outcome = Outcome::Done;
+    let outcome = AuditOutcome::Done;
     let entry = Entry { actor: None, action, outcome, target, before: None, after };
     audit::append(db, &entry).await
 }

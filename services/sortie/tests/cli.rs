@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use common::{command, finished, sortie};
 use serde_json::{Value, json};
-use sortie_battle::journal::{Header, Journal, JournalOptions};
+use sortie_battle::journal::{Journal, JournalHeader, JournalOptions};
 use sortie_field::Map;
 use sortie_sim::config::SimConfig;
 use sortie_sim::id::Tick;
@@ -315,7 +315,7 @@ fn what_is_no_replay_is_refused() {
 fn a_battle_of_another_simulation_is_refused_by_that_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("battle.journal");
-    let header = Header {
+    let header = JournalHeader {
         battle_id: 7,
         created_ms: 0,
         seed: 7,

@@ -16,7 +16,9 @@ use common::{command, sortie};
 use serde_json::Value;
 use sortie_cli::units::key_from_hex;
 use sortie_players::scenario::Scenario;
-use sortie_players::swarm::{self, LanePolicy, Link, Server, SwarmConfig, Target};
+use sortie_players::swarm::{
+    self, LanePolicy, NetworkConditions, ServerUnderTest, SwarmConfig, Target,
+};
 
 const BOTS: usize = 8;
 
@@ -104,9 +106,9 @@ fn no_moment_to_die_costs_a_player_its_soldier(lane: LanePolicy) {
         seed: 7,
         threads: 1,
         lane,
-        link: Link::default(),
+        link: NetworkConditions::default(),
         hostile: false,
-        server: Server::Running(server.target()),
+        server: ServerUnderTest::Running(server.target()),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let (tell, told) = mpsc::channel();

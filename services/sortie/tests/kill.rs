@@ -13,7 +13,9 @@ use common::sortie;
 use sortie_battle::replay;
 use sortie_bridge::feed::Feed;
 use sortie_players::scenario::Scenario;
-use sortie_players::swarm::{self, LanePolicy, Link, Server, ServerProcess, SwarmConfig};
+use sortie_players::swarm::{
+    self, LanePolicy, NetworkConditions, ServerProcess, ServerUnderTest, SwarmConfig,
+};
 use sortie_sim::Battle;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
@@ -54,9 +56,9 @@ fn players_of_a_killed_server_come_back_to_their_soldiers(lane: LanePolicy) {
         seed: 7,
         threads: 1,
         lane,
-        link: Link::default(),
+        link: NetworkConditions::default(),
         hostile: false,
-        server: Server::Running(target),
+        server: ServerUnderTest::Running(target),
     };
 
     let (ticks, seen) = channel();

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sortie_bench::light::link::Lane;
+use sortie_bench::light::link::LaneKind;
 use sortie_bench::light::run::{RunConfig, run};
 use sortie_players::scenario::Scenario;
 
 #[test]
 fn light_clients_are_told_the_truth_over_both_lanes() {
-    for lane in Lane::ALL {
+    for lane in LaneKind::ALL {
         let folder = tempfile::tempdir().unwrap();
         let config = RunConfig {
             program: PathBuf::from(env!("CARGO_BIN_EXE_sortie")),

@@ -4,7 +4,7 @@ use sortie_field::{Field, Vec3};
 
 use super::scene::{Body, Scene, prop_shape};
 use super::sight::{POINT_COUNT, Shape, SmokeCloud, in_sight};
-use super::{FAR_MATE_TICKS, FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS, Seen};
+use super::{FAR_MATE_TICKS, FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS, VisibleSet};
 use crate::config::{InterestMode, InterestRules};
 use crate::id::{EntityId, PlayerSlot, Tick};
 use crate::view::{PropKind, PropRow, View};
@@ -45,8 +45,8 @@ struct Candidate {
 }
 
 impl Observer {
-    pub(super) fn visible(&self) -> Seen<'_> {
-        Seen { soldiers: &self.soldiers, props: &self.props }
+    pub(super) fn visible(&self) -> VisibleSet<'_> {
+        VisibleSet { soldiers: &self.soldiers, props: &self.props }
     }
 
     pub(super) fn rays(&self) -> u32 {

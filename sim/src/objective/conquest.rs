@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::*;
 
-use super::{Point, Round, is_inside};
+use super::{PointControl, Round, is_inside};
 use crate::components::{Identity, Pose, Roster, SquadMember, Stats, Vitals};
 use crate::config::{ObjectiveRules, ScoreRules};
 use crate::event::Event;
@@ -74,7 +74,7 @@ fn points_for(turn: Turn, ordered: bool, rules: &ScoreRules) -> u32 {
 }
 
 /// Moves a point by one tick.
-fn advance(point: &mut Point, rules: &ObjectiveRules, dt_s: f32) -> Option<Turn> {
+fn advance(point: &mut PointControl, rules: &ObjectiveRules, dt_s: f32) -> Option<Turn> {
     let [red, blue] = point.inside.map(i32::from);
     let majority = blue - red;
     if majority == 0 {
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::config::SimConfig;
 
-    fn ticks_until(point: &mut Point, turn: Turn) -> u32 {
+    fn ticks_until(point: &mut PointControl, turn: Turn) -> u32 {
         let rules = SimConfig::default().objective;
         for tick in 1..2_000 {
             if advance(point, &rules, 1.0 / 60.0) == Some(turn) {
@@ -153,15 +153,15 @@ mod tests {
 
     #[test]
     fn alone_it_takes_eight_seconds_and_more_are_faster() {
-        let mut point = Point { inside: [1, 0], ..Point::default() };
+        let mut point = PointControl { inside: [1, 0], ..PointControl::default() };
         assert!((479..=481).contains(&ticks_until(&mut point, Turn::Captured(Team::Red))));
-        let mut point = Point { inside: [30, 0], ..Point::default() };
+        let mut point = PointControl { inside: [30, 0], ..PointControl::default() };
         assert!((159..=161).contains(&ticks_until(&mut point, Turn::Captured(Team::Red))));
     }
 
     #[test]
     fn an_enemy_point_is_neutral_first() {
-        let mut point = Point { owner: Some(Team::Blue), progress: 1.0, inside: [2, 1] };
+        let mut point = PointControl { owner: Some(Team::Blue), progress: 1.0, inside: [2, 1] };
         assert!((479..=482).contains(&ticks_until(&mut point, Turn::Neutralised(Team::Red))));
         assert_eq!(point.owner, None);
         assert!((479..=482).contains(&ticks_until(&mut point, Turn::Captured(Team::Red))));
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn equal_numbers_change_nothing() {
-        let mut point = Point { inside: [3, 3], progress: 0.4, ..Point::default() };
+        let mut point = PointControl { inside: [3, 3], progress: 0.4, ..PointControl::default() };
         assert_eq!(advance(&mut point, &SimConfig::default().objective, 1.0), None);
         assert_eq!(point.progress, 0.4);
     }

@@ -62,12 +62,12 @@ impl Default for Coded {
 }
 
 /// Soldiers without gaps between their ids, coded once and written for many clients.
-pub struct Run {
+pub struct SoldierRun {
     pairs: Vec<[EntityState; 2]>,
     codes: [DeltaCode; 64],
 }
 
-impl Run {
+impl SoldierRun {
     /// What was expected of each soldier, and what it is.
     ///
     /// # Panics
@@ -122,7 +122,7 @@ impl Run {
     }
 }
 
-impl Default for Run {
+impl Default for SoldierRun {
     fn default() -> Self {
         Self::new()
     }
@@ -136,6 +136,6 @@ mod tests {
     fn runs_and_snapshots_hold_all_soldiers() {
         assert_eq!(Coded::new().decode(), SNAPSHOTS * RECORDS);
         assert!(Coded::new().encode() > SNAPSHOTS * RECORDS);
-        assert!(Run::new().write(2) > 2 * RECORDS);
+        assert!(SoldierRun::new().write(2) > 2 * RECORDS);
     }
 }

@@ -4,7 +4,7 @@ use sortie_field::{Vec3, Yaw, direction};
 
 use super::{
     random::{Random, mix, unit},
-    view::{BotView, Enemy, Place, apart_m},
+    view::{BotView, Enemy, SpawnChoice, apart_m},
 };
 
 /// Squads are this many slots: their bots go together.
@@ -100,9 +100,9 @@ impl Goal {
     }
 
     /// Where to come into the battle.
-    pub(super) fn spawn_place(&mut self, view: &BotView<'_>, random: &mut Random) -> Place {
+    pub(super) fn spawn_place(&mut self, view: &BotView<'_>, random: &mut Random) -> SpawnChoice {
         if random.chance(0.25) {
-            return Place::Squad;
+            return SpawnChoice::Squad;
         }
         let own = |(_, point): &(usize, &super::Point)| {
             point.owner == Some(view.me.team) && !point.contested
@@ -111,10 +111,10 @@ impl Goal {
         if owned > 0 && random.chance(0.6) {
             let pick = (random.unit() * owned as f32) as usize;
             if let Some((index, _)) = view.points.iter().enumerate().filter(own).nth(pick) {
-                return Place::Point(index as u8);
+                return SpawnChoice::Point(index as u8);
             }
         }
-        Place::Base
+        SpawnChoice::Base
     }
 
     fn pick_point(&mut self, view: &BotView<'_>, random: &mut Random) {

@@ -21,8 +21,8 @@ mod view;
 mod tests;
 
 pub use view::{
-    BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, BotWeapon, Enemy, Mate, Place,
-    Point, buttons,
+    BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, BotWeapon, Enemy, Mate, Point,
+    SpawnChoice, buttons,
 };
 
 use aim::Aim;

@@ -208,7 +208,7 @@ pub enum BotRequest {
     /// Come into the battle.
     Spawn {
         /// Base, captured point or squad mate to come in at.
-        at: Place,
+        at: SpawnChoice,
         /// Class of the soldier from this life on.
         class: BotClass,
     },
@@ -222,7 +222,7 @@ pub enum BotRequest {
 
 /// Where to come into the battle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SpawnChoice {
     /// The own base.
     Base,
     /// A point, by its place in [`BotView::points`].

@@ -12,8 +12,8 @@ use sortie_wire::state::{flags, status};
 use super::arms::Arms;
 use super::{ASK_AGAIN_TICKS, crush_point, eyes_m};
 use crate::bots::{
-    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, Enemy, Mate, Place,
-    Point,
+    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, Enemy, Mate, Point,
+    SpawnChoice,
 };
 use crate::scenario::Scenario;
 use crate::walker::Walker;
@@ -209,9 +209,9 @@ fn decision(order: &BotOrder) -> Decision {
     let message = order.request.map(|request| match request {
         BotRequest::Spawn { at, class } => {
             let at = match at {
-                Place::Base => SpawnAt::Base,
-                Place::Point(point) => SpawnAt::Point(point),
-                Place::Squad => SpawnAt::Squad,
+                SpawnChoice::Base => SpawnAt::Base,
+                SpawnChoice::Point(point) => SpawnAt::Point(point),
+                SpawnChoice::Squad => SpawnAt::Squad,
             };
             ClientMessage::Spawn { at, class: class.index() }
         }

@@ -14,8 +14,8 @@ use super::arms::Arms;
 use super::nearby::Nearby;
 use super::{ASK_AGAIN_TICKS, crush_point, eyes_m};
 use crate::bots::{
-    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, Enemy, Mate, Place,
-    Point, THINK_EVERY,
+    BotBrain, BotClass, BotOrder, BotRequest, BotSelf, BotStatus, BotView, Enemy, Mate, Point,
+    SpawnChoice, THINK_EVERY,
 };
 use crate::scenario::Scenario;
 use crate::walker::{Step, Walker};
@@ -273,9 +273,9 @@ fn said(order: &BotOrder, own: &SoldierRow, view: &View) -> Said {
     let action = order.request.map(|request| match request {
         BotRequest::Spawn { at, class: wanted } => {
             let at = match at {
-                Place::Base => SpawnAt::Base,
-                Place::Point(point) => SpawnAt::Point(PointId(point)),
-                Place::Squad => SpawnAt::Squad,
+                SpawnChoice::Base => SpawnAt::Base,
+                SpawnChoice::Point(point) => SpawnAt::Point(PointId(point)),
+                SpawnChoice::Squad => SpawnAt::Squad,
             };
             Action::Spawn { at, class: class(wanted) }
         }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sortie_link_sim::Rng;
 
-use super::Link;
+use super::NetworkConditions;
 
 /// A path counts as usable when nothing was in the way for so long.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
@@ -240,15 +240,15 @@ fn draw(rng: &mut Rng, now: Instant) -> (BotFault, Instant, Instant) {
 
 impl BotFault {
     /// What `usual` becomes on the way up and on the way down.
-    pub(super) fn links(self, usual: &Link) -> (Link, Link) {
-        let dead = Link { loss: 1.0, ..*usual };
+    pub(super) fn links(self, usual: &NetworkConditions) -> (NetworkConditions, NetworkConditions) {
+        let dead = NetworkConditions { loss: 1.0, ..*usual };
         match self {
             Self::Spike(added) => {
-                let late = Link { delay: usual.delay + added, ..*usual };
+                let late = NetworkConditions { delay: usual.delay + added, ..*usual };
                 (late, late)
             }
             Self::Loss => {
-                let lossy = Link { loss: usual.loss.max(LOSS), ..*usual };
+                let lossy = NetworkConditions { loss: usual.loss.max(LOSS), ..*usual };
                 (lossy, lossy)
             }
             Self::DeadUp => (dead, *usual),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sortie_link_sim::{Link as OneWay, LinkConfig, Probability};
 
-use super::Link;
+use super::NetworkConditions;
 
 /// Both directions; packets are whole datagrams.
 pub(super) struct Path {
@@ -16,7 +16,7 @@ pub(super) struct Path {
 
 impl Path {
     /// A path with faults of its own, drawn from `seed`.
-    pub(super) fn new(link: &Link, seed: u64) -> Self {
+    pub(super) fn new(link: &NetworkConditions, seed: u64) -> Self {
         let config = config_of(link);
         Self {
             up: OneWay::new(config, seed.wrapping_mul(2)),
@@ -26,7 +26,7 @@ impl Path {
     }
 
     /// Changes what either direction does to packets; those on the way keep their time.
-    pub(super) fn set(&mut self, up: &Link, down: &Link) {
+    pub(super) fn set(&mut self, up: &NetworkConditions, down: &NetworkConditions) {
         self.up.set_config(config_of(up));
         self.down.set_config(config_of(down));
     }
@@ -76,7 +76,7 @@ fn filled(spare: Option<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// `delay ± jitter` as the link wants it: a floor, and what is added at most.
-fn config_of(link: &Link) -> LinkConfig {
+fn config_of(link: &NetworkConditions) -> LinkConfig {
     let below = link.jitter.min(link.delay);
     LinkConfig {
         delay: link.delay - below,
@@ -101,7 +101,11 @@ mod tests {
     #[test]
     fn the_delay_varies_both_ways() {
         let delay = Duration::from_millis(100);
-        let link = Link { delay, jitter: Duration::from_millis(20), ..Link::default() };
+        let link = NetworkConditions {
+            delay,
+            jitter: Duration::from_millis(20),
+            ..NetworkConditions::default()
+        };
         let config = config_of(&link);
         assert_eq!((config.delay.as_millis(), config.jitter.as_millis()), (80, 40));
     }
@@ -109,14 +113,14 @@ mod tests {
     #[test]
     fn a_jitter_above_the_delay_never_arrives_before_it_was_sent() {
         let jitter = Duration::from_millis(20);
-        let config = config_of(&Link { jitter, ..Link::default() });
+        let config = config_of(&NetworkConditions { jitter, ..NetworkConditions::default() });
         assert_eq!((config.delay, config.jitter), (Duration::ZERO, jitter));
     }
 
     #[test]
     fn each_direction_is_delayed_on_its_own() {
         let delay = Duration::from_millis(30);
-        let mut path = Path::new(&Link { delay, ..Link::default() }, 7);
+        let mut path = Path::new(&NetworkConditions { delay, ..NetworkConditions::default() }, 7);
         let start = Instant::now();
         path.push_up(start, b"there");
         path.push_down(start, b"back");

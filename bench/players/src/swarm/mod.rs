@@ -5,7 +5,7 @@
 //! socket and a client, as a player's machine would; a simulated link may stand between the two.
 //! Verifying the replay is the caller's part: this crate knows no server code.
 
-mod crowd;
+mod drivers;
 mod hostile;
 mod link;
 mod magazine;
@@ -23,7 +23,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use crowd::{Crowd, Visit, Visited};
+pub use drivers::{DriverPool, Visit, Visited};
 pub use hostile::{HostileReport, MEMORY_GROWTH_MAX_MIB};
 pub use report::{
     ControlReport, LaneReport, Seen, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
@@ -59,16 +59,16 @@ pub struct SwarmConfig {
     /// What inputs and snapshots travel over.
     pub lane: LanePolicy,
     /// The simulated network.
-    pub link: Link,
+    pub link: NetworkConditions,
     /// Whether bots and an own server meet with faults, one after the other.
     pub hostile: bool,
     /// What they connect to.
-    pub server: Server,
+    pub server: ServerUnderTest,
 }
 
 /// A simulated network; each direction is treated alike, on its own. All zero: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Link {
+pub struct NetworkConditions {
     /// Share of the packets dropped, 0 to 1.
     pub loss: f64,
     /// Added one way.
@@ -83,7 +83,7 @@ pub struct Link {
     pub rebind_every: Option<Duration>,
 }
 
-impl Link {
+impl NetworkConditions {
     /// Whether packets are to be touched at all.
     pub fn is_plain(&self) -> bool {
         Self { rebind_every: None, ..*self } == Self::default()
@@ -92,7 +92,7 @@ impl Link {
 
 /// What the bots connect to.
 #[derive(Clone, Debug)]
-pub enum Server {
+pub enum ServerUnderTest {
     /// A child process of our own.
     Own(OwnServer),
     /// One that runs already.
@@ -191,8 +191,8 @@ pub fn run(
 ) -> Result<SwarmReport, SwarmError> {
     let mut own = None;
     let target = match &config.server {
-        Server::Running(target) => target.clone(),
-        Server::Own(server) => own.insert(Own::start(config, server)?).process.target()?,
+        ServerUnderTest::Running(target) => target.clone(),
+        ServerUnderTest::Own(server) => own.insert(Own::start(config, server)?).process.target()?,
     };
     let started = Instant::now();
     let outage = Arc::new(Outage::new(started));
@@ -410,8 +410,8 @@ fn summarise(config: &SwarmConfig, outcome: Outcome, elapsed: Duration) -> Swarm
         scenario: config.scenario.to_string(),
         bots: config.bots,
         server: match &config.server {
-            Server::Running(target) => Some(target.addr),
-            Server::Own(_) => None,
+            ServerUnderTest::Running(target) => Some(target.addr),
+            ServerUnderTest::Own(_) => None,
         },
         duration_s: rounded(elapsed.as_secs_f64()),
         swarm_cpu_seconds: rounded(outcome.cpu.as_secs_f64()),

@@ -8,17 +8,19 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use sortie_bridge::predict::{Fields, Predictor};
-use sortie_client::{ClientConfig, Corrections, Event, GameClient, LanePolicy, LaneStats, State};
+use sortie_client::{
+    Corrections, Event, GameClient, GameClientConfig, LanePolicy, LaneStats, State,
+};
 use sortie_quic::Fingerprint;
 use sortie_sim::config::{Mode, SimConfig};
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
-use super::crowd::Visit;
+use super::drivers::Visit;
 use super::hostile::{BotFault, BotFaults, Change, HostileReport, Judged, Outage};
 use super::link::Path;
 use super::magazine::Magazine;
-use super::{Link, SwarmConfig, SwarmError, Target};
+use super::{NetworkConditions, SwarmConfig, SwarmError, Target};
 use crate::minds::{Decision, NetMind};
 use crate::samples::Samples;
 use crate::scenario::Scenario;
@@ -71,7 +73,7 @@ struct Trial {
     faults: BotFaults,
     outage: Arc<Outage>,
     /// Its path when nothing is wrong.
-    usual: Link,
+    usual: NetworkConditions,
 }
 
 /// What a bot noted.
@@ -474,7 +476,7 @@ impl Seat {
             Admission::Given(ticket) => ticket.clone(),
         };
         let quic = sortie_quic::ClientConfig::new(self.server, Fingerprint(self.fingerprint));
-        let config = ClientConfig { lane: self.lane, ..ClientConfig::new(quic, ticket) };
+        let config = GameClientConfig { lane: self.lane, ..GameClientConfig::new(quic, ticket) };
         GameClient::new(config, Predictor::new(self.fields.clone()), now)
             .map_err(|error| refuse(&error))
     }

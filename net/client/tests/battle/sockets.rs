@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use sortie_bridge::predict::{Fields, Predictor};
-use sortie_client::{ClientConfig, GameClient, LanePolicy, State};
+use sortie_client::{GameClient, GameClientConfig, LanePolicy, State};
 use sortie_sim::config::SimConfig;
 
 use crate::common::{HZ, host::Host};
@@ -25,7 +25,8 @@ fn a_client_plays_over_a_socket_of_the_standard_library(lane: LanePolicy) {
     let server = server_socket.local_addr().unwrap();
     let mut host = Host::new(SimConfig::default(), 200.0, 7, Instant::now());
     let quic = sortie_quic::ClientConfig::new(server, host.fingerprint);
-    let config = ClientConfig { lane, ..ClientConfig::new(quic, 42_u128.to_le_bytes().to_vec()) };
+    let config =
+        GameClientConfig { lane, ..GameClientConfig::new(quic, 42_u128.to_le_bytes().to_vec()) };
     let predictor = Predictor::new(Fields::default());
     let mut client = GameClient::new(config, predictor, Instant::now()).unwrap();
     let is_over = AtomicBool::new(false);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
-use sortie_account::keeper::Keeper;
+use sortie_account::keeper::AccountKeeper;
 use sortie_admin::{Settings, public_service, service};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
@@ -31,7 +31,7 @@ impl World {
         let plane = Plane::local(db);
         let (stopper, stop) = stop();
         let (router, document) =
-            service(&plane, settings, Arc::new(Keeper), &stop).routes.split_for_parts();
+            service(&plane, settings, Arc::new(AccountKeeper), &stop).routes.split_for_parts();
         let (public, _) = public_service(&plane, &stop).routes.split_for_parts();
         Self { plane, router, public, document, _stopper: stopper }
     }

@@ -21,10 +21,10 @@ use super::reporter::Reporter;
 use super::result::{Facts as ResultFacts, result_of};
 use super::spool::Spool;
 use crate::config::BattleServerConfig;
-use crate::failpoint::{Failpoints, Point, is_frozen, is_frozen_io};
+use crate::failpoint::{Failpoint, Failpoints, is_frozen, is_frozen_io};
 use crate::journal::{JournalError, JournalReader};
 use crate::resume::{open_battle, recover};
-use crate::server::{Ending, Finished, Server, Site};
+use crate::server::{BattleServer, Ending, Finished, Site};
 use crate::store::Store;
 
 /// An idle server looks around this often.
@@ -225,7 +225,7 @@ impl Host {
         let id = format!("{battle_id:032x}");
         tracing::info!(battle_id = id, resumed = opened.resumed, "a battle begins");
         (self.on_event)(FleetEvent::Begun(&id));
-        let mut server = Server::begin(config, site, opened)?;
+        let mut server = BattleServer::begin(config, site, opened)?;
         // It may have died after the decision to end. An end by the battle's own rules is found
         // again by going on: the journal may lack the last ticks before it.
         let decided = ending_of(&order)
@@ -301,7 +301,7 @@ impl Host {
     ) -> anyhow::Result<()> {
         match self.spool.put(began_ms, battle_id, &result_of(facts)) {
             Ok(()) => {
-                self.base.journal.failpoints.pass(Point::AfterSpool)?;
+                self.base.journal.failpoints.pass(Failpoint::AfterSpool)?;
                 self.remove(battle_id)?;
                 self.desk.shared().spooled.notify_one();
             }

@@ -11,7 +11,7 @@ use sortie_sim::id::PlayerSlot;
 use sortie_sim::view::SoldierRow;
 use uuid::Uuid;
 
-use crate::journal::{Deed, PlayerTally, Roster, What};
+use crate::journal::{Deed, DeedKind, JournalRoster, PlayerTally};
 
 /// The spool keeps results of 4 MiB and the control plane takes 32; this leaves room for who
 /// reports and when. A battle of 2,000 players with all its deeds has less than 1 MiB.
@@ -21,7 +21,7 @@ const RESULT_BYTES_MAX: usize = 3 << 20;
 pub(super) struct Facts<'a> {
     pub battle_id: u128,
     pub battle: &'a Battle,
-    pub roster: &'a Roster,
+    pub roster: &'a JournalRoster,
     /// round, duration, stopped, operator
     pub ended_by: &'a str,
     /// Where it is and its length, when there is one.
@@ -56,7 +56,7 @@ fn text_of(id: u128) -> String {
 
 /// A row for everybody who was ever in the battle, in the order of their ids. Who left and came
 /// again had the same place.
-fn players_of(battle: &Battle, roster: &Roster) -> Vec<PlayerResult> {
+fn players_of(battle: &Battle, roster: &JournalRoster) -> Vec<PlayerResult> {
     let nobody = PlayerTally::default();
     let mut rows: Vec<&SoldierRow> = battle.view().soldiers.iter().collect();
     rows.sort_unstable_by_key(|row| row.key);
@@ -102,7 +102,7 @@ fn weapons_of(battle: &Battle, slot: PlayerSlot, tally: &PlayerTally) -> Vec<Wea
 
 /// As many deeds as fit; the rest is only counted. In battles of thousands the weapons of players
 /// have no room either.
-fn add_events(result: &mut ReportRequest, battle: &Battle, roster: &Roster) {
+fn add_events(result: &mut ReportRequest, battle: &Battle, roster: &JournalRoster) {
     if result.encoded_len() > RESULT_BYTES_MAX {
         result.players.iter_mut().for_each(|player| player.weapons.clear());
     }
@@ -132,9 +132,9 @@ fn event_of(deed: &Deed, battle: &Battle) -> LogEvent {
         row.map_or(Value::Null, |row| text_of(row.key.0).into())
     };
     let (kind, body) = match deed.what {
-        What::Joined(slot) => ("joined", json!({ "player": player(slot) })),
-        What::Left(slot) => ("left", json!({ "player": player(slot) })),
-        What::Downed { victim, killer, weapon } => {
+        DeedKind::Joined(slot) => ("joined", json!({ "player": player(slot) })),
+        DeedKind::Left(slot) => ("left", json!({ "player": player(slot) })),
+        DeedKind::Downed { victim, killer, weapon } => {
             let weapons = &battle.config().weapons;
             let weapon = weapon.and_then(|id| weapons.get(usize::from(id.0)));
             let body = json!({
@@ -144,12 +144,12 @@ fn event_of(deed: &Deed, battle: &Battle) -> LogEvent {
             });
             ("killed", body)
         }
-        What::Captured { point, owner } => {
+        DeedKind::Captured { point, owner } => {
             let point = battle.field().map().points.get(usize::from(point));
             let name = point.map(|point| &*point.name);
             ("captured", json!({ "point": name, "team": owner }))
         }
-        What::RoundEnded { winner } => ("round_ended", json!({ "winner": winner })),
+        DeedKind::RoundEnded { winner } => ("round_ended", json!({ "winner": winner })),
     };
     LogEvent { tick: deed.tick, kind: kind.to_owned(), body: body.to_string() }
 }
@@ -182,14 +182,14 @@ mod tests {
             },
         };
         let joins: Vec<Command> = (0..players).map(join).collect();
-        let mut roster = Roster::default();
+        let mut roster = JournalRoster::default();
         roster.note_tick(battle.step(&joins));
         let kills = |weapon| (weapon as u8, 1_000);
         for row in &mut roster.tally.players {
             row.weapon_kills = (0..weapons).map(kills).collect();
         }
         // As many kills, and as much else, as is kept at all.
-        let kill = |at: usize| What::Downed {
+        let kill = |at: usize| DeedKind::Downed {
             victim: PlayerSlot(at as u16 % players),
             killer: Some(PlayerSlot((at + 1) as u16 % players)),
             weapon: Some(WeaponId((at % weapons) as u8)),

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use sortie_rpc::ranking::v1::ReportRequest;
 
-use crate::failpoint::{Failpoints, Point};
+use crate::failpoint::{Failpoint, Failpoints};
 use crate::store::sync_dir;
 
 const MAGIC: [u8; 8] = *b"SORTIE-R";
@@ -91,11 +91,11 @@ impl Spool {
         file.write_all(&(content.len() as u32).to_le_bytes())?;
         file.write_all(&crc32fast::hash(&content).to_le_bytes())?;
         file.write_all(&content)?;
-        self.failpoints.pass(Point::SpoolWritten)?;
+        self.failpoints.pass(Failpoint::SpoolWritten)?;
         file.sync_all()?;
-        self.failpoints.pass(Point::SpoolSynced)?;
+        self.failpoints.pass(Failpoint::SpoolSynced)?;
         fs::rename(&temporary, &path)?;
-        self.failpoints.pass(Point::SpoolRenamed)?;
+        self.failpoints.pass(Failpoint::SpoolRenamed)?;
         sync_dir(&self.dir)?;
         if let Some(why) = self.why_full()? {
             tracing::warn!(why, "the spool of battle results is full: no new battles are begun");
@@ -163,7 +163,7 @@ impl Spool {
     /// # Errors
     /// Of the disk.
     pub fn remove(&self, waiting: &Waiting) -> io::Result<()> {
-        self.failpoints.pass(Point::SpoolReported)?;
+        self.failpoints.pass(Failpoint::SpoolReported)?;
         fs::remove_file(self.dir.join(&waiting.name))?;
         sync_dir(&self.dir)
     }
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_crash_while_putting_leaves_all_or_nothing() {
-        let points = [Point::SpoolWritten, Point::SpoolSynced, Point::SpoolRenamed];
+        let points = [Failpoint::SpoolWritten, Failpoint::SpoolSynced, Failpoint::SpoolRenamed];
         for (at, point) in points.into_iter().enumerate() {
             let dir = tempdir().unwrap();
             let failpoints = Failpoints::at(point, 2, Fault::Freeze);

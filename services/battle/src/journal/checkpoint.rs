@@ -3,7 +3,7 @@
 use super::bytes::{Parts, put_blob};
 use super::error::Damage;
 use super::group::Previous;
-use super::roster::Roster;
+use super::roster::JournalRoster;
 
 /// The whole state after a tick.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,7 +11,7 @@ pub struct Checkpoint {
     /// The simulation's own bytes.
     pub battle: Vec<u8>,
     /// The players beyond the simulation. Their names stand apart in the journal.
-    pub roster: Roster,
+    pub roster: JournalRoster,
 }
 
 impl Checkpoint {
@@ -26,7 +26,7 @@ impl Checkpoint {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<(Self, Previous), Damage> {
         let mut parts = Parts::new(bytes);
         let battle = parts.blob()?.to_owned();
-        let roster = Roster::take(&mut parts)?;
+        let roster = JournalRoster::take(&mut parts)?;
         let previous = Previous::take(&mut parts)?;
         if !parts.is_empty() {
             return Err(Damage("it goes on after its end"));

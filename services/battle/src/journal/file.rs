@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
 use super::block::{FORMAT_VERSION, Kind, MAGIC, put_block};
-use crate::failpoint::{Failpoints, Point};
+use crate::failpoint::{Failpoint, Failpoints};
 
 #[derive(Debug)]
 pub(super) struct JournalFile {
@@ -43,14 +43,14 @@ impl JournalFile {
     }
 
     pub(super) fn append(&mut self, kind: Kind, ticks: (u32, u32), raw: &[u8]) -> io::Result<()> {
-        self.failpoints.pass(Point::BeforeWrite)?;
+        self.failpoints.pass(Failpoint::BeforeWrite)?;
         self.scratch.clear();
         put_block(&mut self.scratch, kind, self.next_sequence, ticks, raw);
         let (front, back) = self.scratch.split_at(self.scratch.len() / 2);
         self.file.write_all(front)?;
         match kind {
-            Kind::Ticks => self.failpoints.pass(Point::MidBlock)?,
-            Kind::Checkpoint => self.failpoints.pass(Point::MidCheckpoint)?,
+            Kind::Ticks => self.failpoints.pass(Failpoint::MidBlock)?,
+            Kind::Checkpoint => self.failpoints.pass(Failpoint::MidCheckpoint)?,
             Kind::Header | Kind::End | Kind::Names => {}
         }
         self.file.write_all(back)?;
@@ -60,8 +60,8 @@ impl JournalFile {
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        self.failpoints.pass(Point::BeforeSync)?;
+        self.failpoints.pass(Failpoint::BeforeSync)?;
         self.file.sync_data()?;
-        self.failpoints.pass(Point::AfterSync)
+        self.failpoints.pass(Failpoint::AfterSync)
     }
 }

@@ -11,7 +11,7 @@ use super::error::{Damage, JournalError};
 
 /// What a battle is: enough to simulate it again from its first tick.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Header {
+pub struct JournalHeader {
     /// The battle's name for life.
     pub battle_id: u128,
     /// When it began, milliseconds since 1970; for people.
@@ -26,7 +26,7 @@ pub struct Header {
     pub map: String,
 }
 
-impl Header {
+impl JournalHeader {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.rules.len() + self.map.len());
         out.extend_from_slice(&self.battle_id.to_le_bytes());

@@ -22,9 +22,9 @@ pub use block::{BLOCK_BYTES_MAX, BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, P
 pub use checkpoint::{Checkpoint, End};
 pub use error::{Damage, JournalError};
 pub use group::TickRecord;
-pub use header::Header;
+pub use header::JournalHeader;
 pub use names::{Named, blank};
-pub use reader::{Found, JournalReader, Place, Tail, Walk};
-pub use roster::{Admitted, Roster, Totals};
-pub use tally::{DEEDS_MAX, Deed, KILLS_MAX, PlayerTally, Tally, What};
+pub use reader::{BlockPosition, Found, JournalReader, Tail, Walk};
+pub use roster::{Admitted, JournalRoster, Totals};
+pub use tally::{DEEDS_MAX, Deed, DeedKind, KILLS_MAX, PlayerTally, Tally};
 pub use writer::{Journal, JournalOptions};

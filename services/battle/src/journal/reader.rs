@@ -12,12 +12,12 @@ use super::block::{BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, MAGIC, MARKER, 
 use super::checkpoint::{Checkpoint, End};
 use super::error::{Damage, JournalError};
 use super::group::{Previous, TickRecord, decode_group};
-use super::header::Header;
+use super::header::JournalHeader;
 use super::names::{self, Named};
 
 /// A block's place in the file.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct BlockPosition {
     /// Its head.
     pub head: Head,
     /// Where its head begins.
@@ -30,11 +30,11 @@ pub struct JournalReader {
     path: PathBuf,
     file: File,
     /// What the battle is.
-    pub header: Header,
+    pub header: JournalHeader,
     /// Names of those who were let in, oldest first; those that were blanked are empty.
     pub names: Vec<Named>,
     /// All whole blocks behind the header.
-    pub blocks: Vec<Place>,
+    pub blocks: Vec<BlockPosition>,
     /// Length of what is whole.
     pub bytes: u64,
     /// Bytes behind it, left by a crash.
@@ -92,7 +92,7 @@ impl JournalReader {
     fn of_blocks(
         path: &Path,
         mut file: File,
-        mut blocks: Vec<Place>,
+        mut blocks: Vec<BlockPosition>,
         bytes: u64,
         torn_bytes: u64,
     ) -> Result<Self, JournalError> {
@@ -103,7 +103,8 @@ impl JournalReader {
         }
         let first = blocks.remove(0);
         let content = content_of(path, &mut file, &first)?;
-        let header = Header::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
+        let header =
+            JournalHeader::from_bytes(&content).map_err(|damage| damaged(&first, damage))?;
         let end = match blocks.last() {
             Some(last) if last.head.kind == Kind::End => {
                 let content = content_of(path, &mut file, last)?;
@@ -135,7 +136,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// The file changed since it was scanned.
-    pub fn content(&mut self, place: &Place) -> Result<Vec<u8>, JournalError> {
+    pub fn content(&mut self, place: &BlockPosition) -> Result<Vec<u8>, JournalError> {
         content_of(&self.path, &mut self.file, place)
     }
 
@@ -155,7 +156,7 @@ impl JournalReader {
         let content = self.content(&place)?;
         let (mut checkpoint, previous) =
             Checkpoint::from_bytes(&content).map_err(|damage| damaged(&place, damage))?;
-        let before: Vec<Place> = self.blocks[..index].to_vec();
+        let before: Vec<BlockPosition> = self.blocks[..index].to_vec();
         for block in before.iter().filter(|block| block.head.kind == Kind::Names) {
             for named in self.names_of(block)? {
                 checkpoint.roster.name_as(&named);
@@ -164,7 +165,7 @@ impl JournalReader {
         Ok((Some(checkpoint), Walk { next: index + 1, previous, names: Vec::new() }))
     }
 
-    fn names_of(&mut self, place: &Place) -> Result<Vec<Named>, JournalError> {
+    fn names_of(&mut self, place: &BlockPosition) -> Result<Vec<Named>, JournalError> {
         let content = self.content(place)?;
         names::take_all(&content).map_err(|damage| damaged(place, damage))
     }
@@ -240,7 +241,11 @@ pub enum Found {
     End(End),
 }
 
-fn content_of(path: &Path, file: &mut File, place: &Place) -> Result<Vec<u8>, JournalError> {
+fn content_of(
+    path: &Path,
+    file: &mut File,
+    place: &BlockPosition,
+) -> Result<Vec<u8>, JournalError> {
     let failed = |source| JournalError::Io { path: path.to_owned(), source };
     let mut head = [0; BLOCK_HEAD_BYTES];
     file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
@@ -251,7 +256,7 @@ fn content_of(path: &Path, file: &mut File, place: &Place) -> Result<Vec<u8>, Jo
     checked.and_then(|()| place.head.content(&stored)).map_err(|damage| damaged(place, damage))
 }
 
-fn damaged(place: &Place, damage: Damage) -> JournalError {
+fn damaged(place: &BlockPosition, damage: Damage) -> JournalError {
     let ticks = place.head.first..=place.head.last;
     JournalError::Damaged { ticks, offset: place.offset, damage }
 }
@@ -276,7 +281,7 @@ struct Scan {
     next_sequence: u32,
     last_tick: u32,
     stored: Vec<u8>,
-    blocks: Vec<Place>,
+    blocks: Vec<BlockPosition>,
 }
 
 impl Scan {
@@ -295,7 +300,7 @@ impl Scan {
             input.read_exact(&mut self.stored).map_err(|_| Damage("it ends early"))?;
             head.check(&head_bytes, &self.stored)?;
             self.check_order(&head)?;
-            self.blocks.push(Place { head, offset: self.offset });
+            self.blocks.push(BlockPosition { head, offset: self.offset });
             self.offset = end;
             self.next_sequence += 1;
             self.last_tick = head.last;

@@ -93,7 +93,7 @@ impl Totals {
 
 /// The players beyond the simulation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roster {
+pub struct JournalRoster {
     /// Names; index = slot.
     pub names: Vec<String>,
     /// All tickets that were used.
@@ -104,7 +104,7 @@ pub struct Roster {
     pub tally: Tally,
 }
 
-impl Roster {
+impl JournalRoster {
     /// Counts what happened in a tick.
     pub fn note_tick(&mut self, output: &TickOutput) {
         let totals = &mut self.totals;

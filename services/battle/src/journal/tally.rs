@@ -34,12 +34,12 @@ pub struct Deed {
     /// The tick in which it happened.
     pub tick: u32,
     /// What happened in that tick.
-    pub what: What,
+    pub what: DeedKind,
 }
 
 /// What a [`Deed`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum DeedKind {
     /// A player joined.
     Joined(PlayerSlot),
     /// A player left for good.
@@ -91,25 +91,25 @@ impl Tally {
                     // Who comes again has its place again: the first join counts.
                     row.joined = if is_known { row.joined } else { tick };
                     (row.left, row.team) = (None, team as u8);
-                    self.keep(tick, What::Joined(player));
+                    self.keep(tick, DeedKind::Joined(player));
                 }
                 Event::Left { player } => {
                     self.row(player).left = Some(tick);
-                    self.keep(tick, What::Left(player));
+                    self.keep(tick, DeedKind::Left(player));
                 }
                 Event::Downed { victim, killer, weapon, .. } => {
                     if let (Some(killer), Some(weapon)) = (killer, weapon) {
                         self.count_kill(victim, killer, weapon);
                     }
-                    self.keep(tick, What::Downed { victim, killer, weapon });
+                    self.keep(tick, DeedKind::Downed { victim, killer, weapon });
                 }
                 Event::PointOwner { point, owner } => {
                     let owner = owner.map(|team| team as u8);
-                    self.keep(tick, What::Captured { point: point.0, owner });
+                    self.keep(tick, DeedKind::Captured { point: point.0, owner });
                 }
                 Event::RoundEnded { winner } => {
                     let winner = winner.map(|team| team as u8);
-                    self.keep(tick, What::RoundEnded { winner });
+                    self.keep(tick, DeedKind::RoundEnded { winner });
                 }
                 _ => {}
             }
@@ -135,12 +135,12 @@ impl Tally {
         }
     }
 
-    fn keep(&mut self, tick: u32, what: What) {
-        let is_kill = matches!(what, What::Downed { .. });
+    fn keep(&mut self, tick: u32, what: DeedKind) {
+        let is_kill = matches!(what, DeedKind::Downed { .. });
         let is_full =
             self.deeds.len() >= DEEDS_MAX || (is_kill && self.kills as usize >= KILLS_MAX);
         // The end is always told: it comes once.
-        if is_full && !matches!(what, What::RoundEnded { .. }) {
+        if is_full && !matches!(what, DeedKind::RoundEnded { .. }) {
             self.deeds_left_out = self.deeds_left_out.saturating_add(1);
             return;
         }
@@ -177,7 +177,7 @@ impl Tally {
         }
         for _ in 0..parts.varint()? {
             let deed = Deed::take(parts)?;
-            tally.kills += u32::from(matches!(deed.what, What::Downed { .. }));
+            tally.kills += u32::from(matches!(deed.what, DeedKind::Downed { .. }));
             tally.deeds.push(deed);
         }
         tally.deeds_left_out = parts.varint()?;
@@ -189,35 +189,35 @@ impl Deed {
     fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.tick);
         match self.what {
-            What::Joined(player) => put_parts(out, 0, &[Some(player.0.into())]),
-            What::Left(player) => put_parts(out, 1, &[Some(player.0.into())]),
-            What::Downed { victim, killer, weapon } => {
+            DeedKind::Joined(player) => put_parts(out, 0, &[Some(player.0.into())]),
+            DeedKind::Left(player) => put_parts(out, 1, &[Some(player.0.into())]),
+            DeedKind::Downed { victim, killer, weapon } => {
                 let killer = killer.map(|killer| killer.0.into());
                 let weapon = weapon.map(|weapon| weapon.0.into());
                 put_parts(out, 2, &[Some(victim.0.into()), killer, weapon]);
             }
-            What::Captured { point, owner } => {
+            DeedKind::Captured { point, owner } => {
                 put_parts(out, 3, &[Some(point.into()), owner.map(u32::from)]);
             }
-            What::RoundEnded { winner } => put_parts(out, 4, &[winner.map(u32::from)]),
+            DeedKind::RoundEnded { winner } => put_parts(out, 4, &[winner.map(u32::from)]),
         }
     }
 
     fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
         let tick = parts.varint()?;
         let what = match parts.u8()? {
-            0 => What::Joined(take_slot(parts)?),
-            1 => What::Left(take_slot(parts)?),
-            2 => What::Downed {
+            0 => DeedKind::Joined(take_slot(parts)?),
+            1 => DeedKind::Left(take_slot(parts)?),
+            2 => DeedKind::Downed {
                 victim: take_slot(parts)?,
                 killer: take_small(parts)?.map(PlayerSlot),
                 weapon: take_small(parts)?.map(WeaponId),
             },
-            3 => What::Captured {
+            3 => DeedKind::Captured {
                 point: take_small(parts)?.ok_or(Damage("a deed has no point"))?,
                 owner: take_small(parts)?,
             },
-            4 => What::RoundEnded { winner: take_small(parts)? },
+            4 => DeedKind::RoundEnded { winner: take_small(parts)? },
             _ => return Err(Damage("a deed is of no known kind")),
         };
         Ok(Self { tick, what })
@@ -297,7 +297,7 @@ mod tests {
         (5_000..9_000).for_each(|at| tally.note(&tick(at, &[captured])));
         tally.note(&tick(9_000, &[Event::RoundEnded { winner: None }]));
         assert_eq!(tally.deeds.len(), DEEDS_MAX + 1);
-        assert_eq!(tally.deeds.last().unwrap().what, What::RoundEnded { winner: None });
+        assert_eq!(tally.deeds.last().unwrap().what, DeedKind::RoundEnded { winner: None });
         assert_eq!(tally.players[0].weapon_kills, [(3, 4_998)], "all of them count");
         assert!(tally.deeds_left_out > 6_000);
     }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use sortie_sim::command::Command;
 use sortie_sim::id::Tick;
 
-use super::Header;
+use super::JournalHeader;
 use super::block::Kind;
 use super::checkpoint::{Checkpoint, End};
 use super::file::JournalFile;
@@ -77,7 +77,7 @@ impl Journal {
     ///
     /// # Errors
     /// Of the disk.
-    pub fn create(file: File, header: &Header, options: JournalOptions) -> io::Result<Self> {
+    pub fn create(file: File, header: &JournalHeader, options: JournalOptions) -> io::Result<Self> {
         let mut file = JournalFile::create(file, options.failpoints.clone())?;
         file.append(Kind::Header, (0, 0), &header.to_bytes())?;
         file.sync()?;

@@ -8,10 +8,10 @@ use sortie_wire::close::CloseCode;
 
 use super::shard::Shard;
 use super::work::process_cpu;
-use super::{Ending, Outlook, Server, Site};
-use crate::failpoint::{Point, is_frozen};
+use super::{BattleServer, Ending, Outlook, Site};
+use crate::failpoint::{Failpoint, is_frozen};
 use crate::fleet::desk::Desk;
-use crate::journal::{End, Roster};
+use crate::journal::{End, JournalRoster};
 use crate::report::{BattleReport, Percentiles};
 
 /// How long last messages may take to arrive.
@@ -29,14 +29,14 @@ pub(crate) struct Finished {
     /// Its last state.
     pub battle: Battle,
     /// Its players.
-    pub roster: Roster,
+    pub roster: JournalRoster,
     /// Where the next one can begin.
     pub site: Site,
     /// Where orders come from, if they do.
     pub desk: Option<Box<Desk>>,
 }
 
-impl Server {
+impl BattleServer {
     /// Closes the journal, tells the clients why, and reports. A journal that cannot become a
     /// replay, because the disk is full for one, costs the replay and not the report, which then
     /// says that the journal is not complete.
@@ -72,7 +72,7 @@ impl Server {
         let battle_id = self.header.battle_id;
         let journal_bytes = std::fs::metadata(self.site.store.journal_path())
             .map_or(journal_bytes, |metadata| metadata.len());
-        let passed = options.failpoints.pass(Point::AfterEnd);
+        let passed = options.failpoints.pass(Failpoint::AfterEnd);
         let kept = passed.and_then(|()| self.site.store.keep_replay(battle_id));
         let report = BattleReport {
             journal_complete: complete,

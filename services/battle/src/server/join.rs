@@ -12,7 +12,7 @@ use sortie_wire::limits::PROTOCOL_VERSION;
 use sortie_wire::message::{Blob, Credential, Hello, LoadStep, ServerMessage, Text, Welcome};
 use sortie_wire::ticket::Ticket;
 
-use super::Server;
+use super::BattleServer;
 use super::seat::Seat;
 use crate::journal::Admitted;
 
@@ -30,7 +30,7 @@ pub(super) struct Arrival {
     held_until: u32,
 }
 
-impl Server {
+impl BattleServer {
     /// Answers the hellos that wait.
     pub(super) fn answer_hellos(&mut self, now: Instant) {
         let now_ms = self.ticket_clock.now_ms();

@@ -47,7 +47,7 @@ use crate::admission::Admission;
 use crate::config::{BattleServerConfig, Ready};
 use crate::failpoint::Failpoints;
 use crate::histogram::Histogram;
-use crate::journal::{Admitted, Checkpoint, Header, Journal, Roster};
+use crate::journal::{Admitted, Checkpoint, Journal, JournalHeader, JournalRoster};
 use crate::report::BattleReport;
 use crate::ticket_clock::TicketClock;
 use bulletin::Bulletins;
@@ -86,17 +86,17 @@ struct Counters {
 const PATHS_SHOWN_TICKS: u32 = 64;
 
 /// A battle server.
-pub struct Server {
+pub struct BattleServer {
     config: BattleServerConfig,
     ready: Ready,
     site: Site,
     orders: Orders,
 
     battle: Battle,
-    header: Header,
+    header: JournalHeader,
     journal: Journal,
     journal_is_dead: bool,
-    roster: Roster,
+    roster: JournalRoster,
     admission: Admission,
     ticket_clock: TicketClock,
     session_config: SessionConfig,
@@ -142,7 +142,7 @@ pub fn run(
     if let Some(failpoints) = Failpoints::from_environment()? {
         config.journal.failpoints = failpoints;
     }
-    let mut server = Server::open(config)?;
+    let mut server = BattleServer::open(config)?;
     on_ready(server.ready());
     server.start_clock(Instant::now());
     let ended_by = server.play(stop);
@@ -181,7 +181,7 @@ impl Ending {
     }
 }
 
-impl Server {
+impl BattleServer {
     /// What clients need to connect.
     pub fn ready(&self) -> &Ready {
         &self.ready

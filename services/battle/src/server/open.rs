@@ -30,11 +30,11 @@ use super::phases::Phases;
 use super::seat::Seat;
 use super::shard::Shard;
 use super::work::{Work, process_cpu};
-use super::{Counters, Server, has_player};
+use super::{BattleServer, Counters, has_player};
 use crate::admission::Admission;
 use crate::config::{BattleServerConfig, Ready, TicketAuthority};
 use crate::histogram::Histogram;
-use crate::resume::{Opened, open_battle};
+use crate::resume::{OpenedBattle, open_battle};
 use crate::store::Store;
 use crate::ticket_clock::TicketClock;
 
@@ -101,7 +101,7 @@ pub(crate) fn check_documents(config: &BattleServerConfig) -> anyhow::Result<()>
     Ok(())
 }
 
-impl Server {
+impl BattleServer {
     /// Opens the data directory, listens, and begins or takes up the battle. A battle is begun last
     /// and goes away with a start that fails: the next start would take it up without a word.
     ///
@@ -132,7 +132,7 @@ impl Server {
     pub(crate) fn begin(
         config: BattleServerConfig,
         mut site: Site,
-        opened: Opened,
+        opened: OpenedBattle,
     ) -> anyhow::Result<Self> {
         let cpu_at_start = process_cpu();
         site.metrics.begin_battle();
@@ -223,7 +223,7 @@ impl Server {
 fn open_shards(
     config: &BattleServerConfig,
     site: &mut Site,
-    opened: &Opened,
+    opened: &OpenedBattle,
 ) -> anyhow::Result<Vec<Shard>> {
     let sockets = std::mem::take(&mut site.sockets);
     let identity = &site.identity;

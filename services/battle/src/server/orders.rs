@@ -9,7 +9,7 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLOCK_LEEWAY_MS, TICKET_LIFE_MS_MAX};
 use sortie_wire::message::{ServerMessage, Text};
 
-use super::{Ending, Server};
+use super::{BattleServer, Ending};
 use crate::fleet::desk::{Desk, Wish};
 use crate::fleet::status::{LoadStanding, Standing};
 use crate::histogram::Histogram;
@@ -43,7 +43,7 @@ impl Orders {
     }
 }
 
-impl Server {
+impl BattleServer {
     /// From now on orders come from this desk, and a battle that is empty for `empty_after` ends.
     pub(crate) fn sit_at(&mut self, desk: Box<Desk>, empty_after: Option<Duration>) {
         self.orders.desk = Some(desk);

@@ -4,7 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-use sortie_battle::journal::{Admitted, Checkpoint, End, Header, Journal, JournalOptions, Roster};
+use sortie_battle::journal::{
+    Admitted, Checkpoint, End, Journal, JournalHeader, JournalOptions, JournalRoster,
+};
 use sortie_field::{Field, Map, Pitch, Yaw};
 use sortie_sim::command::{Action, Buttons, Command, Input, SpawnAt};
 use sortie_sim::config::SimConfig;
@@ -42,9 +44,9 @@ impl Dice {
 }
 
 /// What the tests' battles are made of.
-pub(crate) fn header(seed: u64) -> Header {
+pub(crate) fn header(seed: u64) -> JournalHeader {
     let rules = SimConfig { players_max: 64, ..SimConfig::default() };
-    Header {
+    JournalHeader {
         battle_id: u128::from(seed) << 64 | 7,
         created_ms: 1_700_000_000_000,
         seed,
@@ -55,7 +57,7 @@ pub(crate) fn header(seed: u64) -> Header {
 }
 
 /// The setup of [`header`].
-pub(crate) fn setup(header: &Header, threads: usize) -> BattleSetup {
+pub(crate) fn setup(header: &JournalHeader, threads: usize) -> BattleSetup {
     let field = Arc::new(Field::new(Map::parse(&header.map).unwrap()));
     let config = SimConfig::parse(&header.rules).unwrap();
     BattleSetup { config, field, seed: header.seed, threads }
@@ -141,7 +143,7 @@ pub(crate) fn new_file(path: &Path) -> File {
 pub(crate) struct Run {
     pub battle: Battle,
     pub script: Script,
-    pub roster: Roster,
+    pub roster: JournalRoster,
     pub journal: Journal,
     /// The state hash after each tick; index = tick.
     pub hashes: Vec<u64>,
@@ -155,7 +157,14 @@ impl Run {
         let battle = Battle::new(setup(&header, 1));
         let hashes = vec![battle.state_hash()];
         let script = Script::new(seed, players);
-        Self { battle, script, roster: Roster::default(), journal, hashes, checkpoint_every: 60 }
+        Self {
+            battle,
+            script,
+            roster: JournalRoster::default(),
+            journal,
+            hashes,
+            checkpoint_every: 60,
+        }
     }
 
     /// Steps until `last`.

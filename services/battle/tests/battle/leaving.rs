@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sortie_battle::BattleServerConfig;
-use sortie_battle::server::Server;
+use sortie_battle::server::BattleServer;
 use sortie_sim::config::Mode;
 use sortie_sim::field::{Pitch, Vec3, Yaw};
 use sortie_sim::view::{SoldierRow, Status};
@@ -25,12 +25,12 @@ fn rules(config: &mut BattleServerConfig) {
     }
 }
 
-fn row(server: &Server, player: &Player) -> SoldierRow {
+fn row(server: &BattleServer, player: &Player) -> SoldierRow {
     server.battle().view().soldiers[usize::from(player.client.view().slot)]
 }
 
 /// Two enemies in the field, of whom the second has just been hurt by the first.
-fn fight(server: &mut Server) -> Vec<Player> {
+fn fight(server: &mut BattleServer) -> Vec<Player> {
     let ready = server.ready().clone();
     let player = |number| Player::new(&ready, ticket(&ready, 100 + number, number));
     let mut players: Vec<Player> = (1..=2).map(player).collect();
@@ -61,7 +61,7 @@ fn fight(server: &mut Server) -> Vec<Player> {
 }
 
 /// The shooter's kills and the victim's deaths after it is gone.
-fn after(server: &mut Server, players: &mut [Player], victim: usize) -> (u16, u16) {
+fn after(server: &mut BattleServer, players: &mut [Player], victim: usize) -> (u16, u16) {
     run_until(server, players, "the victim to be gone", |server, _| {
         server.battle().view().soldiers[victim].status == Status::Left
     });
@@ -74,7 +74,7 @@ fn who_says_goodbye_in_a_fight_falls_in_it() {
     let dir = tempdir().unwrap();
     let mut config = config(dir.path());
     rules(&mut config);
-    let mut server = Server::open(config).unwrap();
+    let mut server = BattleServer::open(config).unwrap();
     server.start_clock(Instant::now());
     let mut players = fight(&mut server);
     let victim = usize::from(players[1].client.view().slot);
@@ -90,7 +90,7 @@ fn who_pulls_the_plug_in_a_fight_falls_in_it_when_its_time_to_come_back_is_over(
     // Far less than it takes to notice that the player is lost.
     config.rules.combat.leave_s = 2.0;
     config.grace = Duration::from_millis(300);
-    let mut server = Server::open(config).unwrap();
+    let mut server = BattleServer::open(config).unwrap();
     server.start_clock(Instant::now());
     let mut players = fight(&mut server);
     let victim = usize::from(players[1].client.view().slot);

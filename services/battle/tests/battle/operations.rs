@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use sortie_battle::failpoint::{Failpoints, Fault, Point};
-use sortie_battle::journal::{Checkpoint, Journal, JournalOptions, JournalReader, Roster};
+use sortie_battle::failpoint::{Failpoint, Failpoints, Fault};
+use sortie_battle::journal::{Checkpoint, Journal, JournalOptions, JournalReader, JournalRoster};
 use sortie_battle::resume::recover;
-use sortie_battle::server::Server;
+use sortie_battle::server::BattleServer;
 use sortie_sim::Battle;
 use sortie_sim::command::{Action, Command, Input};
 use sortie_sim::id::{PlayerSlot, Tick};
@@ -29,8 +29,8 @@ fn metrics_and_readiness_tell_how_it_is() {
     let dir = tempdir().unwrap();
     let mut config = config(dir.path());
     config.ops = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.journal.failpoints = Failpoints::at(Point::BeforeSync, 40, Fault::NoSpace);
-    let mut server = Server::open(config).unwrap();
+    config.journal.failpoints = Failpoints::at(Failpoint::BeforeSync, 40, Fault::NoSpace);
+    let mut server = BattleServer::open(config).unwrap();
     server.start_clock(Instant::now());
     let ops = server.ready().ops.unwrap();
     run_ticks(&mut server, &mut [], 33);
@@ -65,11 +65,11 @@ fn metrics_and_readiness_tell_how_it_is() {
 #[test]
 fn a_taken_port_is_named_with_what_to_do() {
     let first = tempdir().unwrap();
-    let server = Server::open(config(first.path())).unwrap();
+    let server = BattleServer::open(config(first.path())).unwrap();
     let second = tempdir().unwrap();
     let mut config = config(second.path());
     config.listen = server.ready().listen;
-    let error = format!("{:#}", Server::open(config).err().unwrap());
+    let error = format!("{:#}", BattleServer::open(config).err().unwrap());
     assert!(error.contains(&server.ready().listen.to_string()), "{error}");
     assert!(error.contains("--listen"), "{error}");
 }
@@ -77,7 +77,7 @@ fn a_taken_port_is_named_with_what_to_do() {
 #[test]
 fn a_journal_that_cannot_be_trusted_is_not_taken_up() {
     let dir = tempdir().unwrap();
-    let mut server = Server::open(config(dir.path())).unwrap();
+    let mut server = BattleServer::open(config(dir.path())).unwrap();
     server.start_clock(Instant::now());
     run_ticks(&mut server, &mut [], 60);
     drop(server);
@@ -86,7 +86,7 @@ fn a_journal_that_cannot_be_trusted_is_not_taken_up() {
     let middle = bytes.len() * 3 / 4;
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    let error = format!("{:#}", Server::open(config(dir.path())).err().unwrap());
+    let error = format!("{:#}", BattleServer::open(config(dir.path())).err().unwrap());
     assert!(error.contains("damaged at ticks") && error.contains("move"), "{error}");
 }
 
@@ -119,7 +119,8 @@ fn an_old_battle_is_taken_up_in_no_time() {
         battle.step(&commands);
         journal.push_tick(Tick(tick), battle.state_hash() as u32, &commands, &admitted);
         if tick % 900 == 0 {
-            let mut checkpoint = Checkpoint { battle: Vec::new(), roster: Roster::default() };
+            let mut checkpoint =
+                Checkpoint { battle: Vec::new(), roster: JournalRoster::default() };
             battle.checkpoint(&mut checkpoint.battle);
             journal.push_checkpoint(Tick(tick), checkpoint);
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::common::{Run, Script, seed};
-use sortie_battle::failpoint::{Failpoints, Fault, Point};
+use sortie_battle::failpoint::{Failpoint, Failpoints, Fault};
 use sortie_battle::journal::{End, Journal, JournalOptions, JournalReader};
 use sortie_battle::replay;
 use sortie_battle::resume::{Recovered, recover};
@@ -54,7 +54,8 @@ fn every_failpoint_leads_to_the_same_battle() {
     run.until(TICKS);
     let uninterrupted = run.close();
     // The others are passed by the server, not by the journal.
-    let of_journals = Point::ALL.into_iter().take_while(|(point, _)| *point != Point::AfterEnd);
+    let of_journals =
+        Failpoint::ALL.into_iter().take_while(|(point, _)| *point != Failpoint::AfterEnd);
     for (point, name) in of_journals {
         for passage in [2, 3, 5, 30, 90] {
             let path = dir.path().join(format!("{name}-{passage}"));
@@ -89,7 +90,7 @@ fn a_full_disk_ends_the_journal_and_not_the_battle() {
     let seed = seed(13);
     let dir = tempdir().unwrap();
     let path = dir.path().join("j");
-    let failpoints = Failpoints::at(Point::BeforeSync, 20, Fault::NoSpace);
+    let failpoints = Failpoints::at(Failpoint::BeforeSync, 20, Fault::NoSpace);
     let options = JournalOptions { group: Duration::ZERO, failpoints, ..JournalOptions::default() };
     let mut run = Run::begin(&path, seed, 6, options);
     run.until(TICKS);
@@ -108,7 +109,7 @@ fn a_slow_disk_holds_nobody_up() {
     let slow = Fault::Slow(Duration::from_millis(200));
     let options = JournalOptions {
         group: Duration::ZERO,
-        failpoints: Failpoints::at(Point::BeforeSync, 3, slow),
+        failpoints: Failpoints::at(Failpoint::BeforeSync, 3, slow),
         queue_ticks: 16,
     };
     let mut run = Run::begin(&path, seed(14), 6, options);

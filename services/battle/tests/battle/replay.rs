@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{Run, seed};
 use sortie_battle::journal::{
-    Checkpoint, End, Header, Journal, JournalError, JournalOptions, JournalReader, Kind,
+    Checkpoint, End, Journal, JournalError, JournalHeader, JournalOptions, JournalReader, Kind,
 };
 use sortie_battle::replay::{self, ReplayError};
 use sortie_battle::resume::recover;
@@ -128,7 +128,8 @@ fn change_one(commands: &mut [Command]) {
 /// A journal whose header names another simulation; its hashes and its checkpoint are nonsense to
 /// this one.
 fn of_another_simulation(path: &Path) {
-    let header = Header { simulation: "sortie-sim 1".to_owned(), ..crate::common::header(26) };
+    let header =
+        JournalHeader { simulation: "sortie-sim 1".to_owned(), ..crate::common::header(26) };
     let file = crate::common::new_file(path);
     let mut journal = Journal::create(file, &header, JournalOptions::default()).unwrap();
     journal.push_tick(Tick(1), 0x1234_5678, &[], &[]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use sortie_battle::Ready;
-use sortie_battle::server::Server;
+use sortie_battle::server::BattleServer;
 use sortie_client::LanePolicy;
 use sortie_quic::{
     Client, ClientConfig, ClientEvent, CloseReason, all_suites, client_secrets, is_sealed,
@@ -34,7 +34,7 @@ pub(crate) struct Intruder {
 
 /// Server and intruder with a time of their own.
 pub(crate) struct Scene {
-    pub server: Server,
+    pub server: BattleServer,
     pub intruder: Intruder,
     pub now: Instant,
     _dir: tempfile::TempDir,
@@ -48,7 +48,7 @@ impl Scene {
     /// With a server that offers this lane.
     pub(crate) fn over(lane: LanePolicy) -> Self {
         let dir = tempdir().unwrap();
-        let mut server = Server::open(config_for(dir.path(), lane)).unwrap();
+        let mut server = BattleServer::open(config_for(dir.path(), lane)).unwrap();
         let now = Instant::now();
         server.start_clock(now);
         let ready = server.ready().clone();

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use sortie_battle::failpoint::{Failpoints, Fault, Point};
+use sortie_battle::failpoint::{Failpoint, Failpoints, Fault};
 use sortie_battle::replay;
-use sortie_battle::server::{Ending, Server};
+use sortie_battle::server::{BattleServer, Ending};
 use sortie_battle::ticket_clock::TicketClock;
 use sortie_client::{Event, LanePolicy};
 use sortie_sim::view::Status;
@@ -25,17 +25,17 @@ on_both_lanes! {
     shards_and_threads_serve_alike,
 }
 
-fn open(config: sortie_battle::BattleServerConfig) -> Server {
-    let mut server = Server::open(config).unwrap();
+fn open(config: sortie_battle::BattleServerConfig) -> BattleServer {
+    let mut server = BattleServer::open(config).unwrap();
     server.start_clock(Instant::now());
     server
 }
 
-fn all_play(server: &mut Server, players: &mut [Player]) {
+fn all_play(server: &mut BattleServer, players: &mut [Player]) {
     run_until(server, players, "all to play", |_, players| players.iter().all(Player::is_playing));
 }
 
-fn join(server: &mut Server, count: u128) -> Vec<Player> {
+fn join(server: &mut BattleServer, count: u128) -> Vec<Player> {
     let ready = server.ready().clone();
     let player = |number| Player::new(&ready, ticket(&ready, 100 + number, number));
     let mut players: Vec<Player> = (1..=count).map(player).collect();
@@ -109,7 +109,7 @@ fn a_ticket_is_good_once_also_after_a_restart() {
     let stolen = ticket(&ready, 7, 1);
     let mut players = vec![Player::new(&ready, stolen.clone())];
     all_play(&mut server, &mut players);
-    let refused = |server: &mut Server, players: &mut Vec<Player>| {
+    let refused = |server: &mut BattleServer, players: &mut Vec<Player>| {
         let ready = server.ready().clone();
         players.push(Player::new(&ready, stolen.clone()));
         run_until(server, players, "the thief to be turned away", |_, players| {
@@ -242,11 +242,11 @@ fn whoever_comes_and_goes_takes_no_place_of_others() {
     let mut server = open(config);
     let mut players = join(&mut server, 4);
     let ready = server.ready().clone();
-    let key_of = |server: &Server, player: &Player| {
+    let key_of = |server: &BattleServer, player: &Player| {
         server.battle().view().soldiers[usize::from(player.client.view().slot)].key.0
     };
     let (key, slot) = (key_of(&server, &players[0]), players[0].client.view().slot);
-    let leave = |server: &mut Server, players: &mut Vec<Player>| {
+    let leave = |server: &mut BattleServer, players: &mut Vec<Player>| {
         let gone = usize::from(players[0].client.view().slot);
         players[0].client.leave(Instant::now());
         run_until(server, players, "the soldier to leave", |server, _| {
@@ -312,7 +312,7 @@ fn a_battle_that_ends_by_its_duration_has_a_winner() {
 fn a_full_disk_ends_no_battle() {
     let dir = tempdir().unwrap();
     let mut config = config(dir.path());
-    config.journal.failpoints = Failpoints::at(Point::BeforeSync, 12, Fault::NoSpace);
+    config.journal.failpoints = Failpoints::at(Failpoint::BeforeSync, 12, Fault::NoSpace);
     let mut server = open(config);
     let mut players = join(&mut server, 2);
     run_until(&mut server, &mut players, "the journal to die", |server, _| {
@@ -332,7 +332,7 @@ fn a_full_disk_ends_no_battle() {
 fn a_disk_without_room_for_the_replay_costs_no_report() {
     let dir = tempdir().unwrap();
     let mut config = config(dir.path());
-    config.journal.failpoints = Failpoints::at(Point::AfterEnd, 1, Fault::NoSpace);
+    config.journal.failpoints = Failpoints::at(Failpoint::AfterEnd, 1, Fault::NoSpace);
     let mut server = open(config);
     let mut players = join(&mut server, 2);
     run_ticks(&mut server, &mut players, 10);
@@ -362,7 +362,7 @@ fn nobody_is_told_what_a_crash_could_take_back() {
     let dir = tempdir().unwrap();
     let mut config = config(dir.path());
     let slow = Fault::Slow(std::time::Duration::from_millis(250));
-    config.journal.failpoints = Failpoints::at(Point::BeforeSync, 2, slow);
+    config.journal.failpoints = Failpoints::at(Failpoint::BeforeSync, 2, slow);
     let mut server = open(config);
     let ready = server.ready().clone();
     let mut players = vec![Player::new(&ready, ticket(&ready, 1, 1))];

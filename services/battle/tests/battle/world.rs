@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
-use sortie_battle::server::Server;
+use sortie_battle::server::BattleServer;
 use sortie_battle::ticket_clock::TicketClock;
 use sortie_battle::{BattleServerConfig, Ready};
 use sortie_bridge::predict::Predictor;
-use sortie_client::{ClientConfig, Event, GameClient, LanePolicy, LocalInput, State};
+use sortie_client::{Event, GameClient, GameClientConfig, LanePolicy, LocalInput, State};
 use sortie_field::Map;
 use sortie_sim::config::{Mode, SimConfig};
 use sortie_udp::{RecvBatch, Socket, SocketOptions};
@@ -77,7 +77,7 @@ pub(crate) struct Player {
 impl Player {
     pub(crate) fn new(ready: &Ready, ticket: Vec<u8>) -> Self {
         let quic = sortie_quic::ClientConfig::new(ready.listen, ready.fingerprint.parse().unwrap());
-        let config = ClientConfig::new(quic, ticket);
+        let config = GameClientConfig::new(quic, ticket);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             client: GameClient::new(config, Predictor::default(), Instant::now()).unwrap(),
@@ -131,10 +131,10 @@ impl Player {
 /// # Panics
 /// It takes too long; `what` says what was waited for.
 pub(crate) fn run_until(
-    server: &mut Server,
+    server: &mut BattleServer,
     players: &mut [Player],
     what: &str,
-    mut done: impl FnMut(&Server, &mut [Player]) -> bool,
+    mut done: impl FnMut(&BattleServer, &mut [Player]) -> bool,
 ) {
     let deadline = Instant::now() + PATIENCE;
     while !done(server, players) {
@@ -144,12 +144,12 @@ pub(crate) fn run_until(
 }
 
 /// Runs server and players for so many ticks.
-pub(crate) fn run_ticks(server: &mut Server, players: &mut [Player], ticks: u32) {
+pub(crate) fn run_ticks(server: &mut BattleServer, players: &mut [Player], ticks: u32) {
     let last = server.battle().tick().0 + ticks;
     run_until(server, players, "ticks", |server, _| server.battle().tick().0 >= last);
 }
 
-fn step(server: &mut Server, players: &mut [Player]) {
+fn step(server: &mut BattleServer, players: &mut [Player]) {
     let now = Instant::now();
     if server.due() <= now {
         server.tick(now);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sortie_chat::close;
-use sortie_chat::wire::{Answer, Event, Request};
+use sortie_chat::wire::{Answer, ChannelEvent, Request};
 
 const DOCUMENT: &str = include_str!("../../../../docs/chat.md");
 
@@ -39,7 +39,7 @@ fn every_request_answer_and_event_has_a_sample_that_is_read() {
     assert_eq!(Vec::from_iter(round_trip::<Request>("request")), requests);
     assert_eq!(Vec::from_iter(round_trip::<Answer>("answer")), ["error", "ok"]);
     let events = ["deleted", "edited", "gap", "left", "message"];
-    assert_eq!(Vec::from_iter(round_trip::<Event>("event")), events);
+    assert_eq!(Vec::from_iter(round_trip::<ChannelEvent>("event")), events);
 }
 
 #[test]

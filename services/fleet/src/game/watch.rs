@@ -11,7 +11,7 @@ use bytes::Bytes;
 use prost::Message;
 use serde_json::Value;
 use sortie_control::access::Claims;
-use sortie_control::audit::{self, Entry, Outcome};
+use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_control::bus::{Heard, Rate, Subscription};
 use sortie_control::error::ApiError;
 use sortie_control::permission::Permission;
@@ -96,7 +96,7 @@ async fn require_permission(plane: &Plane, asked: &Asked) -> Result<(), ApiError
     let entry = Entry {
         actor: Some(player_id),
         action: "battles.watch",
-        outcome: Outcome::Refused,
+        outcome: AuditOutcome::Refused,
         target: format!("battle:{}", asked.battle_id),
         before: None,
         after: None,

@@ -21,7 +21,7 @@ use sortie_control::service::Stop;
 use sqlx::PgPool;
 
 pub use plan::{Match, Waiting, matches};
-pub use teams::{Shape, Teams, deal};
+pub use teams::{TeamLimits, Teams, deal};
 
 pub use crate::rating::Strength;
 

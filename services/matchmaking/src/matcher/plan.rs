@@ -13,7 +13,7 @@
 use uuid::Uuid;
 
 use super::line::Line;
-use super::teams::{Shape, Teams, deal};
+use super::teams::{TeamLimits, Teams, deal};
 use crate::rating::{Strength, win_chance};
 use crate::settings::Queue;
 
@@ -100,8 +100,8 @@ fn serve(
     }
     let strengths: Vec<Strength> = gathered.iter().map(|&at| waiting[at].strength).collect();
     let most = queue.team_max;
-    let shape = Shape { least, most, difference_max: queue.team_difference_max };
-    let dealt = deal(&strengths, shape)?;
+    let limits = TeamLimits { least, most, difference_max: queue.team_difference_max };
+    let dealt = deal(&strengths, limits)?;
     let all = dealt
         .each_ref()
         .map(|team| team.iter().fold(Strength::default(), |sum, &at| sum.with(strengths[at])));

@@ -12,7 +12,7 @@ use crate::rating::Strength;
 
 /// What teams have to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub struct TeamLimits {
     /// Fewest players of each.
     pub least: u32,
     /// Most players of each.
@@ -29,18 +29,18 @@ pub type Teams = [Vec<usize>; 2];
 
 /// Deals `tickets` into two teams; `None` when no fair ones were found. The first ticket is the
 /// one that the match is made for, and is never left out; others may be.
-pub fn deal(tickets: &[Strength], shape: Shape) -> Option<Teams> {
+pub fn deal(tickets: &[Strength], limits: TeamLimits) -> Option<Teams> {
     let mut teams = deal_sizes(tickets);
     even_sizes(tickets, &mut teams);
     while players(tickets, &teams[0]) != players(tickets, &teams[1]) {
-        if !leave_one_out(tickets, &mut teams, shape) {
+        if !leave_one_out(tickets, &mut teams, limits) {
             break;
         }
         even_sizes(tickets, &mut teams);
     }
     let [zero, one] = [0, 1].map(|team| players(tickets, &teams[team]));
-    let is_fair = zero.abs_diff(one) <= shape.difference_max;
-    if !is_fair || zero.min(one) < shape.least || zero.max(one) > shape.most {
+    let is_fair = zero.abs_diff(one) <= limits.difference_max;
+    if !is_fair || zero.min(one) < limits.least || zero.max(one) > limits.most {
         return None;
     }
     even_strengths(tickets, &mut teams);
@@ -128,11 +128,11 @@ fn best_move(
 
 /// Leaves out the ticket of the larger team that brings the sizes closest; of equal ones the
 /// last that was gathered. False: that would not help, or not leave enough.
-fn leave_one_out(tickets: &[Strength], teams: &mut Teams, shape: Shape) -> bool {
+fn leave_one_out(tickets: &[Strength], teams: &mut Teams, limits: TeamLimits) -> bool {
     let sizes = [0, 1].map(|team| players(tickets, &teams[team]));
     let large = usize::from(sizes[1] > sizes[0]);
     let apart = sizes[0].abs_diff(sizes[1]);
-    let spare = sizes[large].saturating_sub(shape.least);
+    let spare = sizes[large].saturating_sub(limits.least);
     let candidates = teams[large].iter().enumerate().filter(|&(_, &at)| {
         at != 0 && tickets[at].players <= spare && apart.abs_diff(tickets[at].players) < apart
     });
@@ -254,8 +254,8 @@ mod tests {
         let mut list = vec![(4, 40.0), (4, 20.0)];
         list.extend((0..8).map(|at| (1, 26.0 + f64::from(at))));
         let tickets = tickets(&list);
-        let shape = Shape { least: 8, most: 8, difference_max: 0 };
-        let teams = deal(&tickets, shape).unwrap();
+        let limits = TeamLimits { least: 8, most: 8, difference_max: 0 };
+        let teams = deal(&tickets, limits).unwrap();
         let sum = |team: usize| teams[team].iter().map(|&at| tickets[at].sum).sum::<f64>();
         // The best that can be: the parties in one team, all others in the other.
         assert!((sum(0) - sum(1)).abs() <= 4.0, "{} {}", sum(0), sum(1));
@@ -268,16 +268,16 @@ mod tests {
     #[test]
     fn parties_that_are_dealt_badly_are_swapped_to_equal_sizes() {
         let tickets = tickets(&[(5, 25.0), (4, 25.0), (3, 25.0), (3, 25.0), (3, 25.0)]);
-        let shape = Shape { least: 4, most: 9, difference_max: 0 };
-        let teams = deal(&tickets, shape).unwrap();
+        let limits = TeamLimits { least: 4, most: 9, difference_max: 0 };
+        let teams = deal(&tickets, limits).unwrap();
         assert_eq!(sizes(&tickets, &teams), [9, 9]);
     }
 
     #[test]
     fn one_is_left_out_before_teams_differ() {
         let tickets = tickets(&[(1, 25.0), (1, 20.0), (1, 30.0)]);
-        let shape = Shape { least: 1, most: 4, difference_max: 1 };
-        let teams = deal(&tickets, shape).unwrap();
+        let limits = TeamLimits { least: 1, most: 4, difference_max: 1 };
+        let teams = deal(&tickets, limits).unwrap();
         assert_eq!(sizes(&tickets, &teams), [1, 1]);
         assert!(teams.iter().flatten().any(|&at| at == 0), "the one that it is for is in it");
     }
@@ -285,17 +285,17 @@ mod tests {
     #[test]
     fn sizes_differ_when_parties_leave_no_other_way_and_no_further() {
         let tickets = tickets(&[(3, 25.0), (2, 25.0)]);
-        let shape = |difference_max| Shape { least: 2, most: 4, difference_max };
-        assert_eq!(deal(&tickets, shape(0)), None);
-        assert_eq!(sizes(&tickets, &deal(&tickets, shape(1)).unwrap()), [3, 2]);
+        let limits = |difference_max| TeamLimits { least: 2, most: 4, difference_max };
+        assert_eq!(deal(&tickets, limits(0)), None);
+        assert_eq!(sizes(&tickets, &deal(&tickets, limits(1)).unwrap()), [3, 2]);
     }
 
     #[test]
     fn strengths_come_together() {
         let list: Vec<(u32, f64)> = (0..32).map(|at| (1, 15.0 + f64::from(at))).collect();
         let tickets = tickets(&list);
-        let shape = Shape { least: 16, most: 16, difference_max: 0 };
-        let teams = deal(&tickets, shape).unwrap();
+        let limits = TeamLimits { least: 16, most: 16, difference_max: 0 };
+        let teams = deal(&tickets, limits).unwrap();
         let sum = |team: usize| teams[team].iter().map(|&at| tickets[at].sum).sum::<f64>();
         assert!((sum(0) - sum(1)).abs() <= 1.0, "{} {}", sum(0), sum(1));
     }

@@ -44,16 +44,16 @@ pub struct BattleResult {
     /// How it ended.
     pub ended_by: EndedBy,
     /// By id, each once.
-    pub players: Vec<PlayerResult>,
+    pub players: Vec<PlayerRecord>,
     /// In the order in which they happened.
-    pub events: Vec<LogEvent>,
+    pub events: Vec<EventRecord>,
     /// The recording, if there is one.
-    pub replay: Option<Replay>,
+    pub replay: Option<ReplayRecord>,
 }
 
 /// What a player did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PlayerResult {
+pub struct PlayerRecord {
     /// The player's account.
     pub player_id: Uuid,
     /// 0 or 1.
@@ -87,7 +87,7 @@ pub struct WeaponCounts {
 
 /// Something worth keeping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LogEvent {
+pub struct EventRecord {
     /// When; at most the battle's length.
     pub tick: i32,
     /// Like `kill`.
@@ -98,7 +98,7 @@ pub struct LogEvent {
 
 /// Where a recording lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Replay {
+pub struct ReplayRecord {
     /// A path on the battle server, or an object's name.
     pub place: String,
     /// Size of the file in bytes.
@@ -139,13 +139,13 @@ impl TryFrom<rpc::ReportRequest> for BattleResult {
         }
         let ticks = count("last_tick", request.last_tick)?;
         let winner = request.winner.map(|team| side("winner", team)).transpose()?;
-        let players = request.players.into_iter().map(|player| PlayerResult::of(player, ticks));
+        let players = request.players.into_iter().map(|player| PlayerRecord::of(player, ticks));
         let mut players = players.collect::<Result<Vec<_>, _>>()?;
         players.sort_unstable_by_key(|player| player.player_id);
         if players.windows(2).any(|pair| pair[0].player_id == pair[1].player_id) {
             return Err(malformed("players.player_id", "a player stands there twice"));
         }
-        let events = request.events.into_iter().map(|event| LogEvent::of(event, ticks));
+        let events = request.events.into_iter().map(|event| EventRecord::of(event, ticks));
         Ok(Self {
             server_id: id("server_id", &request.server_id)?,
             epoch: i64::try_from(request.epoch).map_err(|_| malformed("epoch", "is too large"))?,
@@ -159,12 +159,12 @@ impl TryFrom<rpc::ReportRequest> for BattleResult {
             ended_by: ended_by(&request.ended_by)?,
             players,
             events: events.collect::<Result<_, _>>()?,
-            replay: request.replay.map(Replay::of).transpose()?,
+            replay: request.replay.map(ReplayRecord::of).transpose()?,
         })
     }
 }
 
-impl PlayerResult {
+impl PlayerRecord {
     /// Ticks outside of the battle count as its edges.
     fn of(player: rpc::PlayerResult, ticks: i32) -> Result<Self, Malformed> {
         at_most("players.weapons", player.weapons.len(), WEAPONS_MAX)?;
@@ -203,7 +203,7 @@ impl PlayerResult {
     }
 }
 
-impl LogEvent {
+impl EventRecord {
     fn of(event: rpc::LogEvent, ticks: i32) -> Result<Self, Malformed> {
         name("events.kind", &event.kind)?;
         at_most("events.body", event.body.len(), EVENT_BYTES_MAX)?;
@@ -218,7 +218,7 @@ impl LogEvent {
     }
 }
 
-impl Replay {
+impl ReplayRecord {
     fn of(replay: rpc::Replay) -> Result<Self, Malformed> {
         let is_plain = !replay.place.chars().any(char::is_control);
         if !is_plain || !(1..=PLACE_BYTES_MAX).contains(&replay.place.len()) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sortie_control::vocabulary::EndedBy;
 use uuid::Uuid;
 
-use super::check::{BattleResult, COUNTS, PlayerResult};
+use super::check::{BattleResult, COUNTS, PlayerRecord};
 
 /// What anybody can do in a minute, and what is free besides, in the order of [`COUNTS`]. Far
 /// above the best, and far below what is made up: a kill a second, a magazine every two.
@@ -79,7 +79,7 @@ pub(super) fn misfits(result: &BattleResult, known: &Known) -> Vec<String> {
     if no_ticket > 0 {
         note("no_ticket", format!("{no_ticket} players who never asked to be let in"));
     }
-    let is_elsewhere = |player: &&PlayerResult| {
+    let is_elsewhere = |player: &&PlayerRecord| {
         let seat = known.seats.get(&player.player_id);
         seat.and_then(|seat| seat.team).is_some_and(|team| team != player.team)
     };
@@ -97,7 +97,7 @@ pub(super) fn misfits(result: &BattleResult, known: &Known) -> Vec<String> {
     found
 }
 
-fn is_beyond(player: &PlayerResult, at: usize, tick_hz: i32) -> bool {
+fn is_beyond(player: &PlayerRecord, at: usize, tick_hz: i32) -> bool {
     let (per_minute, free) = BOUNDS[at];
     let minutes = f64::from(player.ticks_played()) / f64::from(tick_hz) / 60.0;
     f64::from(player.counts[at]) > free + per_minute * minutes
@@ -116,7 +116,7 @@ mod tests {
 
     /// A battle of ten minutes at 60 Hz.
     fn result() -> BattleResult {
-        let player = PlayerResult {
+        let player = PlayerRecord {
             player_id: PLAYER,
             team: 0,
             joined_tick: 0,

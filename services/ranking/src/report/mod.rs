@@ -14,8 +14,8 @@ mod store;
 mod write;
 
 pub use check::{
-    BattleResult, COUNTS, EVENT_BYTES_MAX, EVENTS_MAX, LogEvent, Malformed, PLAYERS_MAX,
-    PlayerResult, Replay, TICK_HZ_MAX, WEAPONS_MAX, WeaponCounts,
+    BattleResult, COUNTS, EVENT_BYTES_MAX, EVENTS_MAX, EventRecord, Malformed, PLAYERS_MAX,
+    PlayerRecord, ReplayRecord, TICK_HZ_MAX, WEAPONS_MAX, WeaponCounts,
 };
 pub use rpc::{REPORT_BYTES_MAX, add_rpc};
 pub use store::{Outcome, Refusal, Stored, store};

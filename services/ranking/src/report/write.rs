@@ -16,7 +16,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::change::Change;
-use super::check::{BattleResult, PlayerResult};
+use super::check::{BattleResult, PlayerRecord};
 use super::store::Battle;
 use crate::eligibility::Reason;
 use crate::rating::Skill;
@@ -25,14 +25,14 @@ use crate::rating::Skill;
 pub(super) struct Round<'a> {
     pub result: &'a BattleResult,
     /// Those who have a seat in the battle, by id.
-    pub players: &'a [&'a PlayerResult],
+    pub players: &'a [&'a PlayerRecord],
     pub battle: &'a Battle,
     pub season_id: i32,
 }
 
 impl Round<'_> {
     /// A column of the players.
-    fn column<T>(&self, of: impl Fn(&PlayerResult) -> T) -> Vec<T> {
+    fn column<T>(&self, of: impl Fn(&PlayerRecord) -> T) -> Vec<T> {
         self.players.iter().map(|player| of(player)).collect()
     }
 
@@ -113,7 +113,7 @@ pub(super) async fn battle_players(db: &mut PgConnection, round: &Round<'_>) -> 
         joined_at: round.column(|player| round.at_tick(player.joined_tick)),
         left_at_tick: round.column(|player| player.has_left.then_some(player.left_tick)),
         counts: array::from_fn(|which| round.column(|player| player.counts[which])),
-        ticks_played: round.column(PlayerResult::ticks_played),
+        ticks_played: round.column(PlayerRecord::ticks_played),
     };
     seat::report(db, round.result.battle_id, &reported).await
 }
@@ -239,8 +239,8 @@ pub(super) async fn player_statistics(
     round: &Round<'_>,
 ) -> sqlx::Result<()> {
     let count = |which: usize| round.column(|player| player.counts[which]);
-    let won = |player: &PlayerResult| i32::from(round.result.winner == Some(player.team));
-    let seconds = |player: &PlayerResult| player.ticks_played() / round.result.tick_hz;
+    let won = |player: &PlayerRecord| i32::from(round.result.winner == Some(player.team));
+    let seconds = |player: &PlayerRecord| player.ticks_played() / round.result.tick_hz;
     sqlx::query!(
         "insert into player_statistics as sums (player_id, mode, battles, wins, points, kills,
             deaths, assists, revives, captures, shots, hits, seconds_played)

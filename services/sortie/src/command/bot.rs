@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde_json::json;
-use sortie_players::swarm::{Crowd, LanePolicy, Visit, Visited};
+use sortie_players::swarm::{DriverPool, LanePolicy, Visit, Visited};
 
 use sortie_cli::address::ServerAddress;
 use sortie_cli::counts::counted;
@@ -56,12 +56,12 @@ pub(crate) fn run(args: &BotArgs, common: &Common) -> Result {
     let tickets =
         tickets.map_err(|_| anyhow!("--join-ticket is not Base64")).or_fail(Failure::Usage)?;
     let stop = signals::stop_flag().or_fail(Failure::Start)?;
-    let crowd = Crowd::start(1).or_fail(Failure::Start)?;
+    let drivers = DriverPool::start(1).or_fail(Failure::Start)?;
     let (sender, ends) = channel();
     for (number, ticket) in (1..).zip(tickets) {
         let (addr, lane, sender) = (args.server.0, LanePolicy::Auto, sender.clone());
         let visit = Visit { addr, fingerprint, ticket, lane, seed: number - 1 };
-        crowd.send(visit, move |visited| drop(sender.send((number, visited))));
+        drivers.send(visit, move |visited| drop(sender.send((number, visited))));
     }
     drop(sender);
     let mut outcome = Outcome { bots: args.join_ticket.len(), ..Outcome::default() };
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &BotArgs, common: &Common) -> Result {
         }
     }
     // Those that are still there leave, and tell how it was.
-    drop(crowd);
+    drop(drivers);
     for (number, visited) in ends {
         outcome.tell(number, visited, common.json);
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sortie_players::swarm::{
-    self, Link, OwnServer, Progress, Server, SwarmConfig, SwarmError, Target,
+    self, NetworkConditions, OwnServer, Progress, ServerUnderTest, SwarmConfig, SwarmError, Target,
 };
 
 use crate::command::replay;
@@ -133,7 +133,7 @@ pub(crate) fn run(args: &SwarmArgs, common: &Common) -> Result {
     report.check_promises();
     if let Some(replay) = report.replay_path.clone() {
         report.set_verified(verify(&replay));
-    } else if matches!(config.server, Server::Own(_)) {
+    } else if matches!(config.server, ServerUnderTest::Own(_)) {
         report.miss("the server left no replay".to_owned());
     }
     if common.json {
@@ -179,7 +179,7 @@ fn config_of(args: &SwarmArgs) -> anyhow::Result<SwarmConfig> {
         seed: args.seed,
         threads: usize::from(args.threads),
         lane: args.lane.into(),
-        link: Link {
+        link: NetworkConditions {
             loss: args.loss.0,
             delay: args.delay.0,
             jitter: args.jitter.0,
@@ -192,9 +192,9 @@ fn config_of(args: &SwarmArgs) -> anyhow::Result<SwarmConfig> {
     })
 }
 
-fn server_of(args: &SwarmArgs) -> anyhow::Result<Server> {
+fn server_of(args: &SwarmArgs) -> anyhow::Result<ServerUnderTest> {
     let Some(addr) = args.server else {
-        return Ok(Server::Own(OwnServer {
+        return Ok(ServerUnderTest::Own(OwnServer {
             program: std::env::current_exe().context("cannot find this program again")?,
             data_dir: args.data_dir.clone().unwrap_or_else(new_data_dir),
             map: args.map.clone(),
@@ -204,7 +204,7 @@ fn server_of(args: &SwarmArgs) -> anyhow::Result<Server> {
     };
     let fingerprint = args.fingerprint.as_deref().context("--server needs --fingerprint")?;
     let battle_id = args.battle_id.as_deref().context("--server needs --battle-id")?;
-    Ok(Server::Running(Target {
+    Ok(ServerUnderTest::Running(Target {
         addr: addr.0,
         fingerprint: key_from_hex(fingerprint)
             .map_err(|error| anyhow!("--fingerprint: {error}"))?,
@@ -256,7 +256,9 @@ mod tests {
         let key = "ab".repeat(32);
         let flags = ["--server", "127.0.0.1:1", "--fingerprint", &key, "--ticket-key", &key];
         let flags = [&flags[..], &["--battle-id", "2a"]].concat();
-        let Server::Running(target) = config(&flags).unwrap().server else { panic!("not its own") };
+        let ServerUnderTest::Running(target) = config(&flags).unwrap().server else {
+            panic!("not its own")
+        };
         assert_eq!((target.battle_id, target.ticket_seed), (42, [0xab; 32]));
         let short = [&flags[..6], &["--battle-id", "x"]].concat();
         assert!(config(&short).is_err());

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use data_encoding::HEXLOWER;
 use reqwest::StatusCode;
 use sortie_control::service::Stop;
-use sortie_players::swarm::{Crowd, LanePolicy, Visit, Visited};
+use sortie_players::swarm::{DriverPool, LanePolicy, Visit, Visited};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -74,7 +74,7 @@ pub(crate) struct Town {
     /// Their passwords are made of it: a later run logs the same bots in.
     pub secret: String,
     /// Drives their clients.
-    pub crowd: Crowd,
+    pub drivers: DriverPool,
     /// What they did.
     pub deeds: Deeds,
     http: reqwest::Client,
@@ -87,8 +87,8 @@ impl Town {
     /// The system has no threads or sockets left.
     pub(crate) fn new(rest: SocketAddr, queue: String, secret: String) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        let (crowd, deeds) = (Crowd::start(1)?, Deeds::default());
-        Ok(Self { rest, queue, secret, crowd, deeds, http })
+        let (drivers, deeds) = (DriverPool::start(1)?, Deeds::default());
+        Ok(Self { rest, queue, secret, drivers, deeds, http })
     }
 
     /// Lets `count` bots live there until `closing`: then nobody queues any more, and each bot
@@ -290,7 +290,7 @@ fn visit(town: &Town, admission: &Admission) -> Option<oneshot::Receiver<Visited
     let (told, end) = oneshot::channel();
     let seed = u64::from_le_bytes(sortie_control::access::random_bytes());
     let (addr, lane) = (admission.address, LanePolicy::Auto);
-    town.crowd.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
+    town.drivers.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
         // The group is gone when everything is stopped at once.
         drop(told.send(visited));
     });

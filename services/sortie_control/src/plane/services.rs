@@ -108,7 +108,7 @@ pub(crate) fn of_roles(
             // over here.
             let seasons = Some(sortie_ranking::seasons(plane));
             let settings = sortie_admin::Settings { seasons, ..settings.admin.clone() };
-            let keeper = Arc::new(sortie_account::keeper::Keeper);
+            let keeper = Arc::new(sortie_account::keeper::AccountKeeper);
             vec![sortie_admin::service(plane, settings, keeper, stop)]
         }
     };

@@ -11,7 +11,7 @@ use std::{
 
 use host::Host;
 use sortie_bridge::predict::{Fields, Predictor};
-use sortie_client::{ClientConfig, Event, GameClient, LanePolicy, State};
+use sortie_client::{Event, GameClient, GameClientConfig, LanePolicy, State};
 use sortie_link_sim::{Link, LinkConfig, Nat, Probability};
 use sortie_quic::is_sealed;
 use sortie_sim::config::SimConfig;
@@ -127,7 +127,7 @@ impl Net {
         quic.rng_seed = Some([index as u8; 32]);
         let ticket = player_key.to_le_bytes().to_vec();
         let predictor = Predictor::new(self.fields.clone());
-        let config = ClientConfig { lane: self.lane, ..ClientConfig::new(quic, ticket) };
+        let config = GameClientConfig { lane: self.lane, ..GameClientConfig::new(quic, ticket) };
         let client = GameClient::new(config, predictor, self.now).unwrap();
         let inside = SocketAddr::from(([192, 168, 0, 2], 5_000));
         let outside = SocketAddr::from(([198, 51, 100, index as u8], 20_000));

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::BytesMut;
 use sortie_client::{
-    ClientConfig, GameClient, LanePolicy, LocalInput, Neighbour, Predict, State, UnusableRules,
+    GameClient, GameClientConfig, LanePolicy, LocalInput, Neighbour, Predict, State, UnusableRules,
 };
 use sortie_link_sim::{Link, LinkConfig};
 use sortie_quic::{
@@ -102,7 +102,7 @@ impl Desk {
         config.rng_seed = seeded(1);
         let mut quic = sortie_quic::ClientConfig::new(server_address(), identity.fingerprint());
         quic.rng_seed = seeded(2);
-        let client = ClientConfig { lane, ..ClientConfig::new(quic, vec![7; 100]) };
+        let client = GameClientConfig { lane, ..GameClientConfig::new(quic, vec![7; 100]) };
         let (tick, session) = (1_000, SessionConfig { tick_hz: hz, ..SessionConfig::default() });
         Self {
             hz,

@@ -51,7 +51,7 @@ pub struct Visited {
 type OnEnd = Box<dyn FnOnce(Visited) + Send>;
 
 /// Threads that drive visits; dropping it ends them all, and tells how each was until then.
-pub struct Crowd {
+pub struct DriverPool {
     drivers: Vec<Driver>,
     next: AtomicUsize,
 }
@@ -72,7 +72,7 @@ const LEAVE_TIME: Duration = Duration::from_millis(400);
 /// Looked around at least so often.
 const TURN_MAX: Duration = Duration::from_millis(100);
 
-impl Crowd {
+impl DriverPool {
     /// Starts the threads.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Crowd {
         Ok(Self { drivers: drivers.collect::<io::Result<_>>()?, next: AtomicUsize::new(0) })
     }
 
-    /// Sends a bot off; `on_end` hears how it was, on a thread of the crowd.
+    /// Sends a bot off; `on_end` hears how it was, on a thread of the pool.
     pub fn send(&self, visit: Visit, on_end: impl FnOnce(Visited) + Send + 'static) {
         let driver = &self.drivers[self.next.fetch_add(1, Relaxed) % self.drivers.len()];
         if let Some(visits) = &driver.visits {
@@ -103,7 +103,7 @@ impl Crowd {
     }
 }
 
-impl Drop for Crowd {
+impl Drop for DriverPool {
     fn drop(&mut self) {
         for driver in &mut self.drivers {
             driver.visits = None;

@@ -1,5 +1,5 @@
 //! What the lane costs beyond its cipher, in nanoseconds a packet:
-//! `cargo run --release -p sortie-sealed --example cost`.
+//! `cargo run --release -p sortie-sealed --example sealing_cost`.
 //!
 //! Seals and opens a snapshot of 389 bytes and an input of 40, once through both ends of a lane
 //! and once with the bare AEAD on the same bytes: with one lane, which stays in the cache, and
