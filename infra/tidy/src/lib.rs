@@ -6,6 +6,7 @@
 
 mod source;
 pub mod sql;
+pub mod states;
 pub mod tables;
 
 pub use source::{Line, Literal, SourceFile};
