@@ -1,10 +1,10 @@
 //! Who spells how a row stands? The states of a table are words of its owner: others ask the
 //! owner's enum, or the owner's functions of the database.
 //!
-//! The words are read from the `check (state in (…))` of the migrations. What counts as spelling one
-//! is, in SQL, a text that a column `state` is compared with; in Rust, a string that is the word and
-//! nothing else, where the line speaks of a state, is an arm of a `match`, or lists several words of
-//! one table. A word of several tables may be spelled by each of their owners.
+//! The words are read from the `check (state in (…))` of the migrations. What counts as spelling
+//! one is, in SQL, a text that a column `state` is compared with; in Rust, a string that is the
+//! word and nothing else, where the line speaks of a state, is an arm of a `match`, or lists
+//! several words of one table. A word of several tables may be spelled by each of their owners.
 
 use std::collections::BTreeSet;
 
