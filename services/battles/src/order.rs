@@ -83,7 +83,7 @@ struct Row {
     body: Value,
 }
 
-/// What becomes of an order when its server is gone for good.
+/// Kinds that wait for a server that is gone; the others are dropped with it.
 const OUTLIVES_ITS_SERVER: [&str; 1] = ["erase"];
 
 impl Order {
