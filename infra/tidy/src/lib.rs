@@ -7,6 +7,7 @@
 pub mod names;
 mod source;
 pub mod sql;
+pub mod states;
 pub mod tables;
 
 pub use source::{Line, Literal, SourceFile};

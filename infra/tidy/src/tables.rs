@@ -61,7 +61,7 @@ pub fn findings(owners: &Owners, sources: &[SourceFile], migrations: &str) -> Ve
 }
 
 /// The folder of the crate that a file belongs to.
-fn home(path: &str) -> &str {
+pub(crate) fn home(path: &str) -> &str {
     let mut parts = path.match_indices('/').map(|(at, _)| at);
     parts.nth(1).map_or(path, |at| &path[..at])
 }

@@ -188,6 +188,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     // Erasure goes through all who keep something of a player.
     ("sortie-account", &["sortie-admin", "sortie-matchmaking", "sortie-testing"]),
     ("sortie-admin", &["sortie-account", "sortie-testing"]),
+    ("sortie-battles", &["sortie-control", "sortie-testing"]),
     ("sortie-chat", &["sortie-testing"]),
     ("sortie-fleet", &["sortie-testing"]),
     ("sortie-matchmaking", &["sortie-testing"]),

@@ -1,15 +1,17 @@
 //! What the control plane and battle servers say to each other over gRPC.
 //!
-//! This crate only includes what is made from `proto/sortie/…`; the comments there are the
-//! documentation. What is made lies in `src/generated`, so that nobody who builds a server has to
+//! What is made from `proto/sortie/…` has its documentation there. Where a message says by words
+//! what happened, there is an enum that both sides read it with: [`ranking::Receipt`]. What is made
+//! lies in `src/generated`, so that nobody who builds a server has to
 //! build a compiler of `.proto` files first; a test makes it anew and compares. Rules, stores and
 //! transports are the services' own.
 
-#![allow(missing_docs, unused_qualifications, reason = "made from the .proto files")]
-#![allow(clippy::all, reason = "made from the .proto files")]
+mod receipt;
 
 /// Battle servers: registration, heartbeats, orders.
 pub mod fleet {
+    #[allow(missing_docs, unused_qualifications, reason = "made from the .proto files")]
+    #[allow(clippy::all, reason = "made from the .proto files")]
     pub mod v1 {
         include!("generated/sortie.fleet.v1.rs");
     }
@@ -17,6 +19,8 @@ pub mod fleet {
 
 /// Running and finished battles, for players, spectators and tools.
 pub mod game {
+    #[allow(missing_docs, unused_qualifications, reason = "made from the .proto files")]
+    #[allow(clippy::all, reason = "made from the .proto files")]
     pub mod v1 {
         include!("generated/sortie.game.v1.rs");
     }
@@ -24,6 +28,10 @@ pub mod game {
 
 /// Results of battles and what they do to ratings.
 pub mod ranking {
+    pub use crate::receipt::{Receipt, RefusalCode};
+
+    #[allow(missing_docs, unused_qualifications, reason = "made from the .proto files")]
+    #[allow(clippy::all, reason = "made from the .proto files")]
     pub mod v1 {
         include!("generated/sortie.ranking.v1.rs");
     }

@@ -9,7 +9,7 @@ use sortie_control::administrators::{self, ADMINISTRATOR};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
-use sortie_control::vocabulary::{BanScope, LoginEnd};
+use sortie_control::vocabulary::{AppealState, BanScope, LoginEnd};
 use sortie_sanctions::ban::{self, NewBan};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -202,10 +202,10 @@ async fn decide_now(
 ) -> Result<(), AdminError> {
     let mut tx = office.db().begin().await?;
     let before = hold(&mut tx, acting, ban_id).await?;
-    match before.appeal.as_str() {
-        "open" => {}
-        "none" => return Err(AdminError::NoAppeal),
-        decided => return Err(AdminError::AppealNotOpen(decided.to_owned())),
+    match AppealState::of_name(&before.appeal) {
+        Some(AppealState::Open) => {}
+        Some(AppealState::None) => return Err(AdminError::NoAppeal),
+        _ => return Err(AdminError::AppealNotOpen(before.appeal)),
     }
     ban::decide(&mut tx, ban_id, is_accepted).await?;
     if is_accepted {

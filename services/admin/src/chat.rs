@@ -78,7 +78,8 @@ async fn queue(
         r#"select report_id, reporter, accused, r.text, r.created_at, message_id,
                channel_id as "channel_id?"
            from report r left join chat_message using (message_id)
-           where r.kind = 'chat' and r.state = 'open' and ($1::uuid is null or report_id > $1)
+           where r.kind = 'chat' and report_is_open(r.state)
+               and ($1::uuid is null or report_id > $1)
            order by report_id limit $2"#,
         after,
         limit + 1

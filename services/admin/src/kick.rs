@@ -92,7 +92,7 @@ async fn order_one(
 ) -> sqlx::Result<i32> {
     let server_id = sqlx::query_scalar!(
         r#"select b.server_id as "server_id!" from battle_player p join battle b using (battle_id)
-           where p.player_id = $1 and b.battle_id = $2 and b.state in ('allocated', 'running')"#,
+           where p.player_id = $1 and b.battle_id = $2 and battle_is_on_server(b.state)"#,
         player_id,
         battle_id
     )

@@ -158,11 +158,11 @@ async fn write(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(AdminError::UnknownReport)?;
-    if state != "open" {
+    if !ReportState::Open.is(&state) {
         return Err(AdminError::ReportDecided(state));
     }
-    let decided = if is_upheld { "upheld" } else { "dismissed" };
-    report::decide(&mut tx, report_id, decided, acting.player_id).await?;
+    let decided = if is_upheld { ReportState::Upheld } else { ReportState::Dismissed };
+    report::decide(&mut tx, report_id, decided.name(), acting.player_id).await?;
     let (before, after) = (json!({ "state": state }), json!({ "state": decided }));
     acting.record(&mut tx, format!("report:{report_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_battles::server;
+use sortie_battles::state::ServerState;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
-use sortie_control::vocabulary::ServerState;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -82,7 +82,7 @@ async fn list(
         Server,
         r#"select server_id, name, address, version, state, epoch, lease_until,
                (select count(*) from battle b where b.server_id = s.server_id
-                   and b.state in ('allocated', 'running')) as "battles!",
+                   and battle_is_on_server(b.state)) as "battles!",
                battles_max, players_max, load
            from battle_server s where ($1::uuid is null or server_id < $1)
            order by server_id desc limit $2"#,
@@ -119,11 +119,11 @@ async fn order(office: &Office, acting: &Acting, server_id: Uuid) -> Result<(), 
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(AdminError::UnknownServer)?;
-    if state == "gone" {
+    if ServerState::Gone.is(&state) {
         return Err(AdminError::ServerGone);
     }
     server::drain(&mut tx, server_id).await?;
-    let (before, after) = (json!({ "state": state }), json!({ "state": "draining" }));
+    let (before, after) = (json!({ "state": state }), json!({ "state": ServerState::Draining }));
     acting.record(&mut tx, format!("server:{server_id}"), Some(before), Some(after)).await?;
     Ok(tx.commit().await?)
 }

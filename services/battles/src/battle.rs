@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::order::{OpenBody, Order};
+use crate::state::{self, BattleState};
 
 /// What is played in a battle.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,7 @@ pub async fn place(db: &mut PgConnection, battle_id: Uuid, server_id: Uuid) -> s
     if placed.rows_affected() == 0 {
         return Ok(false);
     }
-    Order::open(&battle).write(db, server_id).await?;
+    Order::Open(battle).write(db, server_id).await?;
     Ok(true)
 }
 
@@ -159,7 +160,7 @@ pub struct Held {
 impl Held {
     /// Whether it is not over.
     pub fn is_live(&self) -> bool {
-        ["asked", "allocated", "running"].contains(&self.state.as_str())
+        state::is_live(&self.state)
     }
 }
 
@@ -189,7 +190,7 @@ pub async fn end(
     reason: &str,
 ) -> sqlx::Result<()> {
     match held.server_id {
-        Some(server_id) if held.state != "asked" => {
+        Some(server_id) if !BattleState::Asked.is(&held.state) => {
             Order::end(battle_id, reason).write(db, server_id).await
         }
         _ => {

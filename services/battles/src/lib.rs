@@ -3,8 +3,8 @@
 //!
 //! This crate owns `battle`, `battle_server`, `server_order`, `battle_log` and `result_review`; a
 //! test in `infra/tidy` sees to it that nobody else writes them. Start with [`battle`]: the states
-//! that a battle goes through are its functions. [`order`] is how a server is told something, and
-//! [`server`] is the lease that it holds.
+//! that a battle goes through are its functions, and [`state`] says what they are called. [`order`]
+//! is how a server is told something, and [`server`] is the lease that it holds.
 //!
 //! What is deliberately absent: when any of it is to be done, which is the fleet's matter (leases,
 //! placement), matchmaking's (who fights), ranking's (what a result changes) and staff's; and who
@@ -17,3 +17,4 @@ pub mod log;
 pub mod order;
 pub mod review;
 pub mod server;
+pub mod state;

@@ -135,7 +135,7 @@ pub async fn drain(db: &mut PgConnection, server_id: Uuid) -> sqlx::Result<()> {
     sqlx::query!("update battle_server set state = 'draining' where server_id = $1", server_id)
         .execute(&mut *db)
         .await?;
-    Order::drain().write(db, server_id).await
+    Order::Drain {}.write(db, server_id).await
 }
 
 /// Marks one server as gone whose lease ran out, and gives which.

@@ -1,17 +1,20 @@
-//! The words that rows hold and services say: modes, how a battle stands, what bans are from.
+//! The words that rows hold and services say: modes, how a ticket stands, what bans are from. How
+//! a battle and its server stand is said beside their tables (`sortie_battles::state`).
 //!
 //! Rows hold them as text, and the database refuses every other word; here they are what the
 //! OpenAPI document makes enums of. A test compares the two
 //! (`services/sortie_control/src/plane/openapi/rules.rs`).
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
+/// Makes an enum of words: each variant with the text that rows, the API and gRPC have for it.
+///
+/// Whose crate uses it has `serde` and `utoipa` among its dependencies.
 // `$text` is a token and no `literal`: derives cannot look into one that a macro has parsed.
+#[macro_export]
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:tt,)+ }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
         pub enum $name { $($(#[$doc])* #[serde(rename = $text)] $variant,)+ }
 
         impl $name {
@@ -21,6 +24,11 @@ macro_rules! words {
             /// As the database, the API and gRPC name it.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// Whether that is its name.
+            pub fn is(self, name: &str) -> bool {
+                self.name() == name
             }
 
             /// By its name.
@@ -40,24 +48,6 @@ words! {
         Deathmatch = "deathmatch",
         /// Nothing: players walk about.
         Walk = "walk",
-    }
-}
-
-words! {
-    /// Where a battle stands in its life.
-    BattleState {
-        /// No server has it yet.
-        Asked = "asked",
-        /// A server was told to begin it.
-        Allocated = "allocated",
-        /// It runs.
-        Running = "running",
-        /// It is over, with a result.
-        Finished = "finished",
-        /// Its server is gone for good.
-        Lost = "lost",
-        /// It never ran.
-        Cancelled = "cancelled",
     }
 }
 
@@ -171,18 +161,6 @@ words! {
 }
 
 words! {
-    /// How a battle server stands.
-    ServerState {
-        /// It takes battles.
-        Ready = "ready",
-        /// It finishes what it has and gets no more.
-        Draining = "draining",
-        /// Its lease ran out.
-        Gone = "gone",
-    }
-}
-
-words! {
     /// What a report is about.
     ReportKind {
         /// A message.
@@ -250,11 +228,11 @@ mod tests {
 
     #[test]
     fn words_are_written_as_they_are_named() {
-        let written = |word: &BattleState| serde_json::to_value(word).unwrap();
-        for state in BattleState::ALL {
+        let written = |word: &TicketState| serde_json::to_value(word).unwrap();
+        for state in TicketState::ALL {
             assert_eq!(written(state), state.name());
-            assert_eq!(BattleState::of_name(state.name()), Some(*state));
+            assert_eq!(TicketState::of_name(state.name()), Some(*state));
         }
-        assert_eq!(BattleState::of_name("Running"), None);
+        assert_eq!(TicketState::of_name("Waiting"), None);
     }
 }

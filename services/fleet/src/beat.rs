@@ -152,7 +152,7 @@ async fn end_strangers(
     let to_end = sqlx::query_scalar!(
         r#"select t.battle_id as "battle_id!" from unnest($1::uuid[]) as t (battle_id)
            where not exists (select from battle b where b.battle_id = t.battle_id
-               and b.server_id = $2 and b.state = 'finished')
+               and b.server_id = $2 and battle_is_finished(b.state))
            and not exists (select from server_order o where o.server_id = $2 and o.kind = 'end'
                and o.body->>'battle_id' = t.battle_id::text)"#,
         &strange,

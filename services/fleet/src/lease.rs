@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sortie_battles::state::ServerState;
 use sortie_battles::{battle, order, server};
 use sortie_control::service::Stop;
 use sqlx::PgPool;
@@ -68,7 +69,7 @@ async fn mark_gone(db: &PgPool) -> sqlx::Result<Option<Uuid>> {
         // Nobody has seen these begin; another server can open them at once. Running ones are
         // waited for, and so are orders about them.
         let unopened = sqlx::query_scalar!(
-            "select battle_id from battle where server_id = $1 and state = 'allocated'",
+            "select battle_id from battle where server_id = $1 and battle_is_allocated(state)",
             server_id
         )
         .fetch_all(&mut *tx)
@@ -85,7 +86,7 @@ async fn requeue_unopened(db: &PgPool, settings: &Settings) -> sqlx::Result<()> 
     let mut tx = db.begin().await?;
     let late = sqlx::query!(
         r#"select battle_id, server_id as "server_id!" from battle
-           where state = 'allocated' and allocated_at < now() - make_interval(secs => $1)
+           where battle_is_allocated(state) and allocated_at < now() - make_interval(secs => $1)
            order by battle_id for update skip locked"#,
         settings.open_timeout.as_secs_f64()
     )
@@ -104,12 +105,12 @@ async fn requeue_unopened(db: &PgPool, settings: &Settings) -> sqlx::Result<()> 
 
 async fn show(db: &PgPool) -> sqlx::Result<()> {
     let states = sqlx::query!(
-        r#"select state, count(*) as "count!" from battle_server where state <> 'gone'
+        r#"select state, count(*) as "count!" from battle_server where not server_is_gone(state)
            group by state"#
     )
     .fetch_all(db)
     .await?;
-    for name in ["ready", "draining"] {
+    for name in [ServerState::Ready, ServerState::Draining].map(ServerState::name) {
         let count = states.iter().find(|row| row.state == name).map_or(0, |row| row.count);
         metrics::gauge!("sortie_battle_servers", "state" => name).set(count as f64);
     }

@@ -1,8 +1,7 @@
 //! The orders of a server as the messages that they become.
 
-use serde::Deserialize;
-use serde_json::Value;
-use sortie_battles::order::{self, OpenBody};
+use sortie_battles::order::Order;
+use sortie_battles::state::ServerState;
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_rpc::fleet::v1::order::What;
 use sqlx::PgPool;
@@ -13,34 +12,19 @@ use crate::error::FleetError;
 /// Most orders that are read at once.
 pub(crate) const ORDERS_MAX: i64 = 64;
 
-#[derive(Deserialize)]
-struct KickBody {
-    battle_id: Option<Uuid>,
-    player_id: Uuid,
-    #[serde(default)]
-    reason: String,
+/// What a look at a server's orders found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// What it is to be sent, oldest first.
+    pub(crate) orders: Vec<rpc::Order>,
+    /// Number of the last row, also of one that is not sent; `None`: there was no row.
+    pub(crate) last: Option<i64>,
+    /// Whether there may be more behind it.
+    pub(crate) is_cut: bool,
 }
 
-#[derive(Deserialize)]
-struct MessageBody {
-    battle_id: Uuid,
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct EraseBody {
-    player_id: Uuid,
-}
-
-#[derive(Deserialize)]
-struct EndBody {
-    battle_id: Uuid,
-    #[serde(default)]
-    reason: String,
-}
-
-/// Orders after `sent` that the server has not carried out, oldest first; at most
-/// [`ORDERS_MAX`]. Rows that no server could read are dropped here.
+/// Orders after `sent` that the server has not carried out; at most [`ORDERS_MAX`] rows are looked
+/// at. Rows of a kind that only a newer node knows are passed over, and stay for it.
 ///
 /// # Errors
 /// The server has another epoch by now, or no lease.
@@ -49,7 +33,7 @@ pub(crate) async fn open_orders(
     server_id: Uuid,
     epoch: i64,
     sent: i64,
-) -> Result<Vec<rpc::Order>, FleetError> {
+) -> Result<Found, FleetError> {
     let rows = sqlx::query!(
         r#"select s.epoch, s.state, o.order_id as "order_id?", o.kind as "kind?", o.body as "body?"
            from battle_server s
@@ -66,95 +50,51 @@ pub(crate) async fn open_orders(
     if server.epoch != epoch {
         return Err(FleetError::OldEpoch);
     }
-    if server.state == "gone" {
+    if ServerState::Gone.is(&server.state) {
         return Err(FleetError::LeaseLost);
     }
-    let mut orders = Vec::new();
+    let mut found = Found { is_cut: rows.len() as i64 == ORDERS_MAX, ..Found::default() };
     for row in rows {
         let (Some(order_id), Some(kind), Some(body)) = (row.order_id, row.kind, row.body) else {
             continue;
         };
-        match what(&kind, body) {
-            Ok(what) => {
-                orders.push(rpc::Order { order_id: order_id.unsigned_abs(), what: Some(what) })
-            }
-            Err(error) => {
-                tracing::error!(order_id, kind, %error, "an order cannot be read; it is dropped");
-                order::drop_unreadable(db, order_id).await?;
-            }
+        found.last = Some(order_id);
+        let order = Order::read(kind, body);
+        if let Order::Unknown { kind, .. } = &order {
+            tracing::warn!(order_id, kind, "an order is left for a node that can read it");
         }
+        let order_id = order_id.unsigned_abs();
+        found.orders.extend(what(order).map(|what| rpc::Order { order_id, what: Some(what) }));
     }
-    Ok(orders)
+    Ok(found)
 }
 
-fn what(kind: &str, body: Value) -> Result<What, serde_json::Error> {
-    use serde::de::Error;
+/// The message of an order; `None`: this version does not know what it is.
+fn what(order: Order) -> Option<What> {
     let u32_of = |number: i32| number.max(0).unsigned_abs();
-    Ok(match kind {
-        "open" => {
-            let body: OpenBody = serde_json::from_value(body)?;
-            What::Open(rpc::OpenBattle {
-                battle_id: body.battle_id.to_string(),
-                mode: body.mode,
-                map: body.map,
-                players_max: u32_of(body.players_max),
-                duration_s: u32_of(body.duration_s.unwrap_or(0)),
-            })
+    Some(match order {
+        Order::Open(body) => What::Open(rpc::OpenBattle {
+            battle_id: body.battle_id.to_string(),
+            mode: body.mode,
+            map: body.map,
+            players_max: u32_of(body.players_max),
+            duration_s: u32_of(body.duration_s.unwrap_or(0)),
+        }),
+        Order::Kick { battle_id, player_id, reason } => What::Kick(rpc::KickPlayer {
+            battle_id: battle_id.map(|id| id.to_string()).unwrap_or_default(),
+            player_id: player_id.to_string(),
+            reason,
+        }),
+        Order::Message { battle_id, text } => {
+            What::Message(rpc::SayInBattle { battle_id: battle_id.to_string(), text })
         }
-        "kick" => {
-            let body: KickBody = serde_json::from_value(body)?;
-            What::Kick(rpc::KickPlayer {
-                battle_id: body.battle_id.map(|id| id.to_string()).unwrap_or_default(),
-                player_id: body.player_id.to_string(),
-                reason: body.reason,
-            })
+        Order::End { battle_id, reason } => {
+            What::End(rpc::StopBattle { battle_id: battle_id.to_string(), reason })
         }
-        "message" => {
-            let body: MessageBody = serde_json::from_value(body)?;
-            What::Message(rpc::SayInBattle {
-                battle_id: body.battle_id.to_string(),
-                text: body.text,
-            })
+        Order::Erase { player_id } => {
+            What::Erase(rpc::ErasePlayer { player_id: player_id.to_string() })
         }
-        "end" => {
-            let body: EndBody = serde_json::from_value(body)?;
-            What::End(rpc::StopBattle {
-                battle_id: body.battle_id.to_string(),
-                reason: body.reason,
-            })
-        }
-        "erase" => {
-            let body: EraseBody = serde_json::from_value(body)?;
-            What::Erase(rpc::ErasePlayer { player_id: body.player_id.to_string() })
-        }
-        "drain" => What::Drain(rpc::DrainServer {}),
-        other => return Err(serde_json::Error::custom(format!("no kind of order: {other}"))),
+        Order::Drain {} => What::Drain(rpc::DrainServer {}),
+        Order::Unknown { .. } => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use sortie_battles::order::Order;
-
-    use super::*;
-
-    #[test]
-    fn every_order_that_is_written_can_be_read() {
-        let (battle, player) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let open = OpenBody { battle_id: battle, duration_s: Some(60), ..Default::default() };
-        for Order { kind, body } in [
-            Order::open(&open),
-            Order::end(battle, "why"),
-            Order::kick(battle, player, "why"),
-            Order::message(battle, "hello"),
-            Order::drain(),
-        ] {
-            assert!(what(kind, body).is_ok(), "{kind}");
-        }
-        let text = json!({ "battle_id": battle, "text": "hello" });
-        assert!(matches!(what("message", text), Ok(What::Message(_))));
-        assert!(matches!(what("erase", json!({ "player_id": player })), Ok(What::Erase(_))));
-        assert!(what("dance", json!({})).is_err() && what("open", json!({})).is_err());
-    }
 }

@@ -65,10 +65,11 @@ struct Room {
 
 /// One look; says how many battles were placed.
 pub(crate) async fn place_all(db: &PgPool, settings: &Settings) -> sqlx::Result<u64> {
-    let waiting =
-        sqlx::query_scalar!(r#"select count(*) as "waiting!" from battle where state = 'asked'"#)
-            .fetch_one(db)
-            .await?;
+    let waiting = sqlx::query_scalar!(
+        r#"select count(*) as "waiting!" from battle where battle_is_asked(state)"#
+    )
+    .fetch_one(db)
+    .await?;
     metrics::gauge!("sortie_battles_asked").set(waiting as f64);
     if waiting == 0 {
         return Ok(0);
@@ -99,8 +100,8 @@ async fn asked(db: &PgPool) -> sqlx::Result<Vec<Asked>> {
                    select battle_id, players_max, asked_at, (status->>'not_on')::uuid as not_on,
                        exists (select from queue_battle q where q.battle_id = b.battle_id)
                            as is_matched
-                   from battle b where state = 'asked' and exists (
-                       select from battle_server s where s.state = 'ready'
+                   from battle b where battle_is_asked(state) and exists (
+                       select from battle_server s where server_is_ready(s.state)
                            and s.lease_until > now() and s.players_max >= b.players_max)
                ) as waiting
            ) as placed
@@ -116,8 +117,8 @@ async fn arranged_first(db: &PgPool) -> sqlx::Result<usize> {
     let row = sqlx::query!(
         r#"select
                (select coalesce(sum(battles_max), 0) from battle_server
-                where state = 'ready' and lease_until > now()) as "places!",
-               (select count(*) from battle b where state in ('allocated', 'running')
+                where server_is_ready(state) and lease_until > now()) as "places!",
+               (select count(*) from battle b where battle_is_on_server(state)
                     and not exists (select from queue_battle q where q.battle_id = b.battle_id)
                ) as "arranged!""#
     )
@@ -154,8 +155,8 @@ async fn rooms(db: &PgPool) -> sqlx::Result<Vec<Room>> {
                select server_id, players_max, battles_max::bigint as "battles_max!",
                    coalesce((load->>'players')::bigint, 0) as "players!",
                    (select count(*) from battle b where b.server_id = s.server_id
-                       and b.state in ('allocated', 'running')) as "battles!"
-               from battle_server s where state = 'ready' and lease_until > now()
+                       and battle_is_on_server(b.state)) as "battles!"
+               from battle_server s where server_is_ready(state) and lease_until > now()
            ) as room where "battles!" < "battles_max!""#
     )
     .fetch_all(db)

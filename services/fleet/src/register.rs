@@ -140,7 +140,7 @@ async fn requeue_forgotten(
 ) -> sqlx::Result<()> {
     let kept = battle::keep_ordered(&mut *db, server_id, epoch, adopted).await?;
     let lost = sqlx::query_scalar!(
-        "select battle_id from battle where server_id = $1 and state = 'allocated'
+        "select battle_id from battle where server_id = $1 and battle_is_allocated(state)
              and battle_id <> all($2) and battle_id <> all($3)",
         server_id,
         adopted,

@@ -276,8 +276,7 @@ impl Link {
         let outcome =
             orders::open_orders(&self.shared.db, self.server_id, self.epoch, self.sent).await;
         let Some(found) = self.unless_cut_off(outcome)? else { return Ok(false) };
-        let count = found.len();
-        for order in found {
+        for order in found.orders {
             let order_id = i64::try_from(order.order_id).unwrap_or(i64::MAX);
             // Full: the server does not read; what is left comes with the next look.
             if orders.try_send(Ok(order)).is_err() {
@@ -285,7 +284,8 @@ impl Link {
             }
             self.sent = order_id;
         }
-        Ok(count as i64 == ORDERS_MAX)
+        self.sent = found.last.unwrap_or(self.sent);
+        Ok(found.is_cut)
     }
 
     /// A database that is away ends no stream: the server can do nothing about it. `None`: away.

@@ -1,6 +1,7 @@
 //! How a battle stands: as it is stored (without positions) and as it is told.
 
 use serde::{Deserialize, Serialize};
+use sortie_battles::state::BattleState;
 use sortie_rpc::fleet::v1 as rpc;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -89,9 +90,9 @@ impl Status {
     /// before its end.
     #[must_use]
     pub(crate) fn in_state(self, state: &str) -> Self {
-        match state {
-            "finished" => Self { is_over: true, players: 0, ..self },
-            _ => self,
+        match BattleState::Finished.is(state) {
+            true => Self { is_over: true, players: 0, ..self },
+            false => self,
         }
     }
 

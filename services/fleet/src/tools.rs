@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use sortie_battles::order::Order;
+use sortie_battles::state::ServerState;
 use sortie_battles::{battle, server};
 use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_rpc::fleet::v1 as rpc;
@@ -20,9 +21,9 @@ pub(crate) async fn list_servers(db: &PgPool) -> Result<Vec<rpc::Server>, FleetE
     let rows = sqlx::query!(
         r#"select server_id, name, address, version, state, battles_max, load,
                (select count(*) from battle b where b.server_id = s.server_id
-                   and b.state in ('allocated', 'running')) as "battles!"
+                   and battle_is_on_server(b.state)) as "battles!"
            from battle_server s
-           where state <> 'gone' or gone_at > now() - interval '1 hour'
+           where not server_is_gone(state) or gone_at > now() - interval '1 hour'
            order by name limit $1"#,
         SERVERS_MAX
     )
@@ -51,9 +52,9 @@ pub(crate) async fn drain(db: &PgPool, server_id: Uuid) -> Result<(), FleetError
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(FleetError::UnknownServer(server_id))?;
-    match state.as_str() {
-        "gone" => return Err(FleetError::LeaseLost),
-        "draining" => return Ok(()),
+    match ServerState::of_name(&state) {
+        Some(ServerState::Gone) => return Err(FleetError::LeaseLost),
+        Some(ServerState::Draining) => return Ok(()),
         _ => {}
     }
     server::drain(&mut tx, server_id).await?;
@@ -89,7 +90,7 @@ pub(crate) async fn kick(
     let battles = sqlx::query!(
         r#"select b.battle_id, b.server_id as "server_id!" from battle_player p
            join battle b using (battle_id)
-           where p.player_id = $1 and b.state in ('allocated', 'running')
+           where p.player_id = $1 and battle_is_on_server(b.state)
                and ($2::uuid is null or b.battle_id = $2)
            order by b.server_id"#,
         player_id,

@@ -88,7 +88,7 @@ async fn close_rooms(
         "with due as (
             select room_id from room left join battle using (battle_id)
             where room.state = 'open' and room.created_at <= $1
-               or room.state = 'started' and battle.state in ('finished', 'lost', 'cancelled')
+               or room.state = 'started' and not battle_is_live(battle.state)
             limit $3 for update of room skip locked
         )
         update room set state = 'closed', closed_at = $2 from due
@@ -111,7 +111,7 @@ async fn close_battles(db: &mut PgConnection) -> Result<(), MatchmakingError> {
     sqlx::query!(
         "with due as (
             select battle_id from queue_battle join battle using (battle_id)
-            where is_open and state in ('finished', 'lost', 'cancelled')
+            where is_open and not battle_is_live(state)
             limit $1 for update of queue_battle skip locked
         )
         update queue_battle set is_open = false from due

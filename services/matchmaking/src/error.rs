@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use sortie_battles::state::BattleState;
 use sortie_control::details::Details;
 use sortie_control::error::{ApiError, broken_constraint};
 use sortie_whereabouts::{Place, PlaceError};
@@ -272,8 +273,10 @@ impl From<MatchmakingError> for ApiError {
             E::BattleOver(state) => {
                 Self::new(StatusCode::GONE, over_code(&state), message).with_details(ended(state))
             }
-            E::BattleCancelled(why) => Self::new(StatusCode::GONE, over_code("cancelled"), message)
-                .with_details(Details { why, ..ended("cancelled".to_owned()) }),
+            E::BattleCancelled(why) => {
+                Self::new(StatusCode::GONE, over_code(BattleState::Cancelled.name()), message)
+                    .with_details(Details { why, ..ended("cancelled".to_owned()) })
+            }
             E::UnknownRoom => Self::not_found("room.unknown", message),
             E::NotOwner => Self::forbidden("room.not_owner", message),
             E::RoomNotOpen(state) => {
@@ -299,9 +302,9 @@ fn ended(state: String) -> Details {
 }
 
 fn over_code(state: &str) -> &'static str {
-    match state {
-        "finished" => "battle.finished",
-        "lost" => "battle.lost",
+    match BattleState::of_name(state) {
+        Some(BattleState::Finished) => "battle.finished",
+        Some(BattleState::Lost) => "battle.lost",
         _ => "battle.cancelled",
     }
 }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
+use sortie_battles::state::{BattleState, ServerState};
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::who::Caller;
@@ -139,10 +140,12 @@ async fn find(
         return Err(MatchmakingError::NotInBattle);
     };
     ban::refuse_banned(&mut db, player_id, &[player_id], now).await?;
-    match row.state.as_str() {
-        "running" => {}
-        "asked" | "allocated" => return Err(MatchmakingError::NotRunning),
-        "cancelled" => return Err(MatchmakingError::BattleCancelled(row.why)),
+    match BattleState::of_name(&row.state) {
+        Some(BattleState::Running) => {}
+        Some(BattleState::Asked | BattleState::Allocated) => {
+            return Err(MatchmakingError::NotRunning);
+        }
+        Some(BattleState::Cancelled) => return Err(MatchmakingError::BattleCancelled(row.why)),
         _ => return Err(MatchmakingError::BattleOver(row.state)),
     }
     let (Some(server), Some(address), Some(fingerprint)) =
@@ -150,7 +153,7 @@ async fn find(
     else {
         return Err(MatchmakingError::NotRunning);
     };
-    if row.server_state.as_deref() == Some("gone") {
+    if row.server_state.is_some_and(|state| ServerState::Gone.is(&state)) {
         return Err(MatchmakingError::ServerAway);
     }
     if row.gone_at.is_some() {

@@ -3,9 +3,10 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use sortie_battles::state::BattleState;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
-use sortie_control::vocabulary::{BattleState, Mode};
+use sortie_control::vocabulary::Mode;
 use sortie_control::who::Caller;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,7 +79,7 @@ async fn load(state: &Matchmaking, player_id: Uuid) -> Result<Mine, MatchmakingE
     let battles = sqlx::query_as!(
         MyBattle,
         "select battle_id, mode, map, state, team from battle join battle_player using (battle_id)
-         where player_id = $1 and state in ('asked', 'allocated', 'running')
+         where player_id = $1 and battle_is_live(state)
          order by battle_id desc limit $2",
         player_id,
         BATTLES_MAX

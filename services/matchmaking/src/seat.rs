@@ -25,7 +25,7 @@ pub(crate) async fn give_up(
     .ok_or(MatchmakingError::UnknownBattle)?;
     let left = seat::give_up(&mut tx, battle_id, player_id).await?;
     let left = left.ok_or(MatchmakingError::NotInBattle)?;
-    if !["asked", "allocated", "running"].contains(&battle.state.as_str()) {
+    if !sortie_battles::state::is_live(&battle.state) {
         return Err(MatchmakingError::BattleOver(battle.state));
     }
     if let (true, Some(server_id)) = (left, battle.server_id) {

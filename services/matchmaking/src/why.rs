@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use sortie_battles::state::BattleState;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::vocabulary::TicketState;
@@ -275,7 +276,7 @@ fn asked(ticket: &Ticket) -> Reason {
 async fn placed(state: &Matchmaking, battle_id: Uuid) -> Result<Reason, MatchmakingError> {
     let row = sqlx::query!(
         r#"select state, asked_at, (select count(*) from battle other
-            where other.state = 'asked' and other.asked_at < battle.asked_at) as "before!"
+            where battle_is_asked(other.state) and other.asked_at < battle.asked_at) as "before!"
          from battle where battle_id = $1"#,
         battle_id
     )
@@ -288,17 +289,21 @@ async fn placed(state: &Matchmaking, battle_id: Uuid) -> Result<Reason, Matchmak
         battles_before: Some(row.before),
         ..Numbers::default()
     };
-    let (code, text) = match row.state.as_str() {
-        "asked" => (
+    let (code, text) = match BattleState::of_name(&row.state) {
+        Some(BattleState::Asked) => (
             Code::NoServer,
             format!(
                 "The battle waits for a battle server with room; {} wait before it.",
                 row.before
             ),
         ),
-        "allocated" => (Code::ServerStarts, "A battle server is opening the battle.".to_owned()),
-        "running" => (Code::ReadyToJoin, "The battle is running: join it.".to_owned()),
-        over => (Code::Ended, format!("The battle is {over}.")),
+        Some(BattleState::Allocated) => {
+            (Code::ServerStarts, "A battle server is opening the battle.".to_owned())
+        }
+        Some(BattleState::Running) => {
+            (Code::ReadyToJoin, "The battle is running: join it.".to_owned())
+        }
+        _ => (Code::Ended, format!("The battle is {}.", row.state)),
     };
     Ok(Reason { code, text, numbers })
 }

@@ -88,7 +88,7 @@ pub async fn withdraw_player(
 pub async fn withdraw_all(db: &mut PgConnection, why: &str) -> sqlx::Result<u64> {
     let withdrawn = sqlx::query_scalar!(
         r#"select withdrawn as "withdrawn!" from withdraw_tickets(
-               array(select ticket_id from ticket where state in ('waiting', 'proposed')), $1)"#,
+               array(select ticket_id from ticket where ticket_is_open(state)), $1)"#,
         why
     );
     Ok(withdrawn.fetch_one(db).await?.unsigned_abs().into())

@@ -82,7 +82,7 @@ pub async fn empty(db: &mut PgConnection, room_id: Uuid) -> sqlx::Result<()> {
 pub async fn empty_closed(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!(
         "delete from room_player using room
-         where room_player.room_id = room.room_id and room.state = 'closed'"
+         where room_player.room_id = room.room_id and room_is_closed(room.state)"
     )
     .execute(db)
     .await?;

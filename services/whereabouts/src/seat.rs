@@ -63,7 +63,7 @@ pub async fn free_no_shows(
 ) -> sqlx::Result<u64> {
     let freed = sqlx::query!(
         "update battle_player own set gone_at = now() from battle b
-         where b.battle_id = own.battle_id and b.state = 'running' and b.started_at < $2
+         where b.battle_id = own.battle_id and battle_is_running(b.state) and b.started_at < $2
              and b.battle_id in (select battle_id from queue_battle where queue = $1 and is_open)
              and own.gone_at is null and own.joined_at is null
              and not exists (select from ticket_player p join ticket t using (ticket_id)

@@ -89,15 +89,20 @@ pub struct Replay {
     #[prost(uint64, tag = "2")]
     pub bytes: u64,
 }
+/// What became of a result. Servers of an older version read the code out of `why`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportResponse {
-    /// stored (now; `why` says when it is kept for review, and not rated), known (before: nothing
-    /// changed), refused (see why; for another reason than the server and its epoch, do not report it
+    /// stored (now; with a code when it is kept for review, and not rated), known (before: nothing
+    /// changed), refused (see code; for another reason than the server and its epoch, do not report it
     /// again)
     #[prost(string, tag = "1")]
     pub outcome: ::prost::alloc::string::String,
+    /// The code; a colon, a space and a sentence for operators behind it where there is one.
     #[prost(string, tag = "2")]
     pub why: ::prost::alloc::string::String,
+    /// Like ranking.old_epoch; empty: there is none, or the control plane is older than this field.
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod results_client {

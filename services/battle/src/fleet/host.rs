@@ -389,8 +389,8 @@ impl Host {
         let (battle, roster) = (&recovered.battle, &recovered.roster);
         let decided = self.folders.read(battle_id).ok().and_then(|order| order.ended_by);
         let ended_by = decided.as_deref().unwrap_or(match battle.view().round {
-            RoundState::Ended { .. } => "round",
-            RoundState::Running => "stopped",
+            RoundState::Ended { .. } => Ending::Round.name(),
+            RoundState::Running => Ending::Stopped.name(),
         });
         let replay = Some((&*place, reader.bytes));
         let facts = ResultFacts { battle_id, battle, roster, ended_by, replay };

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use sortie_rpc::ranking::v1::ReportResponse;
 use sortie_rpc::ranking::v1::results_client::ResultsClient;
+use sortie_rpc::ranking::{Receipt, RefusalCode};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Code;
@@ -33,9 +33,6 @@ pub(super) struct Reporter {
     /// When set: end as soon as nothing waits, or at this time.
     pub farewell: watch::Receiver<Option<Instant>>,
 }
-
-/// Codes of refusals that are for good.
-const FINAL: [&str; 3] = ["ranking.malformed", "ranking.unknown_battle", "ranking.other_server"];
 
 /// What came of one result.
 enum Outcome {
@@ -127,8 +124,8 @@ impl Reporter {
             Err(_) => return Ok(Outcome::Away),
             Ok(Err(status)) => match status.code() {
                 Code::InvalidArgument => {
-                    let why = format!("ranking.malformed: {}", status.message());
-                    ReportResponse { outcome: "refused".to_owned(), why }
+                    let reason = status.message().to_owned();
+                    Receipt::Refused { code: RefusalCode::Malformed, reason }
                 }
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
                     tracing::debug!(%status, "a battle result cannot be reported now");
@@ -139,51 +136,37 @@ impl Reporter {
                     return Ok(Outcome::Failed);
                 }
             },
-            Ok(Ok(answer)) => answer.into_inner(),
+            Ok(Ok(answer)) => Receipt::from(answer.into_inner()),
         };
-        match &*answer.outcome {
-            "stored" | "known" => {
-                if !answer.why.is_empty() && answer.outcome == "stored" {
-                    tracing::warn!(why = answer.why, "a battle result is under review");
-                }
-                tracing::info!(outcome = answer.outcome, "a battle result has its receipt");
-                self.spool.remove(waiting)?;
+        self.settle(waiting, answer)
+    }
+
+    /// Does with a result what its receipt says.
+    fn settle(&self, waiting: &Waiting, receipt: Receipt) -> anyhow::Result<Outcome> {
+        match receipt {
+            Receipt::Stored => tracing::info!("a battle result is stored"),
+            Receipt::UnderReview { reason } => {
+                tracing::warn!(reason, "a battle result is under review");
             }
-            "refused" if is_final(&answer.why) => self.spool.refuse(waiting, &answer.why)?,
-            "refused" => {
+            Receipt::Known { state } => tracing::info!(state, "a battle result was known before"),
+            Receipt::Refused { code, reason } if code.is_final() => {
+                self.spool.refuse(waiting, &format!("{}: {reason}", code.name()))?;
+                return Ok(Outcome::Done);
+            }
+            Receipt::Refused { code, reason } => {
                 tracing::warn!(
-                    why = answer.why,
+                    code = code.name(),
+                    reason,
                     "a battle result waits until the server has registered again"
                 );
                 return Ok(Outcome::Stale);
             }
-            other => {
-                tracing::warn!(outcome = other, "a battle result got no answer that is known");
+            Receipt::Other(answer) => {
+                tracing::warn!(?answer, "a battle result got no answer that is known");
                 return Ok(Outcome::Failed);
             }
         }
+        self.spool.remove(waiting)?;
         Ok(Outcome::Done)
-    }
-}
-
-/// A refusal begins with its code.
-fn is_final(why: &str) -> bool {
-    let code = why.split(':').next().unwrap_or_default();
-    FINAL.contains(&code.trim())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_can_never_be_stored_is_given_up() {
-        for code in FINAL {
-            assert!(is_final(&format!("{code}: in words")));
-        }
-        for why in ["ranking.old_epoch: x", "ranking.unknown_epoch", "ranking.unknown_server: y"] {
-            assert!(!is_final(why), "{why}");
-        }
-        assert!(!is_final("") && !is_final("something new: malformed"));
     }
 }

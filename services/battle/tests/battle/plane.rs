@@ -434,6 +434,7 @@ impl Results for Shared {
             }
         });
         let (outcome, why) = (outcome.to_owned(), why.to_owned());
-        Ok(Response::new(ReportResponse { outcome, why }))
+        // As a control plane says it that is older than the field for the code.
+        Ok(Response::new(ReportResponse { outcome, why, code: String::new() }))
     }
 }

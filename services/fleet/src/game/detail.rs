@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use sortie_battles::state::BattleState;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::plane::Plane;
@@ -91,7 +92,7 @@ pub(crate) async fn battle(db: &PgPool, battle_id: Uuid) -> Result<BattleDetail,
     .fetch_all(db)
     .await?;
     let status = Status::stored(row.status).in_state(&row.state).public();
-    let is_running = row.state == "running";
+    let is_running = BattleState::Running.is(&row.state);
     let players = if is_running { i64::from(status.players) } else { participants.len() as i64 };
     let battle = Battle {
         battle_id: row.battle_id,

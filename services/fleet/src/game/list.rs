@@ -4,11 +4,12 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use sortie_battles::state::BattleState;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::plane::Plane;
-use sortie_control::vocabulary::{BattleState, EndedBy, Mode};
+use sortie_control::vocabulary::{EndedBy, Mode};
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sqlx::PgPool;
@@ -101,7 +102,7 @@ pub(crate) async fn battles(
         Battle,
         r#"select battle_id, mode, map, is_ranked, state, players_max, asked_at, started_at,
                ended_at, winner, ended_by, status->>'waiting' as waiting,
-               case when state = 'running' then coalesce((status->>'players')::bigint, 0)
+               case when battle_is_running(state) then coalesce((status->>'players')::bigint, 0)
                else (select count(*) from battle_player p where p.battle_id = b.battle_id)
                end as "players!"
            from battle b

@@ -11,6 +11,7 @@ mod watchers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sortie_battles::state::BattleState;
 use sortie_control::access::Claims;
 use sortie_control::bus::Rate;
 use sortie_control::error::ApiError;
@@ -19,7 +20,6 @@ use sortie_control::internal::MESSAGE_BYTES_MAX;
 use sortie_control::page::PageQuery;
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
-use sortie_control::vocabulary::BattleState;
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sortie_rpc::game::v1::game_server::{Game, GameServer};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use serde_json::Value;
+use sortie_battles::state::is_live;
 use sortie_control::access::Claims;
 use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_control::bus::{Heard, Rate, Subscription};
@@ -146,13 +147,13 @@ impl Watch {
             }
             let is_silent = heard_at.elapsed() > every * 2;
             let look_every = if is_silent { every } else { every * 5 };
-            if is_open(&state) && looked_at.elapsed() >= look_every {
+            if is_live(&state) && looked_at.elapsed() >= look_every {
                 looked_at = Instant::now();
                 self.recheck().await?;
                 // A database that is away ends no watch.
                 if let Ok((now, told)) = self.stored().await {
                     state = now;
-                    if is_silent || !is_open(&state) {
+                    if is_silent || !is_live(&state) {
                         waiting.push(told, looked_at);
                     }
                 }
@@ -161,7 +162,7 @@ impl Watch {
                 // Full: the spectator does not read, and will see a newer one.
                 let _ = sender.try_send(Ok(self.shown(&status)));
             }
-            if !is_open(&state) && waiting.is_empty() {
+            if !is_live(&state) && waiting.is_empty() {
                 return Ok(());
             }
         }
@@ -206,10 +207,6 @@ impl Watch {
         }
         rpc::WatchBattleResponse { status: Some(status) }
     }
-}
-
-fn is_open(state: &str) -> bool {
-    matches!(state, "asked" | "allocated" | "running")
 }
 
 /// The next thing heard; waits for ever when there is no bus.

@@ -130,17 +130,37 @@ async fn orders_are_seen_in_the_order_of_their_numbers(db: PgPool) {
     node.stop().await;
 }
 
+/// A newer node wrote it: it waits for one, whatever the server acknowledges meanwhile.
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
-async fn an_order_that_nobody_can_read_holds_up_no_other(db: PgPool) {
+async fn an_order_of_an_unknown_kind_holds_up_no_other_and_is_left_for_a_newer_node(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
     let server = node.fleet().await.register(registration("one", 1)).await;
-    sqlx::query("insert into server_order (server_id, kind, body) values ($1, 'dance', '{}')")
+    let dance = serde_json::json!({ "player_id": Uuid::nil(), "reason": "joy", "steps": [1, 2] });
+    sqlx::query("insert into server_order (server_id, kind, body) values ($1, 'dance', $2)")
         .bind(server.uuid())
+        .bind(&dance)
         .execute(&db)
         .await
         .unwrap();
     say(&db, &server, "next").await;
-    assert_eq!(text(&server.serve().await.order().await), "next");
+    let mut line = server.serve().await;
+    let order = line.order().await;
+    assert_eq!(text(&order), "next");
+    let mut beat = server.beat();
+    beat.order_done = order.order_id;
+    line.send(beat).await;
+    until("what could be read is done", || async { open_orders(&db).await == 1 }).await;
+    let (kind, body, order_id): (String, serde_json::Value, i64) = sqlx::query_as(
+        "select kind, body, order_id from server_order where acknowledged_at is null",
+    )
+    .fetch_one(&db)
+    .await
+    .unwrap();
+    assert_eq!((kind.as_str(), &body), ("dance", &dance));
+    // The server passes over numbers that it has carried out already.
+    assert!(u64::try_from(order_id).unwrap() > order.order_id, "{order_id}");
+    say(&db, &server, "last").await;
+    assert_eq!(text(&line.order().await), "last");
     node.stop().await;
 }
 

@@ -104,10 +104,10 @@ async fn open_battles(
     let oldest = now - Duration::seconds_f64(queue.backfill_s());
     let ids = sqlx::query_scalar!(
         "select battle_id from queue_battle join battle using (battle_id)
-         where queue = $1 and is_open and state in ('asked', 'allocated', 'running')
+         where queue = $1 and is_open and battle_is_live(state)
            and coalesce(started_at, asked_at) > $2
            and not exists (select from battle_server s
-               where s.server_id = battle.server_id and s.state = 'gone')
+               where s.server_id = battle.server_id and server_is_gone(s.state))
          order by made_at desc limit $3
          for update of queue_battle skip locked",
         queue.name,

@@ -212,7 +212,7 @@ async fn refuse_unfinished(db: &mut PgConnection, player_id: Uuid) -> Result<(),
     let live = sqlx::query_scalar!(
         "select battle_id from battle_player p join battle b using (battle_id)
          where player_id = $1 and came_by = 'room'
-             and b.state in ('asked', 'allocated', 'running')
+             and battle_is_live(b.state)
          order by battle_id limit 1",
         player_id
     )

@@ -100,7 +100,7 @@ async fn team_in(
     let state = sqlx::query_scalar!("select state from battle where battle_id = $1", battle_id)
         .fetch_one(&mut *db)
         .await?;
-    if !["asked", "allocated", "running"].contains(&state.as_str()) {
+    if !sortie_battles::state::is_live(&state) {
         return Err(MatchmakingError::RoomNotOpen("closed".to_owned()));
     }
     let players = sqlx::query!(

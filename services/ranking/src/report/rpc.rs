@@ -11,6 +11,7 @@ use sortie_control::internal::{FleetCaller, FleetDoor, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_rpc::ranking::v1 as rpc;
 use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
+use sortie_rpc::ranking::{Receipt, RefusalCode};
 
 use super::check::BattleResult;
 use super::store::{Outcome, Stored, store};
@@ -46,16 +47,13 @@ impl Results for Reports {
         request: Request<rpc::ReportRequest>,
     ) -> Result<Response<rpc::ReportResponse>, Status> {
         let started = Instant::now();
-        let receipt = |outcome: &'static str, why: String| {
-            metrics::counter!("sortie_results_total", "outcome" => outcome).increment(1);
-            Ok(Response::new(rpc::ReportResponse { outcome: outcome.to_owned(), why }))
-        };
         let caller = FleetCaller::of(&request)?;
         let mut result = match BattleResult::try_from(request.into_inner()) {
             Ok(result) => result,
             Err(malformed) => {
                 tracing::warn!(%malformed, "a malformed result");
-                return receipt("refused", format!("ranking.malformed: {malformed}"));
+                let reason = malformed.to_string();
+                return answer(Receipt::Refused { code: RefusalCode::Malformed, reason });
             }
         };
         if let FleetCaller::Server { server_id, epoch } = caller {
@@ -81,9 +79,7 @@ impl Results for Reports {
         };
         metrics::histogram!("sortie_result_seconds").record(started.elapsed().as_secs_f64());
         match outcome {
-            Outcome::Stored(stored) if stored.misfits.is_empty() => {
-                receipt("stored", String::new())
-            }
+            Outcome::Stored(stored) if stored.misfits.is_empty() => answer(Receipt::Stored),
             Outcome::Stored(stored) => {
                 metrics::counter!("sortie_results_under_review_total").increment(1);
                 let misfits = stored.misfits.join("; ");
@@ -92,15 +88,23 @@ impl Results for Reports {
                     misfits,
                     "a result does not fit its battle; nobody is rated"
                 );
-                receipt("stored", format!("ranking.under_review: {misfits}"))
+                answer(Receipt::UnderReview { reason: misfits })
             }
-            Outcome::Known { state } => receipt("known", format!("ranking.{state}")),
+            Outcome::Known { state } => answer(Receipt::Known { state }),
             Outcome::Refused(refusal) => {
                 tracing::warn!(%battle_id, %refusal, "a result was refused");
-                receipt("refused", format!("{}: {refusal}", refusal.code()))
+                answer(Receipt::Refused { code: refusal.code(), reason: refusal.to_string() })
             }
         }
     }
+}
+
+/// Counts and sends what became of a result.
+fn answer(receipt: Receipt) -> Result<Response<rpc::ReportResponse>, Status> {
+    let response = rpc::ReportResponse::from(receipt);
+    let outcome = response.outcome.clone();
+    metrics::counter!("sortie_results_total", "outcome" => outcome).increment(1);
+    Ok(Response::new(response))
 }
 
 fn count(stored: &Stored) {

@@ -16,6 +16,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sortie_battles::state::BattleState;
+use sortie_rpc::ranking::RefusalCode;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -84,14 +86,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// The stable code.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> RefusalCode {
         match self {
-            Self::UnknownServer => "ranking.unknown_server",
-            Self::UnknownBattle => "ranking.unknown_battle",
-            Self::OtherServer => "ranking.other_server",
-            Self::OldEpoch => "ranking.old_epoch",
-            Self::Unproven => "ranking.unproven_server",
-            Self::UnknownEpoch => "ranking.unknown_epoch",
+            Self::UnknownServer => RefusalCode::UnknownServer,
+            Self::UnknownBattle => RefusalCode::UnknownBattle,
+            Self::OtherServer => RefusalCode::OtherServer,
+            Self::OldEpoch => RefusalCode::OldEpoch,
+            Self::Unproven => RefusalCode::UnprovenServer,
+            Self::UnknownEpoch => RefusalCode::UnknownEpoch,
         }
     }
 }
@@ -239,14 +241,14 @@ async fn admit(
     let is_earlier = battle.server_epoch.is_some_and(|epoch| epoch < server.identity_since);
     let outcome = if battle.server_id != Some(result.server_id) || is_earlier {
         Outcome::Refused(Refusal::OtherServer)
-    } else if battle.state == "finished" {
+    } else if BattleState::Finished.is(&battle.state) {
         // Whatever the epoch: this battle's server asks for a receipt that it lost.
         Outcome::Known { state: battle.state }
     } else if result.epoch < newest {
         Outcome::Refused(Refusal::OldEpoch)
     } else if result.epoch > newest {
         Outcome::Refused(Refusal::UnknownEpoch)
-    } else if battle.state == "cancelled" {
+    } else if BattleState::Cancelled.is(&battle.state) {
         Outcome::Known { state: battle.state }
     } else {
         // A report may wait on the server's disk for long; the battle ended when it ended.

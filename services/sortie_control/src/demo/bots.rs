@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use data_encoding::HEXLOWER;
 use reqwest::StatusCode;
 use sortie_control::service::Stop;
+use sortie_control::vocabulary::TicketState;
 use sortie_players::swarm::{DriverPool, LanePolicy, Visit, Visited};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -243,9 +244,9 @@ async fn wait(
     closing: &mut Stop,
 ) -> Result<Option<Uuid>, CallError> {
     loop {
-        match (ticket.state.as_str(), ticket.battle_id) {
-            ("matched", Some(battle_id)) => return Ok(Some(battle_id)),
-            ("waiting" | "proposed", _) if closing.is_asked() => {
+        match (TicketState::of_name(&ticket.state), ticket.battle_id) {
+            (Some(TicketState::Matched), Some(battle_id)) => return Ok(Some(battle_id)),
+            (Some(TicketState::Waiting | TicketState::Proposed), _) if closing.is_asked() => {
                 match player.cancel(ticket.ticket_id).await {
                     Ok(()) => return Ok(None),
                     // Matched at the last moment.
@@ -253,7 +254,7 @@ async fn wait(
                     Err(error) => return Err(error),
                 }
             }
-            ("waiting" | "proposed", _) => {
+            (Some(TicketState::Waiting | TicketState::Proposed), _) => {
                 closing.wait(POLL_EVERY).await;
             }
             _ => return Ok(None),

@@ -48,7 +48,7 @@ impl Leftover {
 /// The database is away.
 pub(crate) async fn unfinished(db: &PgPool) -> sqlx::Result<HashSet<Uuid>> {
     let battles = sqlx::query_scalar!(
-        "select battle_id from battle where state in ('asked', 'allocated', 'running', 'lost')"
+        "select battle_id from battle where battle_is_live(state) or battle_is_lost(state)"
     );
     Ok(battles.fetch_all(db).await?.into_iter().collect())
 }
@@ -62,7 +62,8 @@ pub(crate) async fn clear(db: &PgPool, why: &str) -> sqlx::Result<Leftover> {
     let cancelled = battle::cancel_unbegun(&mut tx, why).await?;
     let withdrawn = queue::withdraw_all(&mut tx, why).await?;
     let running = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from battle where state in ('running', 'lost')"#
+        r#"select count(*) as "count!" from battle
+           where battle_is_running(state) or battle_is_lost(state)"#
     )
     .fetch_one(&mut *tx)
     .await?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sortie_battles::state::BattleState;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -96,7 +97,7 @@ pub(crate) struct TicketFaults {
 impl Tally {
     /// Battles that were finished.
     pub(crate) fn finished(&self) -> i64 {
-        self.battles.get("finished").copied().unwrap_or_default()
+        self.battles.get(BattleState::Finished.name()).copied().unwrap_or_default()
     }
 
     /// Of everything on these servers since a moment.
@@ -160,7 +161,7 @@ impl Outcomes {
                    select winner, ended_by in ('round', 'duration') as is_decided, exists (
                        select from result_review r where r.battle_id = b.battle_id) as in_review
                    from battle b
-                   where state = 'finished' and asked_at >= $1 and server_id = any($2)
+                   where battle_is_finished(state) and asked_at >= $1 and server_id = any($2)
                )
                select
                    count(*) filter (where is_decided and winner = 0) as "first!",
@@ -223,20 +224,20 @@ impl TicketFaults {
         let row = sqlx::query!(
             r#"select
                 (select count(*) from ticket t join ticket_player p using (ticket_id)
-                 where t.state = 'matched' and t.created_at >= $1 and not exists (
+                 where ticket_is_matched(t.state) and t.created_at >= $1 and not exists (
                     select from battle_player b
                     where b.battle_id = t.battle_id and b.player_id = p.player_id
                  )) as "matched_without_battle!",
                 (select count(*) from battle_player b join battle using (battle_id)
                  where battle.asked_at >= $1 and b.came_by in ('match', 'backfill') and 1 <> (
                     select count(*) from ticket t join ticket_player p using (ticket_id)
-                    where t.battle_id = b.battle_id and t.state = 'matched'
+                    where t.battle_id = b.battle_id and ticket_is_matched(t.state)
                         and p.player_id = b.player_id
                  )) as "players_without_ticket!",
                 (select count(*) from ticket_open join ticket t using (ticket_id)
-                 where t.state not in ('waiting', 'proposed')) as "open_but_ended!",
+                 where not ticket_is_open(t.state)) as "open_but_ended!",
                 (select count(*) from ticket t join ticket_player p using (ticket_id)
-                 where t.state in ('waiting', 'proposed') and not exists (
+                 where ticket_is_open(t.state) and not exists (
                     select from ticket_open o
                     where o.player_id = p.player_id and o.ticket_id = t.ticket_id
                  )) as "waiting_but_free!""#,
