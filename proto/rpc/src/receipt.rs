@@ -22,7 +22,7 @@ pub enum Receipt {
     },
     /// Nothing changed.
     Refused {
-        /// Why.
+        /// The reason, for programs.
         code: RefusalCode,
         /// The same, for operators.
         reason: String,

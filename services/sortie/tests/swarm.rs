@@ -91,7 +91,7 @@ fn replay_tells_the_same(replay: &str, ticks: u64) {
     let beyond = sortie(&["replay", replay, "--seek", &(ticks + 1).to_string()]);
     assert_eq!(beyond.code, 2, "{}", beyond.stderr);
 
-    // Without its last bytes, as a crash leaves one: what is whole verifies, and what is not is told.
+    // Without its last bytes, as a crash leaves one: what is whole verifies; the rest is told.
     let mut bytes = std::fs::read(replay).unwrap();
     let torn = format!("{replay}.torn");
     std::fs::write(&torn, &bytes[..bytes.len() - 5]).unwrap();

@@ -27,7 +27,7 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// It begins as a journal does, and ends before it says of which battle.
-    #[error("{} is torn before its first tick: its server died as the battle began", path.display())]
+    #[error("{} is torn before its first tick: its server died early", path.display())]
     Torn {
         /// The file.
         path: PathBuf,
