@@ -11,56 +11,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::counts::counted;
 
-/// A duration written as `250ms`, `30s`, `3m` or `1h`; parts add up: `1m30s`.
+/// A duration written as `250ms`, `30s`, `3m` or `1h`; parts add up: `1m30s`. Up to thirty years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
 
-/// Units from the largest to the smallest, in milliseconds.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+/// Thirty years: whatever is longer is a mistake.
+const SPAN_MAX: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let refuse = || format!("'{text}' is no duration; write it like 250ms, 30s, 3m or 1m30s");
-        let mut rest = text.trim();
-        let mut total_ms = 0.0;
-        if rest == "0" {
-            return Ok(Self(Duration::ZERO));
-        }
-        if rest.is_empty() {
+        // A capital M would be months.
+        if text.contains(char::is_uppercase) {
             return Err(refuse());
         }
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(refuse)?;
-            let number: f64 = rest[..digits].parse().map_err(|_| refuse())?;
-            rest = &rest[digits..];
-            let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            let unit = UNITS.iter().find(|(name, _)| *name == &rest[..letters]);
-            let (_, unit_ms) = unit.ok_or_else(refuse)?;
-            total_ms += number * *unit_ms as f64;
-            rest = &rest[letters..];
-        }
-        if total_ms > 1e12 {
+        let span = humantime::parse_duration(text.trim()).map_err(|_| refuse())?;
+        if span > SPAN_MAX {
             return Err(format!("'{text}' is longer than thirty years"));
         }
-        Ok(Self(Duration::from_micros((total_ms * 1e3).round() as u64)))
+        Ok(Self(span))
     }
 }
 
 impl fmt::Display for Span {
+    /// In one word, so that a flag takes it back as it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0.as_micros() as u64;
-        if !micros.is_multiple_of(1_000) {
-            return write!(f, "{}ms", micros as f64 / 1e3);
+        if self.0.is_zero() {
+            return f.write_str("0");
         }
-        let millis = micros / 1_000;
-        let unit = UNITS.iter().find(|(_, ms)| millis > 0 && millis.is_multiple_of(*ms));
-        match unit {
-            Some((name, ms)) => write!(f, "{}{name}", millis / ms),
-            None => f.write_str("0"),
-        }
+        f.write_str(&humantime::format_duration(self.0).to_string().replace(' ', ""))
     }
 }
 
@@ -159,7 +141,9 @@ mod tests {
         assert_eq!(parsed("1m30s"), Ok(90_000));
         assert_eq!(parsed("1.5s"), Ok(1_500));
         assert_eq!(parsed("0"), Ok(0));
-        for wrong in ["", "30", "s", "3 minutes", "-1s", "1e9h", "9999999999h"] {
+        assert_eq!(parsed("3 minutes"), Ok(180_000));
+        assert_eq!(Span(Duration::from_secs(90)).to_string(), "1m30s");
+        for wrong in ["", "30", "s", "5M", "-1s", "1e9h", "9999999999h"] {
             assert!(parsed(wrong).is_err(), "{wrong} was taken for a duration");
         }
     }

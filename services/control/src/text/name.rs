@@ -72,29 +72,22 @@ const STAFF: [&str; 10] = [
 ];
 
 /// Only as the whole, likewise; of a player's name also as its first or last word: `Mod Bob` is no
-/// moderator, and `Guest-…` and `Erased-…` are names that the product gives.
-const PRODUCT: [&str; 14] = [
-    "system",
-    "server",
-    "sortie",
-    "root",
-    "mod",
-    "mods",
-    "admins",
-    "moderators",
-    "guest",
-    "erased",
-    "deleted",
-    "everyone",
-    "nobody",
-    "anonymous",
-];
+/// moderator, `System` says what only the product may say, and `Guest-…` and `Erased-…` are names
+/// that the product gives.
+const TITLES: [&str; 8] =
+    ["mod", "mods", "admins", "moderators", "system", "server", "guest", "erased"];
+
+/// Only as the whole, likewise: `Root Beer` harms nobody.
+const PRODUCT: [&str; 6] = ["sortie", "root", "deleted", "everyone", "nobody", "anonymous"];
 
 /// By their looks.
 static STAFF_LOOKS: LazyLock<HashSet<String>> =
     LazyLock::new(|| STAFF.iter().map(|name| look::of(name)).collect());
-static ALL_LOOKS: LazyLock<HashSet<String>> =
-    LazyLock::new(|| STAFF.iter().chain(&PRODUCT).map(|name| look::of(name)).collect());
+static TITLE_LOOKS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| TITLES.iter().map(|name| look::of(name)).collect());
+static ALL_LOOKS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    STAFF.iter().chain(&TITLES).chain(&PRODUCT).map(|name| look::of(name)).collect()
+});
 
 /// The name as it is kept and shown: composed, without blanks around it.
 ///
@@ -139,15 +132,15 @@ fn is_reserved(name: &str, shape: &Shape) -> bool {
     let letters: String = name.chars().filter(|char| char.is_alphanumeric()).collect();
     let words: Vec<&str> = super::words::parts(name).collect();
     let edges = if shape.is_person { [words.first(), words.last()] } else { [None, None] };
-    is_one_of_all(&letters)
-        || edges.into_iter().flatten().any(|word| is_one_of_all(word))
+    is_one_of(&ALL_LOOKS, &letters)
+        || edges.into_iter().flatten().any(|word| is_one_of(&TITLE_LOOKS, word))
         || words.iter().any(|word| STAFF_LOOKS.contains(&look::of(word)))
 }
 
 /// As it is, or without digits at its end.
-fn is_one_of_all(word: &str) -> bool {
+fn is_one_of(looks: &HashSet<String>, word: &str) -> bool {
     let bare = word.trim_end_matches(|char: char| char.is_numeric());
-    [word, bare].into_iter().any(|word| ALL_LOOKS.contains(&look::of(word)))
+    [word, bare].into_iter().any(|word| looks.contains(&look::of(word)))
 }
 
 #[cfg(test)]
@@ -264,9 +257,17 @@ mod tests {
             let refused = chosen(name, &PLAYER);
             assert!(matches!(refused, Err(BadName::Reserved | BadName::Scripts)), "{name}");
         }
-        for name in
-            ["Badminton", "Systema", "Rooter", "Modesty", "Operatic", "Guestimate", "A Mod Life"]
-        {
+        for name in [
+            "Badminton",
+            "Systema",
+            "Rooter",
+            "Modesty",
+            "Operatic",
+            "Guestimate",
+            "A Mod Life",
+            "Root Beer",
+            "Sortie Ace",
+        ] {
             assert!(chosen(name, &PLAYER).is_ok(), "{name}");
         }
         assert!(chosen("Mods and guests", &ROOM).is_ok(), "a room is nobody");
