@@ -64,6 +64,28 @@ fn play(scene: &mut Scene, ticks: u64) {
     }
 }
 
+/// The least that is held in ten looks. On a busy machine the journal's own thread is behind a
+/// battle in fast time now and then, and what it has still to write is not what stays.
+fn held_at_rest(scene: &mut Scene) -> i64 {
+    let looks = (0..10).map(|_| {
+        play(scene, 60);
+        held()
+    });
+    looks.min().expect("ten looks")
+}
+
+/// Plays on until no more than `most` is held, or patience ends: what is held then.
+fn held_in_the_end(scene: &mut Scene, most: i64) -> i64 {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        play(scene, 60);
+        let held = held();
+        if held <= most || Instant::now() > deadline {
+            return held;
+        }
+    }
+}
+
 /// The players with tickets of these numbers come together, see the battle, and leave it.
 fn come_and_leave(scene: &mut Scene, numbers: std::ops::Range<u128>) {
     let ready = scene.ready();
@@ -112,18 +134,19 @@ fn neither_joins_nor_time_leave_anything_behind() {
         }
         // Connections that are closed drain for a while.
         play(scene, 600);
-        held()
     };
-    let before = wave(&mut scene, 320);
-    let after = wave(&mut scene, joins);
-    let left = after - before;
+    wave(&mut scene, 320);
+    let before = held_at_rest(&mut scene);
+    wave(&mut scene, joins);
+    let most = joins as i64 * BYTES_A_JOIN + BYTES_OF_TABLES;
+    let left = held_in_the_end(&mut scene, before + most) - before;
     println!("{joins} joins left {left} bytes");
-    assert!(left <= joins as i64 * BYTES_A_JOIN + BYTES_OF_TABLES, "{joins} joins left {left}");
+    assert!(left <= most, "{joins} joins left {left}");
 
     play(&mut scene, 3_000);
-    let before = held();
+    let before = held_at_rest(&mut scene);
     play(&mut scene, ticks);
-    let grown = held() - before;
+    let grown = held_in_the_end(&mut scene, before + BYTES_AN_HOUR) - before;
     println!("{ticks} ticks left {grown} bytes");
     assert!(grown <= BYTES_AN_HOUR, "{ticks} ticks left {grown} bytes");
     assert_eq!((scene.intruder.closed_by, scene.server.connected()), (None, 1));
