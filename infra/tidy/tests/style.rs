@@ -1,4 +1,4 @@
-//! House rules that neither rustc, clippy nor rustfmt check.
+//! Rules of ours that neither rustc, clippy nor rustfmt check.
 
 use sortie_tidy::{SourceFile, assert_none, rust_sources};
 
@@ -134,6 +134,51 @@ fn is_riddle(line: &str) -> bool {
 fn riddles_are_told_from_facts() {
     assert!(is_riddle("    /// Who.") && is_riddle("/// By whom."));
     assert!(!is_riddle("    /// Who fired.") && !is_riddle("// Who.") && !is_riddle("/// Who"));
+}
+
+/// Words that were once names here and hid what the trade has a name for, with that name.
+const HIDING_WORDS: [(&str, &str); 10] = [
+    ("Deed", "change"),
+    ("Deeds", "counters"),
+    ("Desk", "router, mailbox or fixture"),
+    ("Faces", "team views"),
+    ("Gain", "priority"),
+    ("Office", "state"),
+    ("Plane", "app state or control plane"),
+    ("Stage", "fixture, unless it is a step of a process"),
+    ("Suffer", "apply faults"),
+    ("Town", "pool"),
+];
+
+#[test]
+fn types_are_named_in_the_words_of_the_trade() {
+    let findings = all(|file| {
+        // Tests for an old commit use its words; a client's and a player's stage is a step.
+        let exempt = ["infra/dev/failed-before.d/", "net/client/src/", "bench/src/light/"];
+        match exempt.iter().any(|home| file.path.starts_with(home)) {
+            true => Vec::new(),
+            false => file.findings(|line| hiding_word(&line.code).is_some()),
+        }
+    });
+    let words = HIDING_WORDS.map(|(word, trade)| format!("{word}: {trade}")).join("; ");
+    assert_none(&format!("docs/glossary.md has the trade's word ({words}):"), &findings);
+}
+
+/// The first of [`HIDING_WORDS`] that `code` declares a type of.
+fn hiding_word(code: &str) -> Option<&'static str> {
+    let words: Vec<_> = words(code).collect();
+    let declared =
+        words.windows(2).filter(|pair| matches!(pair[0], "struct" | "enum" | "trait" | "type"));
+    let mut names = declared.map(|pair| pair[1]);
+    names.find_map(|name| HIDING_WORDS.iter().map(|(word, _)| *word).find(|word| *word == name))
+}
+
+#[test]
+fn hiding_words_are_found_where_a_type_is_declared() {
+    assert_eq!(hiding_word("pub(crate) struct Desk {"), Some("Desk"));
+    assert_eq!(hiding_word("type Plane = u32;"), Some("Plane"));
+    assert_eq!(hiding_word("struct Desktop;"), None);
+    assert_eq!(hiding_word("use other::Desk;"), None);
 }
 
 fn all(rule: impl FnMut(&SourceFile) -> Vec<String>) -> Vec<String> {
