@@ -23,7 +23,6 @@
 mod agent;
 mod backoff;
 mod config;
-pub(crate) mod desk;
 mod folder;
 mod host;
 mod link;
@@ -31,7 +30,7 @@ mod order;
 mod reporter;
 mod result;
 pub mod spool;
-pub(crate) mod status;
+mod status;
 mod trouble;
 
 pub use config::{FleetConfig, FleetEvent, Registered, Secret};

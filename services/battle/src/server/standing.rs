@@ -1,12 +1,10 @@
-//! How a battle stands: plain rows that the tick fills, and what they are on the wire.
+//! How a battle stands: plain rows that the tick fills.
 
 use std::cmp::Reverse;
 
-use sortie_rpc::fleet::v1::{BattleStatus, Departure, Load, Point, Position, Region};
 use sortie_sim::Battle;
 use sortie_sim::id::PlayerKey;
 use sortie_sim::view::Status;
-use uuid::Uuid;
 
 use crate::journal::Tally;
 
@@ -133,54 +131,5 @@ impl Standing {
         self.gone.sort_unstable_by_key(|(player, tick)| (Reverse(*tick), *player));
         self.gone.truncate(GONE_MAX);
         self
-    }
-
-    /// The battle as the control plane reads it.
-    pub(super) fn status(&self) -> BattleStatus {
-        let point = |point: &PointStanding| Point {
-            name: point.name.clone(),
-            owner: point.owner.map(u32::from),
-            progress: point.progress,
-        };
-        let region = |region: &RegionStanding| {
-            let [min_x_m, max_x_m, min_y_m, max_y_m] = region.sides_m;
-            let RegionStanding { players, load, .. } = *region;
-            Region { min_x_m, min_y_m, max_x_m, max_y_m, players, load }
-        };
-        let position = |position: &PositionStanding| Position {
-            player_id: Uuid::from_u128(position.player).to_string(),
-            team: position.team.into(),
-            x_m: position.place_m[0],
-            y_m: position.place_m[1],
-            is_alive: position.is_alive,
-        };
-        let departure = |(player, tick): &(u128, u32)| Departure {
-            player_id: Uuid::from_u128(*player).to_string(),
-            tick: *tick,
-        };
-        BattleStatus {
-            battle_id: Uuid::from_u128(self.battle_id).to_string(),
-            tick: self.tick,
-            tick_hz: self.tick_hz.into(),
-            players: self.players,
-            score: self.score.to_vec(),
-            points: self.points.iter().map(point).collect(),
-            regions: self.regions.iter().map(region).collect(),
-            positions: self.positions.iter().map(position).collect(),
-            is_over: self.is_over,
-            gone: self.gone.iter().map(departure).collect(),
-        }
-    }
-
-    /// The server as the control plane reads it.
-    pub(super) fn load(&self) -> Load {
-        Load {
-            players: self.players,
-            tick_p99_us: self.load.tick_p99_us.min(u32::MAX.into()) as u32,
-            tick_overruns: self.load.tick_overruns,
-            overload_step: self.load.overload_step.into(),
-            regions: self.regions.len() as u32,
-            region_players_max: self.regions.iter().map(|row| row.players).max().unwrap_or(0),
-        }
     }
 }
