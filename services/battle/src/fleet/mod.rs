@@ -17,6 +17,8 @@
 //! - A control plane that is away costs a battle nothing. Battles that were taken up do not wait
 //!   for it; results wait in the spool.
 //!
+//! The desk is a part of the server, which knows nothing of this module.
+//!
 //! What is deliberately absent: who may play and what a result is worth. Both are the control
 //! plane's.
 
