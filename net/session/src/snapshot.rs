@@ -63,17 +63,19 @@ pub(crate) struct Written {
 
 /// What of a session its snapshots go by.
 pub(crate) struct Recipient<'a> {
+    /// What it was sent and has acknowledged.
     pub(crate) record: &'a mut SentRecord,
+    /// What its plans go by.
     pub(crate) pace: &'a mut Pace,
-    /// The header's.
+    /// Ticks that its newest input is ahead of the one consumed.
     pub(crate) input_margin: i8,
-    /// The header's.
+    /// The tick of its newest fresh input consumed; 0 before the first.
     pub(crate) input_tick: u32,
 }
 
 impl Recipient<'_> {
     /// Writes a snapshot of the history's newest frame into `out`. `None`: not even the removals
-    /// fit; then the session is as it was.
+    /// fit; the record is as it was.
     pub(crate) fn encode(
         &mut self,
         source: &SnapshotSource<'_>,
