@@ -28,6 +28,7 @@ use crate::state::StateReader;
 use crate::view::{RoundState, Status, View};
 use crate::workers::Workers;
 use crate::world::{Clock, Ground, Rules};
+use crate::{combat, movement, objective, publish, receive, region, spawn, walk};
 
 pub use checkpoint::RestoreError;
 
@@ -71,7 +72,7 @@ impl Battle {
         }
         let mut world = World::new();
         insert_resources(&mut world, &setup);
-        let mut timetable = Timetable::of_battle();
+        let mut timetable = timetable_of_battle();
         tune(&mut timetable);
         timetable.initialize(&mut world);
         let reader = StateReader::new(&mut world);
@@ -200,6 +201,20 @@ impl Battle {
     pub fn pool(&self) -> Option<&rayon::ThreadPool> {
         self.world.resource::<Workers>().pool()
     }
+}
+
+/// Every system of the battle in its phase.
+fn timetable_of_battle() -> Timetable {
+    let mut timetable = Timetable::empty();
+    receive::add_systems(&mut timetable);
+    movement::add_systems(&mut timetable);
+    walk::add_systems(&mut timetable);
+    combat::add_systems(&mut timetable);
+    objective::add_systems(&mut timetable);
+    spawn::add_systems(&mut timetable);
+    region::add_systems(&mut timetable);
+    publish::add_systems(&mut timetable);
+    timetable
 }
 
 fn insert_resources(world: &mut World, setup: &BattleSetup) {

@@ -6,6 +6,7 @@
 //! is a list of facts in the order of (shooter, shot, pellet), and `damage` alone lowers health.
 
 mod bodies;
+mod buffers;
 mod damage;
 mod fire;
 mod flight;
@@ -21,23 +22,13 @@ mod spot;
 use bevy_ecs::prelude::*;
 
 pub(crate) use bodies::Bodies;
+pub use buffers::Combat;
 pub use history::History;
 
-use crate::config::Mode;
 use crate::objective::Round;
 use crate::receive::apply_commands;
 use crate::schedule::{Phase, Timetable};
-use crate::view::RoundState;
 use crate::world::Rules;
-
-/// What one tick's combat hands from system to system. Buffers are reused; none of it is state.
-#[derive(Resource, Debug, Default)]
-pub struct Combat {
-    /// Rays of this tick, by shooter and pellet.
-    rays: Vec<rays::Ray>,
-    /// What is to come into the field this tick, by owner.
-    launches: Vec<flight::Launch>,
-}
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
     timetable.add(Phase::Receive, leave::bury_leavers.after(apply_commands));
@@ -68,10 +59,5 @@ pub(crate) fn add_systems(timetable: &mut Timetable) {
 }
 
 fn is_fought(rules: Res<Rules>, round: Res<Round>) -> bool {
-    fighting(&rules, &round)
-}
-
-/// Whether anybody can be hurt: not on a walk, not after the round.
-fn fighting(rules: &Rules, round: &Round) -> bool {
-    rules.mode != Mode::Walk && round.state == RoundState::Running
+    round.is_fought(&rules)
 }

@@ -2,6 +2,7 @@
 //! and handshakes. Addresses, pools and paths are process configuration and not here.
 
 mod combat;
+mod error;
 mod interest;
 mod region;
 pub mod weapons;
@@ -10,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use sortie_field::MoveRules;
 
 pub use combat::{CombatRules, ObjectiveRules, ScoreRules};
+pub use error::ConfigError;
 pub use interest::{InterestMode, InterestRules};
 pub use region::RegionRules;
 pub use weapons::{ClassSpec, Gadget, Loadout, WEAPONS_MAX, WeaponMode, WeaponSpec};
 
+use self::error::check;
 use crate::hash::Mixer;
 use crate::id::{Class, PLAYERS_MAX, WeaponId};
 
@@ -84,17 +87,6 @@ pub struct BodyRules {
     pub fall_deadly_m: f32,
     /// Time to return from outside the border, seconds.
     pub border_s: f32,
-}
-
-/// Why a document is no valid set of rules.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ConfigError {
-    /// No TOML, or unknown, missing or mistyped keys; the message names line and key.
-    #[error("{0}")]
-    Syntax(String),
-    /// A value that cannot be.
-    #[error("{0}")]
-    Value(String),
 }
 
 impl Default for SimConfig {
@@ -181,11 +173,6 @@ impl BodyRules {
         check(deadly, "body.fall_deadly_m must be above fall_safe_m, at most 10000")?;
         check((0.0..=600.0).contains(&self.border_s), "body.border_s must be 0 to 600")
     }
-}
-
-/// `rule` as an error unless it `holds`.
-pub(crate) fn check(holds: bool, rule: &str) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError::Value(rule.to_owned())) }
 }
 
 #[cfg(test)]

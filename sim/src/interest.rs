@@ -20,77 +20,25 @@ mod observer;
 pub mod oracle;
 mod scene;
 mod sight;
+mod visible;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use sortie_field::Field;
 
 pub use heard::{Sound, heard};
+pub use observer::{FAR_TICKS, NEAR_M, NEAR_TICKS};
 pub use sight::{SmokeCloud, in_sight};
+pub use visible::VisibleSet;
 
 use crate::config::InterestRules;
-use crate::id::{EntityId, PlayerSlot};
+use crate::id::PlayerSlot;
 use crate::view::View;
 use observer::Observer;
 use scene::Scene;
 
-/// An enemy out of sight and nearer than [`NEAR_M`] is looked for every so many ticks.
-pub const NEAR_TICKS: u32 = 4;
-
-/// An enemy out of sight and farther away is looked for every so many ticks.
-pub const FAR_TICKS: u32 = 6;
-
-/// A mate beyond `mates_m` is looked for every so many ticks.
-const MATE_TICKS: u32 = 15;
-
-/// A mate anywhere is shown once in so many ticks, for the map.
-const FAR_MATE_TICKS: u32 = 60;
-
-/// What counts as near, metres.
-pub const NEAR_M: f32 = 40.0;
-
-/// Who is near enough to be looked for at all is found out every so many ticks.
-const GATHER_TICKS: u32 = 6;
-
 /// Observers that one thread takes at a time.
 const GRAIN: usize = 8;
-
-/// What one player may be told about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VisibleSet<'a> {
-    /// Soldiers: bit n % 64 of word n / 64 stands for slot n.
-    pub soldiers: &'a [u64],
-    /// Props, ids ascending.
-    pub props: &'a [EntityId],
-}
-
-impl<'a> VisibleSet<'a> {
-    /// All of it, ids ascending.
-    pub fn iter(&self) -> impl Iterator<Item = EntityId> + use<'a> {
-        let soldiers = (0..).zip(self.soldiers).flat_map(|(index, word)| {
-            let bits = (0..64).filter(move |bit| word >> bit & 1 != 0);
-            bits.map(move |bit| EntityId(64 * index + bit))
-        });
-        soldiers.chain(self.props.iter().copied())
-    }
-
-    /// Whether an entity is in it.
-    pub fn contains(&self, id: EntityId) -> bool {
-        let word = self.soldiers.get(id.0 as usize / 64).copied().unwrap_or(0);
-        word >> (id.0 % 64) & 1 != 0 || self.props.binary_search(&id).is_ok()
-    }
-
-    /// How much it is.
-    pub fn len(&self) -> usize {
-        let soldiers: u32 = self.soldiers.iter().map(|word| word.count_ones()).sum();
-        soldiers as usize + self.props.len()
-    }
-
-    /// Whether it is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// Who knows of whom, kept up to date tick by tick.
 #[derive(Debug)]

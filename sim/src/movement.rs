@@ -6,8 +6,8 @@
 mod border;
 
 use bevy_ecs::prelude::*;
-use sortie_field::body::{Body, MoveIntent, MoveRules, push_body, step_body};
-use sortie_field::{Field, Vec2};
+use sortie_field::body::{Body, MoveIntent, MoveRules};
+use sortie_field::{Field, Vec2, push_body, step_body};
 
 use crate::command::{Buttons, Input};
 use crate::components::{Identity, Intent, Pose, Roster, Stats, Vitals};

@@ -15,8 +15,11 @@ use std::ops::Range;
 use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
 
+use crate::components::{Identity, Pose, Roster, Vitals};
 use crate::event::TickReport;
+use crate::facts::Work;
 use crate::schedule::{Phase, Timetable};
+use crate::world::Rules;
 
 pub(crate) use tree::Tree;
 pub use tree::{Leaf, Rect};
@@ -35,7 +38,33 @@ pub struct Regions {
 }
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
-    timetable.add(Phase::Region, (load::weigh_regions, split::adapt_regions).chain());
+    timetable.add(Phase::Region, (weigh_regions, adapt_regions).chain());
+}
+
+/// Adds up this tick's work units where the soldiers stand now.
+fn weigh_regions(
+    roster: Res<Roster>,
+    work: Res<Work>,
+    soldiers: Query<(&Identity, &Pose, &Vitals)>,
+    mut regions: ResMut<Regions>,
+) {
+    let Regions { tree, load, report, .. } = &mut *regions;
+    load.shares.clear();
+    for (identity, pose, vitals) in soldiers.iter_many(roster.entities()).flatten() {
+        let units = work.0[usize::from(identity.slot.0)];
+        if vitals.in_field() && units > 0 {
+            load.shares.push(load::Share { pos: pose.0.pos, units });
+        }
+    }
+    load::weigh(tree, &load.shares, &mut load.units);
+    report.load_sum = load.units.iter().fold(0, |sum, &units| sum.saturating_add(units));
+}
+
+/// Applies the tick's loads to the tree.
+fn adapt_regions(rules: Res<Rules>, mut regions: ResMut<Regions>) {
+    let Regions { tree, load, report, .. } = &mut *regions;
+    let load_sum = report.load_sum;
+    *report = TickReport { load_sum, ..split::adapt(tree, &mut load.shares, &rules.region) };
 }
 
 impl Regions {

@@ -1,9 +1,10 @@
 //! The order of a tick, in one place.
 //!
 //! A tick is the chain of [`Phase::ORDER`]. Modules hang their systems into phases through
-//! [`Timetable::add`]; inside a phase, systems that touch the same data must be ordered by their
-//! module (`.chain()`, `.before`): an ambiguity is an error when the battle is made. Phases never
-//! overlap, and what a phase defers (spawns, despawns) is done when it ends.
+//! [`Timetable::add`], and the battle calls all of these modules when it is made; inside a phase,
+//! systems that touch the same data must be ordered by their module (`.chain()`, `.before`): an
+//! ambiguity is an error when the battle is made. Phases never overlap, and what a phase defers
+//! (spawns, despawns) is done when it ends.
 
 use bevy_ecs::prelude::{IntoScheduleConfigs, Schedule, World};
 use bevy_ecs::schedule::{InternedScheduleLabel, LogLevel, ScheduleBuildSettings, ScheduleLabel};
@@ -64,19 +65,6 @@ pub struct Timetable {
 }
 
 impl Timetable {
-    /// Every system of the battle in its phase.
-    pub(crate) fn of_battle() -> Self {
-        let mut timetable = Self::empty();
-        crate::receive::add_systems(&mut timetable);
-        crate::movement::add_systems(&mut timetable);
-        crate::walk::add_systems(&mut timetable);
-        crate::combat::add_systems(&mut timetable);
-        crate::objective::add_systems(&mut timetable);
-        crate::region::add_systems(&mut timetable);
-        crate::publish::add_systems(&mut timetable);
-        timetable
-    }
-
     /// All phases, nothing in them.
     pub fn empty() -> Self {
         let phase = |phase: Phase| {

@@ -10,15 +10,24 @@ use bevy_ecs::prelude::*;
 use crate::components::{
     Arsenal, Border, CarriedWeapon, Grudges, Identity, Pose, Requests, Roster, SquadMember, Vitals,
 };
-use crate::config::{ObjectiveRules, SimConfig};
+use crate::config::{Mode, ObjectiveRules, SimConfig};
 use crate::event::Event;
 use crate::facts::EventLog;
 use crate::id::{Class, Team, Tick};
-use crate::objective::Round;
+use crate::objective::{Round, count_kills, in_mode};
 use crate::rng::{Rng, Stream};
+use crate::schedule::{Phase, Timetable};
 use crate::spawn::places::{Anchor, Places};
+use crate::squad::arrange_squads;
 use crate::view::{RoundState, Status};
 use crate::world::{Clock, Ground, Rules};
+
+pub(crate) fn add_systems(timetable: &mut Timetable) {
+    timetable.add(
+        Phase::Objective,
+        (arrange_squads, spawn_waves).chain().after(count_kills).run_if(not(in_mode(Mode::Walk))),
+    );
+}
 
 /// The first tick after `tick` in which a soldier of `team` may come in, whose last life began at
 /// `spawned_at`. Who was not in the field in this round has waited for nothing yet.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Error, GoalsReport, file};
+use super::error::{Error, file};
+use super::report::GoalsReport;
 use crate::light::run::RunReport;
 use crate::measure::chart::{Bar, ChartFrame, Line, bars, lines};
 use sortie_players::cpu::median;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::stage::Stage;
 use crate::light::run::RunReport;
 use sortie_players::scenario::Scenario;

@@ -6,10 +6,12 @@
 mod charts;
 mod dense;
 mod details;
+mod error;
 mod held;
 mod options;
 mod outcome;
 mod pairs;
+mod report;
 mod scaling;
 mod stage;
 mod tail;
@@ -20,17 +22,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 pub use details::Details;
-pub use options::{Options, USAGE};
+pub use error::Error;
+pub use options::{GOALS, Options, USAGE};
 pub use outcome::{Bound, Outcome, table};
+pub use report::GoalsReport;
 
 use crate::measure::table::Provenance;
+use error::file;
 use stage::Stage;
-
-/// All goals, in the order of the table.
-pub const GOALS: [&str; 8] = ["G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8"];
 
 /// Measures one goal.
 type Part = fn(&mut Stage<'_>) -> io::Result<Vec<Outcome>>;
@@ -46,33 +46,6 @@ const PARTS: &[(&str, Part)] = &[
     ("G7", held::g7),
     ("G8", tail::g8),
 ];
-
-/// Why nothing was measured.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The arguments are none.
-    #[error("{0}")]
-    Usage(String),
-    /// A measurement could not be carried through.
-    #[error("{0}: {1}")]
-    Measure(&'static str, #[source] io::Error),
-    /// A file cannot be read or written.
-    #[error("{0}: {1}")]
-    File(String, #[source] io::Error),
-}
-
-/// All that a run of `bench-goals` found.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct GoalsReport {
-    /// Where the figures come from.
-    pub origin: Provenance,
-    /// The lane of whole servers.
-    pub lane: String,
-    /// The table.
-    pub outcomes: Vec<Outcome>,
-    /// Everything else.
-    pub details: Details,
-}
 
 /// Runs the program; `allocations` gives those of the process so far.
 ///
@@ -121,8 +94,4 @@ pub fn measure(
 fn write(path: &Path, report: &GoalsReport) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(report).map_err(|error| file(path, error.into()))?;
     fs::write(path, text).map_err(|error| file(path, error))
-}
-
-fn file(path: &Path, error: io::Error) -> Error {
-    Error::File(path.display().to_string(), error)
 }

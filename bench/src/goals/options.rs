@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Error;
+use super::error::Error;
 use crate::light::link::LaneKind;
+
+/// All goals, in the order of the table.
+pub const GOALS: [&str; 8] = ["G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8"];
 
 /// How the program is called.
 pub const USAGE: &str = "\
@@ -111,7 +114,7 @@ impl Options {
 
 fn goals(text: &str) -> Result<Vec<String>, Error> {
     let goals: Vec<String> = text.split(',').map(str::to_uppercase).collect();
-    match goals.iter().find(|goal| !super::GOALS.contains(&goal.as_str())) {
+    match goals.iter().find(|goal| !GOALS.contains(&goal.as_str())) {
         Some(unknown) => Err(Error::Usage(format!("unknown goal {unknown}"))),
         None => Ok(goals),
     }

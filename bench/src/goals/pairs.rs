@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::stage::Stage;
 use crate::measure::copy;
 use crate::measure::serve::{Serving, Spent};

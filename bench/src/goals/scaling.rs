@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::Outcome;
 use super::details::Scaling;
+use super::outcome::Outcome;
 use super::stage::Stage;
 use crate::measure::listen::Heard;
 use crate::measure::serve::{Serving, Spent};

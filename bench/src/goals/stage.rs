@@ -9,7 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::details::{Details, Floors, Whole};
-use super::{Error, Options};
+use super::error::Error;
+use super::options::Options;
 use crate::light::run::{RunConfig, RunReport, run};
 use crate::measure::floor;
 use crate::measure::trial::{Cost, Trial};

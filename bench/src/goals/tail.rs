@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::stage::Stage;
 use super::whole::guard_of;
 use crate::measure::serve::Serving;

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::Outcome;
 use super::details::Transport;
+use super::outcome::Outcome;
 use super::stage::Stage;
 use crate::measure::trial::{Cost, Trial};
 use crate::measure::{floor, quic_lane, sealed_lane};

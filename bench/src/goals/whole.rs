@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::stage::{Pair, Stage};
 use crate::light::link::LaneKind;
 use crate::light::run::RunReport;

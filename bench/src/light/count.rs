@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::config::RunConfig;
 use super::link::Traffic;
 use super::player::{Board, Player, Tally};
 use super::process;
 use super::report::RunReport;
-use super::run::RunConfig;
 use super::scrape::Metrics;
 use crate::pin::SERVER_CORE;
 use sortie_players::cpu::thread_time;

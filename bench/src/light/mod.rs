@@ -5,6 +5,7 @@
 //! replay afterwards ([`oracle`]). [`run`](run::run) drives a whole server with them.
 
 pub mod age;
+mod config;
 pub mod count;
 pub mod link;
 pub mod oracle;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use super::config::RunConfig;
 use super::count::Counting;
-use super::link::LaneKind;
 use super::oracle::{self, Verdict};
 use super::pace::{PHASES, Pace};
 use super::player::{Board, Player};
@@ -29,31 +29,6 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A state that a client still holds may be so many ticks old, where not all fit into a datagram.
 const HELD_TICKS: u32 = 600;
-
-/// One whole run.
-#[derive(Clone, Debug)]
-pub struct RunConfig {
-    /// The `sortie` binary.
-    pub program: PathBuf,
-    /// Where server and replay may write.
-    pub data_dir: PathBuf,
-    /// What the clients do.
-    pub scenario: Scenario,
-    /// How many clients.
-    pub players: usize,
-    /// Ticks a second.
-    pub tick_hz: u32,
-    /// What carries inputs and snapshots.
-    pub lane: LaneKind,
-    /// Threads and shards of the server; one is bound to a core of its own.
-    pub threads: usize,
-    /// Steady seconds before the clock runs.
-    pub warm_up: Duration,
-    /// Seconds that count.
-    pub steady: Duration,
-    /// Clients that decode everything.
-    pub watched: usize,
-}
 
 /// Starts a server, drives its clients, ends it, and compares what they were told with its replay.
 ///

@@ -12,7 +12,7 @@ use sortie_wire::limits::DATAGRAM_BYTES_MAX;
 use sortie_wire::snapshot::{DeltaCode, Snapshot, SnapshotEncoder, SnapshotHeader, Tuning};
 use sortie_wire::state::{EntityState, SelfState, flags, quantise_yaw};
 
-use super::suite::SuiteRun;
+use super::suite_run::SuiteRun;
 use super::table::TableRow;
 use sortie_players::cpu::thread_time;
 use sortie_players::scenario::uniform_side_m;

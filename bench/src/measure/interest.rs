@@ -10,7 +10,7 @@ use sortie_sim::id::EntityId;
 use sortie_sim::interest::Visibility;
 use sortie_sim::view::{SoldierRow, Status, View};
 
-use super::suite::SuiteRun;
+use super::suite_run::SuiteRun;
 use super::table::TableRow;
 use sortie_players::cpu::thread_time;
 use sortie_players::headless::{Arena, SimRunConfig};

@@ -15,6 +15,7 @@ pub mod rays;
 pub mod sealed_lane;
 pub mod serve;
 pub mod suite;
+mod suite_run;
 pub mod table;
 pub mod tick;
 pub mod transport;

@@ -4,7 +4,7 @@ use std::io;
 
 use sortie_field::{Field, Pitch, Vec3, Yaw, angle::direction};
 
-use super::suite::SuiteRun;
+use super::suite_run::SuiteRun;
 use super::table::TableRow;
 use sortie_players::cpu::thread_time;
 use sortie_players::ground;

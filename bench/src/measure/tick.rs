@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::AtomicBool;
 
-use super::suite::SuiteRun;
+use super::suite_run::SuiteRun;
 use super::table::TableRow;
 use sortie_players::headless::{self, SimReport, SimRunConfig, Stopwatch};
 use sortie_players::scenario::Scenario;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::suite::SuiteRun;
+use super::suite_run::SuiteRun;
 use super::table::TableRow;
 use super::trial::Trial;
 use super::{floor, quic_lane};

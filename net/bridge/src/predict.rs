@@ -5,10 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use sortie_field::{
-    Field, Map, Vec3,
-    body::{MoveIntent, push_body, step_body},
-};
+use sortie_field::{Field, Map, Vec3, body::MoveIntent, push_body, step_body};
 use sortie_session::predict::{Neighbour, Predict, UnusableRules};
 use sortie_sim::{
     config::SimConfig,

@@ -11,7 +11,7 @@ use sortie_wire::{
     state::{ANGLE_STEP, EntityState},
 };
 
-use crate::{history::FrameHistory, plan::Planner, slots::Ones};
+use crate::{changes::Changes, history::FrameHistory, plan::Planner, slots::Ones};
 
 /// Ages of a baseline that have a tuning of their own; older ones share the last.
 const AGES: usize = 16;
@@ -19,6 +19,7 @@ const AGES: usize = 16;
 const MEANS_AT_FIRST: [f32; 3] = [4.0, 24.0, 12.0];
 /// Weight of a tick in the moving means.
 const LEARNING: f32 = 0.125;
+
 /// Which codes a row holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
@@ -65,9 +66,8 @@ pub struct DeltaCodes {
     bases: Vec<Base>,
     /// At least as many as bases.
     rows: Vec<Row>,
-    /// Entities changed since a tick, by face: keyed by the first two fields.
-    changed: Vec<(usize, u32, Vec<u64>)>,
-    changed_count: usize,
+    /// Who changed since the ticks that were asked about.
+    pub(crate) changes: Changes,
     /// Where the row of a base is likely to be found.
     hints: Vec<u16>,
     sizes: [Sizes; AGES],
@@ -83,7 +83,7 @@ impl DeltaCodes {
         }
         self.tick = history.newest();
         self.bases.clear();
-        self.changed_count = 0;
+        self.changes.clear();
         for sizes in &mut self.sizes {
             for of in 0..3 {
                 let count = std::mem::take(&mut sizes.counts[of]);
@@ -100,38 +100,6 @@ impl DeltaCodes {
     pub(crate) fn tuning(&self, age: u32, skip_bits: u8) -> Tuning {
         let [moving, resting, turn] = self.sizes[age_class(age)].means.map(scale_for);
         Tuning { skip_bits, moving, resting, turn }
-    }
-
-    /// Gathers the soldiers whose face has changed since `tick`, to be had from
-    /// [`changed`](Self::changed) until the tick ends.
-    pub(crate) fn changed_since(
-        &mut self,
-        history: &FrameHistory,
-        face: usize,
-        tick: u32,
-    ) -> usize {
-        let known = self.changed[..self.changed_count].iter();
-        let at = known.clone().position(|known| (known.0, known.1) == (face, tick));
-        at.unwrap_or_else(|| {
-            let at = self.changed_count;
-            self.changed_count += 1;
-            if self.changed.len() == at {
-                self.changed.push((face, tick, Vec::new()));
-            }
-            let (of_face, of_tick, words) = &mut self.changed[at];
-            (*of_face, *of_tick) = (face, tick);
-            words.clear();
-            words.extend(history.soldiers_changed(face).chunks(64).map(|chunk| {
-                let later = |changed_at: &u32| u64::from(*changed_at > tick);
-                (0..).zip(chunk).fold(0, |word, (bit, at)| word | later(at) << bit)
-            }));
-            at
-        })
-    }
-
-    /// The sets that [`changed_since`](Self::changed_since) gathered.
-    pub(crate) fn changed(&self, at: usize) -> &[u64] {
-        &self.changed[at].2
     }
 
     /// The row of a base, to be asked with [`code`](Self::code) until the tick ends.

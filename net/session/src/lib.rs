@@ -7,6 +7,7 @@
 //! [`peer::Peer`]; what entities mean is the bridge's business.
 
 pub mod budget;
+mod changes;
 pub mod client;
 pub mod clock;
 pub mod codes;

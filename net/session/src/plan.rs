@@ -5,7 +5,7 @@
 //! operations on words of 64 slots. Props are few and planned one by one.
 
 use crate::{
-    codes::DeltaCodes,
+    changes::Changes,
     gain::{CLASSES, CLASSES_PER_DOUBLING, Viewer},
     history::{FrameHistory, HISTORY_TICKS},
     record::{HeldProp, Hold, Sent},
@@ -143,9 +143,9 @@ impl Planner {
         &mut self,
         task: &Task<'_>,
         pace: &mut Pace,
-        codes: &mut DeltaCodes,
+        changes: &mut Changes,
     ) -> Counts {
-        let (mut sends, mut enters, gone) = self.plan_soldiers(task, codes);
+        let (mut sends, mut enters, gone) = self.plan_soldiers(task, changes);
         self.plan_props(task);
         let prop_news = self.props.iter().filter(|action| **action == PropAction::Tell).count();
         let prop_removals = self.props.iter().filter(|action| **action == PropAction::Remove);
@@ -175,7 +175,7 @@ impl Planner {
     }
 
     /// Gives how many have news to be sent, how many are to enter, and how many are gone.
-    fn plan_soldiers(&mut self, task: &Task<'_>, codes: &mut DeltaCodes) -> (u32, u32, u32) {
+    fn plan_soldiers(&mut self, task: &Task<'_>, changes: &mut Changes) -> (u32, u32, u32) {
         let nothing = Sent::default();
         let base = task.base.unwrap_or(&nothing);
         let seen = task.visible.soldiers;
@@ -183,8 +183,8 @@ impl Planner {
         for set in [&mut self.gone, &mut self.news, &mut self.unknown] {
             set.resize(words, 0);
         }
-        let changed = codes.changed_since(task.history, task.viewer.face, base.tick);
-        let (changed, present) = (codes.changed(changed), task.history.present());
+        let changed = changes.since(task.history, task.viewer.face, base.tick);
+        let (changed, present) = (changes.at(changed), task.history.present());
         let (mut sends, mut enters, mut gone) = (0, 0, 0);
         for index in 0..words {
             let now = word(seen, index) & word(present, index);

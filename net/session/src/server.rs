@@ -11,11 +11,13 @@ use sortie_wire::{
 pub use crate::snapshot::SnapshotSource;
 use crate::{
     budget::ByteBudget,
+    codes::DeltaCodes,
     inputs::{InputCounters, InputQueue, TakenInput},
     peer::{LossCounters, Peer},
     plan::Pace,
     record::{Held, SentRecord},
     rewind::{oldest_shown, rewind_ticks},
+    snapshot::{Recipient, Written},
 };
 
 /// Malformed datagrams after which a player is to be closed.
@@ -78,6 +80,17 @@ pub struct SessionCounters {
     pub resumes: u64,
 }
 
+impl SessionCounters {
+    /// Counts a snapshot.
+    fn note(&mut self, written: &Written) {
+        self.snapshots += 1;
+        self.full_snapshots += u64::from(written.is_full);
+        self.snapshot_bytes += written.bytes as u64;
+        self.updates += written.updates;
+        self.postponed += written.postponed;
+    }
+}
+
 /// Why an entity was or was not in the newest snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Why {
@@ -102,20 +115,20 @@ pub enum Why {
 /// The session outlives connections: [`resume`](Self::resume) continues it over another peer.
 #[derive(Clone, Debug)]
 pub struct ServerSession {
-    pub(crate) config: SessionConfig,
-    pub(crate) inputs: InputQueue,
-    pub(crate) record: SentRecord,
+    config: SessionConfig,
+    inputs: InputQueue,
+    record: SentRecord,
     /// The newest tick that a snapshot was sent of.
-    pub(crate) told_tick: Option<u32>,
-    pub(crate) pace: Pace,
-    pub(crate) budget: ByteBudget,
+    told_tick: Option<u32>,
+    pace: Pace,
+    budget: ByteBudget,
     /// Snapshots that arrived, bit n: the newest acknowledged minus n.
     newest_ack: u32,
     strikes: u32,
     /// The last tick seen here, and how many datagrams may still be read.
     datagrams: (u32, u32),
     rtt: Duration,
-    pub(crate) counters: SessionCounters,
+    counters: SessionCounters,
 }
 
 impl ServerSession {
@@ -221,6 +234,46 @@ impl ServerSession {
     pub fn snapshot_due(&self, tick: u32, load: LoadStep, slot: u16) -> bool {
         let turn = load < LoadStep::HalfRate || (tick + u32::from(slot)).is_multiple_of(2);
         turn && !self.is_told(tick)
+    }
+
+    /// Writes the snapshot of the history's newest frame into `out` and gives its length; 0 when
+    /// the byte budget is used up, or this player was told of the tick before. `out` is as long as
+    /// the path's datagram limit. `codes` is shared by all sessions that one thread serves.
+    pub fn encode_snapshot(
+        &mut self,
+        source: &SnapshotSource<'_>,
+        codes: &mut DeltaCodes,
+        out: &mut [u8],
+    ) -> usize {
+        let tick = source.history.newest();
+        let bytes_max = self.budget.available(tick, self.config.tick_hz).min(out.len());
+        let out = &mut out[..bytes_max];
+        if self.is_told(tick) {
+            return 0;
+        }
+        codes.begin(source.history);
+        let has_baseline = self.record.baseline(tick).is_some();
+        let mut recipient = Recipient {
+            record: &mut self.record,
+            pace: &mut self.pace,
+            input_margin: self.inputs.margin(),
+            input_tick: self.inputs.newest_fresh(),
+        };
+        let mut written = recipient.encode(source, codes, has_baseline, out);
+        if written.is_none() && has_baseline {
+            // Not even the removals fit: a full snapshot needs none.
+            written = recipient.encode(source, codes, false, out);
+        }
+        let Some(written) = written else { return 0 };
+        self.told_tick = Some(tick);
+        self.budget.spend(written.bytes);
+        self.counters.note(&written);
+        written.bytes
+    }
+
+    /// Whether a snapshot of this tick or a later one was sent.
+    fn is_told(&self, tick: u32) -> bool {
+        self.told_tick.is_some_and(|told| told >= tick)
     }
 
     /// Why an entity was or was not in the newest snapshot.

@@ -12,9 +12,8 @@ use crate::{
     codes::{Base, DeltaCodes, expectation, motion_began},
     gain::Viewer,
     history::FrameHistory,
-    plan::{Counts, Planner, PropAction, Task},
-    record::{HeldProp, Hold, Sent},
-    server::ServerSession,
+    plan::{Counts, Pace, Planner, PropAction, Task},
+    record::{HeldProp, Hold, Sent, SentRecord},
     slots::{Ones, Visible},
 };
 
@@ -49,47 +48,41 @@ pub struct SnapshotSource<'a> {
     pub load: LoadStep,
 }
 
-impl ServerSession {
-    /// Writes the snapshot of the history's newest frame into `out` and gives its length; 0 when
-    /// the byte budget is used up, or this player was told of the tick before. `out` is as long as
-    /// the path's datagram limit. `codes` is shared by all sessions that one thread serves.
-    pub fn encode_snapshot(
-        &mut self,
-        source: &SnapshotSource<'_>,
-        codes: &mut DeltaCodes,
-        out: &mut [u8],
-    ) -> usize {
-        let tick = source.history.newest();
-        let bytes_max = self.budget.available(tick, self.config.tick_hz).min(out.len());
-        let out = &mut out[..bytes_max];
-        if self.is_told(tick) {
-            return 0;
-        }
-        codes.begin(source.history);
-        let has_baseline = self.record.baseline(tick).is_some();
-        let bytes = self
-            .try_encode(source, codes, has_baseline, out)
-            // Not even the removals fit: a full snapshot needs none.
-            .or_else(|| has_baseline.then(|| self.try_encode(source, codes, false, out)).flatten());
-        let Some(bytes) = bytes else { return 0 };
-        self.budget.spend(bytes);
-        self.counters.snapshots += 1;
-        self.counters.snapshot_bytes += bytes as u64;
-        bytes
-    }
+/// A snapshot that was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// Its length.
+    pub(crate) bytes: usize,
+    /// Coded without a baseline.
+    pub(crate) is_full: bool,
+    /// Entity states in it.
+    pub(crate) updates: u64,
+    /// Entity states that have to wait for a later one.
+    pub(crate) postponed: u64,
+}
 
-    /// Whether a snapshot of this tick or a later one was sent.
-    pub(crate) fn is_told(&self, tick: u32) -> bool {
-        self.told_tick.is_some_and(|told| told >= tick)
-    }
+/// What of a session its snapshots go by.
+pub(crate) struct Recipient<'a> {
+    /// What it was sent and has acknowledged.
+    pub(crate) record: &'a mut SentRecord,
+    /// What its plans go by.
+    pub(crate) pace: &'a mut Pace,
+    /// Ticks that its newest input is ahead of the one consumed.
+    pub(crate) input_margin: i8,
+    /// The tick of its newest fresh input consumed; 0 before the first.
+    pub(crate) input_tick: u32,
+}
 
-    fn try_encode(
+impl Recipient<'_> {
+    /// Writes a snapshot of the history's newest frame into `out`. `None`: not even the removals
+    /// fit; the record is as it was.
+    pub(crate) fn encode(
         &mut self,
         source: &SnapshotSource<'_>,
         codes: &mut DeltaCodes,
         has_baseline: bool,
         out: &mut [u8],
-    ) -> Option<usize> {
+    ) -> Option<Written> {
         let tick = source.history.newest();
         let baseline = self.record.baseline(tick).map(|base| base.tick);
         let baseline = baseline.filter(|_| has_baseline);
@@ -107,16 +100,16 @@ impl ServerSession {
                 thin_far: source.load >= LoadStep::ThinFar,
                 budget_bits: (out.len() * 8).saturating_sub(fixed_bits),
             },
-            &mut self.pace,
-            codes,
+            self.pace,
+            &mut codes.changes,
         );
         let skip_bits = gap_bits_for(counts.records as usize, counts.held);
         let age = baseline.map_or(0, |baseline| tick - baseline);
         let header = SnapshotHeader {
             tick,
             baseline,
-            input_margin: self.inputs.margin(),
-            input_tick: self.inputs.newest_fresh(),
+            input_margin: self.input_margin,
+            input_tick: self.input_tick,
             gap_bits: gap_bits_for(counts.enters as usize, source.history.rows() as u32),
             tuning: baseline.map_or(Tuning::default(), |_| codes.tuning(age, skip_bits)),
         };
@@ -139,19 +132,16 @@ impl ServerSession {
             }
             let (told, bits) = (writer.told, encoder.bit_len() - bits_before);
             writer.write_enters(&mut encoder, &mut sent);
-            let (told_with_enters, all_fit) = (writer.told, writer.all_fit);
+            let (updates, all_fit) = (writer.told as u64, writer.all_fit);
             self.pace.note_bits(told, bits, all_fit);
-            self.counters.updates += told_with_enters as u64;
-            self.counters.postponed += planner.postponed(&sent);
-            Ok(encoder.finish())
+            let (postponed, is_full) = (planner.postponed(&sent), baseline.is_none());
+            Ok(Written { bytes: encoder.finish(), is_full, updates, postponed })
         });
         codes.planner = planner;
         match written {
-            Ok(bytes) => {
+            Ok(written) => {
                 self.record.seal(sent);
-                self.told_tick = Some(tick);
-                self.counters.full_snapshots += u64::from(baseline.is_none());
-                Some(bytes)
+                Some(written)
             }
             Err(Full) => {
                 self.record.discard(sent);

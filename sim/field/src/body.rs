@@ -1,11 +1,8 @@
-//! A soldier's body and what moves it; [`step_body`] is the step that server and client both run.
+//! A soldier's body, what its player wants of it, and the rules by which it moves.
 
 use glam::Vec3;
 
-pub use crate::{
-    movement::{push_body, step_body},
-    rules::{MoveRules, MoveRulesError},
-};
+pub use crate::rules::{MoveRules, MoveRulesError};
 
 use crate::angle::Yaw;
 

@@ -17,15 +17,17 @@ pub mod map;
 mod movement;
 mod obstacle;
 mod place;
+mod polygon;
 mod ray;
 mod rules;
 mod terrain;
 
 pub use angle::{Pitch, Yaw, direction};
-pub use body::{Body, MoveIntent, MoveRules, Stance, step_body};
+pub use body::{Body, MoveIntent, MoveRules, Stance};
 pub use field::Field;
 pub use glam::{Vec2, Vec3};
 pub use map::{Map, MapError};
+pub use movement::{push_body, step_body};
 pub use obstacle::{Obstacle, Shape};
 pub use ray::RayHit;
 pub use terrain::Terrain;

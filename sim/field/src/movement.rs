@@ -1,4 +1,4 @@
-//! The movement step.
+//! The movement step; [`step_body`] is the one that server and client both run.
 //!
 //! Horizontally a body may go wherever every obstacle in its way leaves room. An obstacle's
 //! footprint is convex, so the line through its nearest point, square to the direction towards

@@ -1,6 +1,8 @@
 //! What bodies can and cannot do, on maps made for the purpose.
 
-use sortie_field::{Body, Field, Map, MoveIntent, MoveRules, Stance, Vec2, Vec3, Yaw, step_body};
+use sortie_field::{
+    Body, Field, Map, MoveIntent, MoveRules, Stance, Vec2, Vec3, Yaw, push_body, step_body,
+};
 
 const DT_S: f32 = 1.0 / 60.0;
 const NORTH: Yaw = Yaw(0);
@@ -215,12 +217,12 @@ fn pushing_respects_walls() {
     let rules = MoveRules::default();
     let mut body = standing(&field, 32.0, 0.0, 22.5);
     for _ in 0..10 {
-        sortie_field::body::push_body(&mut body, Vec2::new(0.0, -0.3), &field, &rules);
+        push_body(&mut body, Vec2::new(0.0, -0.3), &field, &rules);
     }
     assert!((body.pos.z - 22.401).abs() < 1e-3, "{}", body.pos.z);
-    sortie_field::body::push_body(&mut body, Vec2::new(0.2, 9.0), &field, &rules);
+    push_body(&mut body, Vec2::new(0.2, 9.0), &field, &rules);
     assert!((body.pos.z - 22.751).abs() < 0.01, "cut to 0.35 m: {}", body.pos.z);
-    sortie_field::body::push_body(&mut body, Vec2::new(f32::NAN, 0.0), &field, &rules);
+    push_body(&mut body, Vec2::new(f32::NAN, 0.0), &field, &rules);
     assert!(body.pos.is_finite());
 }
 

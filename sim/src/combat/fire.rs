@@ -3,10 +3,8 @@
 use bevy_ecs::prelude::*;
 use sortie_field::{Vec3, Yaw, angle::direction};
 
-use super::Combat;
-use super::flight::{Launch, Launched};
+use super::buffers::{Combat, Launch, Launched, Ray};
 use super::hands::{eyes, in_hand};
-use super::rays::Ray;
 use crate::command::{Buttons, Input};
 use crate::components::{Arsenal, Identity, Intent, Pose, Roster, Stats, Vitals};
 use crate::config::{WeaponMode, WeaponSpec};

@@ -3,14 +3,14 @@
 use bevy_ecs::prelude::*;
 use sortie_field::Vec3;
 
-use super::Combat;
 use super::bodies::Bodies;
+use super::buffers::{Combat, Launch, Launched};
 use super::shape::{BODY_RADIUS_M, meet};
 use crate::components::{Prop, PropTable};
 use crate::config::{Gadget, SimConfig, WeaponSpec};
 use crate::event::Event;
 use crate::facts::{Cause, EventLog, Wound, Wounds};
-use crate::id::{EntityId, PlayerSlot, Team, Tick, WeaponId};
+use crate::id::{EntityId, WeaponId};
 use crate::view::PropKind;
 use crate::world::{Clock, Ground, Rules};
 
@@ -26,25 +26,6 @@ const SKIN_M: f32 = 0.02;
 /// A blast begins so far above the ground, and looks for chests so far above feet, metres.
 const BLAST_LIFT_M: f32 = 0.2;
 const CHEST_M: f32 = 1.0;
-
-/// Something on its way into the field.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Launch {
-    pub(super) owner: PlayerSlot,
-    pub(super) team: Team,
-    pub(super) what: Launched,
-    pub(super) pos: Vec3,
-    pub(super) vel: Vec3,
-    pub(super) ends_at: Tick,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Launched {
-    /// A round or a grenade.
-    Weapon { kind: PropKind, weapon: WeaponId },
-    /// Something set down.
-    Gadget(Gadget),
-}
 
 /// The only place where props' entities are made.
 pub(super) fn launch_props(world: &mut World) {

@@ -3,9 +3,8 @@
 use bevy_ecs::prelude::*;
 use sortie_field::{Pitch, Vec3, angle::direction};
 
-use super::Combat;
 use super::bodies::Bodies;
-use super::flight::{Launch, Launched};
+use super::buffers::{Combat, Launch, Launched};
 use crate::command::Buttons;
 use crate::components::{Arsenal, Identity, Intent, Pose, Roster, Vitals};
 use crate::config::SimConfig;

@@ -8,7 +8,6 @@
 use bevy_ecs::prelude::*;
 
 use super::damage::{self, Fall};
-use super::fighting;
 use crate::components::Roster;
 use crate::event::Event;
 use crate::facts::{Deaths, Departures, EventLog};
@@ -33,7 +32,7 @@ pub(super) fn bury_leavers(
         let body = roster.get(player).map(|entity| bodies.get_mut(entity));
         let Some(Ok((_, _, _, grudges, mut stats))) = body else { continue };
         let was_in_field = matches!(departure.was, Status::Alive | Status::Down);
-        if was_in_field && fighting(&rules, &round) {
+        if was_in_field && round.is_fought(&rules) {
             stats.score.deaths = stats.score.deaths.saturating_add(1);
             deaths.0.push(player);
             let blow =

@@ -1,17 +1,16 @@
 //! Hitscan: every ray of the tick against the ground and against where soldiers stood.
 
 use bevy_ecs::prelude::*;
-use sortie_field::Vec3;
 
-use super::Combat;
 use super::bodies::Bodies;
+use super::buffers::{Combat, Ray};
 use super::history::{History, Past};
 use super::shape::{Zone, meet};
-use crate::components::{Identity, Roster, Stats};
+use crate::components::{Roster, Stats};
 use crate::config::{CombatRules, SimConfig};
 use crate::event::Event;
 use crate::facts::{Cause, EventLog, Work, Wound, Wounds};
-use crate::id::{PlayerSlot, Team, Tick, WeaponId};
+use crate::id::PlayerSlot;
 use crate::workers::Workers;
 use crate::world::{Clock, Ground, Rules};
 
@@ -19,39 +18,6 @@ use crate::world::{Clock, Ground, Rules};
 const REACH_M: f32 = 0.45;
 /// Rays that a thread takes at least.
 const GRAIN: usize = 16;
-
-/// One pellet's way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ray {
-    shooter: PlayerSlot,
-    team: Team,
-    weapon: WeaponId,
-    origin: Vec3,
-    dir: Vec3,
-    /// The tick that the shooter saw, within the cap.
-    seen: Tick,
-    /// The first of its shot: the one that is heard and drawn.
-    first: bool,
-    /// Results.
-    end_m: f32,
-    struck: Option<(PlayerSlot, Zone)>,
-    looked_at: u32,
-}
-
-impl Ray {
-    pub(super) fn new(
-        shooter: &Identity,
-        weapon: WeaponId,
-        origin: Vec3,
-        dir: Vec3,
-        seen: Tick,
-        first: bool,
-    ) -> Self {
-        let Identity { slot, team, .. } = *shooter;
-        let (end_m, struck, looked_at) = (0.0, None, 0);
-        Self { shooter: slot, team, weapon, origin, dir, seen, first, end_m, struck, looked_at }
-    }
-}
 
 /// Who can be struck by whom, by slot.
 struct Targets<'a> {

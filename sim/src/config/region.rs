@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, check};
+use super::error::{ConfigError, check};
 
 /// When regions split and merge. The answer of a battle never depends on it, only its cost.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

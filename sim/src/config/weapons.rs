@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, check};
+use super::error::{ConfigError, check};
 use crate::id::{Class, WeaponId};
 use crate::view::PropKind;
 

@@ -4,10 +4,28 @@ use sortie_field::{Field, Vec3};
 
 use super::scene::{Body, Scene, prop_shape};
 use super::sight::{POINT_COUNT, Shape, SmokeCloud, in_sight};
-use super::{FAR_MATE_TICKS, FAR_TICKS, GATHER_TICKS, MATE_TICKS, NEAR_M, NEAR_TICKS, VisibleSet};
+use super::visible::VisibleSet;
 use crate::config::{InterestMode, InterestRules};
 use crate::id::{EntityId, PlayerSlot, Tick};
 use crate::view::{PropKind, PropRow, View};
+
+/// An enemy out of sight and nearer than [`NEAR_M`] is looked for every so many ticks.
+pub const NEAR_TICKS: u32 = 4;
+
+/// An enemy out of sight and farther away is looked for every so many ticks.
+pub const FAR_TICKS: u32 = 6;
+
+/// A mate beyond `mates_m` is looked for every so many ticks.
+const MATE_TICKS: u32 = 15;
+
+/// A mate anywhere is shown once in so many ticks, for the map.
+const FAR_MATE_TICKS: u32 = 60;
+
+/// What counts as near, metres.
+pub const NEAR_M: f32 = 40.0;
+
+/// Who is near enough to be looked for at all is found out every so many ticks.
+const GATHER_TICKS: u32 = 6;
 
 /// Candidates may come nearer by this much between two gatherings: two sprints and a fall.
 const APPROACH_M: f32 = 4.0;

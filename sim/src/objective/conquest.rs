@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::*;
 
-use super::{PointControl, Round, is_inside};
+use super::round::{PointControl, Round, is_inside};
 use crate::components::{Identity, Pose, Roster, SquadMember, Stats, Vitals};
 use crate::config::{ObjectiveRules, ScoreRules};
 use crate::event::Event;

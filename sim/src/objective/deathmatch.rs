@@ -2,13 +2,13 @@
 
 use bevy_ecs::prelude::*;
 
-use super::Round;
+use super::round::Round;
 use crate::components::{Identity, Roster};
 use crate::event::Event;
 use crate::facts::EventLog;
 use crate::world::{Clock, Rules};
 
-pub(super) fn count_kills(
+pub(crate) fn count_kills(
     roster: Res<Roster>,
     clock: Res<Clock>,
     rules: Res<Rules>,

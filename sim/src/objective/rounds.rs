@@ -2,7 +2,7 @@
 
 use bevy_ecs::prelude::*;
 
-use super::{Round, battle_end};
+use super::round::{Round, battle_end};
 use crate::components::{Border, Grudges, Roster, Vitals};
 use crate::config::ObjectiveRules;
 use crate::event::Event;

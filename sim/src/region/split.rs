@@ -10,23 +10,13 @@
 //! old cuts along. When a hot region finds no room for one more cut, in depth or in count, the
 //! whole map is divided anew, at most once every `merge_after_ticks`.
 
-use bevy_ecs::prelude::*;
-
-use super::Regions;
 use super::load::Share;
 use super::tree::{Cut, DEPTH_MAX, Leaf, Node, Rect, Tree};
 use crate::config::RegionRules;
 use crate::event::TickReport;
-use crate::world::Rules;
 
 /// Applies the tick's loads to the tree.
-pub(super) fn adapt_regions(rules: Res<Rules>, mut regions: ResMut<Regions>) {
-    let Regions { tree, load, report, .. } = &mut *regions;
-    let load_sum = report.load_sum;
-    *report = TickReport { load_sum, ..adapt(tree, &mut load.shares, &rules.region) };
-}
-
-fn adapt(tree: &mut Tree, shares: &mut [Share], rules: &RegionRules) -> TickReport {
+pub(super) fn adapt(tree: &mut Tree, shares: &mut [Share], rules: &RegionRules) -> TickReport {
     let mut adapting = Adapting {
         rules,
         room: usize::from(rules.regions_max).saturating_sub(tree.leaf_count()),

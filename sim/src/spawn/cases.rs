@@ -6,9 +6,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use sortie_field::body::{Body, MoveIntent, MoveRules, Stance, step_body};
+use sortie_field::body::{Body, MoveIntent, MoveRules, Stance};
 use sortie_field::map::Map;
-use sortie_field::{Field, Obstacle, Shape, Vec3, Yaw};
+use sortie_field::{Field, Obstacle, Shape, Vec3, Yaw, step_body};
 
 use crate::command::{Action, Buttons, Command, Input, SpawnAt};
 use crate::components::{Pose, Roster, Vitals};

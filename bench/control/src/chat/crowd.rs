@@ -18,8 +18,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use uuid::Uuid;
 
-use super::SPEAKERS;
 use super::node::Node;
+
+/// Sockets that speak, in turn.
+const SPEAKERS: usize = 10;
 
 /// Sockets that are opened at the same time.
 const OPENED_AT_ONCE: usize = 32;

@@ -22,9 +22,6 @@ use node::Node;
 /// Players of the same channel.
 const SOCKETS: usize = 1_000;
 
-/// Those of them who speak, in turn.
-pub(crate) const SPEAKERS: usize = 10;
-
 /// Messages a second of each step.
 const STEPS: [u32; 7] = [10, 25, 50, 75, 100, 150, 200];
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sortie_bench::measure::rays::Rays;
-use sortie_field::body::{Body, MoveIntent, MoveRules, step_body};
-use sortie_field::{Field, Vec3, Yaw};
+use sortie_field::body::{Body, MoveIntent, MoveRules};
+use sortie_field::{Field, Vec3, Yaw, step_body};
 use sortie_players::headless::{Arena, SimRunConfig};
 use sortie_players::{ground, scenario::Scenario};
 use sortie_sim::command::Command;

@@ -8,7 +8,7 @@ use sortie_sim::config::SimConfig;
 use sortie_sim::id::{Class, PlayerKey, PlayerSlot};
 use sortie_sim::view::View;
 
-use super::SimRunConfig;
+use super::config::SimRunConfig;
 use crate::minds::{Said, SimMind, Surroundings};
 
 /// Players that a thread decides for at a time.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sortie_sim::event::{Event, TickOutput};
 
-use super::SimRunConfig;
+use super::config::SimRunConfig;
 use super::meter::{Meter, SystemTime};
 use crate::samples::{P50P99, Tail};
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sortie_link_sim::Rng;
 
-use super::NetworkConditions;
+use super::config::NetworkConditions;
 
 /// A path counts as usable when nothing was in the way for so long.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sortie_link_sim::{Link as OneWay, LinkConfig, Probability};
 
-use super::NetworkConditions;
+use super::config::NetworkConditions;
 
 /// Both directions; packets are whole datagrams.
 pub(super) struct Path {

@@ -5,17 +5,19 @@
 //! socket and a client, as a player's machine would; a simulated link may stand between the two.
 //! Verifying the replay is the caller's part: this crate knows no server code.
 
+mod config;
 mod drivers;
+mod error;
 mod hostile;
 mod link;
 mod magazine;
 mod report;
 mod seat;
 mod server;
+mod visit;
 mod worker;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -23,7 +25,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use drivers::{DriverPool, Visit, Visited};
+pub use config::{NetworkConditions, OwnServer, ServerUnderTest, SwarmConfig};
+pub use drivers::DriverPool;
+pub use error::SwarmError;
 pub use hostile::{HostileReport, MEMORY_GROWTH_MAX_MIB};
 pub use report::{
     ControlReport, LaneReport, Seen, SwarmReport, TICKS_PLAYED_MIN, TickCpu, WITHOUT_CONTROL_MAX,
@@ -31,88 +35,17 @@ pub use report::{
 pub use sortie_client::LanePolicy;
 
 pub use server::{Ended, Ready, ServerProcess, Target};
+pub use visit::{Visit, Visited};
 
 use sortie_bridge::predict::Fields;
 use sortie_client::Corrections;
 use sortie_sim::config::Mode;
 
 use crate::samples::{P50P99Max, Samples, rounded};
-use crate::scenario::Scenario;
 use hostile::{Outage, ServerFault, ServerFaults};
 use report::ControlTally;
 use seat::{Seat, SeatStatus};
 use worker::{Outcome, Worker};
-
-/// What a run consists of.
-#[derive(Clone, Debug)]
-pub struct SwarmConfig {
-    /// How many bots.
-    pub bots: usize,
-    /// How long they play, from the start of connecting.
-    pub duration: Duration,
-    /// What they do.
-    pub scenario: Scenario,
-    /// Seed of bots, battle and simulated network.
-    pub seed: u64,
-    /// Threads that drive the bots.
-    pub threads: usize,
-    /// What inputs and snapshots travel over.
-    pub lane: LanePolicy,
-    /// The simulated network.
-    pub link: NetworkConditions,
-    /// Whether bots and an own server meet with faults, one after the other.
-    pub hostile: bool,
-    /// What they connect to.
-    pub server: ServerUnderTest,
-}
-
-/// A simulated network; each direction is treated alike, on its own. All zero: none.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct NetworkConditions {
-    /// Share of the packets dropped, 0 to 1.
-    pub loss: f64,
-    /// Added one way.
-    pub delay: Duration,
-    /// The delay varies by up to this much, both ways.
-    pub jitter: Duration,
-    /// Share of the packets that later ones overtake, 0 to 1.
-    pub reorder: f64,
-    /// Share of the packets delivered twice, 0 to 1.
-    pub duplicate: f64,
-    /// How often each bot moves to a new address.
-    pub rebind_every: Option<Duration>,
-}
-
-impl NetworkConditions {
-    /// Whether packets are to be touched at all.
-    pub fn is_plain(&self) -> bool {
-        Self { rebind_every: None, ..*self } == Self::default()
-    }
-}
-
-/// What the bots connect to.
-#[derive(Clone, Debug)]
-pub enum ServerUnderTest {
-    /// A child process of our own.
-    Own(OwnServer),
-    /// One that runs already.
-    Running(Target),
-}
-
-/// How to start a server of our own.
-#[derive(Clone, Debug)]
-pub struct OwnServer {
-    /// The `sortie` binary.
-    pub program: PathBuf,
-    /// Where it keeps journal and keys.
-    pub data_dir: PathBuf,
-    /// Its map; the scenario's without one.
-    pub map: Option<String>,
-    /// Ticks a second.
-    pub tick_hz: u32,
-    /// Simulation threads.
-    pub threads: usize,
-}
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,38 +76,6 @@ pub struct Progress {
     pub rounds: u32,
     /// Bots whose battle was over.
     pub finished: usize,
-}
-
-/// Why a run could not be carried through.
-#[derive(Debug, thiserror::Error)]
-pub enum SwarmError {
-    /// The child process did not start.
-    #[error("the battle server could not be started")]
-    Spawn(#[source] io::Error),
-    /// The child process ended when it should not have; its own message is above on stderr.
-    #[error("the battle server ended by itself ({0}); its message stands above")]
-    Ended(String),
-    /// The data directory cannot be written.
-    #[error("cannot write to the data directory {0}")]
-    DataDir(PathBuf, #[source] io::Error),
-    /// The child process does not answer.
-    #[error("the battle server did not say `{0}` within {1:?}")]
-    Silent(&'static str, Duration),
-    /// The first line is not what it should be.
-    #[error("the battle server's ready line cannot be read")]
-    ReadyLine(#[source] serde_json::Error),
-    /// A field of the first line is not what it should be.
-    #[error("the battle server's ready line has no usable `{0}`")]
-    ReadyField(&'static str),
-    /// A bot's socket could not be opened or driven.
-    #[error("a bot's socket failed")]
-    Socket(#[from] io::Error),
-    /// A bot could not be set up.
-    #[error("a bot could not be set up: {0}")]
-    Client(String),
-    /// A thread of the swarm panicked.
-    #[error("a thread of the swarm panicked")]
-    Panicked,
 }
 
 /// Where the rules of our own server lie, in its data directory.

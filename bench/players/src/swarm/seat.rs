@@ -16,11 +16,13 @@ use sortie_sim::config::{Mode, SimConfig};
 use sortie_wire::close::CloseCode;
 use sortie_wire::message::{FeedEntry, ServerMessage};
 
-use super::drivers::Visit;
+use super::config::{NetworkConditions, SwarmConfig};
+use super::error::SwarmError;
 use super::hostile::{BotFault, BotFaults, Change, HostileReport, Judged, Outage};
 use super::link::Path;
 use super::magazine::Magazine;
-use super::{NetworkConditions, SwarmConfig, SwarmError, Target};
+use super::server::Target;
+use super::visit::Visit;
 use crate::minds::{Decision, NetMind};
 use crate::samples::Samples;
 use crate::scenario::Scenario;

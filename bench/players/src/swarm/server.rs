@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::SwarmError;
+use super::error::SwarmError;
 use crate::turns::Turns;
 
 /// How long a server may take to be ready.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
-use super::SwarmError;
+use super::error::SwarmError;
 use super::seat::{Seat, SeatReport, SeatStatus};
 use crate::cpu::thread_time;
 use crate::turns::Turns;

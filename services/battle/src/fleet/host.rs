@@ -13,7 +13,6 @@ use sortie_udp::RecvBatch;
 
 use super::agent::Agent;
 use super::config::{FleetConfig, FleetEvent, Registered};
-use super::desk::{self, Desk};
 use super::folder::Folders;
 use super::link::{Facts, Line, Link};
 use super::order::BattleOrder;
@@ -24,6 +23,7 @@ use crate::config::BattleServerConfig;
 use crate::failpoint::{Failpoint, Failpoints, is_frozen, is_frozen_io};
 use crate::journal::{JournalError, JournalReader};
 use crate::resume::{open_battle, recover};
+use crate::server::desk::{self, Desk};
 use crate::server::{BattleServer, Ending, Finished, Site};
 use crate::store::Store;
 

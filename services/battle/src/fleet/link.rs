@@ -23,12 +23,13 @@ use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::config::FleetConfig;
-use super::desk::{Command, Shared, Wish};
 use super::folder::Folders;
 use super::order::BattleOrder;
 use super::spool::Spool;
+use super::status;
 use super::trouble::{Kind, Trouble};
 use crate::config::BattleServerConfig;
+use crate::server::desk::{Command, Shared, Wish};
 use crate::ticket_clock::TicketClock;
 
 /// How long connecting, and the answer to a call, may take.
@@ -376,8 +377,10 @@ impl Link {
             server_id: registration.server_id.to_string(),
             epoch: registration.epoch,
             order_done: self.shared.done(),
-            load: Some(standing.as_ref().map_or_else(Load::default, |standing| standing.load())),
-            battles: standing.iter().map(|standing| standing.status()).collect(),
+            load: Some(
+                standing.as_ref().map_or_else(Load::default, |standing| status::load(standing)),
+            ),
+            battles: standing.iter().map(|standing| status::battle_status(standing)).collect(),
             is_draining: self.shared.is_draining(),
             refused: refused
                 .map(|(id, why)| RefusedBattle { battle_id: uuid_text(id), why })

@@ -17,13 +17,14 @@
 //! - A control plane that is away costs a battle nothing. Battles that were taken up do not wait
 //!   for it; results wait in the spool.
 //!
+//! The desk is a part of the server, which knows nothing of this module.
+//!
 //! What is deliberately absent: who may play and what a result is worth. Both are the control
 //! plane's.
 
 mod agent;
 mod backoff;
 mod config;
-pub(crate) mod desk;
 mod folder;
 mod host;
 mod link;
@@ -31,7 +32,7 @@ mod order;
 mod reporter;
 mod result;
 pub mod spool;
-pub(crate) mod status;
+mod status;
 mod trouble;
 
 pub use config::{FleetConfig, FleetEvent, Registered, Secret};

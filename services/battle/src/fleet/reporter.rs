@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Code;
 
 use super::backoff::Backoff;
-use super::desk::Shared;
 use super::link::{Line, Registration};
 use super::spool::{Spool, Waiting};
 use crate::failpoint::Frozen;
+use crate::server::desk::Shared;
 
 /// How long a report may take.
 const REPORT_WITHIN: Duration = Duration::from_secs(10);

@@ -1,186 +1,55 @@
-//! How a battle stands: plain rows that the tick fills, and what they are on the wire.
-
-use std::cmp::Reverse;
+//! How a battle stands, on the wire.
 
 use sortie_rpc::fleet::v1::{BattleStatus, Departure, Load, Point, Position, Region};
-use sortie_sim::Battle;
-use sortie_sim::id::PlayerKey;
-use sortie_sim::view::Status;
 use uuid::Uuid;
 
-use crate::journal::Tally;
+use crate::server::standing::{PointStanding, PositionStanding, RegionStanding, Standing};
 
-/// Departures that are told, the newest.
-const GONE_MAX: usize = 1_024;
-
-/// How a battle stands after a tick.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Standing {
-    /// Which battle.
-    pub battle_id: u128,
-    pub tick: u32,
-    pub tick_hz: u16,
-    /// Players with a connection.
-    pub players: u32,
-    /// Tickets left or score, by team.
-    pub score: [u32; 2],
-    pub points: Vec<PointStanding>,
-    pub regions: Vec<RegionStanding>,
-    pub positions: Vec<PositionStanding>,
-    /// Who left for good, and in which tick; newest first.
-    pub gone: Vec<(u128, u32)>,
-    pub is_over: bool,
-    pub load: LoadStanding,
-}
-
-/// How the server fares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LoadStanding {
-    /// Of the last second.
-    pub tick_p99_us: u64,
-    pub tick_overruns: u64,
-    pub overload_step: u8,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct PointStanding {
-    pub name: String,
-    pub owner: Option<u8>,
-    pub progress: f32,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct RegionStanding {
-    /// West, east, north, south, metres.
-    pub sides_m: [f32; 4],
-    pub players: u32,
-    pub load: u32,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PositionStanding {
-    pub player: u128,
-    pub team: u8,
-    /// East and south, whole metres.
-    pub place_m: [i32; 2],
-    pub is_alive: bool,
-}
-
-impl Standing {
-    /// How `battle` stands, with so many players connected.
-    pub(crate) fn of(battle: &Battle, battle_id: u128, players: u32, load: LoadStanding) -> Self {
-        let view = battle.view();
-        let in_field = |status| matches!(status, Status::Alive | Status::Down);
-        let soldiers = view.soldiers.iter().filter(|row| in_field(row.status));
-        let positions = soldiers.map(|row| PositionStanding {
-            player: row.key.0,
-            team: row.team as u8,
-            place_m: [row.body.pos.x.floor() as i32, row.body.pos.z.floor() as i32],
-            is_alive: row.status == Status::Alive,
-        });
-        let positions: Vec<_> = positions.collect();
-        let names = battle.field().map().points.iter();
-        let points = view.points.iter().zip(names).map(|(row, point)| PointStanding {
-            name: point.name.clone(),
-            owner: row.owner.map(|team| team as u8),
-            progress: row.progress,
-        });
-        let mut regions: Vec<_> = battle
-            .regions()
-            .map(|leaf| {
-                let rect = leaf.rect;
-                let sides_m = [rect.x_low, rect.x_high, rect.z_low, rect.z_high];
-                RegionStanding { sides_m, players: 0, load: leaf.load_units }
-            })
-            .collect();
-        for position in &positions {
-            let [x, z] = position.place_m.map(|place| place as f32);
-            let holds = |region: &&mut RegionStanding| {
-                let [west, east, north, south] = region.sides_m;
-                (west..east).contains(&x) && (north..south).contains(&z)
-            };
-            if let Some(region) = regions.iter_mut().find(holds) {
-                region.players += 1;
-            }
-        }
-        Self {
-            battle_id,
-            tick: view.tick.0,
-            tick_hz: battle.config().tick_hz,
-            players,
-            score: view.tickets,
-            points: points.collect(),
-            regions,
-            positions,
-            gone: Vec::new(),
-            is_over: battle.is_over(),
-            load,
-        }
+/// The battle as the control plane reads it.
+pub(super) fn battle_status(standing: &Standing) -> BattleStatus {
+    let point = |point: &PointStanding| Point {
+        name: point.name.clone(),
+        owner: point.owner.map(u32::from),
+        progress: point.progress,
+    };
+    let region = |region: &RegionStanding| {
+        let [min_x_m, max_x_m, min_y_m, max_y_m] = region.sides_m;
+        let RegionStanding { players, load, .. } = *region;
+        Region { min_x_m, min_y_m, max_x_m, max_y_m, players, load }
+    };
+    let position = |position: &PositionStanding| Position {
+        player_id: Uuid::from_u128(position.player).to_string(),
+        team: position.team.into(),
+        x_m: position.place_m[0],
+        y_m: position.place_m[1],
+        is_alive: position.is_alive,
+    };
+    let departure = |(player, tick): &(u128, u32)| Departure {
+        player_id: Uuid::from_u128(*player).to_string(),
+        tick: *tick,
+    };
+    BattleStatus {
+        battle_id: Uuid::from_u128(standing.battle_id).to_string(),
+        tick: standing.tick,
+        tick_hz: standing.tick_hz.into(),
+        players: standing.players,
+        score: standing.score.to_vec(),
+        points: standing.points.iter().map(point).collect(),
+        regions: standing.regions.iter().map(region).collect(),
+        positions: standing.positions.iter().map(position).collect(),
+        is_over: standing.is_over,
+        gone: standing.gone.iter().map(departure).collect(),
     }
+}
 
-    /// Adds who left for good, by the battle's tally. Whoever comes again is here, `is_here`, and
-    /// not gone.
-    pub(crate) fn with_gone(
-        mut self,
-        battle: &Battle,
-        tally: &Tally,
-        is_here: impl Fn(PlayerKey) -> bool,
-    ) -> Self {
-        let rows = battle.view().soldiers.iter().zip(&tally.players);
-        let left = rows.filter_map(|(row, tally)| Some((row.key, tally.left?)));
-        let gone = left.filter(|(key, _)| !is_here(*key));
-        self.gone = gone.map(|(key, tick)| (key.0, tick)).collect();
-        self.gone.sort_unstable_by_key(|(player, tick)| (Reverse(*tick), *player));
-        self.gone.truncate(GONE_MAX);
-        self
-    }
-
-    /// The battle as the control plane reads it.
-    pub(super) fn status(&self) -> BattleStatus {
-        let point = |point: &PointStanding| Point {
-            name: point.name.clone(),
-            owner: point.owner.map(u32::from),
-            progress: point.progress,
-        };
-        let region = |region: &RegionStanding| {
-            let [min_x_m, max_x_m, min_y_m, max_y_m] = region.sides_m;
-            let RegionStanding { players, load, .. } = *region;
-            Region { min_x_m, min_y_m, max_x_m, max_y_m, players, load }
-        };
-        let position = |position: &PositionStanding| Position {
-            player_id: Uuid::from_u128(position.player).to_string(),
-            team: position.team.into(),
-            x_m: position.place_m[0],
-            y_m: position.place_m[1],
-            is_alive: position.is_alive,
-        };
-        let departure = |(player, tick): &(u128, u32)| Departure {
-            player_id: Uuid::from_u128(*player).to_string(),
-            tick: *tick,
-        };
-        BattleStatus {
-            battle_id: Uuid::from_u128(self.battle_id).to_string(),
-            tick: self.tick,
-            tick_hz: self.tick_hz.into(),
-            players: self.players,
-            score: self.score.to_vec(),
-            points: self.points.iter().map(point).collect(),
-            regions: self.regions.iter().map(region).collect(),
-            positions: self.positions.iter().map(position).collect(),
-            is_over: self.is_over,
-            gone: self.gone.iter().map(departure).collect(),
-        }
-    }
-
-    /// The server as the control plane reads it.
-    pub(super) fn load(&self) -> Load {
-        Load {
-            players: self.players,
-            tick_p99_us: self.load.tick_p99_us.min(u32::MAX.into()) as u32,
-            tick_overruns: self.load.tick_overruns,
-            overload_step: self.load.overload_step.into(),
-            regions: self.regions.len() as u32,
-            region_players_max: self.regions.iter().map(|row| row.players).max().unwrap_or(0),
-        }
+/// The server as the control plane reads it.
+pub(super) fn load(standing: &Standing) -> Load {
+    Load {
+        players: standing.players,
+        tick_p99_us: standing.load.tick_p99_us.min(u32::MAX.into()) as u32,
+        tick_overruns: standing.load.tick_overruns,
+        overload_step: standing.load.overload_step.into(),
+        regions: standing.regions.len() as u32,
+        region_players_max: standing.regions.iter().map(|row| row.players).max().unwrap_or(0),
     }
 }

@@ -190,7 +190,7 @@ impl GroupEncoder {
         put_varint(&mut self.columns.admitted, admitted.len() as u32);
         for admitted in admitted {
             admitted.put(&mut self.columns.admitted);
-            names::put(&mut self.names, admitted);
+            names::put(&mut self.names, admitted.slot, admitted.key, &admitted.name);
         }
     }
 

@@ -5,6 +5,7 @@
 //! blank them. Layout: `block.rs` for the file, `group.rs` for the ticks, `names.rs` for the names.
 //! Start with [`Journal`] to write and [`JournalReader`] to read.
 
+mod blank;
 mod block;
 mod bytes;
 mod checkpoint;
@@ -18,12 +19,13 @@ mod roster;
 mod tally;
 mod writer;
 
+pub use blank::blank;
 pub use block::{BLOCK_BYTES_MAX, BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, PREAMBLE_BYTES};
 pub use checkpoint::{Checkpoint, End};
 pub use error::{Damage, JournalError};
 pub use group::TickRecord;
 pub use header::JournalHeader;
-pub use names::{Named, blank};
+pub use names::Named;
 pub use reader::{BlockPosition, Found, JournalReader, Tail, Walk};
 pub use roster::{Admitted, JournalRoster, Totals};
 pub use tally::{DEEDS_MAX, Deed, DeedKind, KILLS_MAX, PlayerTally, Tally};

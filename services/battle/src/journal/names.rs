@@ -7,25 +7,21 @@
 //! ```
 //! Names are kept for as long as journals are, and whoever is erased may not be in them. So they
 //! stand nowhere else in the file, uncompressed and at fixed places, and the block's checksum
-//! leaves the fields out: [`blank`] writes zeros over a field, in one place, also in a journal that
+//! leaves the fields out: [`blank`](super::blank()) writes zeros over a field, in one place, also in a journal that
 //! is being written, and whatever a crash leaves of that is a field that reads as no name.
-
-use std::fs::OpenOptions;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use sortie_sim::id::{PlayerKey, PlayerSlot};
 use sortie_wire::limits::NAME_BYTES_MAX;
 
-use super::block::{BLOCK_HEAD_BYTES, FORMAT_VERSION, Head, Kind, MAGIC, PREAMBLE_BYTES};
 use super::bytes::Parts;
 use super::error::Damage;
-use super::roster::Admitted;
 
-const FIELD_AT: usize = 18;
-const FIELD_BYTES: usize = 1 + NAME_BYTES_MAX + 4;
-const ENTRY_BYTES: usize = FIELD_AT + FIELD_BYTES;
+/// Bytes of an entry before its field.
+pub(super) const FIELD_AT: usize = 18;
+/// Bytes of a field.
+pub(super) const FIELD_BYTES: usize = 1 + NAME_BYTES_MAX + 4;
+/// Bytes of an entry.
+pub(super) const ENTRY_BYTES: usize = FIELD_AT + FIELD_BYTES;
 
 /// A name in a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +35,10 @@ pub struct Named {
 }
 
 /// Appends the name of somebody who was let in.
-pub(super) fn put(out: &mut Vec<u8>, admitted: &Admitted) {
-    out.extend_from_slice(&admitted.slot.0.to_le_bytes());
-    out.extend_from_slice(&admitted.key.0.to_le_bytes());
-    let name = &admitted.name[..admitted.name.floor_char_boundary(NAME_BYTES_MAX)];
+pub(super) fn put(out: &mut Vec<u8>, slot: PlayerSlot, key: PlayerKey, name: &str) {
+    out.extend_from_slice(&slot.0.to_le_bytes());
+    out.extend_from_slice(&key.0.to_le_bytes());
+    let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];
     let mut field = [0; FIELD_BYTES];
     field[0] = name.len() as u8;
     field[1..=name.len()].copy_from_slice(name.as_bytes());
@@ -78,70 +74,15 @@ pub(super) fn lasting(stored: &[u8]) -> impl Iterator<Item = &[u8]> {
     stored.chunks(ENTRY_BYTES).map(|entry| &entry[..entry.len().min(FIELD_AT)])
 }
 
-/// Blanks all names of these players in a journal or replay, and says how many fields it wrote.
-/// On the disk when this returns. A file of another format has no such fields, and is left alone.
-///
-/// # Errors
-/// Of the disk.
-pub fn blank(path: &Path, players: &[PlayerKey]) -> io::Result<usize> {
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let bytes = file.metadata()?.len();
-    let mut preamble = [0; PREAMBLE_BYTES];
-    if bytes < PREAMBLE_BYTES as u64 {
-        return Ok(0);
-    }
-    file.read_exact_at(&mut preamble, 0)?;
-    if preamble[..8] != MAGIC || preamble[8..10] != FORMAT_VERSION.to_le_bytes() {
-        return Ok(0);
-    }
-    let (mut offset, mut blanked) = (PREAMBLE_BYTES as u64, 0);
-    loop {
-        let mut head = [0; BLOCK_HEAD_BYTES];
-        let stored_at = offset + BLOCK_HEAD_BYTES as u64;
-        if stored_at > bytes {
-            break;
-        }
-        file.read_exact_at(&mut head, offset)?;
-        // What a crash left, or is being written.
-        let Ok(head) = Head::parse(&head) else { break };
-        offset = stored_at + u64::from(head.stored_bytes);
-        if offset > bytes {
-            break;
-        }
-        if head.kind != Kind::Names {
-            continue;
-        }
-        let mut stored = vec![0; head.stored_bytes as usize];
-        file.read_exact_at(&mut stored, stored_at)?;
-        for (index, named) in take_all(&stored).unwrap_or_default().iter().enumerate() {
-            let at = index * ENTRY_BYTES + FIELD_AT;
-            let is_blank = stored[at..at + FIELD_BYTES] == [0; FIELD_BYTES];
-            if players.contains(&named.key) && !is_blank {
-                file.write_all_at(&[0; FIELD_BYTES], stored_at + at as u64)?;
-                blanked += 1;
-            }
-        }
-    }
-    if blanked > 0 {
-        file.sync_data()?;
-    }
-    Ok(blanked)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::block::put_block;
-
-    fn admitted(slot: u16, name: &str) -> Admitted {
-        let key = PlayerKey(100 + u128::from(slot));
-        Admitted { slot: PlayerSlot(slot), key, ticket_id: 1, name: name.to_owned() }
-    }
+    use crate::journal::block::{BLOCK_HEAD_BYTES, Head, Kind, put_block};
 
     fn block(names: &[&str]) -> Vec<u8> {
         let mut raw = Vec::new();
         for (slot, name) in (0..).zip(names) {
-            put(&mut raw, &admitted(slot, name));
+            put(&mut raw, PlayerSlot(slot), PlayerKey(100 + u128::from(slot)), name);
         }
         let mut file = Vec::new();
         put_block(&mut file, Kind::Names, 1, (0, 0), &raw);

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use sortie_sim::Battle;
 use sortie_wire::close::CloseCode;
 
+use super::desk::Desk;
 use super::shard::Shard;
 use super::work::process_cpu;
 use super::{BattleServer, Ending, Outlook, Site};
 use crate::failpoint::{Failpoint, is_frozen};
-use crate::fleet::desk::Desk;
 use crate::journal::{End, JournalRoster};
 use crate::report::{BattleReport, Percentiles};
 

@@ -6,16 +6,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sortie_pump::{Pump, SealedLane};
-use sortie_quic::{
-    Driven, PeerId, SealedLanes, Server as Quic, ServerLane, Transmit, best_suite, is_sealed,
-};
+use sortie_quic::{Driven, PeerId, SealedLanes, Server as Quic, ServerLane, Transmit, is_sealed};
 use sortie_session::peer::{LossCounters, Peer, SendError};
 use sortie_session::server::InputVerdict;
 use sortie_udp::Socket;
-use sortie_wire::message::ServerMessage;
 
+use super::guest::{Guest, ShardCounters};
 use super::seat::Seat;
-use super::shard::{Guest, Shard, ShardCounters};
 
 /// Where a shard's datagrams arrive, by whatever way.
 pub(super) struct Port<'a> {
@@ -168,48 +165,5 @@ impl<'a> Ways<'a> {
             }
             _ => Way::Quic(ServerLane { server: quic, peer }),
         }
-    }
-}
-
-impl Shard {
-    /// Opens a sealed lane for a player that was just welcomed, if both sides can use one.
-    pub(super) fn open_lane(&mut self, peer: PeerId, now: Instant) {
-        let offered = self.guest(peer).map_or(0, |guest| guest.lanes);
-        let (Some(lanes), Some(suite)) = (&mut self.lanes, best_suite(offered)) else { return };
-        if let Some(session) = lanes.open(now, &self.quic, peer, suite) {
-            self.say(peer, &ServerMessage::SealedLane { session, suite: suite as u8 });
-        }
-    }
-
-    /// Asks over QUIC for a sign of life when nothing comes over a player's sealed lane: only when
-    /// QUIC answers is it the lane that fails, and not the player who is late.
-    pub(super) fn look_after_lane(&mut self, seat: &mut Seat, peer: PeerId) {
-        if seat.lane.is_in_doubt(self.now)
-            && seat.lane.note_quic(self.now, self.quic.acks_heard(peer))
-        {
-            self.quic.ping(peer);
-        }
-    }
-
-    /// Answers a client that tries its sealed lane out: with a packet that says nothing.
-    pub(super) fn give_sign(&mut self, seat: &mut Seat, peer: PeerId, now: Instant) {
-        let Self { lanes: Some(lanes), quic, pump, socket, .. } = self else { return };
-        if std::mem::take(&mut seat.owes_sign) {
-            let mut lane = SealedLane { lanes, server: quic, pump, socket, now, peer };
-            // A sign that does not leave is a lost one: the client asks again.
-            let _ = lane.send_datagram(&[]);
-        }
-    }
-
-    /// UDP payload bytes received and sent, both ways together.
-    pub(super) fn udp_bytes(&self) -> (u64, u64) {
-        let quic = self.quic.counters();
-        let sealed = self.lanes.as_ref().map(SealedLanes::counters).unwrap_or_default();
-        (quic.bytes_in + sealed.bytes_in, quic.bytes_out + sealed.bytes_out)
-    }
-
-    /// Players whose datagrams go over the sealed lane.
-    pub(super) fn sealed(&self) -> usize {
-        self.seats.values().filter(|seat| seat.peer.is_some() && seat.told_sealed).count()
     }
 }

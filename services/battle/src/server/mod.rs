@@ -8,7 +8,9 @@
 
 mod bulletin;
 mod clock;
+pub(crate) mod desk;
 mod end;
+mod guest;
 mod join;
 mod ladder;
 mod lanes;
@@ -18,6 +20,7 @@ mod orders;
 mod phases;
 mod seat;
 mod shard;
+pub(crate) mod standing;
 mod work;
 
 use std::collections::BTreeMap;

@@ -9,9 +9,9 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLOCK_LEEWAY_MS, TICKET_LIFE_MS_MAX};
 use sortie_wire::message::{ServerMessage, Text};
 
+use super::desk::{Desk, Wish};
+use super::standing::{LoadStanding, Standing};
 use super::{BattleServer, Ending};
-use crate::fleet::desk::{Desk, Wish};
-use crate::fleet::status::{LoadStanding, Standing};
 use crate::histogram::Histogram;
 
 /// Orders that one tick carries out.

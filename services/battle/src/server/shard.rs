@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use sortie_bridge::input::action;
 use sortie_bridge::noise::Noises;
-use sortie_pump::Pump;
+use sortie_pump::{Pump, SealedLane};
 use sortie_quic::{
-    CloseReason, PeerId, SealedLanes, SendMessageError, Server as Quic, ServerEvent,
+    CloseReason, PeerId, SealedLanes, SendMessageError, Server as Quic, ServerEvent, best_suite,
 };
 use sortie_session::codes::DeltaCodes;
 use sortie_session::history::FrameHistory;
@@ -25,6 +25,7 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLOSE_TEXT_BYTES_MAX, DATAGRAM_BYTES_MAX};
 use sortie_wire::message::{ClientMessage, Hello, LoadStep, ServerMessage, Text};
 
+use super::guest::{Guest, ShardCounters};
 use super::lanes::{Port, Ways};
 use super::seat::{REQUESTS_PER_TICK_MAX, Seat};
 use super::work::thread_cpu;
@@ -42,21 +43,6 @@ const LEAVING_MAX: Duration = Duration::from_secs(1);
 /// The path is looked at every so many ticks.
 const PATH_TICKS: u32 = 8;
 
-/// A connection, from its handshake to its end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Guest {
-    /// The connection.
-    pub peer: PeerId,
-    since: Instant,
-    /// The player behind it, once it was let in.
-    pub slot: Option<u16>,
-    said_hello: bool,
-    /// The lanes that its hello offered.
-    pub lanes: u8,
-    /// It was told why it has to leave; the connection is closed soon, and nothing counts any more.
-    is_leaving: bool,
-}
-
 /// A connection that was told why it ends, and ends then.
 #[derive(Clone, Debug)]
 struct Farewell {
@@ -64,21 +50,6 @@ struct Farewell {
     code: CloseCode,
     words: Text<CLOSE_TEXT_BYTES_MAX>,
     at: Instant,
-}
-
-/// What the shards did, for report and metrics.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ShardCounters {
-    /// Datagrams and messages that were none.
-    pub malformed: u64,
-    /// Snapshots that were due.
-    pub updates_due: u64,
-    /// Snapshots sent.
-    pub snapshots: u64,
-    /// Their bytes.
-    pub snapshot_bytes: u64,
-    /// Of the snapshots, those that left over the sealed lane.
-    pub snapshots_sealed: u64,
 }
 
 /// One socket and who is behind it.
@@ -420,6 +391,35 @@ impl Shard {
         }
     }
 
+    /// Opens a sealed lane for a player that was just welcomed, if both sides can use one.
+    fn open_lane(&mut self, peer: PeerId, now: Instant) {
+        let offered = self.guest(peer).map_or(0, |guest| guest.lanes);
+        let (Some(lanes), Some(suite)) = (&mut self.lanes, best_suite(offered)) else { return };
+        if let Some(session) = lanes.open(now, &self.quic, peer, suite) {
+            self.say(peer, &ServerMessage::SealedLane { session, suite: suite as u8 });
+        }
+    }
+
+    /// Asks over QUIC for a sign of life when nothing comes over a player's sealed lane: only when
+    /// QUIC answers is it the lane that fails, and not the player who is late.
+    fn look_after_lane(&mut self, seat: &mut Seat, peer: PeerId) {
+        if seat.lane.is_in_doubt(self.now)
+            && seat.lane.note_quic(self.now, self.quic.acks_heard(peer))
+        {
+            self.quic.ping(peer);
+        }
+    }
+
+    /// Answers a client that tries its sealed lane out: with a packet that says nothing.
+    fn give_sign(&mut self, seat: &mut Seat, peer: PeerId, now: Instant) {
+        let Self { lanes: Some(lanes), quic, pump, socket, .. } = self else { return };
+        if std::mem::take(&mut seat.owes_sign) {
+            let mut lane = SealedLane { lanes, server: quic, pump, socket, now, peer };
+            // A sign that does not leave is a lost one: the client asks again.
+            let _ = lane.send_datagram(&[]);
+        }
+    }
+
     /// Hands everything that waits to the network.
     pub(super) fn transmit(&mut self, now: Instant) {
         self.pump.transmit(&self.socket, &mut self.quic, now);
@@ -429,6 +429,18 @@ impl Shard {
     pub(super) fn syscalls(&self) -> u64 {
         let (received, sent) = self.pump.counters();
         received.syscalls + sent.syscalls
+    }
+
+    /// UDP payload bytes received and sent, both ways together.
+    pub(super) fn udp_bytes(&self) -> (u64, u64) {
+        let quic = self.quic.counters();
+        let sealed = self.lanes.as_ref().map(SealedLanes::counters).unwrap_or_default();
+        (quic.bytes_in + sealed.bytes_in, quic.bytes_out + sealed.bytes_out)
+    }
+
+    /// Players whose datagrams go over the sealed lane.
+    pub(super) fn sealed(&self) -> usize {
+        self.seats.values().filter(|seat| seat.peer.is_some() && seat.told_sealed).count()
     }
 
     /// Players behind this socket that are here.

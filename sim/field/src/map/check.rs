@@ -9,7 +9,7 @@ use super::{
         Step::{self, Index, Key},
     },
 };
-use crate::obstacle::Shape;
+use crate::{obstacle::Shape, polygon::inside_polygon};
 
 type Checked = Result<(), Fault>;
 
@@ -194,7 +194,7 @@ fn count(path: &[Step], amount: usize, range: RangeInclusive<usize>) -> Checked 
 fn inside(document: &Document, x_path: &[Step], z_path: &[Step], x: f32, z: f32) -> Checked {
     within(x_path, x, 0.0..=document.size_m)?;
     within(z_path, z, 0.0..=document.size_m)?;
-    if !crate::field::inside_polygon(&document.boundary_or_edge(), x, z) {
+    if !inside_polygon(&document.boundary_or_edge(), x, z) {
         return Err(Fault::new(x_path, format!("({x}, {z}) is outside the boundary")));
     }
     Ok(())

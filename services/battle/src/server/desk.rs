@@ -9,7 +9,7 @@ use std::time::Duration;
 use sortie_sim::id::PlayerKey;
 use tokio::sync::Notify;
 
-use super::status::Standing;
+use super::standing::Standing;
 use crate::ticket_clock::TicketClock;
 
 /// Commands that may wait for the tick; the agent waits when there are more.
@@ -80,22 +80,22 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// How the battle stands; `None` while none runs.
-    pub(super) fn standing(&self) -> Option<Arc<Standing>> {
+    pub(crate) fn standing(&self) -> Option<Arc<Standing>> {
         lock(&self.standing).clone()
     }
 
     /// Newest order that was carried out.
-    pub(super) fn done(&self) -> u64 {
+    pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Acquire)
     }
 
     /// Whether no new battles are begun.
-    pub(super) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
     }
 
     /// From now on no new battles are begun.
-    pub(super) fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.is_draining.store(true, Ordering::Release);
         self.news.notify_one();
     }
@@ -107,27 +107,27 @@ impl Shared {
     }
 
     /// The control plane has told what the time is.
-    pub(super) fn set_clock(&self, clock: TicketClock) {
+    pub(crate) fn set_clock(&self, clock: TicketClock) {
         self.clock_origin_ms.store(clock.origin_ms(), Ordering::Relaxed);
     }
 
     /// Battles with a folder and without a result.
-    pub(super) fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u128>> {
+    pub(crate) fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u128>> {
         lock(&self.unfinished)
     }
 
     /// Players whose names are to be in no journal.
-    pub(super) fn erased(&self) -> MutexGuard<'_, BTreeSet<PlayerKey>> {
+    pub(crate) fn erased(&self) -> MutexGuard<'_, BTreeSet<PlayerKey>> {
         lock(&self.erased)
     }
 
     /// Battles that could not be opened, with the reason.
-    pub(super) fn refused(&self) -> Vec<(u128, String)> {
+    pub(crate) fn refused(&self) -> Vec<(u128, String)> {
         lock(&self.refused).iter().cloned().collect()
     }
 
     /// A battle cannot be opened.
-    pub(super) fn refuse(&self, battle_id: u128, why: &str) {
+    pub(crate) fn refuse(&self, battle_id: u128, why: &str) {
         tracing::warn!(battle_id = format!("{battle_id:032x}"), why, "a battle is refused");
         let mut refused = lock(&self.refused);
         refused.retain(|(known, _)| *known != battle_id);
@@ -158,7 +158,7 @@ pub(crate) struct Desk {
 }
 
 /// Both sides of a new desk: where the agent puts commands, and the battle's.
-pub(super) fn new() -> (SyncSender<Command>, Desk) {
+pub(crate) fn new() -> (SyncSender<Command>, Desk) {
     let (sender, commands) = sync_channel(COMMANDS_MAX);
     let desk = Desk {
         commands,
@@ -182,7 +182,7 @@ impl Desk {
     }
 
     /// The next command, for which there is so much time.
-    pub(super) fn wait(&mut self, time: Duration) -> Option<Command> {
+    pub(crate) fn wait(&mut self, time: Duration) -> Option<Command> {
         match self.commands.recv_timeout(time) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
@@ -246,7 +246,7 @@ impl Desk {
     }
 
     /// No battle runs.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *lock(&self.shared.standing) = None;
     }
 }
