@@ -198,10 +198,11 @@ struct Guard {
 async fn pass<P: Needs>(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     // An act is finished even when its caller hangs up: otherwise a ban could be written and
     // nobody told.
+    let tasks = guard.office.plane.tasks.clone();
     let work = async move {
         guard.pass::<P>(request, next).await.unwrap_or_else(IntoResponse::into_response)
     };
-    match tokio::spawn(request::within(request::id(), work)).await {
+    match tasks.spawn("act_of_staff", request::within(request::id(), work)).await {
         Ok(response) => response,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }

@@ -56,7 +56,7 @@ async fn tell(plane: &Plane, revocations: Vec<Revocation>) {
         return;
     }
     let bus = plane.bus.clone();
-    tokio::spawn(async move {
+    plane.tasks.spawn("ends_of_logins", async move {
         for _ in 0..TRIES_MAX {
             tokio::time::sleep(AGAIN).await;
             while let Some(revocation) = left.pop() {

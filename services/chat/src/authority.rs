@@ -5,10 +5,9 @@
 //! ([`Changes`]), and everything of that player's sockets on this node is read again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sortie_control::changes::{Changed, Changes};
-use sortie_control::service::Stop;
+use sortie_control::listening::{DeafError, Hearing};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -20,38 +19,18 @@ use crate::member::{Known, Member, lock};
 use crate::store::{self, Sitting};
 use crate::wire::ChannelEvent;
 
-/// How long until something that failed is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
-
 /// What is to be kept of a player.
 pub(crate) async fn of(db: &PgPool, player: Uuid) -> Result<Known, ChatError> {
     store::known(db, &[player]).await?.remove(&player).ok_or(ChatError::NoPlayer)
 }
 
-/// The job: reads again what changes, until the stop.
-pub(crate) async fn follow(hub: Arc<Hub>, mut stop: Stop) {
+/// Reads again what changes, from everybody on, until the database is away.
+pub(crate) async fn follow(hub: Arc<Hub>, hearing: Hearing) -> Result<(), DeafError> {
     let mut changes = Changes::of(hub.plane.db.clone());
-    let mut is_away = false;
     loop {
-        let heard = tokio::select! {
-            heard = changes.next() => heard,
-            () = stop.asked() => return,
-        };
-        let done = match heard {
-            Ok(changed) => read_again(&hub, &changed).await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = done else {
-            is_away = false;
-            continue;
-        };
-        changes.begin_again();
-        if !std::mem::replace(&mut is_away, true) {
-            tracing::warn!(%error, "chat does not hear of changes of players");
-        }
-        if !stop.wait(AGAIN).await {
-            return;
-        }
+        let changed = changes.next().await?;
+        read_again(&hub, &changed).await?;
+        hearing.works();
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use sortie_control::bus::{Heard, Subscription};
-use sortie_control::service::Stop;
+use sortie_control::listening::{DeafError, Hearing};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -124,31 +124,21 @@ pub(crate) async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription
     }
 }
 
-/// The job that hears all whispers: who is in one is known by the player, not by joining.
-pub(crate) async fn hear_whispers(hub: Arc<Hub>, mut stop: Stop) {
+/// Hears all whispers until the bus ends: who is in one is known by the player, not by joining.
+pub(crate) async fn hear_whispers(hub: Arc<Hub>, hearing: Hearing) -> Result<(), DeafError> {
     let room = Arc::clone(&hub.whispers);
-    // Nothing was whispered to anybody here before there is a database.
-    loop {
-        if let Ok(now) = hub.plane.clock.now(&hub.plane.db).await {
-            room.caught_up(now);
-            break;
-        }
-        if !stop.wait(AGAIN).await {
-            return;
-        }
+    let heard = hub.plane.bus.topics.subscribe(&room.topic()).await?;
+    if room.ready.initialized() {
+        close_gap(&hub, &room).await;
+    } else {
+        // Nothing was whispered to anybody here before there is a database.
+        room.caught_up(hub.plane.clock.now(&hub.plane.db).await?);
+        // An error: it is set.
+        drop(room.ready.set(()));
     }
-    loop {
-        match hub.plane.bus.topics.subscribe(&room.topic()).await {
-            Ok(heard) => {
-                tokio::select! {
-                    () = hear(Arc::clone(&hub), Arc::clone(&room), heard) => return,
-                    () = stop.asked() => return,
-                }
-            }
-            Err(_) if stop.wait(AGAIN).await => {}
-            Err(_) => return,
-        }
-    }
+    hearing.works();
+    hear(hub, room, heard).await;
+    Ok(())
 }
 
 /// Reads what may have been missed, again and again until the database answers.

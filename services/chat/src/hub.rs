@@ -188,7 +188,8 @@ impl Hub {
         let since = now - OVERLAP - OVERLAP;
         room.skip(store::ids_since(&self.plane.db, room.channel_id, since).await?);
         room.caught_up(now);
-        let feed = tokio::spawn(feed::hear(Arc::clone(self), Arc::clone(room), heard));
+        let feed = feed::hear(Arc::clone(self), Arc::clone(room), heard);
+        let feed = self.plane.tasks.spawn("chat_room", feed);
         *lock(&room.feed) = Some(feed.abort_handle());
         Ok(())
     }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use sortie_control::bus::{Heard, Subscription};
+use sortie_control::bus::{BusError, Heard};
+use sortie_control::listening::{DeafError, Hearing};
 use sortie_control::revoked::{self, Revocation};
 use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
@@ -19,30 +19,15 @@ use crate::member::lock;
 use crate::request::presence_place;
 use crate::store;
 
-/// How long until something that failed is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
-
-/// Closes sockets whose login has ended or whose player is banned, as soon as that is told.
-pub(crate) async fn hear_revocations(hub: Arc<Hub>, mut stop: Stop) {
-    loop {
-        match hub.plane.bus.topics.subscribe(revoked::TOPIC).await {
-            Ok(heard) => {
-                tokio::select! {
-                    () = hear(&hub, heard) => return,
-                    () = stop.asked() => return,
-                }
-            }
-            Err(_) if stop.wait(AGAIN).await => {}
-            Err(_) => return,
-        }
-    }
-}
-
-async fn hear(hub: &Hub, mut heard: Subscription) {
+/// Closes sockets whose login has ended or whose player is banned, as soon as that is told, until
+/// the bus ends.
+pub(crate) async fn hear_revocations(hub: Arc<Hub>, hearing: Hearing) -> Result<(), DeafError> {
+    let mut heard = hub.plane.bus.topics.subscribe(revoked::TOPIC).await?;
+    hearing.works();
     while let Some(heard) = heard.next().await {
         let Heard::Message(body) = heard else {
             // What was missed stands in Postgres; if that is away too, the refresh reads it later.
-            drop(authority::close_fallen(hub, &hub.members()).await);
+            drop(authority::close_fallen(&hub, &hub.members()).await);
             continue;
         };
         match serde_json::from_slice::<Revocation>(&body) {
@@ -57,23 +42,29 @@ async fn hear(hub: &Hub, mut heard: Subscription) {
             Err(error) => tracing::warn!(%error, "a revocation cannot be read"),
         }
     }
+    Ok(())
 }
 
 /// Says of everybody here that they are still here.
-pub(crate) async fn renew_presence(hub: Arc<Hub>, mut stop: Stop) {
-    while stop.wait(hub.settings.presence_every).await {
-        for room in hub.rooms() {
-            let players: HashSet<Uuid> =
-                lock(&room.members).values().map(|member| member.player).collect();
-            let place = presence_place(room.channel_id);
-            for player in players {
-                let ttl = hub.settings.presence_ttl;
-                if hub.plane.bus.presence.confirm(&place, player, ttl).await.is_err() {
-                    break; // The bus is away: the next round tells.
-                }
-            }
+pub(crate) async fn renew_presence(hub: Arc<Hub>, stop: Stop) {
+    let (period, failing) = (hub.settings.presence_every, "who is in chat is not told");
+    let mut rounds = Rounds::new("chat_presence", period, failing, stop).later();
+    while rounds.next().await {
+        rounds.ended(confirm_presence(&hub).await);
+    }
+}
+
+/// Of everybody; what is left when the bus is away, the next round tells.
+async fn confirm_presence(hub: &Hub) -> Result<(), BusError> {
+    for room in hub.rooms() {
+        let players: HashSet<Uuid> =
+            lock(&room.members).values().map(|member| member.player).collect();
+        let place = presence_place(room.channel_id);
+        for player in players {
+            hub.plane.bus.presence.confirm(&place, player, hub.settings.presence_ttl).await?;
         }
     }
+    Ok(())
 }
 
 /// Reads words, slow modes and bans again.

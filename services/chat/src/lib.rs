@@ -28,10 +28,14 @@ mod store;
 pub mod wire;
 mod writer;
 
+use std::sync::Arc;
+
 pub use error::ChatError;
 pub use retention::forget_old;
 pub use settings::{Rates, Settings};
 
+use hub::Hub;
+use sortie_control::listening::{self, DeafError, Hearing};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
 use tokio::sync::oneshot;
@@ -39,7 +43,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// The chat of one node.
 pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
-    let (hub, said, told) = hub::Hub::new(plane.clone(), settings, stop.clone());
+    let (hub, said, told) = Hub::new(plane.clone(), settings, stop.clone());
     let routes = OpenApiRouter::new()
         .merge(socket::router(hub.clone()))
         .merge(history::router(plane.clone(), hub.settings.rates.history));
@@ -53,12 +57,28 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
     let jobs = vec![
         Job::new("chat_writer", write),
         Job::new("chat_publisher", feed::publish_all(hub.clone(), told, all_written)),
-        Job::new("chat_whispers", feed::hear_whispers(hub.clone(), stop.clone())),
-        Job::new("chat_authority", authority::follow(hub.clone(), stop.clone())),
-        Job::new("chat_revocations", jobs::hear_revocations(hub.clone(), stop.clone())),
+        listener(&hub, stop, "chat_whispers", "whispers are late", feed::hear_whispers),
+        listener(&hub, stop, "chat_authority", "changes of players are late", authority::follow),
+        listener(&hub, stop, "chat_revocations", "sockets close late", jobs::hear_revocations),
         Job::new("chat_presence", jobs::renew_presence(hub.clone(), stop.clone())),
         Job::new("chat_retention", retention::run(hub.clone(), stop.clone())),
         Job::new("chat_refresh", jobs::refresh(hub, stop.clone())),
     ];
     Service { routes, jobs }
+}
+
+/// A job that listens.
+fn listener<F>(
+    hub: &Arc<Hub>,
+    stop: &Stop,
+    name: &'static str,
+    failing: &'static str,
+    begin: fn(Arc<Hub>, Hearing) -> F,
+) -> Job
+where
+    F: Future<Output = Result<(), DeafError>> + Send + 'static,
+{
+    let hub = Arc::clone(hub);
+    let begin = move |hearing| begin(Arc::clone(&hub), hearing);
+    Job::new(name, listening::listen(Hearing::new(name, failing), stop.clone(), begin))
 }

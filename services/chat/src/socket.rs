@@ -138,7 +138,8 @@ async fn live(hub: Arc<Hub>, socket: WebSocket, entrant: Option<Entrant>, counte
     // Mutes are known once the player is; until then nobody's words come here.
     let (known, member) = watch::channel(None);
     let writer = Writer { sink, queued, line: line.clone(), member: member.clone() };
-    let writing = tokio::spawn(writer.run(closed.clone(), hub.settings.ping_every));
+    let writing = writer.run(closed.clone(), hub.settings.ping_every);
+    let writing = hub.plane.tasks.spawn("chat_socket_writer", writing);
     let mut reader = Reader { hub: Arc::clone(&hub), stream, line: line.clone(), malformed: 0 };
     let mut stop = hub.stop.clone();
     let why = tokio::select! {

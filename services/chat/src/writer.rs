@@ -71,7 +71,8 @@ struct Batch {
 /// a statement that was sent cannot be taken back.
 async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
     let batch = Arc::new(Batch { said, given_up: AtomicBool::new(false) });
-    let mut storing = tokio::spawn(insert(Arc::clone(hub), Arc::clone(&batch)));
+    let storing = insert(Arc::clone(hub), Arc::clone(&batch));
+    let mut storing = hub.plane.tasks.spawn("chat_batch", storing);
     if tokio::time::timeout(hub.settings.store_timeout, &mut storing).await.is_ok() {
         return;
     }

@@ -70,14 +70,27 @@ where
     }
     let mut values = Table::try_from(args).context("options always serialise")?;
     for (key, value) in below {
-        let source = matches.value_source(&key.replace('-', "_"));
-        if !matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) {
+        if !matches!(
+            source(matches, key),
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        ) {
             values.insert(key.clone(), value.clone());
         }
     }
     T::deserialize(values).map_err(|error| {
         anyhow!("{name}: [{section}]: {}", error.to_string().trim().replace('\n', " "))
     })
+}
+
+/// Where the value of a key came from; `None`: it has none.
+fn source(matches: &ArgMatches, key: &str) -> Option<ValueSource> {
+    let id = matches.ids().find(|id| key_of(id.as_str()) == key)?;
+    matches.value_source(id.as_str())
+}
+
+/// The key of an option, whose id may be a field's name.
+fn key_of(id: &str) -> String {
+    id.replace('_', "-")
 }
 
 /// The keys that a command's section may have.
@@ -89,7 +102,7 @@ fn keys<T: Args>() -> Table {
 
 /// A table with the keys of these options, and nothing in it.
 fn table_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Table {
-    names.into_iter().map(|name| (name.replace('_', "-"), true.into())).collect()
+    names.into_iter().map(|name| (key_of(name), true.into())).collect()
 }
 
 /// A key of a document that `known` does not have: its line, and what it may have been meant to

@@ -45,7 +45,8 @@ impl Changes {
         Self { db, listener: None }
     }
 
-    /// The next batch. The first one is everybody, and so is the one after each gap.
+    /// The next batch. The first one is everybody, and so is the one after each gap: whoever could
+    /// not make use of a batch begins with new changes.
     ///
     /// # Errors
     /// The database is away; the next batch is everybody then.
@@ -69,11 +70,6 @@ impl Changes {
         }
         self.listener = Some(listener);
         Ok(changed)
-    }
-
-    /// What was heard could not be made use of: the next batch is everybody.
-    pub fn begin_again(&mut self) {
-        self.listener = None;
     }
 }
 

@@ -53,6 +53,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sortie_results_under_review_total", "Results that do not fit what is known of their battle"),
     ("sortie_retention_removed_total", "Rows removed because they were kept long enough, by table"),
     ("sortie_servers_gone_total", "Battle servers whose lease ran out"),
+    ("sortie_task_panics_total", "Work beside calls that panicked, by kind"),
 ];
 
 const GAUGES: &[(&str, &str)] = &[
@@ -69,9 +70,11 @@ const GAUGES: &[(&str, &str)] = &[
         "sortie_job_success_timestamp_seconds",
         "When a round of a background job last succeeded, in seconds since 1970",
     ),
+    ("sortie_job_listening", "Whether a background job that listens hears, by job"),
     ("sortie_matchmaking_streams", "Streams of tickets that are open"),
     ("sortie_matchmaking_waiting_players", "Players who wait, by queue"),
     ("sortie_outbox_unsent", "Events that wait to be published, up to 10,000"),
+    ("sortie_tasks_open", "Work that may outlive the call that began it, by kind"),
 ];
 
 const HISTOGRAMS: &[(&str, &str)] = &[

@@ -128,7 +128,8 @@ async fn once(plane: Plane, key: HeaderValue, request: Request, next: Next) -> A
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
         place.settle(response).await
     };
-    match tokio::spawn(request::within(request::id(), work)).await {
+    let acting = plane.tasks.spawn("idempotent_call", request::within(request::id(), work));
+    match acting.await {
         Ok(response) => response,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }

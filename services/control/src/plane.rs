@@ -7,6 +7,7 @@ use crate::access::AccessKeys;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::revoked::Revoked;
+use crate::tasks::Tasks;
 
 /// Store, bus and keys of one node. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Plane {
     pub clock: Clock,
     /// Logins that were ended before their access tokens ran out.
     pub revoked: Revoked,
+    /// Work that may outlive the call that began it.
+    pub tasks: Tasks,
 }
 
 impl Plane {
@@ -32,7 +35,7 @@ impl Plane {
     /// As [`Self::new`], with a clock that the bus has, too.
     pub fn with_clock(db: PgPool, bus: Bus, access: AccessKeys, clock: Clock) -> Self {
         let revoked = Revoked::of(db.clone(), clock.clone());
-        Self { db, bus, access, clock, revoked }
+        Self { db, bus, access, clock, revoked, tasks: Tasks::default() }
     }
 
     /// One process with keys of its own: for tests and tools.

@@ -18,6 +18,9 @@ use uuid::Uuid;
 use crate::access;
 use crate::bus::{Bus, BusError, Heard};
 use crate::clock::Clock;
+use crate::listening::{self, DeafError, Hearing};
+use crate::plane::Plane;
+use crate::service::{Job, Stop};
 
 /// The topic on which ends are told.
 pub const TOPIC: &str = "revocations";
@@ -85,18 +88,17 @@ impl Revoked {
             .any(|id| ends.get(id).is_some_and(|until| claims.iat < until.issued_before_s))
     }
 
-    /// Hears what other nodes tell, until the bus ends, and reads what it did not hear. Run it as a
-    /// task of its own.
-    ///
-    /// # Errors
-    /// The bus is away at the start.
-    pub async fn listen(self, bus: Bus) -> Result<(), BusError> {
+    /// Hears what other nodes tell, until the bus ends, and reads what it did not hear.
+    async fn listen(self, bus: Bus, hearing: Hearing) -> Result<(), DeafError> {
         let mut heard = bus.topics.subscribe(TOPIC).await?;
         // Until now, nobody listened.
         let mut is_behind = true;
         loop {
             if is_behind {
-                is_behind = self.read_ends().await.is_err();
+                // What is told is heard all the same.
+                let read = self.read_ends().await;
+                is_behind = read.is_err();
+                hearing.note(&read);
             }
             let time = if is_behind { AGAIN } else { Duration::MAX };
             let body = match timeout(time, heard.next()).await {
@@ -129,8 +131,7 @@ impl Revoked {
             REMEMBERED.as_secs_f64()
         )
         .fetch_all(db)
-        .await
-        .inspect_err(|error| tracing::warn!(%error, "ends of logins cannot be read yet"))?;
+        .await?;
         let now_s = self.clock.estimate().unix_timestamp();
         for end in ends {
             let (scope, why) = ("login".to_owned(), String::new());
@@ -139,6 +140,14 @@ impl Revoked {
         }
         Ok(())
     }
+}
+
+/// The job that hears which logins have ended.
+pub fn job(plane: &Plane, stop: &Stop) -> Job {
+    let (revoked, bus) = (plane.revoked.clone(), plane.bus.clone());
+    let hearing = Hearing::new("revocations", "logins that have ended may be let in");
+    let listen = move |hearing| revoked.clone().listen(bus.clone(), hearing);
+    Job::new("revocations", listening::listen(hearing, stop.clone(), listen))
 }
 
 /// Tells every node.
@@ -155,6 +164,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
+    use crate::service::stop;
 
     fn claims(session: u128, iat: i64) -> access::Claims {
         let (sub, sid) = (Uuid::from_u128(1), Uuid::from_u128(session));
@@ -199,9 +209,11 @@ mod tests {
         let player = sortie_testing::player(&db, "Ada").await;
         let now_s = OffsetDateTime::now_utc().unix_timestamp();
         let of = |sub: Uuid, sid: Uuid| access::Claims { sub, sid, ..claims(0, now_s - 60) };
-        let (revoked, bus) = (Revoked::of(db.clone(), Clock::default()), Bus::local());
+        let plane = Plane::local(db.clone());
+        let (revoked, bus) = (plane.revoked.clone(), plane.bus.clone());
+        let (stopper, stop) = stop();
         let early = ended(&db, player).await;
-        let listening = tokio::spawn(revoked.clone().listen(bus.clone()));
+        let listening = tokio::spawn(job(&plane, &stop).work);
         comes_to_cover(&revoked, &of(player, early)).await;
 
         let other = sortie_testing::player(&db, "Bob").await;
@@ -217,6 +229,7 @@ mod tests {
         comes_to_cover(&revoked, &of(player, late)).await;
         comes_to_cover(&revoked, &of(other, Uuid::now_v7())).await;
         assert!(!revoked.covers(&of(player, lives)));
-        listening.abort();
+        stopper.stop();
+        listening.await.unwrap();
     }
 }

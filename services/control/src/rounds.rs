@@ -31,6 +31,8 @@ pub enum Round {
     More,
     /// It may not be done yet: asked again within a minute.
     NotYet,
+    /// The next comes after this time and not before.
+    NotBefore(Duration),
 }
 
 impl From<()> for Round {
@@ -73,6 +75,13 @@ impl Rounds {
         self
     }
 
+    /// The first round comes after this time and not before.
+    #[must_use]
+    pub fn not_before(mut self, wait: Duration) -> Self {
+        self.wait = at_least(wait);
+        self
+    }
+
     /// Waits until the next round is due; false when the stop was asked for instead.
     pub async fn next(&mut self) -> bool {
         let goes_on = self.stop.wait(varied(self.wait)).await;
@@ -108,6 +117,7 @@ impl Rounds {
             Round::Done => self.period,
             Round::More => self.period.min(MORE),
             Round::NotYet => self.period.min(RETRY_MAX),
+            Round::NotBefore(wait) => at_least(wait),
         };
         // By this process's clock, as Prometheus reads times: no rule depends on it.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -121,8 +131,13 @@ fn retry(failures: u32) -> Duration {
     RETRY_FIRST.saturating_mul(2_u32.saturating_pow(failures)).min(RETRY_MAX)
 }
 
+/// A wait that is not less than this once it is varied.
+fn at_least(wait: Duration) -> Duration {
+    wait + wait / 8
+}
+
 /// At most a tenth less, by chance, so that nodes that started together do not stay together.
-fn varied(wait: Duration) -> Duration {
+pub(crate) fn varied(wait: Duration) -> Duration {
     let [chance] = random_bytes::<1>();
     wait - wait / 2_560 * u32::from(chance)
 }
@@ -178,6 +193,15 @@ mod tests {
         assert!(waits.iter().all(|varied| *varied <= wait && *varied > wait * 9 / 10));
         assert!(waits.iter().any(|varied| *varied != waits[0]), "by chance");
         assert_eq!(varied(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_may_not_be_before_a_time_is_not() {
+        let mut rounds = rounds(1).not_before(Duration::from_secs(30));
+        for _ in 0..200 {
+            assert!(varied(rounds.wait) >= Duration::from_secs(30), "{:?}", rounds.wait);
+            rounds.ended(Ok::<_, &str>(Round::NotBefore(Duration::from_secs(30))));
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sortie_battles::state::ServerState;
 use sortie_battles::{battle, order, server};
+use sortie_control::rounds::{Round, Rounds};
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -12,30 +13,26 @@ use crate::requeue::{Requeue, requeue};
 use crate::settings::Settings;
 
 /// Cleans up until the stop is asked for.
-pub(crate) async fn run(db: PgPool, settings: Settings, mut stop: Stop) {
+pub(crate) async fn run(db: PgPool, settings: Settings, stop: Stop) {
+    let (period, failing) = (settings.cleanup_every, "leases are not looked after");
     // While nobody of us was there, or the database was away, no server could renew its lease:
     // each gets a lease's time for its next heartbeat before it is called gone.
-    let mut pause = settings.lease;
+    let mut rounds = Rounds::new("leases", period, failing, stop).not_before(settings.lease);
     let mut is_cut_off = false;
-    while stop.wait(pause).await {
-        pause = settings.cleanup_every;
-        // Looked for before every look at the leases, so that one never follows an outage at once.
-        let mut looked = answers(&db, settings.lease / 2).await;
-        if looked.is_ok() {
-            if std::mem::take(&mut is_cut_off) {
-                tracing::info!("leases are looked after again, as soon as they can be renewed");
-                pause = settings.lease;
-                continue;
-            }
-            looked = clean_up(&db, &settings).await;
-        }
-        if let Err(error) = looked {
-            if !is_cut_off {
-                tracing::warn!(%error, "leases are not looked after");
-            }
-            is_cut_off = true;
-        }
+    while rounds.next().await {
+        let looked = look(&db, &settings, is_cut_off).await;
+        is_cut_off = looked.is_err();
+        rounds.ended(looked);
     }
+}
+
+/// A look at the leases, if the database answers: one never follows an outage at once.
+async fn look(db: &PgPool, settings: &Settings, was_cut_off: bool) -> sqlx::Result<Round> {
+    answers(db, settings.lease / 2).await?;
+    if was_cut_off {
+        return Ok(Round::NotBefore(settings.lease));
+    }
+    clean_up(db, settings).await.map(Round::from)
 }
 
 /// Whether the database answers. One that takes long to was as good as away meanwhile.

@@ -31,7 +31,7 @@ mod tools;
 mod wakes;
 
 pub use error::FleetError;
-pub use reflection::{INTERNAL, PUBLIC, RpcHealth, health_and_reflection, service_names};
+pub use reflection::{RpcHealth, health_and_reflection, service_names};
 pub use rpc::add_rpc;
 pub use settings::Settings;
 use sortie_control::plane::Plane;

@@ -4,7 +4,8 @@ use sortie_control::access::AccessKeys;
 use sortie_control::clock::Clock;
 use sortie_control::internal::{FleetCaller, FleetDoor, MESSAGE_BYTES_MAX, SharedSecret};
 use sortie_control::plane::Plane;
-use sortie_control::service::Stop;
+use sortie_control::service::{Job, Stop};
+use sortie_control::tasks::Tasks;
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_rpc::fleet::v1::fleet_server::{Fleet, FleetServer};
 use tokio::sync::mpsc;
@@ -20,22 +21,23 @@ use crate::settings::Settings;
 use crate::wakes::Wakes;
 use crate::{register, tools};
 
-/// Adds the service `Fleet`, closed to whoever has neither the secret nor a credential. Call it
-/// within a Tokio runtime, once a process: one connection to the database listens for orders from
-/// here on.
+/// Adds the service `Fleet`, closed to whoever has neither the secret nor a credential. Gives the
+/// job by which orders are prompt: one connection to the database listens for them.
 pub fn add_rpc(
     routes: &mut RoutesBuilder,
     plane: &Plane,
     settings: &Settings,
     secret: &SharedSecret,
     stop: &Stop,
-) {
+) -> Job {
+    let (wakes, job) = Wakes::new(plane.db.clone(), stop.clone());
     let shared = Shared {
         db: plane.db.clone(),
         bus: plane.bus.clone(),
         settings: settings.clone(),
-        wakes: Wakes::start(plane.db.clone(), stop.clone()),
+        wakes,
         stop: stop.clone(),
+        tasks: plane.tasks.clone(),
     };
     let (keys, clock) = (plane.access.clone(), plane.clock.clone());
     let service = FleetServer::new(FleetRpc {
@@ -47,6 +49,7 @@ pub fn add_rpc(
     .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let door = FleetDoor::new(secret.clone(), keys);
     routes.add_service(InterceptedService::new(service, door));
+    job
 }
 
 struct FleetRpc {
@@ -61,9 +64,10 @@ struct FleetRpc {
 /// Does work to its end even when the caller hangs up or its time is over: a transaction that is
 /// dropped while it begins stays open in the pool (sqlx issue 4385).
 pub(crate) async fn whole<T: Send + 'static>(
+    tasks: &Tasks,
     work: impl Future<Output = Result<T, FleetError>> + Send + 'static,
 ) -> Result<T, Status> {
-    let outcome = tokio::spawn(work).await;
+    let outcome = tasks.spawn("fleet_call", work).await;
     Ok(outcome.map_err(|_| Status::internal("something went wrong on our side"))??)
 }
 
@@ -78,8 +82,8 @@ impl Fleet for FleetRpc {
         let (db, settings) = (self.shared.db.clone(), self.shared.settings.clone());
         let (has_identity, times) = (registration.has_identity(), settings.clone());
         let name = registration.name().to_owned();
-        let server =
-            whole(async move { register::register(&db, registration, &times).await }).await;
+        let work = async move { register::register(&db, registration, &times).await };
+        let server = whole(&self.shared.tasks, work).await;
         let code = server.as_ref().err().and_then(|status| status.metadata().get("error-code"));
         if code.is_some_and(|code| code == "fleet.name_taken") {
             self.refused.refused(&name);
@@ -108,7 +112,8 @@ impl Fleet for FleetRpc {
     ) -> Result<Response<Self::ServeStream>, Status> {
         let caller = FleetCaller::of(&request)?;
         let (orders, receiver) = mpsc::channel(ORDERS_AHEAD);
-        tokio::spawn(serve::serve(self.shared.clone(), caller, request.into_inner(), orders));
+        let stream = serve::serve(self.shared.clone(), caller, request.into_inner(), orders);
+        self.shared.tasks.spawn("fleet_stream", stream);
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -118,7 +123,8 @@ impl Fleet for FleetRpc {
     ) -> Result<Response<rpc::ListServersResponse>, Status> {
         FleetCaller::of(&request)?.require_secret()?;
         let db = self.shared.db.clone();
-        let servers = whole(async move { tools::list_servers(&db).await }).await?;
+        let servers =
+            whole(&self.shared.tasks, async move { tools::list_servers(&db).await }).await?;
         Ok(Response::new(rpc::ListServersResponse { servers }))
     }
 
@@ -129,7 +135,7 @@ impl Fleet for FleetRpc {
         FleetCaller::of(&request)?.require_secret()?;
         let server_id = uuid("server_id", &request.get_ref().server_id)?;
         let db = self.shared.db.clone();
-        whole(async move { tools::drain(&db, server_id).await }).await?;
+        whole(&self.shared.tasks, async move { tools::drain(&db, server_id).await }).await?;
         Ok(Response::new(rpc::DrainResponse {}))
     }
 
@@ -142,7 +148,8 @@ impl Fleet for FleetRpc {
         let battle_id = uuid("battle_id", &request.battle_id)?;
         let reason = reason(&request.reason)?;
         let db = self.shared.db.clone();
-        whole(async move { tools::end_battle(&db, battle_id, &reason).await }).await?;
+        whole(&self.shared.tasks, async move { tools::end_battle(&db, battle_id, &reason).await })
+            .await?;
         Ok(Response::new(rpc::EndBattleResponse {}))
     }
 
@@ -159,7 +166,11 @@ impl Fleet for FleetRpc {
         let player_id = uuid("player_id", &request.player_id)?;
         let reason = reason(&request.reason)?;
         let db = self.shared.db.clone();
-        whole(async move { tools::kick(&db, battle_id, player_id, &reason).await }).await?;
+        whole(
+            &self.shared.tasks,
+            async move { tools::kick(&db, battle_id, player_id, &reason).await },
+        )
+        .await?;
         Ok(Response::new(rpc::KickResponse {}))
     }
 }

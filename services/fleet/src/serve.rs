@@ -1,6 +1,6 @@
 //! `Fleet.Serve`: heartbeats up, orders down, for one connection of one server.
 //!
-//! Each stream is a task of its own, so that what it does in the database is never cut off in the
+//! Each stream is a task of its own, which the node waits for at its end, so that what it does in the database is never cut off in the
 //! middle when the server hangs up.
 
 use std::collections::HashSet;
@@ -12,6 +12,7 @@ use sortie_battles::server;
 use sortie_control::bus::Bus;
 use sortie_control::internal::FleetCaller;
 use sortie_control::service::Stop;
+use sortie_control::tasks::Tasks;
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_whereabouts::seat::Departed;
 use sqlx::PgPool;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) wakes: Wakes,
     pub(crate) stop: Stop,
+    pub(crate) tasks: Tasks,
 }
 
 /// Serves one stream until it ends, and tells the server why.

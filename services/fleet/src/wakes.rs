@@ -1,16 +1,14 @@
 //! Tells streams that there may be orders for their server: one connection to Postgres listens
 //! for the whole process.
 
-use std::time::Duration;
-
-use sortie_control::service::Stop;
+use sortie_control::listening::{self, DeafError, Hearing};
+use sortie_control::service::{Job, Stop};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
 const BACKLOG: usize = 1_024;
-const RETRY: Duration = Duration::from_secs(1);
 
 /// What was heard: a server's id, or `None` when something may have been missed.
 type Wake = Option<Uuid>;
@@ -20,11 +18,15 @@ type Wake = Option<Uuid>;
 pub(crate) struct Wakes(broadcast::Sender<Wake>);
 
 impl Wakes {
-    /// Listens in a task of its own until the stop is asked for.
-    pub(crate) fn start(db: PgPool, stop: Stop) -> Self {
+    /// With the job that listens until the stop is asked for. Streams look by themselves as well:
+    /// without it they are less prompt, and nothing else.
+    pub(crate) fn new(db: PgPool, stop: Stop) -> (Self, Job) {
         let (sender, _) = broadcast::channel(BACKLOG);
-        tokio::spawn(listen(db, sender.clone(), stop));
-        Self(sender)
+        let wakes = sender.clone();
+        let hearing =
+            Hearing::new("wakes", "orders are not announced; they are looked for instead");
+        let begin = move |hearing| follow(db.clone(), wakes.clone(), hearing);
+        (Self(sender), Job::new("wakes", listening::listen(hearing, stop, begin)))
     }
 
     /// For one server's stream.
@@ -53,35 +55,19 @@ impl WakesOf {
     }
 }
 
-/// Streams look by themselves as well, so that an error here costs promptness only.
-async fn listen(db: PgPool, wakes: broadcast::Sender<Wake>, mut stop: Stop) {
-    let mut was_told = false;
-    loop {
-        match follow(&db, &wakes, &mut stop).await {
-            Ok(()) => return,
-            Err(error) if was_told => tracing::debug!(%error, "orders are still not announced"),
-            Err(error) => {
-                tracing::warn!(%error, "orders are not announced; they are looked for instead");
-                was_told = true;
-            }
-        }
-        if !stop.wait(RETRY).await {
-            return;
-        }
-    }
-}
-
-/// Ends well only when the stop is asked for.
-async fn follow(db: &PgPool, wakes: &broadcast::Sender<Wake>, stop: &mut Stop) -> sqlx::Result<()> {
-    let mut listener = PgListener::connect_with(db).await?;
+/// Tells what is announced until the database is away.
+async fn follow(
+    db: PgPool,
+    wakes: broadcast::Sender<Wake>,
+    hearing: Hearing,
+) -> Result<(), DeafError> {
+    let mut listener = PgListener::connect_with(&db).await?;
     listener.listen("server_order").await?;
     // Nobody told us what happened before.
     let _ = wakes.send(None);
+    hearing.works();
     loop {
-        let heard = tokio::select! {
-            heard = listener.try_recv() => heard?,
-            () = stop.asked() => return Ok(()),
-        };
+        let heard = listener.try_recv().await?;
         // An error: no stream is open now.
         let _ = wakes.send(heard.and_then(|told| Uuid::try_parse(told.payload()).ok()));
     }

@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
@@ -20,8 +21,6 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Watches {
     inner: Mutex<Inner>,
-    /// Somebody has come.
-    came: Notify,
     max: usize,
     per_player_max: usize,
 }
@@ -53,7 +52,6 @@ impl Watches {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             inner: Mutex::default(),
-            came: Notify::new(),
             max: settings.pace.streams_max,
             per_player_max: settings.pace.streams_per_player_max,
         }
@@ -86,7 +84,6 @@ impl Watches {
         watched.seats += 1;
         let mark = watched.mark.subscribe();
         drop(inner);
-        self.came.notify_one();
         Ok(Seat { watches: Arc::clone(self), ticket_id, player_id, mark })
     }
 
@@ -111,6 +108,9 @@ impl Watches {
     /// Looks at all watched tickets, and wakes who watches one that has changed.
     async fn look(&self, db: &PgPool) -> sqlx::Result<()> {
         let watched: Vec<Uuid> = self.lock().tickets.keys().copied().collect();
+        if watched.is_empty() {
+            return Ok(());
+        }
         let rows = sqlx::query!(
             r#"select ticket_id, state, match_id, battle_id,
                 (select count(*) from match_answer a where a.match_id = t.match_id and a.accepted)
@@ -164,29 +164,12 @@ impl Drop for Seat {
     }
 }
 
-/// Looks again and again while somebody watches, until the stop. Warns once when the database goes
-/// away.
-pub(crate) async fn run(
-    db: PgPool,
-    watches: Arc<Watches>,
-    settings: Arc<Settings>,
-    mut stop: Stop,
-) {
-    let mut is_failing = false;
-    while stop.wait(settings.pace.look_period).await {
-        if watches.lock().seats == 0 {
-            tokio::select! {
-                () = watches.came.notified() => {}
-                () = stop.asked() => return,
-            }
-        }
-        let looked = watches.look(&db).await;
-        match &looked {
-            Err(error) if !is_failing => tracing::warn!(%error, "watched tickets cannot be read"),
-            Ok(()) if is_failing => tracing::info!("watched tickets are read again"),
-            _ => {}
-        }
-        is_failing = looked.is_err();
+/// Looks again and again until the stop.
+pub(crate) async fn run(db: PgPool, watches: Arc<Watches>, settings: Arc<Settings>, stop: Stop) {
+    let (period, failing) = (settings.pace.look_period, "watched tickets cannot be read");
+    let mut rounds = Rounds::new("watched-tickets", period, failing, stop).later();
+    while rounds.next().await {
+        rounds.ended(watches.look(&db).await);
     }
 }
 

@@ -16,6 +16,7 @@ use sortie_cli::program::{self, Origin};
 use sortie_cli::{completions, exit, healthcheck, moved};
 
 use cli::{Cli, Command};
+use plane::listeners::Listener;
 
 fn main() -> ExitCode {
     program::run(dispatch)
@@ -29,7 +30,9 @@ fn dispatch(Cli { common, command }: Cli, matches: &ArgMatches) -> exit::Result 
         Command::Check(args) => origin.run("serve", *args, command::check::run),
         Command::Migrate(args) => command::migrate::run(&args, &common),
         Command::Openapi(args) => command::openapi::run(&args),
-        Command::Healthcheck(args) => healthcheck::run(&args, command::serve::OPS_DEFAULT),
+        Command::Healthcheck(args) => {
+            healthcheck::run(&args, Listener::of_key("ops").default_addr())
+        }
         Command::Completions(args) => completions::run::<Cli>(&args),
         Command::Battle(_)
         | Command::Swarm(_)

@@ -16,10 +16,12 @@ use bytes::Bytes;
 use fred::prelude::{Client, ClientLike, EventInterface, FredResult, PubsubInterface};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
 
 use super::redis::Link;
 use super::seal::Seal;
 use super::{BusError, Heard, Subscription, Topics};
+use crate::listening::{DeafError, Hearing};
 
 /// Messages that a slow subscriber may be behind before it hears a gap.
 const BACKLOG: usize = 1_024;
@@ -66,7 +68,7 @@ impl RedisTopics {
         let silences = AtomicU64::new(0);
         let shared = Shared { subscriber, channels, seal, topics, connection, silences, changing };
         let shared = Arc::new(shared);
-        let listening = tokio::spawn(Arc::clone(&shared).listen());
+        let listening = tokio::spawn(Arc::clone(&shared).keep_listening());
         Self { publisher, shared, listening }
     }
 }
@@ -134,6 +136,24 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Listens until the client ends, also after a panic: a node that went deaf would not know.
+    async fn keep_listening(self: Arc<Self>) {
+        let hearing = Hearing::new("redis_topics", "this node does not hear the others");
+        loop {
+            hearing.works();
+            // Ended with this task.
+            let mut listening = JoinSet::new();
+            listening.spawn(Arc::clone(&self).listen());
+            match listening.join_next().await {
+                Some(Err(panic)) => hearing.fails(&panic),
+                _ => return hearing.fails(&DeafError::Ended),
+            }
+            // Nothing was heard meanwhile: all topics are subscribed anew, with a gap each.
+            self.forget_subscriptions();
+            tokio::time::sleep(PING_EVERY).await;
+        }
     }
 
     /// Hands on what Redis tells, for good.

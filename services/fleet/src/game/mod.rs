@@ -120,7 +120,8 @@ impl Game for GameRpc {
         self.caller(request.metadata()).await?;
         let battle_id = uuid("battle_id", &request.get_ref().battle_id)?;
         let db = self.plane.db.clone();
-        let detail = whole(async move { detail::battle(&db, battle_id).await }).await?;
+        let detail =
+            whole(&self.plane.tasks, async move { detail::battle(&db, battle_id).await }).await?;
         Ok(Response::new(detail.into()))
     }
 
@@ -151,7 +152,9 @@ impl Game for GameRpc {
         self.caller(request.metadata()).await?;
         let player_id = uuid("player_id", &request.get_ref().player_id)?;
         let db = self.plane.db.clone();
-        let statistics = whole(async move { statistics::of_player(&db, player_id).await }).await?;
+        let statistics =
+            whole(&self.plane.tasks, async move { statistics::of_player(&db, player_id).await })
+                .await?;
         Ok(Response::new(statistics))
     }
 }

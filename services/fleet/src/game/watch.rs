@@ -71,10 +71,11 @@ pub(super) async fn begin(
         require_permission(&plane, &asked).await?;
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
+    let tasks = plane.tasks.clone();
     let watch = Watch { plane, settings, asked };
     // The battle is looked for before the stream begins: whoever asks for none gets an error.
     let (state, told) = watch.stored().await?;
-    tokio::spawn(async move {
+    tasks.spawn("battle_watch", async move {
         let _seat = seat;
         let watches = metrics::gauge!("sortie_battle_watches");
         watches.increment(1.0);

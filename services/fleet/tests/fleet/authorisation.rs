@@ -1,7 +1,6 @@
 //! Who may call what; what every listener has.
 
 use sortie_control::revoked::Revocation;
-use sortie_fleet::{INTERNAL, PUBLIC};
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_testing::grpc::{EXPECTED, Listeners, authorisation_faults, connect};
 use sqlx::PgPool;
@@ -12,7 +11,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use uuid::Uuid;
 
-use crate::common::{Node, SECRET, quick, registration, with};
+use crate::common::{INTERNAL, Node, PUBLIC, SECRET, quick, registration, with};
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn every_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {

@@ -25,6 +25,10 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
+/// What the listeners of a node serve; the results are nobody's here.
+pub(crate) const PUBLIC: &[&str] = &["sortie.game.v1.Game"];
+pub(crate) const INTERNAL: &[&str] = &["sortie.fleet.v1.Fleet", "sortie.ranking.v1.Results"];
+
 pub(crate) const SECRET: &str = "the secret of the tests";
 
 /// Nothing in these tests takes longer, unless it is broken.
@@ -66,16 +70,22 @@ impl Node {
         let (stopper, stop) = stop();
         let secret = SharedSecret::new(SECRET).unwrap();
         let mut routes = Routes::builder();
-        sortie_fleet::add_rpc(&mut routes, &plane, &settings, &secret, &stop);
+        let wakes = sortie_fleet::add_rpc(&mut routes, &plane, &settings, &secret, &stop);
         let door = FleetDoor::new(secret, plane.access.clone());
         routes.add_service(InterceptedService::new(ResultsServer::new(NoResults), door));
-        sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::INTERNAL);
+        sortie_fleet::health_and_reflection(&mut routes, INTERNAL.iter().copied());
         let (internal, inside) = listen(routes.routes(), stop.clone()).await;
         let mut routes = Routes::builder();
         sortie_fleet::game::add_rpc(&mut routes, &plane, &settings, &stop);
-        sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::PUBLIC);
+        sortie_fleet::health_and_reflection(&mut routes, PUBLIC.iter().copied());
         let (public, outside) = listen(routes.routes(), stop).await;
-        Self { plane, internal, public, stopper, tasks: vec![inside, outside] }
+        Self {
+            plane,
+            internal,
+            public,
+            stopper,
+            tasks: vec![tokio::spawn(wakes.work), inside, outside],
+        }
     }
 
     fn with_jobs(mut self, settings: Settings) -> Self {

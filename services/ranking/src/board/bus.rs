@@ -141,7 +141,8 @@ impl Boards {
         }
         let boards = self.clone();
         if !self.states().contains_key(&board) {
-            tokio::spawn(async move { boards.complete(board).await });
+            let fill = async move { boards.complete(board).await };
+            self.plane.tasks.spawn("leaderboard_fill", fill);
         }
         false
     }
@@ -164,11 +165,13 @@ impl Boards {
         if self.states().insert(board, State::Filling) == Some(State::Filling) {
             return;
         }
-        match fill(&self.plane, board).await {
+        let filling = Filling { boards: self, board };
+        let filled = fill(&self.plane, board).await;
+        drop(filling);
+        match filled {
             Ok(seen) => drop(self.states().insert(board, State::Complete(seen))),
             Err(error) => {
                 tracing::debug!(%error, board = board.name(), "a leaderboard was not filled");
-                self.states().remove(&board);
             }
         }
     }
@@ -190,6 +193,18 @@ fn rows_from(rows: Vec<(Uuid, i64)>, before: i64) -> Vec<Row> {
             Row { rank, player_id, shown }
         })
         .collect()
+}
+
+/// A set that is filled at present. However that ends, by a panic even, another may fill it then.
+struct Filling<'a> {
+    boards: &'a Boards,
+    board: Board,
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        self.boards.states().remove(&self.board);
+    }
 }
 
 /// Makes a set complete; gives what it has at least.

@@ -1,12 +1,11 @@
 //! Scores of a battle reach the sets on the bus as soon as the outbox tells of its result: on one
 //! node, because each event is remembered in the inbox. The job that follows Postgres comes after.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use uuid::Uuid;
 
-use sortie_control::bus::{Heard, Subscription};
+use sortie_control::bus::Heard;
+use sortie_control::listening::{self, DeafError, Hearing};
 use sortie_control::outbox::{self, Event};
 use sortie_control::service::Stop;
 
@@ -19,9 +18,6 @@ const TOPIC: &str = "battle.finished";
 /// Who acts, in the inbox.
 const SOURCE: &str = "leaderboards";
 
-/// How long until something that failed is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
-
 /// What is needed of an event.
 #[derive(Debug, Deserialize)]
 struct Finished {
@@ -30,32 +26,25 @@ struct Finished {
 }
 
 /// Hears of results until the stop is asked for.
-pub(crate) async fn job(boards: Boards, mut stop: Stop) {
-    loop {
-        if let Ok(heard) = boards.plane().bus.topics.subscribe(TOPIC).await {
-            tokio::select! {
-                () = hear(&boards, heard) => {}
-                () = stop.asked() => return,
-            }
-        }
-        if !stop.wait(AGAIN).await {
-            return;
-        }
-    }
+pub(crate) async fn job(boards: Boards, stop: Stop) {
+    let hearing = Hearing::new("leaderboard-events", "leaderboards are brought up to date later");
+    listening::listen(hearing, stop, |hearing| hear(boards.clone(), hearing)).await;
 }
 
-async fn hear(boards: &Boards, mut heard: Subscription) {
+/// Hears of results until the bus ends. What was missed is found in Postgres by the job that
+/// follows it.
+async fn hear(boards: Boards, hearing: Hearing) -> Result<(), DeafError> {
+    let mut heard = boards.plane().bus.topics.subscribe(TOPIC).await?;
+    hearing.works();
     while let Some(heard) = heard.next().await {
-        // What was missed is found in Postgres by the job that follows it.
         let Heard::Message(body) = heard else { continue };
         let Ok(event) = serde_json::from_slice::<Event>(&body) else {
             tracing::warn!("an event cannot be read");
             continue;
         };
-        if let Err(error) = act(boards, &event).await {
-            tracing::debug!(%error, "leaderboards did not hear of a result");
-        }
+        hearing.note(&act(&boards, &event).await);
     }
+    Ok(())
 }
 
 /// Puts the scores of the battle's players, once in all; false: another node did.

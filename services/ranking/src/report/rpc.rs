@@ -66,7 +66,7 @@ impl Results for Reports {
         let battle_id = result.battle_id;
         // A task of its own: a caller that hangs up must not cut a transaction in two.
         let (plane, settings) = (self.plane.clone(), self.settings.clone());
-        let stored = tokio::spawn(async move {
+        let stored = self.plane.tasks.spawn("result", async move {
             let outcome = store(&plane.db, &settings, &result).await?;
             if let Outcome::Stored(stored) = &outcome {
                 count(stored);

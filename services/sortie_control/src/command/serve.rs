@@ -1,6 +1,6 @@
 //! `sortie-control serve`: a node of the control plane.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,8 +23,9 @@ use sqlx::PgPool;
 use super::origin;
 use crate::plane::first;
 use crate::plane::keys::{KeyFiles, Keys};
+use crate::plane::listeners::Addresses;
 use crate::plane::mail::{self, MailOptions};
-use crate::plane::node::{self, Addresses, Listen, Node, NodeConfig, RedisAt};
+use crate::plane::node::{self, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
 use crate::{queues, runtime};
 use sortie_cli::exit::{Failure, OrFail, Result};
@@ -32,12 +33,9 @@ use sortie_cli::program::Common;
 use sortie_cli::signals;
 use sortie_cli::units::Span;
 
-/// Where a node's metrics and health are unless it is told otherwise.
-pub(crate) const OPS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_778);
-
 /// Options of `sortie-control serve`.
 #[derive(Args, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 #[command(after_help = "\
 Examples:
   sortie-control serve --dev --database-url postgres://sortie@localhost/sortie
@@ -106,40 +104,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DURATION", default_value = "2s", env = "SORTIE_DRAIN")]
     pub drain: Span,
 
-    /// REST
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700", env = "SORTIE_API_LISTEN")]
-    #[arg(help_heading = "Listeners")]
-    pub listen: SocketAddr,
-    /// Chat (WebSockets)
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7701", env = "SORTIE_CHAT_LISTEN")]
-    #[arg(help_heading = "Listeners")]
-    pub chat_listen: SocketAddr,
-    /// What staff do (REST); keep it off the internet
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:7702",
-        env = "SORTIE_ADMIN_LISTEN"
-    )]
-    #[arg(help_heading = "Listeners")]
-    pub admin_listen: SocketAddr,
-    /// Game state (gRPC)
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7703", env = "SORTIE_GRPC_LISTEN")]
-    #[arg(help_heading = "Listeners")]
-    pub grpc_listen: SocketAddr,
-    /// Battle servers (gRPC); keep it off the internet
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:7704",
-        env = "SORTIE_FLEET_LISTEN"
-    )]
-    #[arg(help_heading = "Listeners")]
-    pub fleet_listen: SocketAddr,
-    /// Metrics and health (HTTP); keep it off the internet
-    #[arg(long, value_name = "ADDR", default_value_t = OPS_DEFAULT, env = "SORTIE_OPS")]
-    #[arg(help_heading = "Listeners")]
-    pub ops: SocketAddr,
+    /// Where its listeners are.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub listen: Addresses,
     /// Proxies whose x-forwarded-for is believed
     #[arg(long, value_name = "IP", value_delimiter = ',', env = "SORTIE_TRUSTED_PROXIES")]
     #[arg(help_heading = "Listeners")]
@@ -311,14 +279,7 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
         refuse_foreign_schema(&plane).await?;
         let config = NodeConfig {
             roles: args.role.clone(),
-            listen: Listen {
-                rest: args.listen,
-                chat: args.chat_listen,
-                admin: args.admin_listen,
-                grpc: args.grpc_listen,
-                fleet: args.fleet_listen,
-                ops: args.ops,
-            },
+            listen: args.listen.clone(),
             http: HttpOptions {
                 trusted_proxies: args.trusted_proxy.clone(),
                 origins: args.cors_origin.clone(),
@@ -329,7 +290,7 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
             fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
         };
         let node = Node::start(config, &plane).await.or_fail(Failure::Start)?;
-        let (addresses, db, json) = (node.addresses, plane.db.clone(), common.json);
+        let (addresses, db, json) = (node.addresses.clone(), plane.db.clone(), common.json);
         let telling = tokio::spawn(async move { tell(&addresses, &db, json).await });
         let lived = node.live(runtime::is_set(flag), args.drain.0).await;
         telling.abort();
@@ -367,7 +328,7 @@ async fn refuse_pooler(plane: &Plane) -> Result {
 /// Tells where the node listens, and what makes the first administrator: at once, or as soon as
 /// the database can be asked.
 async fn tell(addresses: &Addresses, db: &PgPool, json: bool) {
-    let Some(admin) = addresses.admin else { return show(addresses, None, json) };
+    let Some(admin) = addresses.at("admin") else { return show(addresses, None, json) };
     let mut token = pin!(first::token(db));
     if let Ok(token) = tokio::time::timeout(FIRST_WITHIN, &mut token).await {
         show(addresses, token.as_deref(), json);
@@ -385,32 +346,16 @@ async fn tell(addresses: &Addresses, db: &PgPool, json: bool) {
 
 fn show(addresses: &Addresses, token: Option<&str>, json: bool) {
     if json {
-        let mut line = json!(addresses);
-        line["event"] = json!("ready");
-        line["first_admin_token"] = json!(token);
-        sortie_cli::say!("{line}");
+        let mut line = addresses.json();
+        line.insert("event".to_owned(), json!("ready"));
+        line.insert("first_admin_token".to_owned(), json!(token));
+        sortie_cli::say!("{}", json!(line));
         return;
     }
-    for line in lines(addresses) {
+    for line in addresses.lines() {
         sortie_cli::say!("{line}");
     }
-    if let (Some(token), Some(admin)) = (token, addresses.admin) {
+    if let (Some(token), Some(admin)) = (token, addresses.at("admin")) {
         sortie_cli::say!("{}", first::lines(token, admin));
     }
-}
-
-/// A line for each listener.
-pub(crate) fn lines(addresses: &Addresses) -> Vec<String> {
-    let lines = [
-        ("REST", "http", addresses.rest, "/v1/openapi.json"),
-        ("chat", "ws", addresses.chat, "/v1/chat"),
-        ("admin", "http", addresses.admin, "/"),
-        ("game state", "grpc", addresses.grpc, ""),
-        ("fleet", "grpc", addresses.fleet, ""),
-        ("operations", "http", addresses.ops, "/metrics, /healthz, /readyz"),
-    ];
-    let line = |(name, scheme, address, path): (&str, &str, Option<SocketAddr>, &str)| {
-        address.map(|address| format!("{name:<11} {scheme}://{address}{path}"))
-    };
-    lines.into_iter().filter_map(line).collect()
 }

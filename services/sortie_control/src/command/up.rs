@@ -27,7 +27,6 @@ use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::command::serve;
 use crate::demo::bots::Town;
 use crate::demo::child::{BattleServer, News};
 use crate::demo::leftover::{self, Leftover};
@@ -39,7 +38,7 @@ use crate::demo::servers::Site;
 use crate::demo::tally::Tally;
 use crate::plane::first;
 use crate::plane::keys::{KeyFiles, Keys};
-use crate::plane::node::{self, Addresses, Node, NodeConfig, RedisAt};
+use crate::plane::node::{self, Node, NodeConfig, RedisAt};
 use crate::plane::services::{Role, Settings};
 use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
@@ -198,7 +197,7 @@ impl Up {
         let node = Node::start(config, &plane).await?;
         let site = Site {
             program,
-            fleet: node.addresses.fleet.context("the API has a fleet listener")?,
+            fleet: node.addresses.at("fleet").context("the API has a fleet listener")?,
             secret_file: files.fleet_secret.clone(),
             ports,
             data_dir,
@@ -219,18 +218,19 @@ impl Up {
     async fn show(&self, url: &str, left: &Leftover, json: bool) -> anyhow::Result<()> {
         // Made anew at each start until somebody has used it: only the newest is good.
         let token = first::token(&self.plane.db).await;
-        let Addresses { rest, chat, admin, grpc, fleet, ops } = self.node.addresses;
+        let addresses = &self.node.addresses;
         let battle: Vec<&str> = self.servers.iter().map(|server| &*server.address).collect();
         if json {
-            let line = json!({
-                "event": "ready", "rest": rest, "chat": chat, "admin": admin, "grpc": grpc,
-                "fleet": fleet, "ops": ops, "battle": battle, "database_url": url,
+            let mut line = addresses.json();
+            let rest = json!({
+                "event": "ready", "battle": battle, "database_url": url,
                 "first_admin_token": token, "earlier": left,
             });
-            sortie_cli::say!("{line}");
+            line.extend(rest.as_object().cloned().unwrap_or_default());
+            sortie_cli::say!("{}", json!(line));
             return Ok(());
         }
-        for line in serve::lines(&self.node.addresses) {
+        for line in addresses.lines() {
             sortie_cli::say!("{line}");
         }
         sortie_cli::say!("battle      udp://{}", battle.join(", udp://"));
@@ -238,7 +238,7 @@ impl Up {
         if let Some(sentence) = left.sentence() {
             sortie_cli::say!("{sentence}");
         }
-        if let (Some(token), Some(admin)) = (token, admin) {
+        if let (Some(token), Some(admin)) = (token, addresses.at("admin")) {
             sortie_cli::say!("{}", first::lines(&token, admin));
         }
         Ok(())
@@ -251,7 +251,7 @@ impl Up {
         common: &Common,
         flag: &Arc<AtomicBool>,
     ) -> anyhow::Result<UpReport> {
-        let rest = self.node.addresses.rest.context("the API has a REST listener")?;
+        let rest = self.node.addresses.at("rest").context("the API has a REST listener")?;
         let town = Arc::new(Town::new(rest, QUEUE.to_owned(), self.secret.clone())?);
         let news = self.servers.iter().map(|server| server.news.clone()).collect();
         let whole = args.duration.map(|duration| duration.0);

@@ -5,10 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use anyhow::{Context, ensure};
 
-use crate::plane::node::Listen;
+use crate::plane::listeners::{Addresses, LISTENERS};
 
 /// From the first port to that of the first battle server.
 const BATTLES_FROM: u16 = 10;
+
+const _: () = assert!(LISTENERS.len() <= BATTLES_FROM as usize, "each listener has a port");
 
 /// All ports of a run, on loopback.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +35,9 @@ impl Ports {
     }
 
     /// Of the node.
-    pub(crate) fn listen(self) -> Listen {
-        let [rest, chat, admin, grpc, fleet, ops] =
-            [0, 1, 2, 3, 4, 5].map(|offset| self.at(offset));
-        Listen { rest, chat, admin, grpc, fleet, ops }
+    pub(crate) fn listen(self) -> Addresses {
+        let offsets = (0..BATTLES_FROM).map(|offset| self.at(offset));
+        Addresses(LISTENERS.iter().zip(offsets).collect())
     }
 
     /// Of a battle server, by its number from 0 on.
@@ -50,8 +51,7 @@ impl Ports {
     /// One cannot; the message says which.
     pub(crate) fn check(self) -> anyhow::Result<()> {
         let advice = "`up` takes the ports from --port on; choose another";
-        let Listen { rest, chat, admin, grpc, fleet, ops } = self.listen();
-        for addr in [rest, chat, admin, grpc, fleet, ops] {
+        for (_, addr) in self.listen().0 {
             TcpListener::bind(addr)
                 .with_context(|| format!("cannot listen at {addr}; {advice}"))?;
         }
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn ports_follow_each_other_and_end_where_ports_end() {
         let ports = Ports::new(7_700, 2).unwrap();
-        assert_eq!(ports.listen().ops.port(), 7_705);
+        assert_eq!(ports.listen().at("ops").unwrap().port(), 7_705);
         assert_eq!([0, 1].map(|number| ports.battle(number).port()), [7_710, 7_711]);
         assert_eq!(Ports::new(0, 2).unwrap().battle(1).port(), 0);
         assert_eq!(Ports::new(65_510, 16).unwrap().battle(15).port(), 65_535);

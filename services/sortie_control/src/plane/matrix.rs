@@ -15,16 +15,16 @@ use sortie_control::bus::Bus;
 use sortie_control::http::{self, HttpOptions};
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
-use sortie_control::query;
 use sortie_control::service::{self, Stop, Stopper, stop};
+use sortie_control::{query, revoked};
 use sortie_testing::grpc::{EXPECTED, Listeners, authorisation_faults};
 use sqlx::PgPool;
 use time::OffsetDateTime;
-use tonic::service::Routes;
 use uuid::Uuid;
 
+use super::listeners::{Listener, Rpc, RpcNode, Serves};
 use super::openapi;
-use super::services::{Role, Settings, fleet_rpc, game_rpc, of_roles};
+use super::services::{Role, Settings, of_roles};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ impl World {
         let (router, ended) = (routers[&Role::Chat].clone(), asked(stop.clone()));
         let options = HttpOptions { calls: None, ..HttpOptions::default() };
         tokio::spawn(http::serve(listener, router, Bus::local(), options, ended));
-        tokio::spawn(plane.revoked.clone().listen(plane.bus.clone()));
+        tokio::spawn(revoked::job(&plane, &stop).work);
         let taking = operations().into_iter().filter(|(_, one)| one["requestBody"].is_object());
         let taking = taking.map(|(route, _)| route).collect();
         Self { plane, settings, routers, taking, chat, stopper, stop }
@@ -473,17 +473,19 @@ async fn every_grpc_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPo
     const SECRET: &str = "the secret of the matrix";
     let world = World::new(db).await;
     let (plane, settings, stop) = (&world.plane, &world.settings, &world.stop);
-    let public = serve_rpc(game_rpc(plane, settings, stop).routes, stop).await;
+    let secret = &SharedSecret::new(SECRET).unwrap();
+    let public = serve_rpc("grpc", &RpcNode { plane, settings, secret, stop }).await;
     let callers = world.callers().await;
     for caller in &callers {
         if !caller.may(Players) {
             continue;
         }
         // Each with a door of its own: wrong secrets are counted.
-        let secret = SharedSecret::new(SECRET).unwrap();
+        let secret = &SharedSecret::new(SECRET).unwrap();
         // It listens to the database, and gives that connection back when it ends.
         let (own_stopper, own) = service::stop();
-        let internal = serve_rpc(fleet_rpc(plane, settings, &secret, &own).routes, &own).await;
+        let node = RpcNode { plane, settings, secret, stop: &own };
+        let internal = serve_rpc("fleet", &node).await;
         let now = OffsetDateTime::now_utc();
         let listeners = Listeners {
             internal,
@@ -501,9 +503,13 @@ async fn every_grpc_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPo
     world.stopper.stop();
 }
 
-async fn serve_rpc(routes: Routes, stop: &Stop) -> SocketAddr {
+/// Serves what the listener with this key does.
+async fn serve_rpc(key: &str, node: &RpcNode<'_>) -> SocketAddr {
+    let Serves::Rpc(services) = Listener::of_key(key).serves else { panic!("{key} is not gRPC") };
+    let Rpc { routes, jobs, .. } = Rpc::new(services, node);
+    jobs.into_iter().for_each(|job| drop(tokio::spawn(job.work)));
     let listener = listener().await;
     let at = listener.local_addr().unwrap();
-    tokio::spawn(internal::serve(listener, routes, Vec::new(), asked(stop.clone())));
+    tokio::spawn(internal::serve(listener, routes, Vec::new(), asked(node.stop.clone())));
     at
 }

@@ -1,21 +1,19 @@
 //! One node: services on listeners, and their end in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::body::Bytes;
-use axum::http::header;
-use axum::routing::get;
 use sortie_control::bus::seal::Seal;
 use sortie_control::clock::Clock;
 use sortie_control::http::{self, HttpOptions};
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
-use sortie_control::query;
-use sortie_control::service::{Service, Stop, Stopper, stop};
+use sortie_control::service::{Job, Service, Stop, Stopper, stop};
+use sortie_control::tasks::Tasks;
+use sortie_control::{query, revoked};
 use sortie_fleet::RpcHealth;
 use sortie_kit::causes;
 use sortie_kit::health::Health;
@@ -24,32 +22,16 @@ use sortie_kit::ops::OpsListener;
 use tokio::net::TcpListener;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::services::{Role, Rpc, Settings, fleet_rpc, game_rpc, of_roles};
-use super::{openapi, readiness};
-
-/// Where a node listens; port 0 takes a free one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Listen {
-    /// REST.
-    pub rest: SocketAddr,
-    /// Chat.
-    pub chat: SocketAddr,
-    /// What staff do.
-    pub admin: SocketAddr,
-    /// Game state over gRPC.
-    pub grpc: SocketAddr,
-    /// Battle servers over gRPC.
-    pub fleet: SocketAddr,
-    /// Metrics and health.
-    pub ops: SocketAddr,
-}
+use super::listeners::{Addresses, Listener, Rpc, RpcNode, Serves};
+use super::readiness;
+use super::services::{Role, Settings, of_roles};
 
 /// What a node is made of.
 pub(crate) struct NodeConfig {
     /// What it does.
     pub roles: Vec<Role>,
-    /// Addresses of its listeners.
-    pub listen: Listen,
+    /// Listeners that it may have, and where.
+    pub listen: Addresses,
     /// Limits of the HTTP listeners.
     pub http: HttpOptions,
     /// Web pages that may call what staff call; those of the options may not.
@@ -60,32 +42,9 @@ pub(crate) struct NodeConfig {
     pub fleet_secret: SharedSecret,
 }
 
-/// Where a node really listens.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
-pub(crate) struct Addresses {
-    /// REST.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest: Option<SocketAddr>,
-    /// Chat.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chat: Option<SocketAddr>,
-    /// What staff do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub admin: Option<SocketAddr>,
-    /// Game state over gRPC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grpc: Option<SocketAddr>,
-    /// Battle servers over gRPC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fleet: Option<SocketAddr>,
-    /// Metrics and health.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ops: Option<SocketAddr>,
-}
-
 /// A running node.
 pub(crate) struct Node {
-    /// Where it listens.
+    /// Where it listens, in the order of the table.
     pub addresses: Addresses,
     health: Health,
     /// Ends what listens.
@@ -94,11 +53,23 @@ pub(crate) struct Node {
     jobs: Stopper,
     serving: JoinSet<()>,
     working: JoinSet<()>,
+    /// What calls have begun and may not be cut off.
+    tasks: Tasks,
     /// What the tasks of both are.
     names: HashMap<Id, &'static str>,
     /// What the gRPC listeners say of themselves.
     rpc_health: Vec<RpcHealth>,
-    _ops: OpsListener,
+    ops: Option<OpsListener>,
+}
+
+/// What all listeners of a node are opened with.
+struct Opening<'a> {
+    config: &'a NodeConfig,
+    plane: &'a Plane,
+    /// Of the services, by role.
+    routes: BTreeMap<Role, Router>,
+    secret: SharedSecret,
+    closing: Stop,
 }
 
 /// How long listeners may take to close: each gives its calls 5 s and ends then. This is for one
@@ -117,87 +88,96 @@ impl Node {
         let health = Health::default();
         let recorder = metrics::recorder()?;
         sortie_control::helps::describe();
-        let ops = OpsListener::start(config.listen.ops, health.clone(), recorder)?;
+        let is_operations = |listener: &Listener| matches!(listener.serves, Serves::Operations);
+        let ops = config.listen.0.iter().find(|(listener, _)| is_operations(listener));
+        let ops = ops.map(|(_, addr)| OpsListener::start(*addr, health.clone(), recorder));
         let (listeners, closing) = stop();
         let (jobs, ending) = stop();
         let mut node = Self {
-            addresses: Addresses { ops: Some(ops.addr()), ..Addresses::default() },
+            addresses: Addresses::default(),
             health,
             listeners,
             jobs,
             serving: JoinSet::new(),
             working: JoinSet::new(),
+            tasks: plane.tasks.clone(),
             names: HashMap::new(),
             rpc_health: Vec::new(),
-            _ops: ops,
+            ops: ops.transpose()?,
         };
         node.health.set_not_ready("start", Some("is starting".to_owned()));
-        let mut by_role = of_roles(plane, &config.services, &config.roles, &ending);
-        for (role, services) in &mut by_role {
-            node.start_role(*role, std::mem::take(services), &config, plane, &closing).await?;
+        let by_role = of_roles(plane, &config.services, &config.roles, &ending);
+        let routes = by_role.into_iter().map(|(role, services)| (role, node.take_on(services)));
+        let opening = Opening {
+            routes: routes.collect(),
+            secret: config.fleet_secret.clone().behind(&config.http.trusted_proxies),
+            config: &config,
+            plane,
+            closing,
+        };
+        for (listener, addr) in &config.listen.0 {
+            if listener.is_of(&config.roles) {
+                let addr = node.open(listener, *addr, &opening).await?;
+                node.addresses.0.push((listener, addr));
+            }
         }
-        let revoked = listen_for_revocations(plane.clone(), ending.clone());
-        node.work("revocations", revoked);
-        node.work("heartbeat", readiness::beat(node.health.clone(), ending.clone()));
-        let watch = readiness::watch(plane.clone(), node.health.clone(), ending);
-        node.work("readiness", watch);
+        node.work_all(vec![
+            revoked::job(plane, &ending),
+            Job::new("heartbeat", readiness::beat(node.health.clone(), ending.clone())),
+            Job::new("readiness", readiness::watch(plane.clone(), node.health.clone(), ending)),
+        ]);
         node.health.set_not_ready("start", None);
         Ok(node)
     }
 
-    async fn start_role(
-        &mut self,
-        role: Role,
-        services: Vec<Service>,
-        config: &NodeConfig,
-        plane: &Plane,
-        closing: &Stop,
-    ) -> anyhow::Result<()> {
-        let Listen { rest, chat, admin, grpc, fleet, .. } = config.listen;
+    /// Begins the work of services; gives their routes.
+    fn take_on(&mut self, services: Vec<Service>) -> Router {
         let mut router = Router::new();
         for service in services {
             router = router.merge(query::strict(service.routes));
-            for job in service.jobs {
-                self.work(job.name, job.work);
+            self.work_all(service.jobs);
+        }
+        router
+    }
+
+    /// Opens a listener; gives where it is.
+    async fn open(
+        &mut self,
+        listener: &Listener,
+        addr: SocketAddr,
+        with: &Opening<'_>,
+    ) -> anyhow::Result<SocketAddr> {
+        if let (Serves::Operations, Some(ops)) = (&listener.serves, &self.ops) {
+            return Ok(ops.addr());
+        }
+        let socket = internal::bind(addr, listener.flag).await?;
+        let addr = socket.local_addr()?;
+        let Opening { config, plane, routes, secret, closing } = with;
+        match &listener.serves {
+            Serves::Http { routes: chosen, limits } => {
+                let of_role = listener.role.and_then(|role| routes.get(&role)).cloned();
+                let (router, limits) = (chosen(of_role.unwrap_or_default()), limits(config));
+                let (bus, stop) = (plane.bus.clone(), asked(closing.clone()));
+                self.serve(listener.flag, http::serve(socket, router, bus, limits, stop));
             }
-        }
-        let (wanted, flag) = match role {
-            Role::Api => (rest, "--listen"),
-            Role::Chat => (chat, "--chat-listen"),
-            Role::Admin => (admin, "--admin-listen"),
-        };
-        if role == Role::Api {
-            router = router.merge(query::strict(document_route().into()));
-        }
-        let listener = internal::bind(wanted, flag).await?;
-        let bound = Some(listener.local_addr()?);
-        let (addresses, mut options) = (&mut self.addresses, config.http.clone());
-        match role {
-            Role::Api => addresses.rest = bound,
-            Role::Chat => addresses.chat = bound,
-            Role::Admin => {
-                addresses.admin = bound;
-                options.origins.clone_from(&config.admin_origins);
+            Serves::Rpc(services) => {
+                let settings = &config.services;
+                let of = RpcNode { plane, settings, secret, stop: closing };
+                let Rpc { routes, health, jobs } = Rpc::new(services, &of);
+                self.rpc_health.push(health);
+                self.work_all(jobs);
+                let proxies = config.http.trusted_proxies.clone();
+                self.serve(listener.flag, serve_rpc(socket, routes, proxies, closing.clone()));
             }
+            Serves::Operations => {}
         }
-        let (bus, stop) = (plane.bus.clone(), asked(closing.clone()));
-        self.serve(flag, http::serve(listener, router, bus, options, stop));
-        if role == Role::Api {
-            let listener = internal::bind(grpc, "--grpc-listen").await?;
-            self.addresses.grpc = Some(listener.local_addr()?);
-            let Rpc { routes, health } = game_rpc(plane, &config.services, closing);
-            self.rpc_health.push(health);
-            let proxies = config.http.trusted_proxies.clone();
-            self.serve("--grpc-listen", serve_rpc(listener, routes, proxies, closing.clone()));
-            let listener = internal::bind(fleet, "--fleet-listen").await?;
-            self.addresses.fleet = Some(listener.local_addr()?);
-            let secret = config.fleet_secret.clone().behind(&config.http.trusted_proxies);
-            let Rpc { routes, health } = fleet_rpc(plane, &config.services, &secret, closing);
-            self.rpc_health.push(health);
-            let proxies = config.http.trusted_proxies.clone();
-            self.serve("--fleet-listen", serve_rpc(listener, routes, proxies, closing.clone()));
+        Ok(addr)
+    }
+
+    fn work_all(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
+            self.work(job.name, job.work);
         }
-        Ok(())
     }
 
     fn work(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
@@ -234,7 +214,7 @@ impl Node {
     }
 
     /// Ends in order: not ready first, so that load balancers look elsewhere; after `drain` the
-    /// listeners close and calls end; then the jobs.
+    /// listeners close and calls end; then the jobs, and what calls began.
     pub(crate) async fn stop(mut self, drain: Duration) {
         self.health.set_not_ready("drain", Some("is shutting down".to_owned()));
         for health in &self.rpc_health {
@@ -246,7 +226,12 @@ impl Node {
         // Jobs end in any case: a listener that hangs may not keep them from what they do last.
         end("listeners", &mut self.serving, LISTENERS_GRACE).await;
         self.jobs.stop();
-        end("background work", &mut self.working, JOBS_GRACE).await;
+        let begun = tokio::time::timeout(JOBS_GRACE, self.tasks.ended());
+        let (begun, ()) =
+            tokio::join!(begun, end("background work", &mut self.working, JOBS_GRACE));
+        if begun.is_err() {
+            tracing::warn!(left = self.tasks.open(), "not all that calls began has ended in time");
+        }
     }
 
     /// Whether something ended that never should: a node without it is not whole.
@@ -313,32 +298,6 @@ async fn serve_rpc(
     }
 }
 
-/// `GET /v1/openapi.json`
-fn document_route() -> Router {
-    // Shared by all answers: a client that reads slowly holds no text of its own.
-    let text = Bytes::from(openapi::text());
-    let answer = move || {
-        let text = text.clone();
-        async move { ([(header::CONTENT_TYPE, "application/json")], text) }
-    };
-    Router::new().route("/v1/openapi.json", get(answer))
-}
-
-/// Hears which logins have ended; begins again when the bus was away.
-async fn listen_for_revocations(plane: Plane, mut stop: Stop) {
-    loop {
-        tokio::select! {
-            ended = plane.revoked.clone().listen(plane.bus.clone()) => {
-                tracing::debug!(?ended, "listening for revocations again");
-            }
-            () = stop.asked() => return,
-        }
-        if !stop.wait(Duration::from_secs(1)).await {
-            return;
-        }
-    }
-}
-
 /// Where a deployment's Redis is, and what tells its keys from those of other deployments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RedisAt<'a> {
@@ -374,24 +333,26 @@ pub(crate) async fn plane(
 mod tests {
     use std::net::Ipv4Addr;
 
+    use axum::routing::get;
     use sortie_control::access::AccessKeys;
     use sortie_control::bus::Bus;
     use sqlx::PgPool;
+    use tokio::net::TcpStream;
+    use tonic::transport::Endpoint;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::health_client::HealthClient;
 
+    use super::super::listeners::{LISTENERS, RpcService};
     use super::*;
 
-    async fn node(db: PgPool) -> Node {
+    /// A node for staff, at free ports; with these listeners beside those that all have.
+    async fn node(db: PgPool, planted: &'static [Listener]) -> Node {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let all = LISTENERS.iter().chain(planted).map(|listener| (listener, free));
         let config = NodeConfig {
             roles: vec![Role::Admin],
-            listen: Listen {
-                rest: free,
-                chat: free,
-                admin: free,
-                grpc: free,
-                fleet: free,
-                ops: free,
-            },
+            listen: Addresses(all.collect()),
             http: HttpOptions::default(),
             admin_origins: Vec::new(),
             services: Settings::default(),
@@ -403,7 +364,7 @@ mod tests {
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
     async fn a_node_that_lost_a_part_is_not_ready_and_ends(db: PgPool) {
-        let mut panicking = node(db.clone()).await;
+        let mut panicking = node(db.clone(), &[]).await;
         let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
         panicking.work("matchmaker", async move {
             wait.await.unwrap();
@@ -417,13 +378,85 @@ mod tests {
         let reasons = health.not_ready().join("\n");
         assert!(reasons.contains("'matchmaker' has ended by itself"), "{reasons}");
 
-        let mut deaf = node(db.clone()).await;
+        let mut deaf = node(db.clone(), &[]).await;
         deaf.serve("--grpc-listen", async {});
         let lived = deaf.live(std::future::pending(), Duration::ZERO).await;
         assert!(lived.unwrap_err().to_string().contains("'--grpc-listen'"));
 
-        let whole = node(db).await.live(std::future::ready(()), Duration::ZERO).await;
+        let whole = node(db, &[]).await.live(std::future::ready(()), Duration::ZERO).await;
         assert!(whole.is_ok(), "{whole:?}");
+    }
+
+    /// Two entries beside the table's, of each kind one.
+    static PLANTED: &[Listener] = &[
+        Listener {
+            key: "planted",
+            name: "planted",
+            about: "What a test wants",
+            protocol: Some("REST"),
+            is_inner: false,
+            url: ("http", "/v1/planted"),
+            flag: "--planted-listen",
+            variable: "A_TEST_LISTENS",
+            default: "127.0.0.1:7709",
+            role: Some(Role::Admin),
+            serves: Serves::Http {
+                routes: |_| Router::new().route("/v1/planted", get(async || "here")),
+                limits: |config| config.http.clone(),
+            },
+        },
+        Listener {
+            key: "planted-rpc",
+            name: "planted rpc",
+            about: "What a test wants",
+            protocol: Some("gRPC"),
+            is_inner: true,
+            url: ("grpc", ""),
+            flag: "--planted-rpc-listen",
+            variable: "A_TEST_LISTENS_TO_RPC",
+            default: "127.0.0.1:7710",
+            role: Some(Role::Admin),
+            serves: Serves::Rpc(&[RpcService {
+                name: "sortie.planted.v1.Planted",
+                add: |_, node| {
+                    let mut stop = node.stop.clone();
+                    vec![Job::new("planted job", async move { stop.asked().await })]
+                },
+            }]),
+        },
+    ];
+
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn a_listener_is_one_entry(db: PgPool) {
+        let node = node(db, PLANTED).await;
+        let at = |key| node.addresses.at(key).unwrap();
+        let (rest, rpc, ops) = (at("planted"), at("planted-rpc"), at("ops"));
+        let get = async |url: String| reqwest::get(url).await.unwrap();
+        let answer = get(format!("http://{rest}/v1/planted")).await;
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "its limits hold");
+        assert_eq!(answer.text().await.unwrap(), "here");
+        while get(format!("http://{ops}/readyz")).await.status() != 200 {
+            tokio::task::yield_now().await;
+        }
+        let channel = Endpoint::from_shared(format!("http://{rpc}")).unwrap();
+        let mut health = HealthClient::new(channel.connect().await.unwrap());
+        let ask = || HealthCheckRequest { service: "sortie.planted.v1.Planted".to_owned() };
+        let status = health.check(ask()).await.unwrap().into_inner().status();
+        assert_eq!(status, ServingStatus::Serving);
+
+        let lines = node.addresses.lines();
+        assert!(lines.contains(&format!("planted     http://{rest}/v1/planted")), "{lines:?}");
+        assert_eq!(node.addresses.json()["planted-rpc"], rpc.to_string());
+        assert!(node.addresses.at("rest").is_none(), "that is another role's");
+        let names: Vec<&str> = node.names.values().copied().collect();
+        for part in ["--planted-listen", "--planted-rpc-listen", "planted job"] {
+            assert!(names.contains(&part), "{names:?}");
+        }
+
+        node.stop(Duration::ZERO).await;
+        for addr in [rest, rpc, ops] {
+            assert!(TcpStream::connect(addr).await.is_err(), "{addr} is still there");
+        }
     }
 
     #[tokio::test]

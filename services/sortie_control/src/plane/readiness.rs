@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sortie_control::plane::Plane;
+use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 use sortie_control::store;
 use sortie_kit::causes;
@@ -29,27 +30,25 @@ pub(crate) async fn beat(health: Health, mut stop: Stop) {
     }
 }
 
-/// Looks at the database until the stop.
-pub(crate) async fn watch(plane: Plane, health: Health, mut stop: Stop) {
+/// Looks at the database and the clock until the stop.
+pub(crate) async fn watch(plane: Plane, health: Health, stop: Stop) {
+    let mut rounds = Rounds::new("readiness", LOOK_EVERY, "this node is not ready", stop);
     let mut was_ready = true;
-    loop {
+    while rounds.next().await {
         let database = not_ready(&plane).await;
         let clock = plane.clock.fault();
-        match database.as_ref().or(clock.as_ref()) {
-            Some(reason) if was_ready => tracing::warn!(reason, "this node is not ready"),
-            None if !was_ready => tracing::warn!("this node is ready again"),
-            _ => {}
-        }
-        was_ready = database.is_none() && clock.is_none();
+        let reason = database.clone().or_else(|| clock.clone());
         health.set_not_ready("database", database);
         health.set_not_ready("clock", clock);
-        if was_ready {
+        if reason.is_none() {
+            if !was_ready {
+                tracing::warn!("this node is ready again");
+            }
             // Why not is told by the next look.
             drop(timeout(ANSWER_WITHIN, store::show(&plane.db)).await);
         }
-        if !stop.wait(LOOK_EVERY).await {
-            return;
-        }
+        was_ready = reason.is_none();
+        rounds.ended(reason.map_or(Ok(()), Err));
     }
 }
 

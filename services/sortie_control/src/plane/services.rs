@@ -8,12 +8,9 @@ use serde::{Deserialize, Serialize};
 use sortie_account::pictures::DiskPictures;
 use sortie_control::erasure::{BLANK, Eraser};
 use sortie_control::idempotency;
-use sortie_control::internal::SharedSecret;
 use sortie_control::plane::Plane;
 use sortie_control::service::{Service, Stop};
-use sortie_fleet::RpcHealth;
 use sortie_wire::ticket::TicketSigner;
-use tonic::service::{Routes, RoutesBuilder};
 
 use super::keys::Keys;
 
@@ -113,34 +110,4 @@ pub(crate) fn of_roles(
         }
     };
     roles.iter().map(|role| (*role, services(role))).collect()
-}
-
-/// What a gRPC listener serves.
-pub(crate) struct Rpc {
-    /// Its services.
-    pub routes: Routes,
-    /// What it says of itself.
-    pub health: RpcHealth,
-}
-
-/// gRPC for players, spectators and tools.
-pub(crate) fn game_rpc(plane: &Plane, settings: &Settings, stop: &Stop) -> Rpc {
-    let mut routes = RoutesBuilder::default();
-    sortie_fleet::game::add_rpc(&mut routes, plane, &settings.fleet, stop);
-    let health = sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::PUBLIC);
-    Rpc { routes: routes.routes(), health }
-}
-
-/// gRPC for battle servers.
-pub(crate) fn fleet_rpc(
-    plane: &Plane,
-    settings: &Settings,
-    secret: &SharedSecret,
-    stop: &Stop,
-) -> Rpc {
-    let mut routes = RoutesBuilder::default();
-    sortie_fleet::add_rpc(&mut routes, plane, &settings.fleet, secret, stop);
-    sortie_ranking::add_rpc(&mut routes, plane, secret.clone(), settings.ranking.clone());
-    let health = sortie_fleet::health_and_reflection(&mut routes, sortie_fleet::INTERNAL);
-    Rpc { routes: routes.routes(), health }
 }

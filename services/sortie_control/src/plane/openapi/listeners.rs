@@ -6,16 +6,8 @@
 
 use utoipa::openapi::{OpenApi, Server, ServerBuilder, ServerVariableBuilder};
 
+use crate::plane::listeners::Listener;
 use crate::plane::services::Role;
-
-/// The port of a role's listener where `serve` is told none, and the flag that tells it.
-pub(crate) fn port(role: Role) -> (u16, &'static str) {
-    match role {
-        Role::Api => (7_700, "--listen"),
-        Role::Chat => (7_701, "--chat-listen"),
-        Role::Admin => (7_702, "--admin-listen"),
-    }
-}
 
 /// Says of each path that a role serves it.
 pub(crate) fn add(document: &mut OpenApi, role: Role) {
@@ -26,12 +18,8 @@ pub(crate) fn add(document: &mut OpenApi, role: Role) {
 
 /// A role's listener.
 pub(crate) fn server(role: Role) -> Server {
-    let (port, flag) = port(role);
-    let about = match role {
-        Role::Api => "REST",
-        Role::Chat => "Chat",
-        Role::Admin => "What staff do",
-    };
+    let listener = Listener::of_routes(role);
+    let (about, flag, port) = (listener.about, listener.flag, listener.default_addr().port());
     let variables = [
         ("scheme", "http".to_owned(), "`https` behind a proxy with TLS"),
         ("host", "127.0.0.1".to_owned(), "Where the node, or the proxy in front of it, is"),
