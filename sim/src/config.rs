@@ -4,6 +4,7 @@
 mod combat;
 mod error;
 mod interest;
+mod mode;
 mod region;
 pub mod weapons;
 
@@ -13,6 +14,7 @@ use sortie_field::MoveRules;
 pub use combat::{CombatRules, ObjectiveRules, ScoreRules};
 pub use error::ConfigError;
 pub use interest::{InterestMode, InterestRules};
+pub use mode::Mode;
 pub use region::RegionRules;
 pub use weapons::{ClassSpec, Gadget, Loadout, WEAPONS_MAX, WeaponMode, WeaponSpec};
 
@@ -58,19 +60,6 @@ pub struct SimConfig {
     pub weapons: Vec<WeaponSpec>,
     /// What each class carries, in the order of [`Class::ALL`].
     pub classes: Vec<ClassSpec>,
-}
-
-/// What a round is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Points and tickets.
-    #[default]
-    Conquest,
-    /// Teams, first to a score.
-    Deathmatch,
-    /// No fighting: soldiers come in anywhere at once and walk. For benchmarks.
-    Walk,
 }
 
 /// What bodies do to each other, and what falls and the border do to them.

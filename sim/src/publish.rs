@@ -5,8 +5,6 @@ use bevy_ecs::prelude::*;
 use crate::components::{
     Arsenal, Identity, Intent, Pose, Prop, PropTable, Requests, Roster, SquadMember, Stats, Vitals,
 };
-use crate::config::Mode;
-use crate::id::Team;
 use crate::objective::Round;
 use crate::schedule::{Phase, Timetable};
 use crate::spawn::next_entry;
@@ -101,10 +99,7 @@ fn publish_props(table: Res<PropTable>, props: Query<&Prop>, mut face: ResMut<Fa
 fn publish_round(round: Res<Round>, rules: Res<Rules>, mut face: ResMut<Face>) {
     let view = &mut face.0;
     view.round = round.state;
-    view.tickets = match rules.mode {
-        Mode::Deathmatch => round.kills,
-        _ => Team::ALL.map(|team| round.tickets_left(team, &rules.objective)),
-    };
+    view.tickets = round.score(&rules);
     view.points.clear();
     view.points.extend(round.points.iter().map(|point| PointRow {
         owner: point.owner,

@@ -5,6 +5,7 @@
 //! Each rule states its reason in its failure message, so that whoever trips over it learns why.
 
 pub mod circles;
+pub mod modes;
 pub mod names;
 mod source;
 pub mod sql;

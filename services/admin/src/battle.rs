@@ -12,7 +12,7 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::permission::needs;
-use sortie_control::vocabulary::{EndedBy, Mode};
+use sortie_control::vocabulary::{EndedByName, ModeName};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::openapi::Ref;
@@ -42,7 +42,7 @@ pub(crate) fn routes(desk: Desk) -> Desk {
 #[schema(as = StaffBattle)]
 struct Battle {
     battle_id: Uuid,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     map: String,
     is_ranked: bool,
@@ -56,7 +56,7 @@ struct Battle {
     started_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     ended_at: Option<OffsetDateTime>,
-    #[schema(value_type = Option<EndedBy>)]
+    #[schema(value_type = Option<EndedByName>)]
     ended_by: Option<String>,
     winner: Option<i16>,
     /// As its server told it last.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
 use sortie_control::permission::needs;
-use sortie_control::vocabulary::{LoginEnd, Mode};
+use sortie_control::vocabulary::{LoginEnd, ModeName};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -49,7 +49,7 @@ struct User {
 /// How a player stands in a mode.
 #[derive(Debug, Serialize, ToSchema)]
 struct Rank {
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     shown: i32,
     rating: f64,

@@ -16,6 +16,7 @@ pub mod failpoint;
 pub mod fleet;
 pub mod histogram;
 pub mod journal;
+pub mod mode;
 pub mod replay;
 pub mod report;
 pub mod resume;

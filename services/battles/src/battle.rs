@@ -2,6 +2,7 @@
 //! *running*, then *finished* or *lost*; or *cancelled* before it began.
 
 use serde_json::Value;
+use sortie_rpc::ranking::EndedBy;
 use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -195,9 +196,10 @@ pub async fn end(
         }
         _ => {
             sqlx::query!(
-                "update battle set state = 'cancelled', ended_at = now(), ended_by = 'operator'
+                "update battle set state = 'cancelled', ended_at = now(), ended_by = $2
                  where battle_id = $1",
-                battle_id
+                battle_id,
+                EndedBy::Operator.name()
             )
             .execute(db)
             .await?;
@@ -396,8 +398,8 @@ pub struct Finish<'a> {
     pub ended_at: OffsetDateTime,
     /// 0 or 1; `None`: a draw, or nobody who is believed.
     pub winner: Option<i16>,
-    /// `round`, `duration`, `stopped` or `operator`.
-    pub ended_by: &'a str,
+    /// What ended it.
+    pub ended_by: &'a EndedBy,
     /// How long it was.
     pub ticks: i32,
     /// Of the world at its end.
@@ -421,11 +423,35 @@ pub async fn finish(
         finish.started_at,
         finish.ended_at,
         finish.winner,
-        finish.ended_by,
+        finish.ended_by.name(),
         finish.ticks,
         finish.state_hash,
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sortie_rpc::game::GameMode;
+    use sqlx::PgPool;
+
+    /// No mode needs a migration: the database bounds what a name looks like.
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn a_battle_may_be_of_every_mode_also_of_a_newer_nodes(db: PgPool) {
+        let of_mode = async |mode: &str| {
+            let sql = "insert into battle (battle_id, mode, map, is_ranked, players_max)
+                values (gen_random_uuid(), $1, 'ridge', false, 8)";
+            sqlx::query(sql).bind(mode).execute(&db).await
+        };
+        for mode in GameMode::names().chain(["siege", "capture_the_flag2"]) {
+            of_mode(mode).await.unwrap();
+        }
+        for shape in ["", "Siege", "2d", "capture the flag", &"a".repeat(33)] {
+            let refused = of_mode(shape).await.unwrap_err();
+            let constraint = refused.as_database_error().and_then(|error| error.constraint());
+            assert_eq!(constraint, Some("battle_mode"), "{shape:?}");
+        }
+    }
 }

@@ -66,7 +66,7 @@ pub enum Order {
 pub struct OpenBody {
     /// Id of the battle to open.
     pub battle_id: Uuid,
-    /// `conquest`, `deathmatch` or `walk`.
+    /// A game mode's name.
     pub mode: String,
     /// A map that battle servers have.
     pub map: String,
@@ -217,6 +217,29 @@ pub async fn opened(db: &mut PgConnection, server_id: Uuid, battles: &[Uuid]) ->
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Of the battles that a server runs, those that are not its own and that it was not told to end. A
+/// finished battle may be shown a little longer.
+///
+/// # Errors
+/// The database failed.
+pub async fn not_to_run(
+    db: &mut PgConnection,
+    server_id: Uuid,
+    listed: &[Uuid],
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        r#"select t.battle_id as "battle_id!" from unnest($1::uuid[]) as t (battle_id)
+           where not exists (select from battle b where b.battle_id = t.battle_id
+               and b.server_id = $2 and battle_is_finished(b.state))
+           and not exists (select from server_order o where o.server_id = $2 and o.kind = 'end'
+               and o.body->>'battle_id' = t.battle_id::text)"#,
+        listed,
+        server_id
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// Drops orders of servers that are gone for so long. What is to be erased waits for them: their

@@ -1,9 +1,20 @@
-//! The words that rows hold and services say: modes, how a ticket stands, what bans are from. How
+//! The words that rows hold and services say: how a ticket stands, what bans are from. How
 //! a battle and its server stand is said beside their tables (`sortie_battles::state`).
 //!
 //! Rows hold them as text, and the database refuses every other word; here they are what the
 //! OpenAPI document makes enums of. A test compares the two
 //! (`services/sortie_control/src/plane/openapi/rules.rs`).
+//!
+//! Words that battle servers say too are in `proto/rpc`; of these, here is how the document shows
+//! them.
+
+use std::borrow::Cow;
+
+use sortie_rpc::game::GameMode;
+use sortie_rpc::ranking::EndedBy;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Makes an enum of words: each variant with the text that rows, the API and gRPC have for it.
 ///
@@ -39,37 +50,38 @@ macro_rules! words {
     };
 }
 
-words! {
+/// Makes the schema of an enum that versions share and that rows hold as text: its words as the
+/// document shows them. A row may have another one, of a newer version.
+macro_rules! shared_words {
+    ($(#[doc = $about:literal])+ $name:ident = $words:ty, shown as $shown:literal) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let about = concat!($($about),+).trim();
+                let words = ObjectBuilder::new().schema_type(Type::String);
+                words.description(Some(about)).enum_values(Some(<$words>::names())).into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed($shown)
+            }
+        }
+    };
+}
+
+shared_words! {
     /// What is fought for.
-    Mode {
-        /// Points to be held, and tickets that run out.
-        Conquest = "conquest",
-        /// Kills.
-        Deathmatch = "deathmatch",
-        /// Nothing: players walk about.
-        Walk = "walk",
-    }
+    ModeName = GameMode, shown as "Mode"
 }
 
-words! {
+shared_words! {
     /// What ended a battle.
-    EndedBy {
-        /// The round was decided.
-        Round = "round",
-        /// Its time was over.
-        Duration = "duration",
-        /// Its server stopped.
-        Stopped = "stopped",
-        /// Staff.
-        Operator = "operator",
-    }
-}
-
-impl EndedBy {
-    /// Whether the battle was fought out.
-    pub fn is_result(self) -> bool {
-        matches!(self, Self::Round | Self::Duration)
-    }
+    EndedByName = EndedBy, shown as "EndedBy"
 }
 
 words! {

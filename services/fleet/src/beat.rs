@@ -149,17 +149,7 @@ async fn end_strangers(
     if strange.is_empty() {
         return Ok(());
     }
-    let to_end = sqlx::query_scalar!(
-        r#"select t.battle_id as "battle_id!" from unnest($1::uuid[]) as t (battle_id)
-           where not exists (select from battle b where b.battle_id = t.battle_id
-               and b.server_id = $2 and battle_is_finished(b.state))
-           and not exists (select from server_order o where o.server_id = $2 and o.kind = 'end'
-               and o.body->>'battle_id' = t.battle_id::text)"#,
-        &strange,
-        beat.server_id
-    )
-    .fetch_all(&mut *db)
-    .await?;
+    let to_end = order::not_to_run(db, beat.server_id, &strange).await?;
     for battle_id in to_end {
         let server_id = beat.server_id;
         tracing::warn!(%battle_id, %server_id, "a server runs what is not its own");

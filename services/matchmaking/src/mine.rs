@@ -6,7 +6,7 @@ use serde::Serialize;
 use sortie_battles::state::BattleState;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
-use sortie_control::vocabulary::Mode;
+use sortie_control::vocabulary::ModeName;
 use sortie_control::who::Caller;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,7 +46,7 @@ struct Mine {
 #[derive(Debug, Serialize, ToSchema)]
 struct MyBattle {
     battle_id: Uuid,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     map: String,
     /// State of the battle, which is not over.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Serialize;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::Json;
-use sortie_control::vocabulary::Mode;
+use sortie_control::vocabulary::ModeName;
 use sortie_control::who::Caller;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,7 +27,7 @@ struct Queues {
 struct QueueState {
     #[schema(example = "conquest")]
     name: String,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     map: String,
     is_ranked: bool,

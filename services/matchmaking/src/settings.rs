@@ -1,12 +1,12 @@
 //! What an operator decides: the queues, and how patient they are.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sortie_control::clock::Clock;
-use sortie_control::vocabulary::Mode;
+use sortie_rpc::game::GameMode;
 use sortie_wire::ticket::TicketSigner;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -35,7 +35,7 @@ pub struct Settings {
 pub struct Queue {
     /// Names it in routes: lower-case letters, digits, `-`; 1 to 32.
     pub name: String,
-    /// `conquest`, `deathmatch` or `walk`.
+    /// A game mode's name.
     pub mode: String,
     /// A map that the battle servers have.
     pub map: String,
@@ -210,12 +210,22 @@ impl Window {
     }
 }
 
+/// What is wrong with the name of a mode that is asked for.
+pub(crate) fn mode_fault(name: &str) -> Option<&'static str> {
+    static FAULT: LazyLock<String> = LazyLock::new(|| {
+        let all: Vec<&str> = GameMode::names().collect();
+        format!("mode is none of {}", all.join(", "))
+    });
+    (!GameMode::of_name(name).is_known()).then_some(&FAULT)
+}
+
 impl Queue {
     /// What a new installation has.
     pub fn shipped() -> Vec<Self> {
-        let queue = |name: &str, mode: &str, map: &str, team_min, team_max, is_ranked| Self {
+        let (conquest, deathmatch) = (GameMode::Conquest, GameMode::Deathmatch);
+        let queue = |name: &str, mode: &GameMode, map: &str, team_min, team_max, is_ranked| Self {
             name: name.to_owned(),
-            mode: mode.to_owned(),
+            mode: mode.name().to_owned(),
             map: map.to_owned(),
             is_ranked,
             team_min,
@@ -228,9 +238,9 @@ impl Queue {
             window: Window::default(),
         };
         vec![
-            queue("conquest", "conquest", "ridge", 4, 32, true),
-            queue("deathmatch", "deathmatch", "ridge", 2, 16, true),
-            queue("large", "conquest", "steppe", 64, 500, false),
+            queue(conquest.name(), &conquest, "ridge", 4, 32, true),
+            queue(deathmatch.name(), &deathmatch, "ridge", 2, 16, true),
+            queue("large", &conquest, "steppe", 64, 500, false),
         ]
     }
 
@@ -255,8 +265,8 @@ impl Queue {
         let Window { start, per_s, widest, unfair_start, unfair_per_s, .. } = self.window;
         if !(1..=32).contains(&self.name.len()) || !self.name.bytes().all(is_name) {
             Some("a name has 1 to 32 lower-case letters, digits and dashes")
-        } else if Mode::of_name(&self.mode).is_none() {
-            Some("a mode is conquest, deathmatch or walk")
+        } else if let Some(fault) = mode_fault(&self.mode) {
+            Some(fault)
         } else if !(1..=60).contains(&self.map.len()) {
             Some("a map has a name")
         } else if self.team_min == 0 || self.team_min > self.team_max {

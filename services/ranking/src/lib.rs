@@ -24,7 +24,7 @@ use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
 use sortie_control::{outbox, retention as kept};
 
-pub use board::{BoardName, GLOBAL, MODES};
+pub use board::{BoardName, GLOBAL};
 pub use decay::decay;
 pub use report::add_rpc;
 pub use season::{Season, open_season, seasons};

@@ -2,7 +2,6 @@
 
 use sortie_cli::counts::counted;
 use sortie_players::swarm::Progress;
-use sortie_sim::config::Mode;
 
 use crate::mode::score;
 
@@ -18,13 +17,12 @@ pub(crate) fn line(progress: &Progress) -> String {
         finished => format!(", {finished} done"),
     };
     let ([red, blue], all) = points;
-    let score = match progress.mode {
-        Some(Mode::Conquest) => {
-            format!("points {red} : {blue} of {all}  {}  ", score(Mode::Conquest, *tickets))
-        }
-        Some(Mode::Deathmatch) => format!("{}  ", score(Mode::Deathmatch, *tickets)),
-        Some(Mode::Walk) | None => String::new(),
+    let points = match progress.mode.is_some_and(|mode| mode.has_points()) {
+        true => format!("points {red} : {blue} of {all}  "),
+        false => String::new(),
     };
+    let score = progress.mode.and_then(|mode| score(mode, *tickets));
+    let score = score.map_or_else(String::new, |score| format!("{points}{score}  "));
     let (shots, kills) = (counted(shots, "shot"), counted(kills, "kill"));
     format!(
         "{round}{connected} in, {lost} lost{finished}  {shots}, {kills}  {score}tick {}  \
@@ -35,6 +33,8 @@ pub(crate) fn line(progress: &Progress) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sortie_sim::config::Mode;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,6 @@
 
 use sortie_cli::counts::{counted, pace};
 use sortie_players::swarm::{HostileReport, SwarmReport};
-use sortie_sim::config::Mode;
 
 use crate::mode::{mode_name, score};
 
@@ -140,12 +139,8 @@ fn battle(report: &SwarmReport) -> Vec<String> {
     }
     let seen = &report.seen;
     let (shots, kills) = (counted(seen.shots, "shot"), counted(seen.kills, "kill"));
-    let standing = match seen.mode {
-        Some(mode @ (Mode::Conquest | Mode::Deathmatch)) => {
-            format!(", {}", score(mode, seen.score))
-        }
-        Some(Mode::Walk) | None => String::new(),
-    };
+    let standing = seen.mode.and_then(|mode| score(mode, seen.score));
+    let standing = standing.map_or_else(String::new, |score| format!(", {score}"));
     let note = "as the bots saw it: a server that is not ours tells no counts";
     vec![format!("  battle     {shots}, {kills}{standing} ({note})")]
 }
@@ -153,6 +148,7 @@ fn battle(report: &SwarmReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use sortie_players::swarm::Seen;
+    use sortie_sim::config::Mode;
 
     use super::*;
 

@@ -114,6 +114,16 @@ impl Round {
         rules.mode != Mode::Walk && self.state == RoundState::Running
     }
 
+    /// What clients see of the present round, by team: [`Mode::score_name`] says what it is.
+    pub(crate) fn score(&self, rules: &SimConfig) -> [u32; 2] {
+        match rules.mode {
+            Mode::Deathmatch => self.kills,
+            Mode::Conquest | Mode::Walk => {
+                Team::ALL.map(|team| self.tickets_left(team, &rules.objective))
+            }
+        }
+    }
+
     /// Points that a team owns.
     fn points_of(&self, team: Team) -> u32 {
         self.points.iter().filter(|point| point.owner == Some(team)).count() as u32

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context;
+use sortie_rpc::ranking::EndedBy;
 use sortie_sim::id::PlayerKey;
 
 use super::order::BattleOrder;
@@ -53,8 +54,8 @@ impl Folders {
     }
 
     /// Keeps why a battle ends.
-    pub(super) fn note_end(&self, order: &BattleOrder, why: &str) -> io::Result<()> {
-        let ended = BattleOrder { ended_by: Some(why.to_owned()), ..order.clone() };
+    pub(super) fn note_end(&self, order: &BattleOrder, why: EndedBy) -> io::Result<()> {
+        let ended = BattleOrder { ended_by: Some(why), ..order.clone() };
         self.write(&self.dir_of(order.battle_id.as_u128()), &ended)
     }
 

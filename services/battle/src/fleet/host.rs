@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io};
 
 use anyhow::Context;
+use sortie_rpc::ranking::EndedBy;
 use sortie_sim::view::RoundState;
 use sortie_udp::RecvBatch;
 
@@ -240,8 +241,8 @@ impl Host {
                 server.play(stop)
             }
         };
-        if ending != Ending::Forgotten
-            && let Err(error) = self.folders.note_end(&order, ending.name())
+        if let Some(ended_by) = ending.ended_by()
+            && let Err(error) = self.folders.note_end(&order, ended_by)
         {
             tracing::warn!(%error, "cannot note why the battle ends");
         }
@@ -278,14 +279,13 @@ impl Host {
             tracing::error!(%error, "a name cannot be taken out of a replay");
         }
         report.replay_path.clone_from(&replay);
-        if ending == Ending::Forgotten {
-            self.remove(battle_id)?;
-        } else {
+        if let Some(ended_by) = ending.ended_by() {
             let replay = replay.as_deref().map(|path| (path, report.journal_bytes));
-            let ended_by = ending.name();
             let (battle, roster) = (&battle, &roster);
             let facts = ResultFacts { battle_id, battle, roster, ended_by, replay };
             self.spool_result(began_ms, battle_id, &facts)?;
+        } else {
+            self.remove(battle_id)?;
         }
         (self.on_event)(FleetEvent::Report(&report));
         self.thin_out_replays(&site);
@@ -388,9 +388,9 @@ impl Host {
         };
         let (battle, roster) = (&recovered.battle, &recovered.roster);
         let decided = self.folders.read(battle_id).ok().and_then(|order| order.ended_by);
-        let ended_by = decided.as_deref().unwrap_or(match battle.view().round {
-            RoundState::Ended { .. } => Ending::Round.name(),
-            RoundState::Running => Ending::Stopped.name(),
+        let ended_by = decided.unwrap_or(match battle.view().round {
+            RoundState::Ended { .. } => EndedBy::Round,
+            RoundState::Running => EndedBy::Stopped,
         });
         let replay = Some((&*place, reader.bytes));
         let facts = ResultFacts { battle_id, battle, roster, ended_by, replay };
@@ -430,8 +430,8 @@ fn thin_out(dir: PathBuf, (count_max, bytes_max): (usize, u64)) -> io::Result<()
 }
 
 fn ending_of(order: &BattleOrder) -> Option<Ending> {
-    let name = order.ended_by.as_deref()?;
-    Ending::ALL.into_iter().find(|ending| ending.name() == name)
+    let ended_by = order.ended_by.as_ref()?;
+    Ending::ALL.into_iter().find(|ending| ending.ended_by().as_ref() == Some(ended_by))
 }
 
 #[cfg(test)]

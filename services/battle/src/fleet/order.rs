@@ -1,13 +1,14 @@
 //! What a battle is ordered to be, and what comes of it by the server's own rules.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use sortie_field::Map;
 use sortie_rpc::fleet::v1::OpenBattle;
-use sortie_sim::config::Mode;
+use sortie_rpc::ranking::EndedBy;
 use uuid::Uuid;
 
 use crate::config::{BattleServerConfig, TicketAuthority};
+use crate::mode;
 
 /// Smallest and largest side of a plain, metres.
 const PLAIN_SIDE_M: std::ops::RangeInclusive<f32> = 16.0..=4_095.0;
@@ -32,7 +33,7 @@ pub(super) struct BattleOrder {
     pub ticket_public_key: [u8; 32],
     /// Why it ended, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_by: Option<String>,
+    pub ended_by: Option<EndedBy>,
 }
 
 impl BattleOrder {
@@ -76,7 +77,7 @@ impl BattleOrder {
     pub(super) fn config(&self, base: &BattleServerConfig) -> anyhow::Result<BattleServerConfig> {
         let mut config = base.clone();
         config.battle_id = Some(self.battle_id.as_u128());
-        config.rules.mode = mode_of(&self.mode)?;
+        config.rules.mode = mode::of_name(&self.mode)?;
         config.rules.players_max = self.players_max;
         config.map = map_of(&self.map, base)?;
         config.tickets = TicketAuthority::PublicKey(self.ticket_public_key);
@@ -86,15 +87,6 @@ impl BattleOrder {
         };
         Ok(config)
     }
-}
-
-fn mode_of(name: &str) -> anyhow::Result<Mode> {
-    Ok(match name {
-        "conquest" => Mode::Conquest,
-        "deathmatch" => Mode::Deathmatch,
-        "walk" => Mode::Walk,
-        _ => bail!("no mode '{name}'; there are conquest, deathmatch and walk"),
-    })
 }
 
 /// A shipped map, a plain, or the one that the server was started with. Never a path: what comes
@@ -112,6 +104,8 @@ fn map_of(name: &str, base: &BattleServerConfig) -> anyhow::Result<Map> {
 
 #[cfg(test)]
 mod tests {
+    use sortie_sim::config::Mode;
+
     use super::*;
 
     fn open() -> OpenBattle {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use prost::Message;
 use serde_json::{Value, json};
+use sortie_rpc::ranking::EndedBy;
 use sortie_rpc::ranking::v1::{LogEvent, PlayerResult, Replay, ReportRequest, WeaponResult};
 use sortie_sim::Battle;
 use sortie_sim::id::PlayerSlot;
@@ -22,8 +23,7 @@ pub(super) struct Facts<'a> {
     pub battle_id: u128,
     pub battle: &'a Battle,
     pub roster: &'a JournalRoster,
-    /// round, duration, stopped, operator
-    pub ended_by: &'a str,
+    pub ended_by: EndedBy,
     /// Where it is and its length, when there is one.
     pub replay: Option<(&'a Path, u64)>,
 }
@@ -38,7 +38,7 @@ pub(super) fn result_of(facts: &Facts<'_>) -> ReportRequest {
         tick_hz: battle.config().tick_hz.into(),
         state_hash: format!("{:016x}", battle.state_hash()),
         winner: battle.winner().map(|team| team as u32),
-        ended_by: facts.ended_by.to_owned(),
+        ended_by: facts.ended_by.name().to_owned(),
         players: players_of(battle, roster),
         replay: facts.replay.map(|(place, bytes)| Replay {
             place: place.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -199,7 +199,8 @@ mod tests {
         roster.tally.deeds.extend((0..KILLS_MAX).map(killed));
         roster.tally.deeds_left_out = 0;
         let (battle, roster) = (&battle, &roster);
-        let facts = Facts { battle_id: 7, battle, roster, ended_by: "duration", replay: None };
+        let facts =
+            Facts { battle_id: 7, battle, roster, ended_by: EndedBy::Duration, replay: None };
         (weapons, result_of(&facts))
     }
 

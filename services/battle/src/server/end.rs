@@ -78,7 +78,7 @@ impl BattleServer {
             journal_complete: complete,
             journal_bytes,
             state_hash: format!("{hash:016x}"),
-            ended_by: why.name().to_owned(),
+            ended_by: why.name(),
             ..self.report()
         };
         self.show_metrics();

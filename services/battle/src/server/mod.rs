@@ -34,6 +34,7 @@ use sortie_bridge::feed::Feed;
 use sortie_bridge::frame::publish;
 use sortie_bridge::input::input_command;
 use sortie_bridge::noise::Noises;
+use sortie_rpc::ranking::EndedBy;
 use sortie_session::history::FrameHistory;
 use sortie_session::inputs::InputCounters;
 use sortie_session::server::SessionConfig;
@@ -172,15 +173,20 @@ impl Ending {
     pub const ALL: [Self; 5] =
         [Self::Stopped, Self::Duration, Self::Round, Self::Operator, Self::Forgotten];
 
-    /// What reports and results call it.
-    pub fn name(self) -> &'static str {
+    /// What the result says of it. `None`: there is no result.
+    pub fn ended_by(self) -> Option<EndedBy> {
         match self {
-            Self::Stopped => "stopped",
-            Self::Duration => "duration",
-            Self::Round => "round",
-            Self::Operator => "operator",
-            Self::Forgotten => "forgotten",
+            Self::Stopped => Some(EndedBy::Stopped),
+            Self::Duration => Some(EndedBy::Duration),
+            Self::Round => Some(EndedBy::Round),
+            Self::Operator => Some(EndedBy::Operator),
+            Self::Forgotten => None,
         }
+    }
+
+    /// What the server's report calls it.
+    pub fn name(self) -> String {
+        self.ended_by().map_or_else(|| "forgotten".to_owned(), |end| end.name().to_owned())
     }
 }
 

@@ -9,7 +9,7 @@ use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::plane::Plane;
-use sortie_control::vocabulary::{EndedBy, Mode};
+use sortie_control::vocabulary::{EndedByName, ModeName};
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sqlx::PgPool;
@@ -39,7 +39,7 @@ struct BattlesQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Battle {
     pub(crate) battle_id: Uuid,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     pub(crate) mode: String,
     pub(crate) map: String,
     pub(crate) is_ranked: bool,
@@ -57,7 +57,7 @@ pub(crate) struct Battle {
     /// Team 0 or 1; null: a draw, or not over.
     pub(crate) winner: Option<i16>,
     /// Null: not over.
-    #[schema(value_type = Option<EndedBy>)]
+    #[schema(value_type = Option<EndedByName>)]
     pub(crate) ended_by: Option<String>,
     /// What it waits for while no server has it.
     pub(crate) waiting: Option<String>,

@@ -13,7 +13,7 @@ use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::text::name::{self, BadName};
 use sortie_control::text::words::Words;
-use sortie_control::vocabulary::{Mode, RoomState};
+use sortie_control::vocabulary::{ModeName, RoomState};
 use sortie_control::who::Caller;
 use sortie_whereabouts::{self as whereabouts, Place, PlaceError};
 use sqlx::PgConnection;
@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
-use crate::settings::Settings;
+use crate::settings::{Settings, mode_fault};
 use crate::state::Matchmaking;
 use crate::{ban, code};
 
@@ -43,7 +43,7 @@ struct CreateRoom {
     /// 1 to 60 characters without control characters.
     #[schema(example = "Friday night", min_length = 1, max_length = 60)]
     name: String,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     /// One of the maps of this installation.
     #[schema(example = "ridge")]
@@ -86,7 +86,7 @@ struct RoomSummary {
     room_id: Uuid,
     owner: Uuid,
     name: String,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     map: String,
     players_max: i32,
@@ -159,8 +159,8 @@ async fn named(state: &Matchmaking, name: &str) -> Result<String, MatchmakingErr
 
 fn check(settings: &Settings, body: &CreateRoom) -> Result<(), MatchmakingError> {
     let most_s = settings.pace.room_duration_s;
-    let fault = if Mode::of_name(&body.mode).is_none() {
-        "mode is conquest, deathmatch or walk"
+    let fault = if let Some(fault) = mode_fault(&body.mode) {
+        fault
     } else if !settings.room_maps.contains(&body.map) {
         "map is none that rooms may have here"
     } else if !(2..=2_048).contains(&body.players_max) {

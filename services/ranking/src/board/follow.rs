@@ -11,8 +11,10 @@ use sortie_control::plane::Plane;
 use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 
+use sortie_rpc::game::GameMode;
+
 use super::bus::{Boards, FillError};
-use super::{Board, MODES, store};
+use super::{Board, store};
 use crate::season;
 
 /// Changes are seen when they are committed, which may be so long after `changed_at`.
@@ -36,9 +38,11 @@ pub(super) async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Resu
     .await?;
     let mut boards: BTreeMap<Option<&'static str>, BTreeMap<Uuid, i64>> = BTreeMap::new();
     for row in rows {
-        let Some(mode) = MODES.into_iter().find(|mode| *mode == row.mode) else { continue };
         let shown = i64::from(row.shown);
-        boards.entry(Some(mode)).or_default().insert(row.player_id, shown);
+        // A newer node's mode has no board of its own here, and counts for the one over all.
+        if let Some(mode) = GameMode::names().find(|mode| *mode == row.mode) {
+            boards.entry(Some(mode)).or_default().insert(row.player_id, shown);
+        }
         let best = boards.entry(None).or_default().entry(row.player_id).or_insert(shown);
         *best = shown.max(*best);
     }

@@ -18,29 +18,34 @@ mod store;
 pub(crate) use bus::Boards;
 pub(crate) use follow::job;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-use uuid::Uuid;
+use std::borrow::Cow;
 
-/// Modes that have ratings.
-pub const MODES: [&str; 3] = ["conquest", "deathmatch", "walk"];
+use sortie_rpc::game::GameMode;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
 
 /// Name of the leaderboard over all modes.
 pub const GLOBAL: &str = "global";
 
 /// The leaderboards of a season, as paths name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = LeaderboardName)]
-pub enum BoardName {
-    /// Of a mode.
-    Conquest,
-    /// Of a mode.
-    Deathmatch,
-    /// Of a mode.
-    Walk,
-    /// Over all modes, each player's best.
-    Global,
+#[derive(Clone, Copy, Debug)]
+pub struct BoardName;
+
+impl PartialSchema for BoardName {
+    fn schema() -> RefOr<Schema> {
+        let names = GameMode::names().chain([GLOBAL]);
+        let about = "The leaderboards of a season, as paths name them.";
+        let words = ObjectBuilder::new().schema_type(Type::String).description(Some(about));
+        words.enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for BoardName {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("LeaderboardName")
+    }
 }
 
 /// A leaderboard of a season.
@@ -76,7 +81,7 @@ impl After {
 impl Board {
     /// All of a season.
     pub(crate) fn of_season(season_id: i32) -> impl Iterator<Item = Self> {
-        let modes = MODES.into_iter().map(Some).chain([None]);
+        let modes = GameMode::names().map(Some).chain([None]);
         modes.map(move |mode| Self { season_id, mode })
     }
 
@@ -85,7 +90,7 @@ impl Board {
         if name == GLOBAL {
             return Some(Self { season_id, mode: None });
         }
-        let mode = MODES.into_iter().find(|mode| *mode == name)?;
+        let mode = GameMode::names().find(|mode| *mode == name)?;
         Some(Self { season_id, mode: Some(mode) })
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
-use sortie_control::vocabulary::Mode;
+use sortie_control::vocabulary::ModeName;
 use sortie_control::who::Caller;
 
 use super::{RankingError, SeasonQuery, require_player};
@@ -27,7 +27,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Rating {
     /// The mode.
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     pub mode: String,
     /// Mean of what is believed of the player; 25 for a new one.
     pub rating: f64,
@@ -106,7 +106,7 @@ pub(crate) struct RatingChange {
     /// In which season it counts.
     pub season_id: i32,
     /// The battle's mode.
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     pub mode: String,
     /// Whether the rating was changed.
     pub is_ranked: bool,

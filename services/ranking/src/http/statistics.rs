@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
-use sortie_control::vocabulary::Mode;
+use sortie_control::vocabulary::ModeName;
 use sortie_control::who::Caller;
 
 use super::require_player;
@@ -24,7 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<Boards> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ModeStatistics {
     /// The mode.
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     pub mode: String,
     /// Battles that ended.
     pub battles: i32,

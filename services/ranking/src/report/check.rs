@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sortie_control::vocabulary::EndedBy;
-use sortie_rpc::ranking::v1 as rpc;
+use sortie_rpc::ranking::{EndedBy, v1 as rpc};
 use uuid::Uuid;
 
 /// Most players in a result.
@@ -41,7 +40,7 @@ pub struct BattleResult {
     pub state_hash: String,
     /// 0 or 1; `None`: a draw or undecided.
     pub winner: Option<i16>,
-    /// How it ended.
+    /// How it ended; maybe by a newer server's word.
     pub ended_by: EndedBy,
     /// By id, each once.
     pub players: Vec<PlayerRecord>,
@@ -120,8 +119,11 @@ fn malformed(field: &'static str, problem: impl Into<String>) -> Malformed {
 }
 
 fn ended_by(name: &str) -> Result<EndedBy, Malformed> {
-    let wrong = || malformed("ended_by", "must be round, duration, stopped or operator");
-    EndedBy::of_name(name).ok_or_else(wrong)
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(is_letter) {
+        return Err(malformed("ended_by", "must be a word"));
+    }
+    Ok(EndedBy::of_name(name))
 }
 
 impl TryFrom<rpc::ReportRequest> for BattleResult {
@@ -332,7 +334,11 @@ mod tests {
         assert_eq!(fault(|r| r.tick_hz = 0), Some("tick_hz"));
         assert_eq!(fault(|r| r.state_hash = "0123456789ABCDEF".to_owned()), Some("state_hash"));
         assert_eq!(fault(|r| r.winner = Some(2)), Some("winner"));
-        assert_eq!(fault(|r| r.ended_by = "magic".to_owned()), Some("ended_by"));
+        assert_eq!(fault(|r| r.ended_by = "Magic!".to_owned()), Some("ended_by"));
+        assert_eq!(fault(|r| r.ended_by.clear()), Some("ended_by"));
+        assert_eq!(fault(|r| r.ended_by = "a".repeat(33)), Some("ended_by"));
+        // A newer server's: the result is not lost for it.
+        assert_eq!(fault(|r| r.ended_by = "surrender".to_owned()), None);
         assert_eq!(fault(|r| r.players[0].team = 2), Some("players.team"));
         assert_eq!(fault(|r| r.players[0].kills = u32::MAX), Some("players.kills"));
         assert_eq!(fault(|r| r.players[0] = r.players[1].clone()), Some("players.player_id"));

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sortie_control::vocabulary::EndedBy;
+use sortie_rpc::ranking::EndedBy;
 use uuid::Uuid;
 
 use super::check::{BattleResult, COUNTS, PlayerRecord};

@@ -89,7 +89,7 @@ pub(super) async fn finish(
         started_at: round.battle.started_at,
         ended_at: round.battle.ended_at,
         winner: round.result.winner.filter(|_| is_believed),
-        ended_by: round.result.ended_by.name(),
+        ended_by: &round.result.ended_by,
         ticks: round.result.ticks,
         state_hash: &round.result.state_hash,
     };

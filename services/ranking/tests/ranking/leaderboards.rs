@@ -11,7 +11,8 @@ use serde_json::Value;
 use sortie_control::bus::{Boards, BusError};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stop, stop};
-use sortie_ranking::{MODES, Settings, service};
+use sortie_ranking::{Settings, service};
+use sortie_rpc::game::GameMode;
 use sortie_testing::{call, token};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -88,7 +89,7 @@ impl Site {
     }
 
     async fn fight(&self, random: &mut Random, players: &[Uuid]) {
-        let mode = MODES[random.below(3)];
+        let mode = GameMode::ALL[random.below(3)].name();
         let battle = self.world.battle_of(mode, true).await;
         let count = 4 + random.below(players.len() - 3);
         let mut report = self.world.report(battle, &random.choose(players, count));

@@ -17,10 +17,11 @@ use sortie_battle::fleet::{FleetConfig, FleetEvent, Registered};
 use sortie_battle::journal::JournalError;
 use sortie_battle::report::BattleReport;
 use sortie_players::ground;
-use sortie_sim::config::{Mode, SimConfig};
+use sortie_sim::config::SimConfig;
 use toml::Table;
 
 use crate::lane::LaneName;
+use crate::mode::ModeName;
 use crate::secret;
 use sortie_cli::config;
 use sortie_cli::counts::{counted, pace};
@@ -163,28 +164,6 @@ pub(crate) struct BattleArgs {
     /// End the battle in order when stdin closes: for parents that must not leave a server behind
     #[arg(long, hide = true)]
     pub end_with_stdin: bool,
-}
-
-/// The modes by the names that users type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ModeName {
-    /// Hold the points of the map
-    Conquest,
-    /// Teams, first to a score
-    Deathmatch,
-    /// Walk about; nobody can be hurt
-    Walk,
-}
-
-impl From<ModeName> for Mode {
-    fn from(name: ModeName) -> Self {
-        match name {
-            ModeName::Conquest => Self::Conquest,
-            ModeName::Deathmatch => Self::Deathmatch,
-            ModeName::Walk => Self::Walk,
-        }
-    }
 }
 
 /// Runs the server until the battle is over or a signal comes.
@@ -341,7 +320,7 @@ fn rules_of(args: &BattleArgs) -> Result<SimConfig> {
         None => SimConfig::default(),
     };
     if let Some(mode) = args.mode {
-        rules.mode = mode.into();
+        rules.mode = mode.0;
     }
     if let Some(tick_hz) = args.tick_hz {
         // clap has checked the range.

@@ -237,11 +237,7 @@ impl Standing {
     /// A line for people; nothing where nobody fights.
     fn line(self, mode: Mode) -> String {
         let [red, blue] = self.score;
-        let name = match mode {
-            Mode::Conquest => "tickets",
-            Mode::Deathmatch => "score",
-            Mode::Walk => return String::new(),
-        };
+        let Some(name) = mode.score_name() else { return String::new() };
         let outcome = match (self.round, self.winner()) {
             (RoundState::Running, _) => "the last round was not over".to_owned(),
             (RoundState::Ended { .. }, None) => "a draw".to_owned(),

@@ -35,7 +35,7 @@ pub(crate) struct SimArgs {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
     /// What the players do
-    #[arg(long, value_enum, default_value = "conquest", env = "SORTIE_SIM_SCENARIO")]
+    #[arg(long, value_enum, default_value_t = ScenarioName::Conquest, env = "SORTIE_SIM_SCENARIO")]
     scenario: ScenarioName,
     /// Map, as for battle [default: by scenario and number of players]
     #[arg(long, value_name = "MAP", env = "SORTIE_SIM_MAP")]

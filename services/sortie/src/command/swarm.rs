@@ -46,7 +46,7 @@ pub(crate) struct SwarmArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SORTIE_SWARM_DURATION")]
     duration: Span,
     /// What they do
-    #[arg(long, value_enum, default_value = "conquest", env = "SORTIE_SWARM_SCENARIO")]
+    #[arg(long, value_enum, default_value_t = ScenarioName::Conquest, env = "SORTIE_SWARM_SCENARIO")]
     scenario: ScenarioName,
     /// Seed of bots, battle and simulated network
     #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "SORTIE_SWARM_SEED")]

@@ -22,6 +22,7 @@ use sortie_kit::telemetry::errors_logged;
 use sortie_matchmaking::{Queue, Window};
 use sortie_players::scenario::Scenario;
 use sortie_private_postgres::{PrivateCluster, closed_to_others};
+use sortie_rpc::game::GameMode;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
@@ -252,7 +253,7 @@ impl Up {
         flag: &Arc<AtomicBool>,
     ) -> anyhow::Result<UpReport> {
         let rest = self.node.addresses.at("rest").context("the API has a REST listener")?;
-        let town = Arc::new(Town::new(rest, QUEUE.to_owned(), self.secret.clone())?);
+        let town = Arc::new(Town::new(rest, QUEUE.name().to_owned(), self.secret.clone())?);
         let news = self.servers.iter().map(|server| server.news.clone()).collect();
         let whole = args.duration.map(|duration| duration.0);
         let mut screen = Screen::new(common.json || args.bots == 0, whole, &town, news);
@@ -421,12 +422,13 @@ async fn tally(
     if is_own {
         leftover::clear(db, "the run is over").await?;
     }
-    Tally::since(db, started, servers, MODE).await
+    Tally::since(db, started, servers, MODE.name()).await
 }
 
-/// The queue of bots, and of whoever wants to fight them; and what is played in it.
-const QUEUE: &str = "conquest";
-const MODE: &str = "conquest";
+/// What is played by bots, and by whoever wants to fight them.
+const MODE: GameMode = GameMode::Conquest;
+/// Their queue: the shipped one that has the mode's name.
+const QUEUE: GameMode = MODE;
 
 /// Those of all services.
 fn settings(args: &UpArgs, keys: &Keys, data_dir: &Path) -> Settings {
@@ -449,7 +451,7 @@ fn queues(args: &UpArgs) -> Vec<Queue> {
     let mut queues = Queue::shipped();
     for queue in &mut queues {
         queue.duration_s = Some(args.round.0.as_secs() as u32);
-        if queue.name == QUEUE {
+        if queue.name == QUEUE.name() {
             queue.team_min = 2;
             queue.team_max = per_server.div_ceil(2).max(team_max_least);
             // Seats for whoever comes later.

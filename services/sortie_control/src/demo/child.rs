@@ -19,6 +19,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use sortie_cli::environment;
 use sortie_cli::program::LogFormat;
+use sortie_rpc::ranking::EndedBy;
 use uuid::Uuid;
 
 /// How long a server may take until it is registered.
@@ -286,8 +287,10 @@ fn note(told: &mut Told, earlier: &HashSet<Uuid>, line: &Value) {
     match line["ended_by"].as_str() {
         // The control plane gave it up: nobody asks for a result.
         Some("forgotten") => return,
-        Some("round" | "duration") if line["winner"].is_null() => told.drawn += 1,
-        Some("round" | "duration") => told.won += 1,
+        Some(end) if EndedBy::of_name(end).is_result() => match line["winner"].is_null() {
+            true => told.drawn += 1,
+            false => told.won += 1,
+        },
         _ => {}
     }
     told.results += 1;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sortie_battles::state::BattleState;
+use sortie_rpc::ranking::EndedBy;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -156,9 +157,11 @@ impl Tally {
 
 impl Outcomes {
     async fn since(db: &PgPool, start: OffsetDateTime, servers: &[Uuid]) -> sqlx::Result<Self> {
+        let results = EndedBy::ALL.iter().filter(|end| end.is_result());
+        let decided: Vec<String> = results.map(|end| end.name().to_owned()).collect();
         let row = sqlx::query!(
             r#"with told as (
-                   select winner, ended_by in ('round', 'duration') as is_decided, exists (
+                   select winner, ended_by = any($3) as is_decided, exists (
                        select from result_review r where r.battle_id = b.battle_id) as in_review
                    from battle b
                    where battle_is_finished(state) and asked_at >= $1 and server_id = any($2)
@@ -172,7 +175,8 @@ impl Outcomes {
                    count(*) filter (where in_review) as "under_review!"
                from told"#,
             start,
-            servers
+            servers,
+            &decided
         )
         .fetch_one(db)
         .await?;

@@ -17,6 +17,7 @@ use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::service::{self, Stop, Stopper, stop};
 use sortie_control::{query, revoked};
+use sortie_rpc::game::GameMode;
 use sortie_testing::grpc::{EXPECTED, Listeners, authorisation_faults};
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -343,7 +344,7 @@ pub(super) fn filled(path: &str) -> String {
     let part = |part: &str| match part {
         "{kind}" => "global".to_owned(),
         "{about}" => "-".to_owned(),
-        "{mode}" => "conquest".to_owned(),
+        "{mode}" => GameMode::ALL[0].name().to_owned(),
         "{role}" => "no_such_role".to_owned(),
         "{flag}" => "no.such.flag".to_owned(),
         "{word}" => "word".to_owned(),

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
+use sortie_rpc::game::GameMode;
+use sortie_rpc::ranking::EndedBy;
 use sqlx::PgPool;
 
 use super::examples::{self, Made, codes_of, fault, reference, types};
@@ -197,6 +199,8 @@ fn derived(source: &str) -> Vec<String> {
             is_words = false;
         } else if line == "words! {" {
             is_words = true;
+        } else if line.contains("shown as \"") {
+            names.extend(word_after("shown as \""));
         } else if line.starts_with("#[derive(") {
             is_schema = line.contains("ToSchema");
         } else if line.starts_with("#[schema(") {
@@ -246,7 +250,7 @@ async fn bounded_columns(db: &PgPool) -> BTreeMap<String, Vec<BTreeSet<String>>>
 async fn what_the_database_bounds_to_words_is_an_enum(db: PgPool) {
     let (document, columns) = (document(), bounded_columns(&db).await);
     assert!(
-        ["state", "mode", "scope"].iter().all(|name| columns.contains_key(*name)),
+        ["state", "kind", "scope"].iter().all(|name| columns.contains_key(*name)),
         "{columns:?}"
     );
     let (schemas, mut known) = (schemas(&document), BTreeSet::new());
@@ -277,6 +281,31 @@ async fn what_the_database_bounds_to_words_is_an_enum(db: PgPool) {
             assert!(known.contains(set), "no enum has exactly the words of {column}: {set:?}");
         }
     }
+}
+
+/// Of words that versions share the database takes every one; what is shown as one is the same enum
+/// everywhere.
+#[tokio::test]
+async fn words_that_versions_share_are_their_enum() {
+    let document = document();
+    let schemas = schemas(&document);
+    let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    let modes: Vec<&str> = GameMode::names().collect();
+    let ends: Vec<&str> = EndedBy::names().collect();
+    let shared = BTreeMap::from([("mode", set(&modes)), ("ended_by", set(&ends))]);
+    let mut seen = BTreeSet::new();
+    for (name, schema) in schemas {
+        walk(name, schema, &mut |at, inner| {
+            let Some(all) = shared.get(at.rsplit('.').next().unwrap()) else { return };
+            if at.contains('.') && inner["type"] != "null" {
+                assert_eq!(words(schemas, inner).as_ref(), Some(all), "{at}");
+                seen.insert(at.to_owned());
+            }
+        });
+    }
+    assert!(seen.len() > 8, "{seen:?}");
+    let boards = words(schemas, &schemas["LeaderboardName"]).unwrap();
+    assert!(modes.iter().all(|mode| boards.contains(*mode)), "{boards:?}");
 }
 
 #[tokio::test]
