@@ -16,8 +16,9 @@ use crate::channel::Place;
 use crate::close;
 use crate::error::ChatError;
 use crate::hub::Hub;
-use crate::member::{Known, Member, lock};
-use crate::store::{self, Sitting};
+use crate::lock::lock;
+use crate::member::Member;
+use crate::store::{self, Known, Sitting};
 use crate::wire::ChannelEvent;
 
 /// How long until something that failed is tried again.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::authority;
 use crate::close;
 use crate::hub::Hub;
-use crate::member::lock;
+use crate::lock::lock;
 use crate::request::presence_place;
 use crate::store;
 
@@ -64,7 +64,7 @@ pub(crate) async fn renew_presence(hub: Arc<Hub>, mut stop: Stop) {
     while stop.wait(hub.settings.presence_every).await {
         for room in hub.rooms() {
             let players: HashSet<Uuid> =
-                lock(&room.members).values().map(|member| member.player).collect();
+                lock(&room.readers).values().map(|reader| reader.player).collect();
             let place = presence_place(room.channel_id);
             for player in players {
                 let ttl = hub.settings.presence_ttl;

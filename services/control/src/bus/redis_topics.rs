@@ -17,7 +17,7 @@ use fred::prelude::{Client, ClientLike, EventInterface, FredResult, PubsubInterf
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::redis::Link;
+use super::redis_link::Link;
 use super::seal::Seal;
 use super::{BusError, Heard, Subscription, Topics};
 

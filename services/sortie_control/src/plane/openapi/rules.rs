@@ -4,13 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 
 use super::examples::{self, Made, codes_of, fault, reference, types};
 use super::{document, listeners, operations, text};
-use crate::cli::Cli;
 use crate::plane::services::Role;
 
 /// What an operation's id begins with: it says what is done.
@@ -88,19 +86,6 @@ async fn every_path_says_which_listener_serves_it() {
             _ => Role::Api,
         };
         assert_eq!(item["servers"], json!([listeners::server(role)]), "{path}");
-    }
-}
-
-#[test]
-fn the_servers_are_where_a_node_listens_that_was_told_nothing() {
-    let cli = Cli::command();
-    let serve = cli.find_subcommand("serve").unwrap();
-    for role in Role::ALL {
-        let (port, flag) = listeners::port(role);
-        let named = |arg: &&clap::Arg| arg.get_long() == flag.strip_prefix("--");
-        let arg = serve.get_arguments().find(named).expect(flag);
-        let default = arg.get_default_values()[0].to_str().unwrap();
-        assert_eq!(default, format!("127.0.0.1:{port}"), "{flag}");
     }
 }
 
