@@ -9,6 +9,7 @@
 //! player's own row, which [`erasure`] empties. What is kept of a player elsewhere is forgotten by
 //! its owners.
 
+mod authenticator;
 pub mod cleanup;
 pub mod erasure;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod image;
 pub mod keeper;
 pub mod looks;
 pub mod mail;
+pub mod mails;
 pub mod me;
 pub mod names;
 pub mod password;
@@ -53,12 +55,12 @@ pub fn service(
     stop: &Stop,
 ) -> Service {
     let settings = Arc::new(settings);
-    let (mails, tasks) = mpsc::channel(password::mails::WAITING_MAX);
+    let (mails, tasks) = mpsc::channel(mails::WAITING_MAX);
     let hasher = hasher::Hasher::new(settings.cost, settings.pool);
     let accounts = Accounts { plane: plane.clone(), hasher, settings, erasers, mails };
     let (db, settings) = (plane.db.clone(), Arc::clone(&accounts.settings));
     let stopping = stop.clone();
-    let mails = async move { password::mails::run(db, &settings, tasks, stopping).await };
+    let mails = async move { mails::run(db, &settings, tasks, stopping).await };
     let (db, clock) = (plane.db.clone(), plane.clock.clone());
     let cleanup = cleanup::run(db, clock, accounts.settings.cleanup_every, stop.clone());
     let guests = guests::run(accounts.clone(), stop.clone());

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
+use sortie_control::address::{ClientAddress, network};
 use sortie_control::bus::Rate;
 use sortie_control::erasure::Eraser;
 use sortie_control::error::ApiError;
-use sortie_control::http::{ClientAddress, network};
 use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
 use tokio::sync::mpsc;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::error::AccountError;
 use crate::hasher::Hasher;
-use crate::password::mails::Task;
+use crate::mails::Task;
 use crate::settings::Settings;
 
 const AGENT_CHARS_MAX: usize = 200;

@@ -15,8 +15,9 @@ use crate::channel::Place;
 use crate::close;
 use crate::error::ChatError;
 use crate::hub::Hub;
-use crate::member::{Known, Member, lock};
-use crate::store::{self, Sitting};
+use crate::lock::lock;
+use crate::member::Member;
+use crate::store::{self, Known, Sitting};
 use crate::wire::ChannelEvent;
 
 /// What is to be kept of a player.

@@ -1,6 +1,5 @@
 //! Between the nodes: what is told over the bus, and how a gap is closed from Postgres.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::channel::{ChannelName, Kind, Place};
+use crate::error::ChatError;
 use crate::hub::Hub;
-use crate::room::Room;
+use crate::lock::lock;
+use crate::member::Member;
+use crate::room::{OVERLAP, Room};
 use crate::store::{self, Line, MISSED_MAX};
+use crate::told::{Deed, ForOthers, Parcel, Told};
 use crate::wire::ChannelEvent;
 
 /// How long until something that failed is tried again.
@@ -25,40 +28,6 @@ const LAST_TRY: Duration = Duration::from_secs(2);
 
 /// Topics whose readers may lack something, at most; more are forgotten until their next gap.
 const BEHIND_MAX: usize = 10_000;
-
-/// Something done in a channel.
-pub(crate) type Told = sortie_control::chat::Told<Place, Line>;
-
-/// What was done.
-pub(crate) type Deed = sortie_control::chat::Deed<Line>;
-
-/// What nodes send each other.
-type Parcel = sortie_control::chat::Parcel<Place, Line>;
-
-/// Whose words they are; who muted this one does not read them.
-pub(crate) fn author_of(deed: &Deed) -> Option<Uuid> {
-    match deed {
-        Deed::Said(line) | Deed::Edited(line) => Some(line.author),
-        Deed::Deleted { .. } => None,
-    }
-}
-
-/// As one reader sees it.
-pub(crate) fn event_for(told: &Told, reader: Uuid) -> ChannelEvent {
-    let channel = told.place.name_for(reader);
-    match &told.deed {
-        Deed::Said(line) => ChannelEvent::Message { message: line.shown(channel) },
-        Deed::Edited(line) => ChannelEvent::Edited { message: line.shown(channel) },
-        Deed::Deleted { message_id } => ChannelEvent::Deleted { channel, message_id: *message_id },
-    }
-}
-
-/// Deeds for one topic, to be told to the other nodes.
-#[derive(Debug)]
-pub(crate) struct ForOthers {
-    pub(crate) topic: String,
-    pub(crate) deeds: Vec<Told>,
-}
 
 /// Tells the other nodes, in order; what they could not be told, they are told to read. Ends once
 /// everything that was said is `written`, and told as far as the bus is there: what is stored in
@@ -109,8 +78,43 @@ async fn publish(hub: &Hub, ForOthers { topic, deeds }: ForOthers) -> Option<Str
     told.is_err().then_some(topic)
 }
 
+/// Puts a socket into a channel's room. Whoever comes first to a room waits until it hears the
+/// other nodes.
+///
+/// # Errors
+/// [`ChatError::Unavailable`]: bus or database are away; the socket is not in the room then.
+pub(crate) async fn join(
+    hub: &Arc<Hub>,
+    member: &Member,
+    place: Place,
+    channel_id: Uuid,
+    slow_mode_s: i32,
+) -> Result<(), ChatError> {
+    let room = hub.seat(member, place, channel_id, slow_mode_s);
+    let ready = room.ready.get_or_try_init(|| prepare(hub, &room)).await;
+    if let Err(error) = ready {
+        hub.leave(member, place);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Subscribes first and looks into the store then, so that nothing falls between.
+async fn prepare(hub: &Arc<Hub>, room: &Arc<Room>) -> Result<(), ChatError> {
+    let heard = hub.plane.bus.topics.subscribe(&room.topic()).await;
+    let heard = heard.map_err(|_| ChatError::Unavailable)?;
+    let now = hub.plane.clock.now(&hub.plane.db).await?;
+    let since = now - OVERLAP - OVERLAP;
+    room.skip(store::ids_since(&hub.plane.db, room.channel_id, since).await?);
+    room.caught_up(now);
+    let feed = hear(Arc::clone(hub), Arc::clone(room), heard);
+    let feed = hub.plane.tasks.spawn("chat_room", feed);
+    *lock(&room.feed) = Some(feed.abort_handle());
+    Ok(())
+}
+
 /// Hands a room what other nodes tell, until the bus ends or the room is left.
-pub(crate) async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription) {
+async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription) {
     while let Some(heard) = heard.next().await {
         match heard {
             Heard::Message(body) => match serde_json::from_slice::<Parcel>(&body) {
@@ -207,37 +211,4 @@ async fn read_missed(hub: &Hub, room: &Room) -> sqlx::Result<Option<Vec<Told>>> 
         }
     }
     Ok(Some(missed))
-}
-
-/// Deeds by topic, in order.
-pub(crate) fn by_topic(deeds: Vec<(Uuid, Told)>) -> Vec<ForOthers> {
-    let mut parcels: Vec<ForOthers> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for (channel, told) in deeds {
-        let topic = crate::hub::topic(channel, told.place);
-        let at = *places.entry(topic.clone()).or_insert_with(|| {
-            parcels.push(ForOthers { topic, deeds: Vec::new() });
-            parcels.len() - 1
-        });
-        parcels[at].deeds.push(told);
-    }
-    parcels
-}
-
-#[cfg(test)]
-mod tests {
-    use sortie_control::chat;
-
-    use super::*;
-
-    #[test]
-    fn what_staff_tell_is_read_as_what_nodes_tell() {
-        let (node, message_id) = (Uuid::now_v7(), Uuid::now_v7());
-        let deed = chat::Deed::<()>::Deleted { message_id };
-        let told = chat::Told { place: ("party", node.to_string()), deed };
-        let parcel = serde_json::to_value(chat::Parcel { node, deeds: vec![told] }).unwrap();
-        let read: Parcel = serde_json::from_value(parcel).unwrap();
-        let told = Told { place: Place::Party(node), deed: Deed::Deleted { message_id } };
-        assert_eq!(read, Parcel { node, deeds: vec![told] });
-    }
 }

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use sortie_control::chat;
-use sortie_control::http::counts_as;
+use sortie_control::address::counts_as;
 use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use sortie_control::text::words::Words;
@@ -16,13 +15,14 @@ use uuid::Uuid;
 use crate::channel::Place;
 use crate::close::{self, Closing};
 use crate::error::ChatError;
-use crate::feed::{self, ForOthers, Told};
-use crate::member::{Line, Member, Outgoing, json, lock};
-use crate::room::{OVERLAP, Room};
+use crate::line::{Line, Outgoing, json};
+use crate::lock::lock;
+use crate::member::Member;
+use crate::room::{Reader, Room};
+use crate::said::Said;
 use crate::settings::Settings;
-use crate::store;
+use crate::told::{ForOthers, Told, by_topic};
 use crate::wire::ChannelEvent;
-use crate::writer::Said;
 
 /// Rooms that close a gap at a time.
 const GAP_TURNS: usize = 4;
@@ -156,57 +156,40 @@ impl Hub {
         left
     }
 
-    /// Puts a socket into a channel's room, and makes the room when there is none.
-    pub(crate) async fn join(
-        self: &Arc<Self>,
-        member: &Arc<Member>,
+    /// Puts a socket into a channel's room, and makes the room when there is none. The room may not
+    /// be ready yet: `feed::join` sees to that.
+    pub(crate) fn seat(
+        &self,
+        member: &Member,
         place: Place,
         channel_id: Uuid,
         slow_mode_s: i32,
-    ) -> Result<(), ChatError> {
+    ) -> Arc<Room> {
         let room = {
             let mut rooms = lock(&self.rooms);
             let make = || Arc::new(Room::new(channel_id, Some(place), slow_mode_s));
             let room = Arc::clone(rooms.entry(channel_id).or_insert_with(make));
-            lock(&room.members).insert(member.number, Arc::clone(member));
+            let reader = Reader { player: member.player, line: member.line.clone() };
+            lock(&room.readers).insert(member.number, reader);
             room
         };
         lock(&member.rooms).insert(place, Arc::clone(&room));
-        let ready = room.ready.get_or_try_init(|| self.prepare(&room)).await;
-        if let Err(error) = ready {
-            self.leave(member, place);
-            return Err(error);
-        }
-        Ok(())
-    }
-
-    /// Subscribes first and looks into the store then, so that nothing falls between.
-    async fn prepare(self: &Arc<Self>, room: &Arc<Room>) -> Result<(), ChatError> {
-        let heard = self.plane.bus.topics.subscribe(&room.topic()).await;
-        let heard = heard.map_err(|_| ChatError::Unavailable)?;
-        let now = self.plane.clock.now(&self.plane.db).await?;
-        let since = now - OVERLAP - OVERLAP;
-        room.skip(store::ids_since(&self.plane.db, room.channel_id, since).await?);
-        room.caught_up(now);
-        let feed = feed::hear(Arc::clone(self), Arc::clone(room), heard);
-        let feed = self.plane.tasks.spawn("chat_room", feed);
-        *lock(&room.feed) = Some(feed.abort_handle());
-        Ok(())
+        room
     }
 
     /// Takes a socket out of a room; gives the channel when its player is gone from it here.
     pub(crate) fn leave(&self, member: &Member, place: Place) -> Option<Uuid> {
         let room = lock(&member.rooms).remove(&place)?;
         let mut rooms = lock(&self.rooms);
-        let mut members = lock(&room.members);
-        members.remove(&member.number);
-        if members.is_empty() {
+        let mut readers = lock(&room.readers);
+        readers.remove(&member.number);
+        if readers.is_empty() {
             rooms.remove(&room.channel_id);
             if let Some(feed) = lock(&room.feed).take() {
                 feed.abort();
             }
         }
-        let is_gone = members.values().all(|other| other.player != member.player);
+        let is_gone = readers.values().all(|other| other.player != member.player);
         is_gone.then_some(room.channel_id)
     }
 
@@ -235,7 +218,7 @@ impl Hub {
                 self.tell(&room, told);
             }
         }
-        if let Err(error) = self.told.try_send(feed::by_topic(deeds)) {
+        if let Err(error) = self.told.try_send(by_topic(deeds)) {
             let (mpsc::error::TrySendError::Full(parcels)
             | mpsc::error::TrySendError::Closed(parcels)) = error;
             self.note_behind(parcels.into_iter().map(|parcel| parcel.topic), usize::MAX);
@@ -288,11 +271,6 @@ impl Hub {
             }
         }
     }
-}
-
-/// The topic of a channel.
-pub(crate) fn topic(channel: Uuid, place: Place) -> String {
-    chat::topic(if matches!(place, Place::Whisper(..)) { None } else { Some(channel) })
 }
 
 #[cfg(test)]

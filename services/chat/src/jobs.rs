@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::authority;
 use crate::close;
 use crate::hub::Hub;
-use crate::member::lock;
+use crate::lock::lock;
 use crate::request::presence_place;
 use crate::store;
 
@@ -58,7 +58,7 @@ pub(crate) async fn renew_presence(hub: Arc<Hub>, stop: Stop) {
 async fn confirm_presence(hub: &Hub) -> Result<(), BusError> {
     for room in hub.rooms() {
         let players: HashSet<Uuid> =
-            lock(&room.members).values().map(|member| member.player).collect();
+            lock(&room.readers).values().map(|reader| reader.player).collect();
         let place = presence_place(room.channel_id);
         for player in players {
             hub.plane.bus.presence.confirm(&place, player, hub.settings.presence_ttl).await?;

@@ -2,9 +2,9 @@
 //!
 //! Start with [`wire`], which is what clients and this service say to each other (`docs/chat.md`
 //! has a sample of each). A socket (`socket`) reads requests (`request`) and writes what its
-//! bounded queue holds. What is said is stored first, in batches (`writer`), then told to the
-//! sockets of this node and over the bus to the other nodes (`hub`, `room`, `feed`); a node that
-//! missed something reads it from Postgres. Nothing of a channel is kept here but ids of what was
+//! bounded queue (`line`) holds. What is said is stored first, in batches (`said`, `writer`), then
+//! told (`told`) to the sockets of this node (`hub`, `room`) and over the bus to the other nodes
+//! (`feed`); a node that missed something reads it from Postgres. Nothing of a channel is kept here but ids of what was
 //! told already.
 //!
 //! What is deliberately absent: any truth in memory, and any wait for a slow reader. A socket
@@ -18,13 +18,17 @@ mod feed;
 mod history;
 mod hub;
 mod jobs;
+mod line;
+mod lock;
 mod member;
 mod request;
 mod retention;
 mod room;
+mod said;
 mod settings;
 mod socket;
 mod store;
+mod told;
 pub mod wire;
 mod writer;
 

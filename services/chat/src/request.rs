@@ -15,12 +15,14 @@ use uuid::Uuid;
 
 use crate::channel::{ChannelName, Place};
 use crate::error::ChatError;
-use crate::feed::{Deed, Told};
+use crate::feed;
 use crate::hub::Hub;
-use crate::member::{Member, lock};
+use crate::lock::lock;
+use crate::member::Member;
+use crate::said::Said;
 use crate::store::{self, Line};
+use crate::told::{Deed, Told};
 use crate::wire::{Answer, Author, Done, Present, Request, RequestBody, sane_report, sane_text};
-use crate::writer::Said;
 
 /// Players listed as present.
 const PRESENT_MAX: usize = 100;
@@ -94,7 +96,7 @@ async fn join(hub: &Arc<Hub>, member: &Arc<Member>, channel: &ChannelName) -> Ou
     if lock(&member.rooms).len() >= hub.settings.channels_max {
         return Err(ChatError::TooManyChannels);
     }
-    hub.join(member, place, channel_id, slow_mode_s).await?;
+    feed::join(hub, member, place, channel_id, slow_mode_s).await?;
     let place = presence_place(channel_id);
     let ttl = hub.settings.presence_ttl;
     if let Err(error) = hub.plane.bus.presence.confirm(&place, member.player, ttl).await {

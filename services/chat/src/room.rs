@@ -6,8 +6,8 @@
 //! closed from [`OVERLAP`] before the last thing heard, and what was told is left out by its id.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 use sortie_control::chat;
 use time::{Duration, OffsetDateTime};
@@ -16,8 +16,9 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::channel::Place;
-use crate::feed::{Deed, Told, author_of, event_for};
-use crate::member::{Line, Member, Outgoing, json, lock};
+use crate::line::{Line, Outgoing, json};
+use crate::lock::lock;
+use crate::told::{Deed, Told, author_of, event_for};
 use crate::wire::ChannelEvent;
 
 /// How long after its id is made a message may be committed, and then some.
@@ -32,12 +33,20 @@ pub(crate) struct Room {
     /// Nil for whispers.
     pub(crate) channel_id: Uuid,
     pub(crate) place: Option<Place>,
-    pub(crate) members: Mutex<HashMap<u64, Arc<Member>>>,
+    /// By the numbers of their sockets.
+    pub(crate) readers: Mutex<HashMap<u64, Reader>>,
     pub(crate) slow_mode_s: AtomicU32,
     /// Set once the bus tells this room of messages.
     pub(crate) ready: OnceCell<()>,
     pub(crate) feed: Mutex<Option<AbortHandle>>,
     seen: Mutex<Seen>,
+}
+
+/// A socket in a room.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) player: Uuid,
+    pub(crate) line: Line,
 }
 
 #[derive(Debug)]
@@ -71,7 +80,7 @@ impl Room {
         Self {
             channel_id,
             place,
-            members: Mutex::default(),
+            readers: Mutex::default(),
             slow_mode_s: AtomicU32::new(slow_mode_s.unsigned_abs()),
             ready: OnceCell::new(),
             feed: Mutex::default(),
@@ -133,18 +142,18 @@ impl Room {
             return;
         }
         let text = json(&event_for(told, Uuid::nil()));
-        let members = lock(&self.members);
-        count(members.len());
-        for member in members.values() {
-            member.line.push(Outgoing::event(text.clone(), author));
+        let readers = lock(&self.readers);
+        count(readers.len());
+        for reader in readers.values() {
+            reader.line.push(Outgoing::event(text.clone(), author));
         }
     }
 
     /// Something that is nobody's doing, for all sockets in the room.
     pub(crate) fn announce(&self, event: &ChannelEvent) {
         let text = json(event);
-        for member in lock(&self.members).values() {
-            member.line.push(Outgoing::event(text.clone(), None));
+        for reader in lock(&self.readers).values() {
+            reader.line.push(Outgoing::event(text.clone(), None));
         }
     }
 }

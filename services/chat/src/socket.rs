@@ -14,9 +14,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use sortie_control::address::ClientAddress;
 use sortie_control::bus::local::LocalLimiter;
 use sortie_control::error::{ApiError, ErrorBody};
-use sortie_control::http::ClientAddress;
 use sortie_control::json::unknown_field;
 use sortie_control::who::Caller;
 use tokio::sync::{mpsc, watch};
@@ -29,9 +29,12 @@ use crate::authority;
 use crate::close::{self, Closing};
 use crate::error::ChatError;
 use crate::hub::{Counted, Hub};
-use crate::member::{Known, Line, Member, Outgoing, lock};
+use crate::line::{Line, Outgoing};
+use crate::lock::lock;
+use crate::member::Member;
 use crate::request;
 use crate::store;
+use crate::store::Known;
 use crate::wire::{Answer, Author, Done, FRAME_BYTES_MAX, Request, RequestBody};
 
 /// Bytes that wait for the kernel to take them.

@@ -1,11 +1,11 @@
 //! What chat keeps in Postgres.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sortie_control::error::broken_constraint;
 use sortie_control::permission::{Permission, Permissions};
-use sortie_messages::{channel as channels, message as messages, mute as mutes};
+use sortie_messages::{channel as channels, mute as mutes};
 use sortie_sanctions::report::{self as reports, OfMessage};
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
@@ -13,9 +13,7 @@ use uuid::Uuid;
 
 use crate::channel::{ChannelName, Place};
 use crate::error::ChatError;
-use crate::member::Known;
 use crate::wire::{Author, Message};
-use crate::writer::Said;
 
 /// Players that one player may have muted.
 const MUTES_MAX: i64 = 1_000;
@@ -152,35 +150,6 @@ pub(crate) async fn said_before(
         };
         Some((Place::kept(&row.kind, &row.about)?, line))
     }))
-}
-
-/// Stores messages, all or none, but those that their authors have sent before; gives the new ones
-/// as they stand there, in the order of `said`: times and ids are the database's. `None`: sent
-/// before.
-pub(crate) async fn insert(db: &PgPool, said: &[Said]) -> sqlx::Result<Vec<Option<Line>>> {
-    let columns = messages::Said {
-        channels: said.iter().map(|said| said.channel).collect(),
-        authors: said.iter().map(|said| said.member.player).collect(),
-        texts: said.iter().map(|said| said.text.clone()).collect(),
-        client_ids: said.iter().map(|said| said.client_id).collect(),
-    };
-    let stamps = messages::say(db, &columns).await?;
-    let mut lines = vec![None; said.len()];
-    for stamp in stamps {
-        let at = usize::try_from(stamp.at).unwrap_or(usize::MAX);
-        if let (Some(line), Some(said)) = (lines.get_mut(at), said.get(at)) {
-            *line = Some(Line {
-                message_id: stamp.message_id,
-                author: said.member.player,
-                name: said.member.name(),
-                text: said.text.clone(),
-                said_at: stamp.said_at,
-                edited_at: None,
-                is_deleted: false,
-            });
-        }
-    }
-    Ok(lines)
 }
 
 /// A page of a channel, newest first; one row more than `limit` says that there is another.
@@ -407,6 +376,15 @@ pub(crate) async fn fallen(
         sessions
     );
     query.fetch_all(db).await
+}
+
+/// What a socket keeps of its player.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) is_moderator: bool,
+    /// Whom the player does not want to read.
+    pub(crate) mutes: HashSet<Uuid>,
 }
 
 /// What sockets keep of their players, as it is now. Players who are no more are left out.

@@ -12,25 +12,12 @@ use sortie_control::service::Stop;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::channel::Place;
 use crate::error::ChatError;
-use crate::feed::{Deed, Told};
 use crate::hub::Hub;
-use crate::member::Member;
+use crate::said::{self, Said};
 use crate::store::{self, Line};
+use crate::told::{Deed, Told};
 use crate::wire::{Answer, Done};
-
-/// A message that is not stored yet.
-#[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) member: Arc<Member>,
-    pub(crate) cid: u64,
-    pub(crate) channel: Uuid,
-    pub(crate) place: Place,
-    pub(crate) text: String,
-    /// The client's own name for it, by which it is known when it comes again.
-    pub(crate) client_id: Option<Uuid>,
-}
 
 /// The job.
 pub(crate) async fn run(hub: Arc<Hub>, mut said: mpsc::Receiver<Said>, mut stop: Stop) {
@@ -87,7 +74,7 @@ async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
 
 async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
     let start = Instant::now();
-    let stored = store::insert(&hub.plane.db, &batch.said).await;
+    let stored = said::store(&hub.plane.db, &batch.said).await;
     metrics::histogram!("sortie_chat_batch_seconds").record(start.elapsed().as_secs_f64());
     match stored {
         Ok(lines) => stored_all(&hub, &batch, &lines).await,
@@ -102,7 +89,7 @@ async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
 
 async fn insert_each(hub: &Arc<Hub>, batch: &Batch) {
     for said in &batch.said {
-        match store::insert(&hub.plane.db, std::slice::from_ref(said)).await {
+        match said::store(&hub.plane.db, std::slice::from_ref(said)).await {
             Ok(lines) => match lines.first() {
                 Some(Some(line)) => hub.tell_all(vec![stored_one(said, line)]),
                 _ => answer_again(hub, said).await,

@@ -17,8 +17,8 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::access::AccessKeys;
+use crate::address::{client_address, counts_as};
 use crate::headers;
-use crate::http::{client_address, counts_as};
 
 /// Wrong secrets of one address in [`WINDOW`]; after them nothing of it is looked at.
 const WRONG_MAX: u32 = 20;

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use crate::http::counts_as;
+use crate::address::counts_as;
 
 /// Connections at a time; more wait in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;

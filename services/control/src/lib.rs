@@ -11,6 +11,7 @@
 //! transaction, the program that runs both hands over ([`season`], [`keeper`], [`erasure`]).
 
 pub mod access;
+pub mod address;
 pub mod administrators;
 pub mod audit;
 pub mod bus;

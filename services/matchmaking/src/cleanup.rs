@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::error::MatchmakingError;
 use crate::settings::Settings;
-use crate::{pause, proposal, ticket};
+use crate::{ending, pause, proposal};
 
 /// Rows of a kind in one round.
 const ROUND_MAX: i64 = 1_000;
@@ -74,7 +74,7 @@ async fn expire_tickets(
     )
     .fetch_all(&mut *db)
     .await?;
-    ticket::end(db, &due, "expired", ticket::EXPIRED).await?;
+    ending::end(db, &due, "expired", ending::EXPIRED).await?;
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use sortie_whereabouts::{self as whereabouts, queue};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::ending;
 use crate::settings::Decline;
-use crate::ticket;
 
 /// What others of a match or a party are told.
 const WHY: &str = "a player has left";
@@ -46,7 +46,7 @@ async fn leave_party(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<()>
     if !asked.is_empty() {
         let now = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&mut *db).await?;
         // Whoever erases has no settings of ours; no flag changes the pauses.
-        ticket::withdraw(&mut *db, &Decline::default(), &asked, WHY, now).await?;
+        ending::withdraw(&mut *db, &Decline::default(), &asked, WHY, now).await?;
     }
     queue::withdraw_player(&mut *db, player_id, WHY).await?;
     whereabouts::party::leave(&mut *db, player_id).await?;

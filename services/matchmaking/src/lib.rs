@@ -12,6 +12,7 @@
 mod ban;
 mod cleanup;
 mod code;
+mod ending;
 mod erasure;
 mod error;
 mod events;

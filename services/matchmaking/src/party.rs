@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::error::MatchmakingError;
 use crate::settings::PARTY_MAX;
 use crate::state::Matchmaking;
-use crate::{code, ticket};
+use crate::{code, ending};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new()
@@ -195,7 +195,7 @@ async fn leave(State(state): State<Matchmaking>, caller: Caller) -> ApiResult<St
     let mut tx = state.db().begin().await?;
     let (party_id, leader) = lock(&mut tx, caller.player_id).await?;
     let why = "a member left the party";
-    ticket::cancel_of_party(&mut tx, rule, party_id, why, now).await?;
+    ending::cancel_of_party(&mut tx, rule, party_id, why, now).await?;
     remove(&mut tx, party_id, leader, caller.player_id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -223,7 +223,7 @@ async fn kick(
     let party_id = lock_led(&mut tx, caller.player_id, player_id).await?;
     if player_id != caller.player_id {
         let why = "a member was put out of the party";
-        ticket::cancel_of_party(&mut tx, rule, party_id, why, now).await?;
+        ending::cancel_of_party(&mut tx, rule, party_id, why, now).await?;
         remove(&mut tx, party_id, caller.player_id, player_id).await?;
     }
     let party = load(&mut tx, party_id).await?;

@@ -21,7 +21,7 @@ use crate::error::MatchmakingError;
 use crate::matcher;
 use crate::settings::Decline;
 use crate::state::Matchmaking;
-use crate::{pause, ticket};
+use crate::{ending, pause};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(answer))
@@ -195,7 +195,7 @@ pub(crate) async fn fail(
     sqlx::query!("update match_proposal set state = 'failed' where match_id = $1", match_id)
         .execute(&mut *db)
         .await?;
-    ticket::end(&mut *db, failed, "cancelled", why).await?;
+    ending::end(&mut *db, failed, "cancelled", why).await?;
     sqlx::query!(
         "with back as (
             update ticket set state = 'waiting', match_id = null,

@@ -11,7 +11,7 @@ use sortie_control::flag::Flag;
 use sortie_control::json::{Json, Path};
 use sortie_control::vocabulary::TicketState;
 use sortie_control::who::Caller;
-use sortie_whereabouts::{self as whereabouts, queue};
+use sortie_whereabouts as whereabouts;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -20,9 +20,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
-use crate::settings::{Decline, Queue, Settings};
+use crate::settings::{Queue, Settings};
 use crate::state::Matchmaking;
-use crate::{ban, party, pause, proposal, rating};
+use crate::{ban, ending, party, pause, proposal, rating};
 
 pub(crate) fn routes() -> OpenApiRouter<Matchmaking> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, cancel))
@@ -165,7 +165,7 @@ async fn make(
     let claim = whereabouts::claim(&mut *tx, &players).await?;
     ban::refuse_banned(&mut *tx, caller, &players, now).await?;
     pause::refuse_paused(&mut *tx, &players, now).await?;
-    expire_of(&mut *tx, &players, now).await?;
+    ending::expire_of(&mut *tx, &players, now).await?;
     let rated = rating::of_players(&mut *tx, &players, &queue.mode, now).await?;
     let ticket_id = Uuid::now_v7();
     let all = rating::together(&rated);
@@ -200,102 +200,6 @@ async fn make(
     .await?;
     claim.wait(&mut *tx, ticket_id, party_id).await?;
     Ok(ticket_id)
-}
-
-/// What has run out does not keep its players from queueing anew, swept up or not.
-async fn expire_of(
-    db: &mut PgConnection,
-    players: &[Uuid],
-    now: OffsetDateTime,
-) -> Result<(), MatchmakingError> {
-    let stale = sqlx::query_scalar!(
-        "select ticket_id from ticket
-         where ticket_id in (select ticket_id from ticket_open where player_id = any($1))
-           and state = 'waiting' and expires_at <= $2
-         order by ticket_id for update",
-        players,
-        now
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    end(db, &stale, "expired", EXPIRED).await?;
-    Ok(())
-}
-
-/// Said of tickets that nobody asked for.
-pub(crate) const EXPIRED: &str = "nobody asked for the ticket in time";
-
-/// Ends tickets that are open; gives those that were.
-pub(crate) async fn end(
-    db: &mut PgConnection,
-    tickets: &[Uuid],
-    state: &'static str,
-    why: &str,
-) -> Result<Vec<Uuid>, MatchmakingError> {
-    if tickets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ended = sqlx::query_scalar!(
-        "update ticket set state = $2, why = $3
-         where ticket_id = any($1) and state in ('waiting', 'proposed')
-         returning ticket_id",
-        tickets,
-        state,
-        why
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    queue::leave(db, &ended).await?;
-    let count = ended.len() as u64;
-    metrics::counter!("sortie_matchmaking_tickets_total", "event" => state).increment(count);
-    Ok(ended)
-}
-
-/// Cancels the open tickets that a party waits with.
-pub(crate) async fn cancel_of_party(
-    db: &mut PgConnection,
-    rule: &Decline,
-    party_id: Uuid,
-    why: &str,
-    now: OffsetDateTime,
-) -> Result<(), MatchmakingError> {
-    let open = sqlx::query_scalar!(
-        "select distinct ticket_id from ticket_open join party_member using (player_id)
-         where party_id = $1",
-        party_id
-    )
-    .fetch_all(&mut *db)
-    .await?;
-    withdraw(db, rule, &open, why, now).await?;
-    Ok(())
-}
-
-/// Cancels open tickets; matches that were asking for them fail, which counts as declining. Gives
-/// how many were open.
-pub(crate) async fn withdraw(
-    db: &mut PgConnection,
-    rule: &Decline,
-    tickets: &[Uuid],
-    why: &str,
-    now: OffsetDateTime,
-) -> sqlx::Result<u64> {
-    let withdrawn = queue::withdraw(&mut *db, tickets, why).await?;
-    metrics::counter!("sortie_matchmaking_tickets_total", "event" => "cancelled")
-        .increment(withdrawn.tickets);
-    metrics::counter!("sortie_matchmaking_proposals_total", "event" => "failed")
-        .increment(withdrawn.matches);
-    if withdrawn.matches > 0 {
-        // Those that wait on are in no match any more.
-        let declined = sqlx::query_scalar!(
-            "select ticket_id from ticket
-             where ticket_id = any($1) and state = 'cancelled' and match_id is not null",
-            tickets
-        )
-        .fetch_all(&mut *db)
-        .await?;
-        pause::begin(db, rule, &declined, now).await?;
-    }
-    Ok(withdrawn.tickets)
 }
 
 /// How your ticket stands; asking keeps it alive
@@ -434,7 +338,7 @@ async fn cancel(
         return Err(MatchmakingError::UnknownTicket.into());
     }
     let why = "cancelled by a player of the ticket";
-    if withdraw(&mut tx, rule, &[ticket_id], why, now).await? == 0 {
+    if ending::withdraw(&mut tx, rule, &[ticket_id], why, now).await? == 0 {
         let state = sqlx::query_scalar!("select state from ticket where ticket_id = $1", ticket_id)
             .fetch_one(&mut *tx)
             .await?;

@@ -12,10 +12,11 @@ mod board;
 mod decay;
 pub mod eligibility;
 mod http;
+mod opening;
 pub mod rating;
 pub mod report;
 mod retention;
-pub mod season;
+mod season;
 mod settings;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -26,8 +27,9 @@ use sortie_control::{outbox, retention as kept};
 
 pub use board::{BoardName, GLOBAL};
 pub use decay::decay;
+pub use opening::{SeasonError, open_season, seasons};
 pub use report::add_rpc;
-pub use season::{Season, open_season, seasons};
+pub use season::Season;
 pub use settings::Settings;
 
 /// Routes and jobs of ranking.

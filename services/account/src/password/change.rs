@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::mails::Task;
 use super::{ask_again, policy};
 use crate::error::AccountError;
+use crate::mails::Task;
 use crate::me;
 use crate::session::{lock_player, revoke_all};
 use crate::state::Accounts;

@@ -1,7 +1,6 @@
 //! Passwords: which are good, how they are changed, and what helps who has forgotten one.
 
 pub mod change;
-pub mod mails;
 pub mod policy;
 pub mod reset;
 

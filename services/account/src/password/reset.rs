@@ -13,10 +13,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::mails::Task;
 use super::policy;
 use crate::error::AccountError;
 use crate::guess::Guessed;
+use crate::mails::Task;
 use crate::names;
 use crate::session::{lock_player, revoke_all};
 use crate::state::{Accounts, Client};

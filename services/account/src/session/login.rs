@@ -17,7 +17,7 @@ use crate::error::AccountError;
 use crate::guess::{Guess, Guessed};
 use crate::hasher::Verdict;
 use crate::state::{Accounts, Client, has_control_characters};
-use crate::{me, totp};
+use crate::{authenticator, me};
 
 /// The route.
 pub fn router() -> OpenApiRouter<Accounts> {
@@ -86,7 +86,7 @@ async fn checked(
     let found = guess.settle(db, outcome).await?;
     if let Some(secret) = &found.totp_secret {
         let code = body.totp_code.as_deref().ok_or(AccountError::TotpRequired)?;
-        totp::use_code(accounts, found.player_id, secret, code).await?;
+        authenticator::use_code(accounts, found.player_id, secret, code).await?;
     }
     let found = renew_hash(accounts, found, body.password).await?;
     let mut tx = db.begin().await?;

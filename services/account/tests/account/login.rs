@@ -57,10 +57,7 @@ async fn an_unknown_user_costs_the_same_hash(db: PgPool) {
 fn accounts(
     db: PgPool,
     settings: Settings,
-) -> (
-    sortie_account::state::Accounts,
-    tokio::sync::mpsc::Receiver<sortie_account::password::mails::Task>,
-) {
+) -> (sortie_account::state::Accounts, tokio::sync::mpsc::Receiver<sortie_account::mails::Task>) {
     let (mails, tasks) = tokio::sync::mpsc::channel(16);
     let accounts = sortie_account::state::Accounts {
         plane: sortie_control::plane::Plane::local(db),

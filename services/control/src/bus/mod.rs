@@ -6,6 +6,7 @@
 
 pub mod local;
 pub mod redis;
+mod redis_link;
 mod redis_topics;
 pub mod seal;
 

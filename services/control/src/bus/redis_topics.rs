@@ -18,7 +18,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
-use super::redis::Link;
+use super::redis_link::Link;
 use super::seal::Seal;
 use super::{BusError, Heard, Subscription, Topics};
 use crate::listening::{DeafError, Hearing};

@@ -14,7 +14,8 @@ use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
 use sortie_rpc::ranking::{Receipt, RefusalCode};
 
 use super::check::BattleResult;
-use super::store::{Outcome, Stored, store};
+use super::outcome::{Outcome, Stored};
+use super::store::store;
 use crate::settings::Settings;
 
 /// Largest report. More than other services read: a battle of 8,192 players with 20,000 events

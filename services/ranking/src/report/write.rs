@@ -15,9 +15,9 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
+use super::admit::Battle;
 use super::change::Change;
 use super::check::{BattleResult, PlayerRecord};
-use super::store::Battle;
 use crate::eligibility::Reason;
 use crate::rating::Skill;
 

@@ -245,9 +245,9 @@ async fn a_new_season_begins_halfway_back(db: PgPool) {
     let outcome = world.store(world.report(battle, &players)).await;
     assert_eq!(stored(&outcome).season_id, season.season_id);
     let taken = sortie_ranking::open_season(&plane, "Season 2").await.unwrap_err();
-    assert!(matches!(taken, sortie_ranking::season::SeasonError::NameTaken));
+    assert!(matches!(taken, sortie_ranking::SeasonError::NameTaken));
     let bad = sortie_ranking::open_season(&plane, " ").await.unwrap_err();
-    assert!(matches!(bad, sortie_ranking::season::SeasonError::BadName));
+    assert!(matches!(bad, sortie_ranking::SeasonError::BadName));
     assert_eq!(world.count("select count(*) from season").await, 2);
 }
 
