@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ring::rand::{SecureRandom, SystemRandom};
+use sortie_keys::random_bytes;
 use sortie_wire::limits::TICKET_LIFE_MS_MAX;
 use sortie_wire::ticket::{Ticket, TicketError, TicketSigner};
 
@@ -27,10 +27,8 @@ pub struct TicketRequest {
 pub fn issue(seed: &[u8; 32], request: &TicketRequest) -> Result<Vec<u8>, TicketError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let valid_ms = request.valid.as_millis().min(u128::from(TICKET_LIFE_MS_MAX)) as u64;
-    let mut ticket_id = [0; 16];
-    SystemRandom::new().fill(&mut ticket_id).map_err(|_| TicketError::Invalid)?;
     TicketSigner::from_seed(*seed).sign(&Ticket {
-        ticket_id: u128::from_le_bytes(ticket_id),
+        ticket_id: u128::from_le_bytes(random_bytes()),
         player_key: request.player_key,
         battle_id: request.battle_id,
         team: request.team,

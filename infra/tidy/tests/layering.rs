@@ -8,6 +8,7 @@ use sortie_tidy::{assert_none, cargo};
 /// What a service of the control plane may know: they meet in Postgres, over gRPC, or on the bus,
 /// and in crates beneath them, each of which owns what several of them write.
 const SERVICE: &[&str] = &[
+    "sortie-keys",
     "sortie-kit",
     "sortie-control",
     "sortie-rpc",
@@ -19,14 +20,15 @@ const SERVICE: &[&str] = &[
 
 /// Every allowed arrow between crates of this workspace, for code that ships.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("sortie-wire", &[]),
+    ("sortie-keys", &[]),
+    ("sortie-wire", &["sortie-keys"]),
     ("sortie-field", &[]),
     ("sortie-udp", &[]),
     ("sortie-sealed", &[]),
     ("sortie-link-sim", &[]),
     ("sortie-kit", &[]),
     ("sortie-rpc", &[]),
-    ("sortie-control", &["sortie-kit", "sortie-rpc"]),
+    ("sortie-control", &["sortie-keys", "sortie-kit", "sortie-rpc"]),
     ("sortie-private-postgres", &[]),
     // Only tests and benches stand on it.
     ("sortie-testing", &["sortie-control", "sortie-rpc"]),
@@ -56,14 +58,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sortie-tidy", &[]),
     ("sortie-sim", &["sortie-field"]),
     ("sortie-session", &["sortie-wire"]),
-    ("sortie-quic", &["sortie-sealed", "sortie-session"]),
-    ("sortie-identity", &["sortie-quic"]),
+    ("sortie-quic", &["sortie-keys", "sortie-sealed", "sortie-session"]),
+    ("sortie-identity", &["sortie-keys", "sortie-quic"]),
     ("sortie-pump", &["sortie-quic", "sortie-sealed", "sortie-session", "sortie-udp"]),
     ("sortie-client", &["sortie-quic", "sortie-sealed", "sortie-session", "sortie-wire"]),
     ("sortie-bridge", &["sortie-sim", "sortie-field", "sortie-session", "sortie-wire"]),
     (
         "sortie-battle",
         &[
+            "sortie-keys",
             "sortie-bridge",
             "sortie-sim",
             "sortie-field",
@@ -81,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "sortie-players",
         &[
+            "sortie-keys",
             "sortie-client",
             "sortie-bridge",
             "sortie-sim",
@@ -142,6 +146,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-battle",
             "sortie-players",
             "sortie-cli",
+            "sortie-keys",
             "sortie-sim",
             "sortie-field",
             "sortie-wire",
@@ -157,6 +162,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-cli",
             "sortie-control",
             "sortie-fleet",
+            "sortie-keys",
             "sortie-kit",
             "sortie-matchmaking",
             "sortie-messages",

@@ -124,7 +124,7 @@ pub fn load_or_create_secrets(data_dir: &Path) -> Result<Secrets, IdentityError>
             Err(_) => Err(IdentityError::Damaged { path, detail: "must be 32 bytes".into() }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let root = sortie_quic::random();
+            let root = sortie_keys::random_bytes();
             write_private(&path, &root).map_err(|source| IdentityError::Write { path, source })?;
             Ok(Secrets::from_root(root))
         }

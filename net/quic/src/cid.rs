@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
 use ring::hmac;
+use sortie_keys::random_bytes;
 
 use crate::config::Shard;
-use crate::secrets::random;
 
 const RANDOM_BYTES: usize = 5;
 const CID_BYTES: usize = 8;
@@ -35,7 +35,7 @@ impl ShardCids {
 
 impl ConnectionIdGenerator for ShardCids {
     fn generate_cid(&mut self) -> ConnectionId {
-        let mut id: [u8; CID_BYTES] = random();
+        let mut id: [u8; CID_BYTES] = random_bytes();
         id[0] = id[0] & !self.mask() | self.shard.index;
         let proof = self.proof(&id[..RANDOM_BYTES]);
         id[RANDOM_BYTES..].copy_from_slice(&proof);
@@ -107,7 +107,7 @@ mod tests {
     fn an_id_that_we_did_not_issue_is_invalid() {
         let own = cids(0, 1);
         let strangers =
-            (0..10_000).filter(|_| own.validate(&ConnectionId::new(&random::<8>())).is_ok());
+            (0..10_000).filter(|_| own.validate(&ConnectionId::new(&random_bytes::<8>())).is_ok());
         assert_eq!(strangers.count(), 0);
     }
 }

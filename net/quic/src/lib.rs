@@ -40,7 +40,7 @@ pub use identity::{Fingerprint, FingerprintError, Identity};
 pub use peer::ServerLane;
 pub use peer_id::PeerId;
 pub use sealed::{SealedCounters, SealedLanes, all_suites, best_suite, client_secrets, is_sealed};
-pub use secrets::{Secrets, random};
+pub use secrets::Secrets;
 pub use server::{Server, ServerEvent};
 pub use sortie_sealed::LaneChoice;
 pub use tls::SERVER_NAME;

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use sortie_keys::random_bytes;
 use sortie_sealed::{
     EXPORTER_BYTES, EXPORTER_LABEL, Lane, LaneConfig, LaneSecrets, Lanes, LanesConfig, SealError,
     Sealed, Suite, exporter_context,
@@ -13,7 +14,6 @@ use sortie_sealed::{
 
 use crate::config::Shard;
 use crate::error::{ExportError, SetupError};
-use crate::secrets::random;
 use crate::{Client, PeerId, Server};
 
 /// First byte from which on a datagram on the port is QUIC's.
@@ -84,7 +84,7 @@ impl SealedLanes {
             shard_count: shard.count,
             capacity: connections_max,
             lane: LaneConfig::default(),
-            seed: random(),
+            seed: random_bytes(),
         })?;
         let counters = SealedCounters::default();
         Ok(Self { table, peers: Vec::new(), counters, moves: 0 })

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use quinn_proto::crypto::{HandshakeTokenKey, HmacKey};
-use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
+use sortie_keys::random_bytes;
 
 /// Root of the keys that sign resets, Retry tokens and connection ids.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ impl Secrets {
 
     /// Keys that nobody will know after this process.
     pub fn ephemeral() -> Self {
-        Self { root: random() }
+        Self { root: random_bytes() }
     }
 
     pub(crate) fn reset_key(&self) -> Arc<dyn HmacKey> {
@@ -42,14 +42,4 @@ impl Secrets {
         let tag = hmac::sign(&key, purpose);
         tag.as_ref().try_into().expect("HMAC-SHA256 gives 32 bytes")
     }
-}
-
-/// Bytes from the system's random source.
-///
-/// # Panics
-/// The system has none: nothing secret could be made.
-pub fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the system's random source works");
-    bytes
 }

@@ -84,6 +84,8 @@ close_codes! {
     SlowClient = 18, false, "the client is too slow";
     /// The server failed inside; the client may resume.
     Internal = 19, false, "the server failed";
+    /// The ticket names a key that the server does not hold: it was taken away, or is too new.
+    TicketKeyUnknown = 20, true, "the server does not know the key of the join ticket";
 }
 
 impl CloseCode {

@@ -1,17 +1,14 @@
 //! Join tickets: a signed admission of one player to one battle, checked without asking anyone.
 //!
 //! ```text
-//! version 1 (u8) | ticket id (u128) | player key (u128) | battle id (u128)
+//! version 2 (u8) | key id (8 bytes) | ticket id (u128) | player key (u128) | battle id (u128)
 //! | team (u8: 0, 1, 255 = balance decides) | class (u8) | expires at (u64, ms since 1970)
 //! | name length (u8) | name | audience length (u8) | audience | Ed25519 signature (64 bytes)
 //! ```
 //! Integers are little-endian, text is UTF-8. The signature covers the bytes of `CONTEXT` and all
-//! bytes before the signature.
+//! bytes before the signature. Version 1 has no key id and is read as well.
 
-use ring::{
-    rand::{SecureRandom, SystemRandom},
-    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
-};
+use sortie_keys::{KeyId, KeyPair, PublicKeys, SignatureError, random_bytes};
 
 use crate::limits::{
     AUDIENCE_BYTES_MAX, CLOCK_LEEWAY_MS, NAME_BYTES_MAX, TICKET_BYTES_MAX, TICKET_LIFE_MS_MAX,
@@ -21,11 +18,13 @@ use crate::limits::{
 /// elsewhere.
 pub const CONTEXT: &[u8] = b"sortie join ticket\0";
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Of before there were key ids. Read for servers whose control plane is a release behind.
+const VERSION_WITHOUT_KEY_ID: u8 = 1;
 const NO_TEAM: u8 = 255;
 const SIGNATURE_BYTES: usize = 64;
-/// Version, three ids, team, class, expiry.
-const FIXED_BYTES: usize = 1 + 3 * 16 + 1 + 1 + 8;
+/// Version, key id, three ids, team, class, expiry.
+const FIXED_BYTES: usize = 1 + KeyId::BYTES + 3 * 16 + 1 + 1 + 8;
 const _: () = assert!(
     TICKET_BYTES_MAX >= FIXED_BYTES + 2 + NAME_BYTES_MAX + AUDIENCE_BYTES_MAX + SIGNATURE_BYTES
 );
@@ -57,6 +56,10 @@ pub enum TicketError {
     /// Layout, limits or signature are wrong.
     #[error("the ticket is invalid")]
     Invalid,
+    /// It names a key that the server does not hold: one that was taken away, or that the server
+    /// was not told of yet.
+    #[error("the server does not know the key of the ticket")]
+    UnknownKey,
     /// Its time is over, or longer than any issuer may grant.
     #[error("the ticket has expired")]
     Expired,
@@ -70,6 +73,7 @@ impl TicketError {
     pub fn close_code(self) -> crate::close::CloseCode {
         match self {
             Self::Invalid => crate::close::CloseCode::TicketInvalid,
+            Self::UnknownKey => crate::close::CloseCode::TicketKeyUnknown,
             Self::Expired => crate::close::CloseCode::TicketExpired,
             Self::WrongBattle => crate::close::CloseCode::TicketWrongBattle,
         }
@@ -77,42 +81,31 @@ impl TicketError {
 }
 
 /// Signs tickets. Belongs to the control plane, or to a development server.
-pub struct TicketSigner {
-    pair: Ed25519KeyPair,
-    seed: [u8; 32],
-}
-
-impl core::fmt::Debug for TicketSigner {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TicketSigner").field("public_key", &self.public_key()).finish()
-    }
-}
+#[derive(Debug)]
+pub struct TicketSigner(KeyPair);
 
 impl TicketSigner {
     /// From the 32-byte private seed of RFC 8032.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let pair =
-            Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are an Ed25519 seed");
-        Self { pair, seed }
+        Self(KeyPair::from_seed(&seed))
     }
 
-    /// A new key pair from the system's random numbers; `None` when those fail.
-    pub fn generate() -> Option<Self> {
-        let mut seed = [0; 32];
-        SystemRandom::new().fill(&mut seed).ok()?;
-        Some(Self::from_seed(seed))
-    }
-
-    /// The private seed. Danger: whoever has it opens every battle that trusts this key.
-    pub fn seed(&self) -> &[u8; 32] {
-        &self.seed
+    /// With a new key pair from the system's random numbers.
+    ///
+    /// # Panics
+    /// As [`random_bytes`].
+    pub fn generate() -> Self {
+        Self::from_seed(random_bytes())
     }
 
     /// The public key, for [`TicketVerifier::new`].
     pub fn public_key(&self) -> [u8; 32] {
-        let mut key = [0; 32];
-        key.copy_from_slice(self.pair.public_key().as_ref());
-        key
+        self.0.public_key()
+    }
+
+    /// What the key is called; every ticket says it.
+    pub fn key_id(&self) -> KeyId {
+        self.0.id()
     }
 
     /// The signed ticket as it travels.
@@ -125,10 +118,10 @@ impl TicketSigner {
         }
         let mut signed = Vec::with_capacity(CONTEXT.len() + TICKET_BYTES_MAX);
         signed.extend_from_slice(CONTEXT);
-        write_body(ticket, &mut signed);
-        let signature = self.pair.sign(&signed);
+        write_body(self.key_id(), ticket, &mut signed);
+        let signature = self.0.sign(&signed);
         let mut bytes = signed.split_off(CONTEXT.len());
-        bytes.extend_from_slice(signature.as_ref());
+        bytes.extend_from_slice(&signature);
         Ok(bytes)
     }
 }
@@ -136,16 +129,25 @@ impl TicketSigner {
 /// Checks tickets of one issuer for one battle.
 #[derive(Clone, Debug)]
 pub struct TicketVerifier {
-    key: UnparsedPublicKey<[u8; 32]>,
+    keys: PublicKeys,
     battle_id: u128,
     audience: String,
 }
 
 impl TicketVerifier {
-    /// Accepts what `public_key` signed for `battle_id` and for `audience`, this server's name.
-    pub fn new(public_key: [u8; 32], battle_id: u128, audience: impl Into<String>) -> Self {
-        let key = UnparsedPublicKey::new(&ED25519, public_key);
-        Self { key, battle_id, audience: audience.into() }
+    /// Accepts what one of `keys` signed for `battle_id` and for `audience`, this server's name.
+    pub fn new(keys: impl Into<PublicKeys>, battle_id: u128, audience: impl Into<String>) -> Self {
+        Self { keys: keys.into(), battle_id, audience: audience.into() }
+    }
+
+    /// From now on these keys count, and no others.
+    pub fn set_keys(&mut self, keys: PublicKeys) {
+        self.keys = keys;
+    }
+
+    /// The keys that count.
+    pub fn keys(&self) -> &PublicKeys {
+        &self.keys
     }
 
     /// The ticket in `bytes`, if it opens this battle at `now_ms` (milliseconds since 1970).
@@ -157,7 +159,7 @@ impl TicketVerifier {
         if bytes.len() > TICKET_BYTES_MAX {
             return Err(TicketError::Invalid);
         }
-        let ticket = self.authentic(bytes).ok_or(TicketError::Invalid)?;
+        let ticket = self.authentic(bytes)?;
         if ticket.battle_id != self.battle_id
             || !(ticket.audience.is_empty() || ticket.audience == self.audience)
         {
@@ -171,14 +173,19 @@ impl TicketVerifier {
         Ok(ticket)
     }
 
-    fn authentic(&self, bytes: &[u8]) -> Option<Ticket> {
-        let body_len = bytes.len().checked_sub(SIGNATURE_BYTES)?;
-        let (body, signature) = bytes.split_at_checked(body_len)?;
+    fn authentic(&self, bytes: &[u8]) -> Result<Ticket, TicketError> {
+        let (body, signature) =
+            bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(TicketError::Invalid)?;
+        let (key_id, _) = split_key_id(body).ok_or(TicketError::Invalid)?;
         let mut signed = [0; CONTEXT.len() + TICKET_BYTES_MAX];
+        let signed = &mut signed[..CONTEXT.len() + body.len()];
         signed[..CONTEXT.len()].copy_from_slice(CONTEXT);
-        signed.get_mut(CONTEXT.len()..CONTEXT.len() + body.len())?.copy_from_slice(body);
-        self.key.verify(&signed[..CONTEXT.len() + body.len()], signature).ok()?;
-        read_body(body)
+        signed[CONTEXT.len()..].copy_from_slice(body);
+        self.keys.verify(key_id, signed, signature).map_err(|error| match error {
+            SignatureError::UnknownKey => TicketError::UnknownKey,
+            SignatureError::Wrong => TicketError::Invalid,
+        })?;
+        read_body(body).ok_or(TicketError::Invalid)
     }
 }
 
@@ -189,8 +196,9 @@ fn is_lawful(ticket: &Ticket) -> bool {
         && ticket.team.is_none_or(|team| team <= 1)
 }
 
-fn write_body(ticket: &Ticket, out: &mut Vec<u8>) {
+fn write_body(key_id: KeyId, ticket: &Ticket, out: &mut Vec<u8>) {
     out.push(VERSION);
+    out.extend_from_slice(&key_id.to_bytes());
     for id in [ticket.ticket_id, ticket.player_key, ticket.battle_id] {
         out.extend_from_slice(&id.to_le_bytes());
     }
@@ -205,12 +213,10 @@ fn write_body(ticket: &Ticket, out: &mut Vec<u8>) {
 
 /// Reads what comes before the signature. Public for fuzzing beneath the signature.
 ///
-/// Anything that [`TicketSigner::sign`] would not have written is `None`.
-pub fn read_body(mut body: &[u8]) -> Option<Ticket> {
-    let [version] = take(&mut body)?;
-    if version != VERSION {
-        return None;
-    }
+/// Anything that [`TicketSigner::sign`] would not have written, or would not have when it wrote
+/// version 1, is `None`.
+pub fn read_body(body: &[u8]) -> Option<Ticket> {
+    let (_, mut body) = split_key_id(body)?;
     let [ticket_id, player_key, battle_id] =
         [take(&mut body)?, take(&mut body)?, take(&mut body)?].map(u128::from_le_bytes);
     let [team, class] = take(&mut body)?;
@@ -228,6 +234,17 @@ pub fn read_body(mut body: &[u8]) -> Option<Ticket> {
         audience,
     };
     (body.is_empty() && is_lawful(&ticket)).then_some(ticket)
+}
+
+/// The key that a ticket names, if its version has one, and what stands behind it.
+fn split_key_id(mut body: &[u8]) -> Option<(Option<KeyId>, &[u8])> {
+    let [version] = take(&mut body)?;
+    let key_id = match version {
+        VERSION => Some(KeyId::from_bytes(take(&mut body)?)),
+        VERSION_WITHOUT_KEY_ID => None,
+        _ => return None,
+    };
+    Some((key_id, body))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -305,12 +322,48 @@ mod tests {
         for index in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[index] ^= 0x20;
-            assert_eq!(verifier.verify(&changed, NOW_MS), Err(TicketError::Invalid));
-            assert_eq!(verifier.verify(&bytes[..index], NOW_MS), Err(TicketError::Invalid));
+            let is_of_key_id = (1..=KeyId::BYTES).contains(&index);
+            let expected =
+                if is_of_key_id { TicketError::UnknownKey } else { TicketError::Invalid };
+            assert_eq!(verifier.verify(&changed, NOW_MS), Err(expected), "byte {index}");
+            let cut = verifier.verify(&bytes[..index], NOW_MS);
+            assert_eq!(cut, Err(TicketError::Invalid), "{index} bytes");
         }
-        let stranger = TicketVerifier::new([1; 32], 3, "alpha");
-        assert_eq!(stranger.verify(&bytes, NOW_MS), Err(TicketError::Invalid));
         assert_eq!(verifier.verify(&[0; 10_000], NOW_MS), Err(TicketError::Invalid));
+    }
+
+    #[test]
+    fn a_ticket_is_checked_with_the_key_that_it_names() {
+        let [old, new] = [8, 9].map(|seed| TicketSigner::from_seed([seed; 32]));
+        let [by_old, by_new] = [&old, &new].map(|signer| signer.sign(&ticket()).unwrap());
+        let only_new = TicketVerifier::new(new.public_key(), 3, "alpha");
+        assert_eq!(only_new.verify(&by_old, NOW_MS), Err(TicketError::UnknownKey));
+        assert_eq!(only_new.verify(&by_new, NOW_MS), Ok(ticket()));
+        let both = PublicKeys::new(old.public_key(), [new.public_key()]).unwrap();
+        let mut verifier = TicketVerifier::new(both, 3, "alpha");
+        assert_eq!(verifier.verify(&by_old, NOW_MS), Ok(ticket()));
+        assert_eq!(verifier.verify(&by_new, NOW_MS), Ok(ticket()));
+        // Whoever names another's key has not its signature.
+        let forged = [&by_old[..1], &new.key_id().to_bytes(), &by_old[1 + KeyId::BYTES..]].concat();
+        assert_eq!(verifier.verify(&forged, NOW_MS), Err(TicketError::Invalid));
+        verifier.set_keys(new.public_key().into());
+        assert_eq!(verifier.verify(&by_old, NOW_MS), Err(TicketError::UnknownKey));
+    }
+
+    #[test]
+    fn a_ticket_of_before_there_were_key_ids_is_good() {
+        let [other, pair] = [8, 9].map(|seed| KeyPair::from_seed(&[seed; 32]));
+        let mut signed = CONTEXT.to_vec();
+        write_body(pair.id(), &ticket(), &mut signed);
+        let body = CONTEXT.len();
+        signed.drain(body + 1..body + 1 + KeyId::BYTES);
+        signed[body] = VERSION_WITHOUT_KEY_ID;
+        let bytes = [&signed[body..], &pair.sign(&signed)].concat();
+        let keys = PublicKeys::new(other.public_key(), [pair.public_key()]).unwrap();
+        let verifier = TicketVerifier::new(keys, 3, "alpha");
+        assert_eq!(verifier.verify(&bytes, NOW_MS), Ok(ticket()));
+        let stranger = TicketVerifier::new(other.public_key(), 3, "alpha");
+        assert_eq!(stranger.verify(&bytes, NOW_MS), Err(TicketError::Invalid));
     }
 
     #[test]
@@ -325,8 +378,7 @@ mod tests {
 
     #[test]
     fn generated_keys_differ() {
-        let [a, b] = [(); 2].map(|()| TicketSigner::generate().unwrap());
+        let [a, b] = [(); 2].map(|()| TicketSigner::generate());
         assert_ne!(a.public_key(), b.public_key());
-        assert_eq!(TicketSigner::from_seed(*a.seed()).public_key(), a.public_key());
     }
 }

@@ -139,7 +139,7 @@ pub(crate) fn mark(operation: &mut Operation, permission: &str, action: &str) {
 }
 
 const REFUSALS: &[(&str, &str)] = &[
-    ("401", "`auth.missing`, `auth.invalid`, `auth.expired`, `auth.revoked`"),
+    ("401", "`auth.missing`, `auth.invalid`, `auth.key_unknown`, `auth.expired`, `auth.revoked`"),
     ("403", "`auth.forbidden` (the permission is in the details), `admin.totp_required`"),
     ("422", "A value is out of bounds"),
     ("503", "The database is away"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sortie_keys::PublicKeys;
 use sortie_wire::close::CloseCode;
 use sortie_wire::resume::{ResumeClaims, ResumeKey, ResumeToken};
 use sortie_wire::ticket::{Ticket, TicketVerifier};
@@ -20,17 +21,24 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Lets in whom the holder of `ticket_key` sends to `battle_id` at `audience`.
+    /// Lets in whom a holder of one of `ticket_keys` sends to `battle_id` at `audience`.
     pub fn new(
-        ticket_key: [u8; 32],
+        ticket_keys: impl Into<PublicKeys>,
         battle_id: u128,
         audience: &str,
         resume_key: &[u8; 32],
     ) -> Self {
         Self {
-            verifier: TicketVerifier::new(ticket_key, battle_id, audience),
+            verifier: TicketVerifier::new(ticket_keys, battle_id, audience),
             resume: ResumeKey::new(resume_key),
             battle_id,
+        }
+    }
+
+    /// From now on tickets are checked with these keys, and with no others.
+    pub fn set_ticket_keys(&mut self, keys: &PublicKeys) {
+        if self.verifier.keys() != keys {
+            self.verifier.set_keys(keys.clone());
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sortie_field::Map;
+use sortie_keys::PublicKeys;
 use sortie_sim::config::SimConfig;
 
 use crate::journal::JournalOptions;
@@ -13,8 +14,8 @@ use crate::journal::JournalOptions;
 /// Who may let players in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TicketAuthority {
-    /// The holder of the private half of this Ed25519 key.
-    PublicKey([u8; 32]),
+    /// The holders of the private halves of these Ed25519 keys.
+    PublicKeys(PublicKeys),
     /// Whoever reads this server's ready line: for development. The key pair is kept in the data
     /// directory.
     Dev,
@@ -95,11 +96,11 @@ impl BattleServerConfig {
     /// # Errors
     /// Says both, or neither.
     pub fn ticket_authority(
-        public_key: Option<[u8; 32]>,
+        public_keys: Option<PublicKeys>,
         dev_tickets: bool,
     ) -> anyhow::Result<TicketAuthority> {
-        match (public_key, dev_tickets) {
-            (Some(key), false) => Ok(TicketAuthority::PublicKey(key)),
+        match (public_keys, dev_tickets) {
+            (Some(keys), false) => Ok(TicketAuthority::PublicKeys(keys)),
             (None, true) => Ok(TicketAuthority::Dev),
             (Some(_), true) => anyhow::bail!(
                 "--dev-tickets would let anybody in who reads the log; it is refused beside \
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_public_key_and_development_tickets_exclude_each_other() {
-        let both = BattleServerConfig::ticket_authority(Some([1; 32]), true);
+        let both = BattleServerConfig::ticket_authority(Some([1; 32].into()), true);
         assert!(both.unwrap_err().to_string().contains("--dev-tickets"));
         assert!(BattleServerConfig::ticket_authority(None, false).is_err());
         let dev = BattleServerConfig::ticket_authority(None, true).unwrap();

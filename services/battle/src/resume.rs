@@ -7,6 +7,7 @@
 use std::fs::OpenOptions;
 
 use anyhow::{Context, bail};
+use sortie_keys::random_bytes;
 use sortie_sim::id::Tick;
 use sortie_sim::{Battle, SIMULATION};
 
@@ -14,7 +15,7 @@ use crate::config::BattleServerConfig;
 use crate::journal::{
     Found, Journal, JournalError, JournalHeader, JournalReader, JournalRoster, Tail, Walk,
 };
-use crate::store::{Store, random};
+use crate::store::Store;
 use crate::ticket_clock::TicketClock;
 
 /// A battle ready to be stepped, and the journal that goes on with it.
@@ -54,11 +55,11 @@ pub fn open_battle(store: &Store, config: &BattleServerConfig) -> anyhow::Result
 fn begin(store: &Store, config: &BattleServerConfig) -> anyhow::Result<OpenedBattle> {
     let seed = match config.seed {
         Some(seed) => seed,
-        None => u64::from_le_bytes(random()?),
+        None => u64::from_le_bytes(random_bytes()),
     };
     let battle_id = match config.battle_id {
         Some(battle_id) => battle_id,
-        None => u128::from_le_bytes(random()?),
+        None => u128::from_le_bytes(random_bytes()),
     };
     let mut rules = config.rules.clone();
     if let Some(duration) = config.duration {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use ring::rand::{SecureRandom, SystemRandom};
+use sortie_keys::random_bytes;
 
 /// A data directory that is ours.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ impl Store {
                 Err(_) => bail!("{} is damaged: it must hold 32 bytes", path.display()),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = random()?;
+                let key = random_bytes();
                 self.write_whole(&path, &key)
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 Ok(key)
@@ -170,18 +170,6 @@ impl Store {
             file.sync_all()
         })
     }
-}
-
-/// Bytes that nobody can guess.
-///
-/// # Errors
-/// The system has none.
-pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        bail!("the system's source of random numbers fails");
-    }
-    Ok(bytes)
 }
 
 /// Makes durable which names a folder holds.

@@ -1,25 +1,34 @@
 //! Access tokens: who is calling, signed with Ed25519, good for five minutes.
 //!
 //! A token is a JWT (RFC 7519) with the one header that we write: no other algorithm can be asked
-//! for, because the header is compared as bytes. The crates for JWT bring RSA along, which
-//! deny.toml bans; what is left of the standard is small.
+//! for, because all of the header but the key's id (`kid`) is compared as bytes. The crates for JWT
+//! bring RSA along, which deny.toml bans; what is left of the standard is small.
+//!
+//! One key signs, and up to three others are held beside it while keys are exchanged
+//! ([`AccessKeys::with_others`]). The messages of the bus are sealed with what comes of the same
+//! seeds, so that nodes hear each other meanwhile.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::hmac;
-use ring::rand::SystemRandom;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
+pub use sortie_keys::random_bytes;
+use sortie_keys::{KeyId, KeyPair, PublicKeys, SignatureError, TooManyKeys};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// How long a token is good for.
 pub const LIFE: Duration = Duration::minutes(5);
 
-/// `{"alg":"EdDSA","typ":"JWT"}`
-const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
+/// What stands around the id of the key in the JSON of a header.
+const HEADER_BEGIN: &str = r#"{"alg":"EdDSA","kid":""#;
+const HEADER_END: &str = r#"","typ":"JWT"}"#;
+
+/// `{"alg":"EdDSA","typ":"JWT"}`: of tokens of before there were key ids. They are checked with
+/// all keys; what is left of them is credentials of servers that registered before.
+const HEADER_WITHOUT_KEY_ID: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
 const AUDIENCE: &str = "sortie";
 
 /// How long a token of [`AccessKeys::issue_appeal`] is good for: time to write.
@@ -51,14 +60,16 @@ pub struct Claims {
     pub guest: bool,
 }
 
-/// Signs and checks access tokens. All nodes share one key.
+/// Signs and checks access tokens. All nodes share the keys.
 #[derive(Clone)]
 pub struct AccessKeys(Arc<Secrets>);
 
 struct Secrets {
-    pair: Ed25519KeyPair,
-    /// Made of the same seed, for nothing but the bus.
-    bus: [u8; 32],
+    pair: KeyPair,
+    /// The first one is the pair's.
+    public: PublicKeys,
+    /// Made of the same seeds in the same order, for nothing but the bus.
+    bus: Vec<[u8; 32]>,
 }
 
 impl std::fmt::Debug for AccessKeys {
@@ -73,6 +84,10 @@ pub enum AccessError {
     /// Not a token of ours.
     #[error("the access token is invalid")]
     Invalid,
+    /// It names a key that this node does not hold: one that was taken away, or that other nodes
+    /// have already.
+    #[error("the key of the access token is not in use")]
+    UnknownKey,
     /// Its time is over.
     #[error("the access token has expired")]
     Expired,
@@ -81,16 +96,32 @@ pub enum AccessError {
 impl AccessKeys {
     /// From the private seed of RFC 8032.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        let pair =
-            Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are an Ed25519 seed");
-        let seed = hmac::Key::new(hmac::HMAC_SHA256, seed);
-        let mut bus = [0; 32];
-        bus.copy_from_slice(hmac::sign(&seed, b"sortie bus").as_ref());
-        Self(Arc::new(Secrets { pair, bus }))
+        let pair = KeyPair::from_seed(seed);
+        let (public, bus) = (pair.public_key().into(), vec![bus_secret(seed)]);
+        Self(Arc::new(Secrets { pair, public, bus }))
     }
 
-    /// What seals messages between nodes ([`crate::bus::seal`]).
-    pub(crate) fn bus_secret(&self) -> &[u8; 32] {
+    /// Signs with `seed`, and takes what was signed with `others` as well: the new key before it
+    /// signs, the old one afterwards.
+    ///
+    /// # Errors
+    /// More than [`sortie_keys::KEYS_MAX`] keys in all.
+    pub fn with_others(seed: &[u8; 32], others: &[[u8; 32]]) -> Result<Self, TooManyKeys> {
+        let pair = KeyPair::from_seed(seed);
+        let public_keys = others.iter().map(|seed| KeyPair::from_seed(seed).public_key());
+        let public = PublicKeys::new(pair.public_key(), public_keys)?;
+        let bus = [seed].into_iter().chain(others).map(bus_secret).collect();
+        Ok(Self(Arc::new(Secrets { pair, public, bus })))
+    }
+
+    /// The ids of the keys, the one that signs first, with blanks between: for operators.
+    pub fn ids(&self) -> String {
+        self.0.public.ids()
+    }
+
+    /// What seals messages between nodes ([`crate::bus::seal`]): the first one those of this node,
+    /// and all of them those that it hears.
+    pub(crate) fn bus_secrets(&self) -> &[[u8; 32]] {
         &self.0.bus
     }
 
@@ -130,13 +161,14 @@ impl AccessKeys {
 
     /// The server and the epoch of a credential of [`Self::issue_server`]; `None`: it is none.
     pub fn verify_server(&self, token: &str) -> Option<(Uuid, i64)> {
-        let claims = self.authentic(token).filter(|claims| claims.aud == SERVER_AUDIENCE)?;
+        let claims = self.authentic(token).ok().filter(|claims| claims.aud == SERVER_AUDIENCE)?;
         Some((claims.sub, i64::try_from(claims.sid.as_u128()).ok()?))
     }
 
     fn sign(&self, claims: &Claims) -> String {
         let body = serde_json::to_vec(claims).expect("claims always serialise");
-        let signed = format!("{HEADER}.{}", BASE64.encode(body));
+        let header = format!("{HEADER_BEGIN}{}{HEADER_END}", self.0.pair.id());
+        let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(body));
         let signature = BASE64.encode(self.0.pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
@@ -168,7 +200,7 @@ impl AccessKeys {
         token: &str,
         now: OffsetDateTime,
     ) -> Result<Claims, AccessError> {
-        let claims = self.authentic(token).ok_or(AccessError::Invalid)?;
+        let claims = self.authentic(token)?;
         let now_s = now.unix_timestamp();
         if claims.aud != audience || claims.iat > now_s + LEEWAY_S {
             return Err(AccessError::Invalid);
@@ -182,31 +214,61 @@ impl AccessKeys {
 
     /// Whether a text has the form of these tokens, true or false ones.
     pub(crate) fn is_of_our_form(&self, token: &str) -> bool {
-        token.strip_prefix(HEADER).is_some_and(|rest| rest.starts_with('.'))
+        token.len() <= BYTES_MAX
+            && token.split_once('.').is_some_and(|(header, _)| key_id(header).is_some())
     }
 
     /// Nothing of the content is looked at before the signature is right.
-    fn authentic(&self, token: &str) -> Option<Claims> {
+    fn authentic(&self, token: &str) -> Result<Claims, AccessError> {
+        let (key_id, parts) = Parts::of(token).ok_or(AccessError::Invalid)?;
+        let signed = parts.signed.as_bytes();
+        self.0.public.verify(key_id, signed, &parts.signature).map_err(|error| match error {
+            SignatureError::UnknownKey => AccessError::UnknownKey,
+            SignatureError::Wrong => AccessError::Invalid,
+        })?;
+        parts.claims().ok_or(AccessError::Invalid)
+    }
+}
+
+/// A token taken apart, before anything of it is believed.
+struct Parts<'a> {
+    signed: &'a str,
+    body: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    /// The key that it names, if it names one, and the rest.
+    fn of(token: &'a str) -> Option<(Option<KeyId>, Self)> {
         if token.len() > BYTES_MAX {
             return None;
         }
         let (signed, signature) = token.rsplit_once('.')?;
-        let body = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
-        let key = UnparsedPublicKey::new(&ED25519, self.0.pair.public_key().as_ref());
-        key.verify(signed.as_bytes(), &BASE64.decode(signature).ok()?).ok()?;
-        serde_json::from_slice(&BASE64.decode(body).ok()?).ok()
+        let (header, body) = signed.split_once('.')?;
+        let signature = BASE64.decode(signature).ok()?;
+        Some((key_id(header)?, Self { signed, body, signature }))
+    }
+
+    fn claims(&self) -> Option<Claims> {
+        serde_json::from_slice(&BASE64.decode(self.body).ok()?).ok()
     }
 }
 
-/// Random bytes for keys and secrets.
-///
-/// # Panics
-/// The system has no random numbers: nothing can go on.
-pub fn random_bytes<const N: usize>() -> [u8; N] {
-    use ring::rand::SecureRandom;
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the system's random numbers");
-    bytes
+/// The key that a header names; `Some(None)`: it is of before there were ids; `None`: it is no
+/// header of ours.
+fn key_id(header: &str) -> Option<Option<KeyId>> {
+    if header == HEADER_WITHOUT_KEY_ID {
+        return Some(None);
+    }
+    let json = String::from_utf8(BASE64.decode(header).ok()?).ok()?;
+    let id = json.strip_prefix(HEADER_BEGIN)?.strip_suffix(HEADER_END)?;
+    KeyId::from_hex(id).map(Some)
+}
+
+fn bus_secret(seed: &[u8; 32]) -> [u8; 32] {
+    let seed = hmac::Key::new(hmac::HMAC_SHA256, seed);
+    let tag = hmac::sign(&seed, b"sortie bus");
+    tag.as_ref().try_into().expect("HMAC-SHA256 gives 32 bytes")
 }
 
 #[cfg(test)]
@@ -255,19 +317,61 @@ mod tests {
         assert_eq!(keys.verify_server(&access), None);
     }
 
+    /// The whole of an exchange as docs/operations.md has it, on two nodes that take each step one
+    /// after the other.
+    #[test]
+    fn while_keys_are_exchanged_each_node_takes_the_tokens_of_all() {
+        let (old, new) = ([1; 32], [2; 32]);
+        let steps = [
+            AccessKeys::from_seed(&old),
+            AccessKeys::with_others(&old, &[new]).unwrap(),
+            AccessKeys::with_others(&new, &[old]).unwrap(),
+            AccessKeys::from_seed(&new),
+        ];
+        let issue =
+            |keys: &AccessKeys| keys.issue(Uuid::from_u128(1), Uuid::from_u128(2), false, now());
+        for step in steps.windows(2) {
+            let [before, after] = step else { unreachable!("two at a time") };
+            assert!(after.verify(&issue(before), now()).is_ok());
+            assert!(before.verify(&issue(after), now()).is_ok());
+        }
+        let [first, .., last] = &steps;
+        assert_eq!(last.verify(&issue(first), now()), Err(AccessError::UnknownKey));
+        assert_eq!(first.verify(&issue(last), now()), Err(AccessError::UnknownKey));
+        assert!(AccessKeys::with_others(&old, &[3, 4, 5, 6].map(|seed| [seed; 32])).is_err());
+    }
+
+    #[test]
+    fn a_token_of_before_there_were_key_ids_is_good() {
+        let keys = AccessKeys::with_others(&[2; 32], &[[1; 32]]).unwrap();
+        let token = keys.issue(Uuid::from_u128(1), Uuid::from_u128(2), false, now());
+        let body = token.split('.').nth(1).unwrap();
+        for seed in [[1; 32], [2; 32], [3; 32]] {
+            let signed = format!("{HEADER_WITHOUT_KEY_ID}.{body}");
+            let signature = BASE64.encode(KeyPair::from_seed(&seed).sign(signed.as_bytes()));
+            let found = keys.verify(&format!("{signed}.{signature}"), now());
+            assert_eq!(found.is_ok(), seed != [3; 32], "{found:?}");
+        }
+    }
+
+    /// Where the id of the key ends in a token: 38 bytes of JSON in base64, rounded up.
+    const ID_END: usize = 52;
+
     #[test]
     fn no_other_key_header_or_byte_will_do() {
         let keys = AccessKeys::generate();
         let token = keys.issue(Uuid::from_u128(1), Uuid::from_u128(2), false, now());
-        let invalid = Err(AccessError::Invalid);
-        assert_eq!(AccessKeys::generate().verify(&token, now()), invalid);
+        let (invalid, unknown) = (Err(AccessError::Invalid), Err(AccessError::UnknownKey));
+        assert_eq!(AccessKeys::generate().verify(&token, now()), unknown);
         for at in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
             // The last character of base64 has bits that mean nothing; a changed one is refused
             // too, since the decoder is strict.
-            assert_eq!(keys.verify(&changed, now()), invalid, "byte {at}");
+            let found = keys.verify(&changed, now());
+            // Within the key's id a changed byte may name another key.
+            assert!(found == invalid || (at < ID_END && found == unknown), "byte {at}: {found:?}");
         }
         let (_, rest) = token.split_once('.').unwrap();
         let none = format!("{}.{rest}", BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#));

@@ -30,13 +30,17 @@ impl Caller {
     /// Of an access token, however it came.
     ///
     /// # Errors
-    /// 401 with `auth.invalid`, `auth.expired` or `auth.revoked`.
+    /// 401 with `auth.invalid`, `auth.key_unknown`, `auth.expired` or `auth.revoked`.
     pub fn of_token(plane: &Plane, token: &str) -> Result<Self, ApiError> {
         let claims =
             plane.access.verify(token, plane.clock.estimate()).map_err(|error| match error {
                 crate::access::AccessError::Invalid => {
                     ApiError::unauthenticated("auth.invalid", "the access token is invalid")
                 }
+                crate::access::AccessError::UnknownKey => ApiError::unauthenticated(
+                    "auth.key_unknown",
+                    "the key of the access token is not in use any more; refresh the token",
+                ),
                 crate::access::AccessError::Expired => ApiError::unauthenticated(
                     "auth.expired",
                     "the access token has expired; refresh it",

@@ -97,7 +97,10 @@ impl Fleet for FleetRpc {
             server_id: server.server_id.to_string(),
             epoch: server.epoch.unsigned_abs(),
             heartbeat_ms: u32::try_from(settings.heartbeat.as_millis()).unwrap_or(u32::MAX),
-            ticket_public_key: settings.ticket_public_key.to_vec(),
+            ticket_public_key: settings.ticket_keys.first().to_vec(),
+            other_ticket_public_keys: (settings.ticket_keys.iter().skip(1))
+                .map(|key| key.to_vec())
+                .collect(),
             forget: server.forget.iter().map(ToString::to_string).collect(),
             credential: credential.unwrap_or_default(),
             time_ms: i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0),

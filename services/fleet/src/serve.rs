@@ -88,6 +88,8 @@ async fn follow(
     let is_proven = caller != FleetCaller::Secret;
     let mut link = Link::new(shared, server_id, first.epoch, is_proven)?;
     link.take(first).await?;
+    // Nobody is there to read it: the loop sees that as well.
+    let _ = orders.send(Ok(ticket_keys(&link.shared.settings))).await;
     let mut next_poll = Instant::now();
     loop {
         tokio::select! {
@@ -117,6 +119,14 @@ async fn follow(
             next_poll = Instant::now() + pause;
         }
     }
+}
+
+/// A server that stays registered while keys of join tickets are exchanged hears of it here: the
+/// nodes that have other keys were started anew, and its stream with them.
+fn ticket_keys(settings: &Settings) -> rpc::Order {
+    let public_keys = settings.ticket_keys.iter().map(|key| key.to_vec()).collect();
+    let keys = rpc::TicketKeys { public_keys };
+    rpc::Order { order_id: 0, what: Some(rpc::order::What::TicketKeys(keys)) }
 }
 
 /// A stream without a heartbeat is nobody's.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sortie_keys::PublicKeys;
+
 /// Times and limits. The defaults are for production; tests take shorter times.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Ed25519 public key that battle servers check join tickets with. The default, all zeros,
-    /// lets nobody in.
-    pub ticket_public_key: [u8; 32],
+    /// Ed25519 public keys that battle servers check join tickets with, the one that signs first.
+    /// The default, one that is all zeros, lets nobody in.
+    pub ticket_keys: PublicKeys,
     /// How often servers are asked to send a heartbeat. Default 1 s.
     pub heartbeat: Duration,
     /// How long a server is believed to live after a heartbeat. Default 5 s.
@@ -49,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         let days = |days: u64| Duration::from_secs(days * 86_400);
         Self {
-            ticket_public_key: [0; 32],
+            ticket_keys: [0; 32].into(),
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(5),
             order_poll: Duration::from_secs(1),

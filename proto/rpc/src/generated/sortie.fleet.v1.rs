@@ -36,7 +36,7 @@ pub struct RegisterResponse {
     /// A heartbeat is due at least this often; the lease lasts five of them.
     #[prost(uint32, tag = "3")]
     pub heartbeat_ms: u32,
-    /// Ed25519 public key of join tickets, 32 bytes.
+    /// Ed25519 public key that join tickets are signed with, 32 bytes.
     #[prost(bytes = "vec", tag = "4")]
     pub ticket_public_key: ::prost::alloc::vec::Vec<u8>,
     /// Battles named in the request that the server must give up: they are over, or another's.
@@ -51,6 +51,10 @@ pub struct RegisterResponse {
     /// control plane is older than this field, and the server's own clock counts.
     #[prost(int64, tag = "6")]
     pub time_ms: i64,
+    /// Public keys of join tickets beside the one above, while keys are exchanged: at most 3, 32 bytes
+    /// each. The first order of each stream says what they are by then.
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub other_ticket_public_keys: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Heartbeat {
@@ -179,7 +183,7 @@ pub struct Order {
     /// Rises; carried out in this order, each once.
     #[prost(uint64, tag = "1")]
     pub order_id: u64,
-    #[prost(oneof = "order::What", tags = "2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "order::What", tags = "2, 3, 4, 5, 6, 7, 8")]
     pub what: ::core::option::Option<order::What>,
 }
 /// Nested message and enum types in `Order`.
@@ -198,6 +202,8 @@ pub mod order {
         Drain(super::DrainServer),
         #[prost(message, tag = "7")]
         Erase(super::ErasePlayer),
+        #[prost(message, tag = "8")]
+        TicketKeys(super::TicketKeys),
     }
 }
 /// Begin a battle.
@@ -242,6 +248,14 @@ pub struct StopBattle {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DrainServer {}
+/// The public keys of join tickets, from now on. The first order of each stream; it has no id (0), is
+/// not acknowledged, and a server of before passes it over.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TicketKeys {
+    /// Ed25519, 32 bytes each, at most 4. The one that signs comes first.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub public_keys: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
 /// Take a player's name out of journals and replays, also of battles that are over. A server of
 /// before passes it over.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

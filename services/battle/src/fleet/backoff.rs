@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::store::random;
+use sortie_keys::random_bytes;
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
@@ -28,8 +28,8 @@ impl Backoff {
     pub(super) fn wait(&mut self) -> Duration {
         let whole = self.next;
         self.next = (whole * 2).min(LONGEST);
-        let chance = random::<1>().map_or(0, |[byte]| u32::from(byte));
-        whole - whole * chance / 512
+        let [chance] = random_bytes::<1>();
+        whole - whole * u32::from(chance) / 512
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use sortie_keys::PublicKeys;
 use sortie_rpc::fleet::v1::fleet_client::FleetClient;
 use sortie_rpc::fleet::v1::order::What;
 use sortie_rpc::fleet::v1::{
@@ -180,7 +181,6 @@ pub(super) struct Registration {
     pub server_id: Uuid,
     pub epoch: u64,
     pub heartbeat: Duration,
-    pub ticket_public_key: [u8; 32],
     /// What it shows from now on; `None`: the secret.
     pub credential: Option<Bearer>,
 }
@@ -283,6 +283,9 @@ impl Link {
         let asked_at = Instant::now();
         let answer = timeout(ANSWER_WITHIN, client.register(request)).await??.into_inner();
         let registration = read_registration(&answer)?;
+        let first = std::iter::once(&answer.ticket_public_key);
+        let ticket_keys = read_ticket_keys(first.chain(&answer.other_ticket_public_keys))?;
+        self.shared.set_ticket_keys(ticket_keys);
         if let Ok(time_ms @ 1..) = u64::try_from(answer.time_ms) {
             self.set_clock(time_ms, asked_at.elapsed());
         }
@@ -354,7 +357,7 @@ impl Link {
                 }
                 order = orders.message() => match order {
                     Ok(Some(order)) => {
-                        self.take(order, &registration).await;
+                        self.take(order).await;
                         continue;
                     }
                     Ok(None) => return Gone::Away(Trouble::away("the stream has ended")),
@@ -388,20 +391,27 @@ impl Link {
         }
     }
 
-    async fn take(&mut self, order: Order, registration: &Registration) {
+    async fn take(&mut self, order: Order) {
+        if let Some(What::TicketKeys(keys)) = &order.what {
+            match read_ticket_keys(&keys.public_keys) {
+                Ok(keys) => self.shared.set_ticket_keys(keys),
+                Err(error) => tracing::warn!(%error, "keys of join tickets are passed over"),
+            }
+            return;
+        }
         // It comes again after a reconnect until it is acknowledged.
         if order.order_id <= self.taken {
             return;
         }
         self.taken = order.order_id;
-        let wish = self.wish(order.what, registration);
+        let wish = self.wish(order.what);
         self.hand_over(order.order_id, wish).await;
     }
 
-    fn wish(&self, what: Option<What>, registration: &Registration) -> Wish {
+    fn wish(&self, what: Option<What>) -> Wish {
         let id = |text: &str| text.parse::<Uuid>().ok().map(|id| id.as_u128());
         let wish = match what {
-            Some(What::Open(open)) => return self.open(&open, registration),
+            Some(What::Open(open)) => return self.open(&open),
             Some(What::Kick(kick)) => id(&kick.player_id).map(|player| Wish::Kick {
                 battle: id(&kick.battle_id),
                 player: PlayerKey(player),
@@ -416,7 +426,8 @@ impl Link {
                 Wish::Nothing
             }),
             Some(What::Drain(_)) => Some(Wish::Drain),
-            None => None,
+            // They were taken before.
+            Some(What::TicketKeys(_)) | None => None,
         };
         wish.unwrap_or_else(|| {
             tracing::warn!("an order of the control plane makes no sense; it is passed over");
@@ -440,12 +451,12 @@ impl Link {
     }
 
     /// Puts the order on the disk before anything else happens to it.
-    fn open(&self, open: &OpenBattle, registration: &Registration) -> Wish {
+    fn open(&self, open: &OpenBattle) -> Wish {
         let Ok(id) = open.battle_id.parse::<Uuid>().map(|id| id.as_u128()) else {
             tracing::warn!("a battle without an id is ordered; it is passed over");
             return Wish::Nothing;
         };
-        match self.keep_order(id, open, registration) {
+        match self.keep_order(id, open) {
             Ok(true) => Wish::Open(id),
             Ok(false) => Wish::Nothing,
             Err(error) => {
@@ -456,12 +467,7 @@ impl Link {
     }
 
     /// False: the battle is over already.
-    fn keep_order(
-        &self,
-        id: u128,
-        open: &OpenBattle,
-        registration: &Registration,
-    ) -> anyhow::Result<bool> {
+    fn keep_order(&self, id: u128, open: &OpenBattle) -> anyhow::Result<bool> {
         if self.folders.holds(id) {
             return Ok(true);
         }
@@ -472,7 +478,8 @@ impl Link {
         if let Some(why) = self.spool.why_full()? {
             anyhow::bail!("the spool is full: {why}");
         }
-        let order = BattleOrder::read(open, registration.ticket_public_key, &self.base)?;
+        let ticket_keys = self.shared.ticket_keys().context("no keys of join tickets were told")?;
+        let order = BattleOrder::read(open, &ticket_keys, &self.base)?;
         self.shared.unfinished().insert(id);
         let kept = self.folders.create(&order).context("cannot keep the order");
         if kept.is_err() {
@@ -512,15 +519,23 @@ fn gone(status: &Status) -> Gone {
 }
 
 fn read_registration(answer: &RegisterResponse) -> anyhow::Result<Registration> {
-    let key = answer.ticket_public_key.as_slice().try_into();
     let credential = (!answer.credential.is_empty()).then(|| Bearer::new(&answer.credential));
     Ok(Registration {
         server_id: answer.server_id.parse().context("the server id is no UUID")?,
         epoch: answer.epoch,
         heartbeat: Duration::from_millis(answer.heartbeat_ms.clamp(50, 60_000).into()),
-        ticket_public_key: key.context("the key of join tickets must have 32 bytes")?,
         credential: credential.transpose().context("the credential is none")?,
     })
+}
+
+fn read_ticket_keys<'a>(keys: impl IntoIterator<Item = &'a Vec<u8>>) -> anyhow::Result<PublicKeys> {
+    let mut keys = keys.into_iter().map(|key| <[u8; 32]>::try_from(key.as_slice()));
+    let first = keys.next().context("there is no key of join tickets")?;
+    let others: Result<Vec<_>, _> = keys.collect();
+    let (Ok(first), Ok(others)) = (first, others) else {
+        anyhow::bail!("a key of join tickets must have 32 bytes");
+    };
+    Ok(PublicKeys::new(first, others)?)
 }
 
 #[cfg(test)]

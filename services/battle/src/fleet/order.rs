@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use sortie_field::Map;
+use sortie_keys::PublicKeys;
 use sortie_rpc::fleet::v1::OpenBattle;
 use sortie_rpc::ranking::EndedBy;
 use uuid::Uuid;
@@ -31,6 +32,9 @@ pub(super) struct BattleOrder {
     pub duration_s: u32,
     /// Who signs join tickets.
     pub ticket_public_key: [u8; 32],
+    /// Whose tickets are good as well, while keys are exchanged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_ticket_public_keys: Vec<[u8; 32]>,
     /// Why it ended, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
@@ -43,7 +47,7 @@ impl BattleOrder {
     /// Says what this server cannot do.
     pub(super) fn read(
         open: &OpenBattle,
-        ticket_public_key: [u8; 32],
+        ticket_keys: &PublicKeys,
         base: &BattleServerConfig,
     ) -> anyhow::Result<Self> {
         let battle_id = open.battle_id.parse().context("the battle's id is no UUID")?;
@@ -61,7 +65,8 @@ impl BattleOrder {
             map: open.map.clone(),
             players_max,
             duration_s: open.duration_s,
-            ticket_public_key,
+            ticket_public_key: ticket_keys.first(),
+            other_ticket_public_keys: ticket_keys.iter().skip(1).copied().collect(),
             ended_by: None,
         };
         let config = order.config(base)?;
@@ -80,7 +85,9 @@ impl BattleOrder {
         config.rules.mode = mode::of_name(&self.mode)?;
         config.rules.players_max = self.players_max;
         config.map = map_of(&self.map, base)?;
-        config.tickets = TicketAuthority::PublicKey(self.ticket_public_key);
+        let others = self.other_ticket_public_keys.iter().copied();
+        let ticket_keys = PublicKeys::new(self.ticket_public_key, others)?;
+        config.tickets = TicketAuthority::PublicKeys(ticket_keys);
         config.duration = match self.duration_s {
             0 => base.duration,
             seconds => Some(std::time::Duration::from_secs(seconds.into())),
@@ -122,11 +129,12 @@ mod tests {
     fn an_order_becomes_a_battle_by_the_servers_rules() {
         let mut base = BattleServerConfig::new("data".into());
         base.rules.tick_hz = 30;
-        let order = BattleOrder::read(&open(), [1; 32], &base).unwrap();
+        let keys = PublicKeys::new([1; 32], [[2; 32]]).unwrap();
+        let order = BattleOrder::read(&open(), &keys, &base).unwrap();
         let config = order.config(&base).unwrap();
         assert_eq!((config.rules.tick_hz, config.rules.players_max), (30, 16));
         assert_eq!((config.rules.mode, config.battle_id), (Mode::Walk, Some(7)));
-        assert_eq!(config.tickets, TicketAuthority::PublicKey([1; 32]));
+        assert_eq!(config.tickets, TicketAuthority::PublicKeys(keys));
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<BattleOrder>(&text).unwrap(), order);
     }
@@ -146,7 +154,7 @@ mod tests {
         for (what, change) in changes {
             let mut open = open();
             change(&mut open);
-            let error = BattleOrder::read(&open, [1; 32], &base).unwrap_err();
+            let error = BattleOrder::read(&open, &[1; 32].into(), &base).unwrap_err();
             assert!(format!("{error:#}").contains(what), "{error:#}");
         }
     }

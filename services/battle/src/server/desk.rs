@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use sortie_keys::PublicKeys;
 use sortie_sim::id::PlayerKey;
 use tokio::sync::Notify;
 
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     is_draining: AtomicBool,
     /// The origin of the control plane's clock; 0: not known yet.
     clock_origin_ms: AtomicU64,
+    /// The keys of join tickets, as they were told last; `None`: not known yet.
+    ticket_keys: Mutex<Option<Arc<PublicKeys>>>,
     /// Battles with a folder and without a result. The tick never looks at it.
     unfinished: Mutex<BTreeSet<u128>>,
     refused: Mutex<VecDeque<(u128, String)>>,
@@ -109,6 +112,22 @@ impl Shared {
     /// The control plane has told what the time is.
     pub(crate) fn set_clock(&self, clock: TicketClock) {
         self.clock_origin_ms.store(clock.origin_ms(), Ordering::Relaxed);
+    }
+
+    /// The keys of join tickets, as they were told last; `None` before that.
+    pub(super) fn ticket_keys(&self) -> Option<Arc<PublicKeys>> {
+        lock(&self.ticket_keys).clone()
+    }
+
+    /// The control plane has told what the keys of join tickets are.
+    pub(super) fn set_ticket_keys(&self, keys: PublicKeys) {
+        let before = lock(&self.ticket_keys).replace(Arc::new(keys.clone()));
+        if before.is_none_or(|before| *before != keys) {
+            tracing::info!(
+                keys = keys.ids(),
+                "join tickets are checked with the keys of these ids"
+            );
+        }
     }
 
     /// Battles with a folder and without a result.
@@ -174,6 +193,16 @@ impl Desk {
     /// What both sides look at.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The keys of join tickets, as they were told last; `None` before that, and when the agent
+    /// holds them at this very moment. Never waits.
+    pub(crate) fn ticket_keys(&self) -> Option<Arc<PublicKeys>> {
+        match self.shared.ticket_keys.try_lock() {
+            Ok(keys) => keys.clone(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The next command, if one is there. Never waits.

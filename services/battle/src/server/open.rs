@@ -137,16 +137,16 @@ impl BattleServer {
         let cpu_at_start = process_cpu();
         site.metrics.begin_battle();
         let store = &site.store;
-        let (ticket_key, dev_ticket_key) = match &config.tickets {
-            TicketAuthority::PublicKey(key) => (*key, None),
+        let (ticket_keys, dev_ticket_key) = match &config.tickets {
+            TicketAuthority::PublicKeys(keys) => (keys.clone(), None),
             TicketAuthority::Dev => {
                 let seed = store.key("dev-ticket-key")?;
-                (TicketSigner::from_seed(seed).public_key(), Some(HEXLOWER.encode(&seed)))
+                (TicketSigner::from_seed(seed).public_key().into(), Some(HEXLOWER.encode(&seed)))
             }
         };
         let resume_key = store.key("resume-key")?;
         let battle_id = opened.header.battle_id;
-        let admission = Admission::new(ticket_key, battle_id, &config.audience, &resume_key);
+        let admission = Admission::new(ticket_keys, battle_id, &config.audience, &resume_key);
         let ready = Ready {
             listen: site.listen(),
             fingerprint: site.identity.fingerprint().to_string(),

@@ -60,6 +60,9 @@ impl BattleServer {
         if let Some(clock) = desk.shared().clock() {
             self.set_ticket_clock(clock);
         }
+        if let Some(keys) = desk.ticket_keys() {
+            self.admission.set_ticket_keys(&keys);
+        }
         for _ in 0..ORDERS_PER_TICK_MAX {
             let Some(command) = desk.next() else { break };
             let durable_at = self.carry_out(&command.wish, &mut desk, now);

@@ -444,6 +444,45 @@ fn a_ticket_for_another_server_opens_nothing() {
     server.stop().unwrap();
 }
 
+/// The steps of docs/operations.md, "Rotate a key", as a server sees them that stays registered: the
+/// nodes are started anew, and their streams tell it the keys.
+#[test]
+fn keys_of_join_tickets_are_exchanged_while_a_battle_runs() {
+    let (old, new) = (plane::SEED, [77; 32]);
+    let (dir, mut plane) = (tempdir().unwrap(), Plane::start());
+    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let door = door(&server.registered());
+    let battle = Uuid::from_u128(0x4e7);
+    plane.open(battle, 0);
+    plane.running(battle);
+    let mut number = 0;
+    let mut come = |seed| {
+        number += 1;
+        let mut players = vec![Player::new(&door, plane::ticket_by(seed, battle, number, number))];
+        run_alone(&mut players, "an answer", |players| {
+            players[0].is_playing() || players[0].closed_by().is_some()
+        });
+        players[0].closed_by()
+    };
+    let unknown = Some(CloseCode::TicketKeyUnknown.number());
+    assert_eq!((come(old), come(new)), (None, unknown), "before");
+    for (seeds, of_old, of_new, step) in [
+        (vec![old, new], None, None, "the new key is known"),
+        (vec![new, old], None, None, "the new key signs"),
+        (vec![new], unknown, None, "the old key is taken away"),
+    ] {
+        plane.go_away();
+        plane.told().ticket_seeds = seeds;
+        plane.come_back();
+        // Once it is carried out, the keys that came before it count.
+        let order = plane.say(battle, step);
+        plane.wait(step, |told| (told.heartbeat.order_done >= order).then_some(()));
+        assert_eq!((come(old), come(new)), (of_old, of_new), "{step}");
+    }
+    assert_eq!(plane.told().registers.len(), 1);
+    server.stop().unwrap();
+}
+
 /// The machine's clock is wrong, and the control plane says so: by an hour, either way.
 #[test]
 fn join_tickets_are_judged_by_the_clock_of_who_issues_them() {

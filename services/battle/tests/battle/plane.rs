@@ -12,7 +12,7 @@ use sortie_rpc::fleet::v1::order::What;
 use sortie_rpc::fleet::v1::{
     DrainRequest, DrainResponse, DrainServer, EndBattleRequest, EndBattleResponse, ErasePlayer,
     Heartbeat, KickPlayer, KickRequest, KickResponse, ListServersRequest, ListServersResponse,
-    OpenBattle, Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle,
+    OpenBattle, Order, RegisterRequest, RegisterResponse, SayInBattle, StopBattle, TicketKeys,
 };
 use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
 use sortie_rpc::ranking::v1::{ReportRequest, ReportResponse};
@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::world::PATIENCE;
 
 pub(crate) const SECRET: &str = "a secret for the tests";
-const SEED: [u8; 32] = [21; 32];
+pub(crate) const SEED: [u8; 32] = [21; 32];
 const SERVER_ID: u128 = 0x5e;
 
 /// What it was told, and what it answers.
@@ -60,6 +60,16 @@ pub(crate) struct Told {
     /// The nodes that took up a server's stream, in order.
     pub served_by: Vec<u8>,
     orders: Vec<Order>,
+    /// Seeds of the keys of join tickets, the one that signs first; none: [`SEED`].
+    pub ticket_seeds: Vec<[u8; 32]>,
+}
+
+impl Told {
+    fn ticket_keys(&self) -> Vec<Vec<u8>> {
+        let seeds = if self.ticket_seeds.is_empty() { &[SEED][..] } else { &self.ticket_seeds };
+        let key = |seed: &[u8; 32]| TicketSigner::from_seed(*seed).public_key().to_vec();
+        seeds.iter().map(key).collect()
+    }
 }
 
 /// What all nodes know, and the number of this one.
@@ -263,6 +273,22 @@ pub(crate) fn ticket_until(
     ticket_id: u128,
     player: u128,
 ) -> Vec<u8> {
+    signed(SEED, expires_at_ms, server, battle, ticket_id, player)
+}
+
+/// A join ticket that is signed with the key of this seed.
+pub(crate) fn ticket_by(seed: [u8; 32], battle: Uuid, ticket_id: u128, player: u128) -> Vec<u8> {
+    signed(seed, machine_ms() + 20_000, "test-1", battle, ticket_id, player)
+}
+
+fn signed(
+    seed: [u8; 32],
+    expires_at_ms: u64,
+    server: &str,
+    battle: Uuid,
+    ticket_id: u128,
+    player: u128,
+) -> Vec<u8> {
     let ticket = Ticket {
         ticket_id,
         player_key: player,
@@ -273,7 +299,7 @@ pub(crate) fn ticket_until(
         name: format!("player {player}"),
         audience: server.to_owned(),
     };
-    TicketSigner::from_seed(SEED).sign(&ticket).unwrap()
+    TicketSigner::from_seed(seed).sign(&ticket).unwrap()
 }
 
 fn machine_ms() -> u64 {
@@ -329,11 +355,13 @@ impl Fleet for Shared {
             told.registers.push(request.into_inner());
             told.forgets_servers = false;
             let epoch = told.registers.len() as u64;
+            let mut ticket_keys = told.ticket_keys();
             RegisterResponse {
                 server_id: Uuid::from_u128(SERVER_ID).to_string(),
                 epoch,
                 heartbeat_ms: 100,
-                ticket_public_key: TicketSigner::from_seed(SEED).public_key().to_vec(),
+                ticket_public_key: ticket_keys.remove(0),
+                other_ticket_public_keys: ticket_keys,
                 forget: std::mem::take(&mut told.forget),
                 time_ms: told.ahead_ms.map_or(0, |ahead_ms| machine_ms() as i64 + ahead_ms),
                 credential: if told.is_old { String::new() } else { credential(epoch, told.keys) },
@@ -350,6 +378,9 @@ impl Fleet for Shared {
         let (orders, stream) = tokio::sync::mpsc::channel(64);
         let shared = self.clone();
         self.with(|told| told.served_by.push(self.1));
+        let keys = TicketKeys { public_keys: self.with(|told| told.ticket_keys()) };
+        let first = Order { order_id: 0, what: Some(What::TicketKeys(keys)) };
+        let _ = orders.send(Ok(first)).await;
         tokio::spawn(async move {
             let mut sent = 0;
             let mut look = tokio::time::interval(Duration::from_millis(10));

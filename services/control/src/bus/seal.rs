@@ -21,15 +21,17 @@ const TAG_BYTES: usize = 32;
 /// Seals and opens. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Seal {
-    key: hmac::Key,
+    /// The first one seals; what any of them has sealed is heard. Never empty.
+    keys: Vec<hmac::Key>,
     clock: Clock,
 }
 
 impl Seal {
-    /// With the secret that all nodes of a deployment share: that of access tokens.
+    /// With the secrets that all nodes of a deployment share: those of access tokens.
     pub fn new(access: &AccessKeys, clock: &Clock) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, access.bus_secret());
-        Self { key, clock: clock.clone() }
+        let key = |secret: &[u8; 32]| hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let keys = access.bus_secrets().iter().map(key).collect();
+        Self { keys, clock: clock.clone() }
     }
 
     /// A body as it goes over Redis.
@@ -47,14 +49,14 @@ impl Seal {
         let (time, rest) = sealed.split_first_chunk::<TIME_BYTES>()?;
         let (tag, body) = rest.split_first_chunk::<TAG_BYTES>()?;
         let signed = signed(channel, *time, body);
-        hmac::verify(&self.key, &signed, tag).ok()?;
+        self.keys.iter().find(|key| hmac::verify(key, &signed, tag).is_ok())?;
         let apart_ms = self.now_ms().abs_diff(u64::from_be_bytes(*time));
         let is_new = apart_ms <= AGE_MAX_MS;
         Some(if is_new { Heard::Message(sealed.slice_ref(body)) } else { Heard::Gap })
     }
 
     fn tag(&self, channel: &str, time: [u8; TIME_BYTES], body: &[u8]) -> hmac::Tag {
-        hmac::sign(&self.key, &signed(channel, time, body))
+        hmac::sign(&self.keys[0], &signed(channel, time, body))
     }
 
     fn now_ms(&self) -> u64 {
@@ -73,6 +75,23 @@ mod tests {
     use time::Duration;
 
     use super::*;
+
+    #[test]
+    fn while_keys_are_exchanged_nodes_hear_each_other() {
+        let (old, new) = ([1; 32], [2; 32]);
+        let steps = [
+            AccessKeys::from_seed(&old),
+            AccessKeys::with_others(&old, &[new]).unwrap(),
+            AccessKeys::with_others(&new, &[old]).unwrap(),
+            AccessKeys::from_seed(&new),
+        ];
+        let steps = steps.map(|access| Seal::new(&access, &Clock::default()));
+        let is_heard = |by: &Seal, of: &Seal| by.open("here", &of.close("here", b"me")).is_some();
+        for step in steps.windows(2) {
+            assert!(is_heard(&step[0], &step[1]) && is_heard(&step[1], &step[0]));
+        }
+        assert!(!is_heard(&steps[3], &steps[0]) && !is_heard(&steps[0], &steps[3]));
+    }
 
     #[test]
     fn only_nodes_are_heard_and_each_message_once_in_its_time() {

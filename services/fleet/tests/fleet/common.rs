@@ -8,6 +8,7 @@ use sortie_control::internal::{self, FleetDoor, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::service::{Stop, Stopper, stop};
 use sortie_fleet::Settings;
+use sortie_keys::PublicKeys;
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_rpc::fleet::v1::fleet_client::FleetClient;
 use sortie_rpc::game::v1::game_client::GameClient;
@@ -37,7 +38,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Times that are short enough to wait for.
 pub(crate) fn quick() -> Settings {
     Settings {
-        ticket_public_key: [7; 32],
+        ticket_keys: PublicKeys::new([7; 32], [[8; 32]]).unwrap(),
         heartbeat: Duration::from_millis(100),
         lease: Duration::from_millis(800),
         order_poll: Duration::from_millis(200),
@@ -255,19 +256,40 @@ impl Line {
         self.beats.send(beat).await.unwrap();
     }
 
-    /// The next order.
+    /// The next order, the keys that come first left out.
     pub(crate) async fn order(&mut self) -> rpc::Order {
+        loop {
+            let order = self.message().await;
+            if !matches!(order.what, Some(rpc::order::What::TicketKeys(_))) {
+                return order;
+            }
+        }
+    }
+
+    /// What comes next.
+    pub(crate) async fn message(&mut self) -> rpc::Order {
         soon("an order comes", self.orders.message()).await.unwrap().expect("an order")
     }
 
     /// How the stream ends; orders before that are dropped.
     pub(crate) async fn end(&mut self) -> Status {
-        loop {
-            match soon("the stream ends", self.orders.message()).await {
-                Ok(Some(_)) => {}
-                Ok(None) => return Status::ok(""),
-                Err(status) => return status,
-            }
+        end(&mut self.orders).await
+    }
+
+    /// How it ends when the server says no more.
+    pub(crate) async fn hang_up(self) -> Status {
+        let Self { beats, mut orders } = self;
+        drop(beats);
+        end(&mut orders).await
+    }
+}
+
+async fn end(orders: &mut Streaming<rpc::Order>) -> Status {
+    loop {
+        match soon("the stream ends", orders.message()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Status::ok(""),
+            Err(status) => return status,
         }
     }
 }

@@ -9,8 +9,8 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::common::{
-    Node, SECRET, Server, ask, identity, quick, registration, soon, state, status, until,
-    until_state, with,
+    Node, SECRET, Server, ask, identity, quick, registration, state, status, until, until_state,
+    with,
 };
 
 /// What somebody sends who has the secret and wants to be `name` at an address of its own.
@@ -143,8 +143,7 @@ async fn guesses_at_the_secret_are_slowed_and_servers_do_not_notice(db: PgPool) 
         players == Some(77)
     })
     .await;
-    drop(line.beats);
-    assert!(soon("the stream ends", line.orders.message()).await.unwrap().is_none());
+    assert_eq!(line.hang_up().await.code(), Code::Ok);
     node.stop().await;
 }
 

@@ -1,10 +1,11 @@
 //! Registration: names, epochs, and what a server that comes back still has.
 
+use sortie_rpc::fleet::v1 as rpc;
 use sqlx::PgPool;
 use tonic::{Code, Request};
 use uuid::Uuid;
 
-use crate::common::{Node, ask, quick, registration, soon, state, status, until_state, with};
+use crate::common::{Node, ask, quick, registration, state, status, until_state, with};
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_name_is_one_server_and_each_registration_a_new_epoch(db: PgPool) {
@@ -13,6 +14,7 @@ async fn a_name_is_one_server_and_each_registration_a_new_epoch(db: PgPool) {
     let first = fleet.register(registration("one", 2)).await;
     assert_eq!((first.epoch, first.answer.heartbeat_ms), (1, 100));
     assert_eq!(first.answer.ticket_public_key, [7; 32]);
+    assert_eq!(first.answer.other_ticket_public_keys, [[8; 32]]);
     let again = fleet.register(registration("one", 2)).await;
     assert_eq!((again.id, again.epoch), (first.id, 2));
     let other = fleet.register(registration("two", 2)).await;
@@ -94,6 +96,19 @@ async fn a_server_that_comes_back_keeps_what_is_still_its_own(db: PgPool) {
     node.stop().await;
 }
 
+/// Nodes are started anew with other keys, and the server's registration outlives them.
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn the_first_order_of_a_stream_says_the_keys_of_join_tickets(db: PgPool) {
+    let node = Node::without_jobs(&db, quick()).await;
+    let server = node.fleet().await.register(registration("one", 1)).await;
+    let mut line = server.serve().await;
+    let order = line.message().await;
+    let public_keys = vec![vec![7; 32], vec![8; 32]];
+    let keys = rpc::TicketKeys { public_keys };
+    assert_eq!((order.order_id, order.what), (0, Some(rpc::order::What::TicketKeys(keys))));
+    node.stop().await;
+}
+
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_drained_server_without_battles_that_closes_its_stream_has_left(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
@@ -101,9 +116,8 @@ async fn a_drained_server_without_battles_that_closes_its_stream_has_left(db: Pg
     let server = fleet.register(registration("one", 1)).await;
     let mut beat = server.beat();
     beat.is_draining = true;
-    let mut line = server.serve_with(beat).await;
-    drop(line.beats);
-    assert!(soon("the stream ends", line.orders.message()).await.unwrap().is_none());
+    let line = server.serve_with(beat).await;
+    assert_eq!(line.hang_up().await.code(), Code::Ok);
     assert_eq!(fleet.servers().await[0].state, "gone");
     node.stop().await;
 }

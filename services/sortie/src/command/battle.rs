@@ -16,6 +16,7 @@ use sortie_battle::config::{BattleServerConfig, Ready, TicketAuthority};
 use sortie_battle::fleet::{FleetConfig, FleetEvent, Registered};
 use sortie_battle::journal::JournalError;
 use sortie_battle::report::BattleReport;
+use sortie_keys::PublicKeys;
 use sortie_players::ground;
 use sortie_sim::config::SimConfig;
 use toml::Table;
@@ -111,7 +112,8 @@ pub(crate) struct BattleArgs {
     #[arg(long, value_name = "FILE", requires = "cert", env = "SORTIE_KEY_FILE")]
     #[arg(help_heading = "Admission")]
     pub key: Option<PathBuf>,
-    /// Ed25519 public key that join tickets must be signed with, hexadecimal
+    /// Ed25519 public key that join tickets must be signed with, hexadecimal; up to 4 with commas
+    /// between, while keys are exchanged
     #[arg(long, value_name = "HEX", env = "SORTIE_TICKET_PUBLIC_KEY")]
     #[arg(help_heading = "Admission")]
     pub ticket_public_key: Option<String>,
@@ -270,21 +272,27 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
     Ok(Some(fleet))
 }
 
+/// Reads `--ticket-public-key`.
+fn public_keys(text: &str) -> anyhow::Result<PublicKeys> {
+    let keys: Result<Vec<_>, _> = text.split(',').map(|key| key_from_hex(key.trim())).collect();
+    let keys = keys.map_err(|error| anyhow!("--ticket-public-key: {error}"))?;
+    let (first, others) = keys.split_first().context("--ticket-public-key: there is none")?;
+    PublicKeys::new(*first, others.iter().copied())
+        .map_err(|error| anyhow!("--ticket-public-key: {error}"))
+}
+
 /// The configuration, or what is wrong with it: with the options (2) or with a file (3).
 fn config_of(args: &BattleArgs) -> Result<BattleServerConfig> {
-    let public_key = args
-        .ticket_public_key
-        .as_deref()
-        .map(|text| key_from_hex(text).map_err(|error| anyhow!("--ticket-public-key: {error}")));
-    let public_key = public_key.transpose().or_fail(Failure::Usage)?;
+    let public_keys = args.ticket_public_key.as_deref().map(public_keys);
+    let public_keys = public_keys.transpose().or_fail(Failure::Usage)?;
     let tickets = match &args.control_plane {
         // The control plane says who signs tickets.
-        Some(_) if public_key.is_none() && !args.dev_tickets => TicketAuthority::Dev,
+        Some(_) if public_keys.is_none() && !args.dev_tickets => TicketAuthority::Dev,
         Some(_) => {
             let cause = anyhow!("with --control-plane, its key is the one of join tickets");
             return Err(Failure::Usage.because(cause));
         }
-        None => BattleServerConfig::ticket_authority(public_key, args.dev_tickets)
+        None => BattleServerConfig::ticket_authority(public_keys, args.dev_tickets)
             .or_fail(Failure::Usage)?,
     };
     if !args.shards.is_power_of_two() {

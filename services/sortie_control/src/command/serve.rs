@@ -139,6 +139,17 @@ pub(crate) struct ServeArgs {
     /// File with the Ed25519 seed that signs join tickets, hexadecimal
     #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE", help_heading = "Keys")]
     pub ticket_key_file: Option<PathBuf>,
+    /// Files like --access-key-file whose tokens are good as well, up to 3, while keys are exchanged
+    #[arg(long, value_name = "FILE", value_delimiter = ',', help_heading = "Keys")]
+    #[arg(env = "SORTIE_ACCESS_VERIFICATION_KEY_FILE")]
+    #[serde(default)]
+    pub access_verification_key_file: Vec<PathBuf>,
+    /// Files like --ticket-key-file whose tickets are good as well, up to 3, while keys are
+    /// exchanged
+    #[arg(long, value_name = "FILE", value_delimiter = ',', help_heading = "Keys")]
+    #[arg(env = "SORTIE_TICKET_VERIFICATION_KEY_FILE")]
+    #[serde(default)]
+    pub ticket_verification_key_file: Vec<PathBuf>,
     /// File with the secret that battle servers show, 16 characters or more
     #[arg(long, value_name = "FILE", env = "SORTIE_FLEET_SECRET_FILE", help_heading = "Keys")]
     pub fleet_secret_file: Option<PathBuf>,
@@ -252,6 +263,8 @@ fn key_files(args: &ServeArgs) -> anyhow::Result<KeyFiles> {
         (&mut files.ticket, &args.ticket_key_file, "--ticket-key-file"),
         (&mut files.fleet_secret, &args.fleet_secret_file, "--fleet-secret-file"),
     ];
+    files.other_access.clone_from(&args.access_verification_key_file);
+    files.other_tickets.clone_from(&args.ticket_verification_key_file);
     let mut missing = Vec::new();
     for (place, file, flag) in given {
         match file {

@@ -289,7 +289,7 @@ fn visit(town: &Town, admission: &Admission) -> Option<oneshot::Receiver<Visited
     let ticket = BASE64.decode(&admission.join_ticket).ok()?;
     let fingerprint = key_from_hex(&admission.fingerprint).ok()?;
     let (told, end) = oneshot::channel();
-    let seed = u64::from_le_bytes(sortie_control::access::random_bytes());
+    let seed = u64::from_le_bytes(sortie_keys::random_bytes());
     let (addr, lane) = (admission.address, LanePolicy::Auto);
     town.drivers.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
         // The group is gone when everything is stopped at once.

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use data_encoding::HEXLOWER;
-use sortie_control::access::{AccessKeys, random_bytes};
+use sortie_control::access::AccessKeys;
+use sortie_keys::{KeyPair, PublicKeys, random_bytes};
 
 use sortie_cli::units::key_from_hex;
+
+const OTHER_ACCESS: &str = "--access-verification-key-file";
+const OTHER_TICKETS: &str = "--ticket-verification-key-file";
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
@@ -18,6 +22,10 @@ pub(crate) struct KeyFiles {
     pub access: PathBuf,
     /// Ed25519 seed that signs join tickets, hexadecimal. It never leaves the control plane.
     pub ticket: PathBuf,
+    /// Seeds beside `access`, while keys are exchanged: what they signed is good as well.
+    pub other_access: Vec<PathBuf>,
+    /// Seeds beside `ticket`; battle servers are told their public keys.
+    pub other_tickets: Vec<PathBuf>,
     /// The secret that battle servers show, at least 16 characters.
     pub fleet_secret: PathBuf,
 }
@@ -28,6 +36,8 @@ pub(crate) struct Keys {
     pub access: AccessKeys,
     /// Seed of join tickets.
     pub ticket_seed: [u8; 32],
+    /// What battle servers check join tickets with.
+    pub ticket_public: PublicKeys,
     /// What battle servers show.
     pub fleet_secret: String,
 }
@@ -39,6 +49,8 @@ impl KeyFiles {
         Self {
             access: keys.join("access"),
             ticket: keys.join("ticket"),
+            other_access: Vec::new(),
+            other_tickets: Vec::new(),
             fleet_secret: keys.join("fleet-secret"),
         }
     }
@@ -68,15 +80,21 @@ impl KeyFiles {
     /// Reads them.
     ///
     /// # Errors
-    /// One is missing, open to others, or no key.
+    /// One is missing, open to others, or no key; or there are too many.
     pub(crate) fn read(&self) -> anyhow::Result<Keys> {
         let access = seed(&self.access, "access key", "--access-key-file")?;
+        let other_access = seeds(&self.other_access, "access key", OTHER_ACCESS)?;
+        let ticket_seed = seed(&self.ticket, "ticket key", "--ticket-key-file")?;
+        let other_tickets = seeds(&self.other_tickets, "ticket key", OTHER_TICKETS)?;
+        let public = |seed: &[u8; 32]| KeyPair::from_seed(seed).public_key();
+        let others = other_tickets.iter().map(public);
         let hint = missing("--fleet-secret-file");
         let fleet_secret = private_text(&self.fleet_secret, "fleet secret", &hint)?;
         let fleet_secret = fleet_secret.trim().to_owned();
         Ok(Keys {
-            access: AccessKeys::from_seed(&access),
-            ticket_seed: seed(&self.ticket, "ticket key", "--ticket-key-file")?,
+            access: AccessKeys::with_others(&access, &other_access).context(OTHER_ACCESS)?,
+            ticket_seed,
+            ticket_public: PublicKeys::new(public(&ticket_seed), others).context(OTHER_TICKETS)?,
             fleet_secret,
         })
     }
@@ -86,6 +104,10 @@ fn seed(file: &Path, what: &str, flag: &str) -> anyhow::Result<[u8; 32]> {
     let name = file.display();
     key_from_hex(&private_text(file, what, &missing(flag))?)
         .map_err(|error| anyhow!("the {what} in {name} is no key: {error}"))
+}
+
+fn seeds(files: &[PathBuf], what: &str, flag: &str) -> anyhow::Result<Vec<[u8; 32]>> {
+    files.iter().map(|file| seed(file, what, flag)).collect()
 }
 
 fn missing(flag: &str) -> String {

@@ -66,13 +66,15 @@ impl Settings {
     pub(crate) fn new(keys: &Keys, data_dir: &Path) -> Self {
         let pictures = DiskPictures::new(data_dir.join("pictures"));
         let signer = TicketSigner::from_seed(keys.ticket_seed);
-        let ticket_public_key = signer.public_key();
         Self {
             account: sortie_account::Settings {
                 pictures: Arc::new(pictures),
                 ..Default::default()
             },
-            fleet: sortie_fleet::Settings { ticket_public_key, ..Default::default() },
+            fleet: sortie_fleet::Settings {
+                ticket_keys: keys.ticket_public.clone(),
+                ..Default::default()
+            },
             matchmaking: sortie_matchmaking::Settings {
                 ticket_signer: Arc::new(signer),
                 ..Default::default()
