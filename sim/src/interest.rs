@@ -28,10 +28,10 @@ use sortie_field::Field;
 pub use heard::{Sound, heard};
 pub use sight::{SmokeCloud, in_sight};
 
-use crate::config::InterestRules;
+use crate::config::SimConfig;
 use crate::id::{EntityId, PlayerSlot};
 use crate::view::View;
-use observer::Observer;
+use observer::{LookRules, Observer};
 use scene::Scene;
 
 /// An enemy out of sight and nearer than [`NEAR_M`] is looked for every so many ticks.
@@ -42,9 +42,6 @@ pub const FAR_TICKS: u32 = 6;
 
 /// A mate beyond `mates_m` is looked for every so many ticks.
 const MATE_TICKS: u32 = 15;
-
-/// A mate anywhere is shown once in so many ticks, for the map.
-const FAR_MATE_TICKS: u32 = 60;
 
 /// What counts as near, metres.
 pub const NEAR_M: f32 = 40.0;
@@ -95,14 +92,15 @@ impl<'a> VisibleSet<'a> {
 /// Who knows of whom, kept up to date tick by tick.
 #[derive(Debug)]
 pub struct Visibility {
-    rules: InterestRules,
+    rules: LookRules,
     scene: Scene,
     observers: Vec<Observer>,
 }
 
 impl Visibility {
-    /// Nobody knows of anybody yet.
-    pub fn new(rules: InterestRules) -> Self {
+    /// Nobody knows of anybody yet, in a battle by these rules.
+    pub fn new(config: &SimConfig) -> Self {
+        let rules = LookRules::new(config);
         Self { rules, scene: Scene::default(), observers: Vec::new() }
     }
 

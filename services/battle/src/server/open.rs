@@ -171,7 +171,7 @@ impl BattleServer {
             ladder: Ladder::new(rules.tick_hz, clock.period(), config.threads),
             feed: Feed::new(rules.tick_hz),
             bulletins: Bulletins::default(),
-            visibility: Visibility::new(rules.interest),
+            visibility: Visibility::new(rules),
             hearing_m: rules.interest.hearing_m,
             history: FrameHistory::new(),
             noises: Noises::default(),
