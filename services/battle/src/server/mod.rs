@@ -13,6 +13,7 @@ mod join;
 mod ladder;
 mod lanes;
 mod metrics;
+mod newcomers;
 mod open;
 mod orders;
 mod phases;
