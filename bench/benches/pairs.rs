@@ -45,7 +45,7 @@ fn rays(bencher: Bencher, map: &str) {
 fn interest(bencher: Bencher, scenario: &Scenario) {
     let config = SimRunConfig { players: 300, scenario: *scenario, ..SimRunConfig::default() };
     let mut arena = Arena::new(&config).expect("a shipped map");
-    let mut visibility = Visibility::new(arena.battle.config().interest);
+    let mut visibility = Visibility::new(arena.battle.config());
     for _ in 0..120 {
         arena.step();
         visibility.update(arena.battle.view(), &arena.field, None);

@@ -31,7 +31,7 @@ fn main() {
     let field = Arc::new(Field::new(Map::shipped(map).expect("shipped")));
     let config = SimConfig { mode, ..SimConfig::default() };
     let mut battle = Battle::new(BattleSetup { config, field, seed: 1, threads });
-    let mut visibility = Visibility::new(battle.config().interest);
+    let mut visibility = Visibility::new(battle.config());
     let mut costs = Costs::default();
     for tick in 1..=ticks as u32 {
         let commands = commands(&battle, tick, players as u16);

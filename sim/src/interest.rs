@@ -31,10 +31,10 @@ pub use observer::{FAR_TICKS, NEAR_M, NEAR_TICKS};
 pub use sight::{SmokeCloud, in_sight};
 pub use visible::VisibleSet;
 
-use crate::config::InterestRules;
+use crate::config::SimConfig;
 use crate::id::PlayerSlot;
 use crate::view::View;
-use observer::Observer;
+use observer::{LookRules, Observer};
 use scene::Scene;
 
 /// Observers that one thread takes at a time.
@@ -43,14 +43,15 @@ const GRAIN: usize = 8;
 /// Who knows of whom, kept up to date tick by tick.
 #[derive(Debug)]
 pub struct Visibility {
-    rules: InterestRules,
+    rules: LookRules,
     scene: Scene,
     observers: Vec<Observer>,
 }
 
 impl Visibility {
-    /// Nobody knows of anybody yet.
-    pub fn new(rules: InterestRules) -> Self {
+    /// Nobody knows of anybody yet, in a battle by these rules.
+    pub fn new(config: &SimConfig) -> Self {
+        let rules = LookRules::new(config);
         Self { rules, scene: Scene::default(), observers: Vec::new() }
     }
 

@@ -59,7 +59,7 @@ fn a_battle_in_its_stride_asks_for_no_memory() {
     let field = Arc::new(Field::new(Map::plain(192.0)));
     let setup = BattleSetup { config: SimConfig::default(), field, seed: 1, threads: 1 };
     let mut battle = Battle::new(setup);
-    let mut visibility = Visibility::new(battle.config().interest);
+    let mut visibility = Visibility::new(battle.config());
     let mut inbox = Vec::new();
     let mut counts = [0; 3];
     for tick in 0..WARM_UP_TICKS + TICKS {

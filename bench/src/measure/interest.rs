@@ -41,7 +41,7 @@ pub fn measure(
     let config = SimRunConfig { players, scenario, ..SimRunConfig::default() };
     let mut arena = Arena::new(&config).map_err(io::Error::other)?;
     let rules = arena.battle.config().interest;
-    let mut visibility = Visibility::new(rules);
+    let mut visibility = Visibility::new(arena.battle.config());
     let (mut spent_ns, mut candidates, mut visible, mut rays) = (0.0, 0, 0, 0);
     for tick in 0..warm_up + ticks {
         arena.step();

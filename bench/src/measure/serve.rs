@@ -120,13 +120,13 @@ impl Serving {
         let rules = arena.battle.config();
         let tick_hz = rules.tick_hz;
         let session = SessionConfig { tick_hz, ..SessionConfig::default() };
-        let visibility = Visibility::new(rules.interest);
+        let visibility = Visibility::new(rules);
         let threads = config.threads.max(1);
         let began = Instant::now();
         let seat = |slot: usize| Seat {
             slot: PlayerSlot(slot as u16),
             session: ServerSession::new(session, 0),
-            lens: Lens::default(),
+            lens: Lens::new(tick_hz),
             lane: lane(slot, began),
             packet: Vec::with_capacity(1_400),
             bytes: 0,
@@ -174,7 +174,7 @@ impl Serving {
         let (battle, field) = (&arena.battle, &arena.field);
         noises.gather(&battle.output().events, 0.0);
         ((), spent.look) = watch.time(allocations, || {
-            publish(battle.view(), history);
+            publish(battle.view(), &battle.config().movement, history);
             visibility.update(battle.view(), field, battle.pool());
         });
         let view = battle.view();

@@ -20,14 +20,16 @@ use sortie_wire::{
 
 use crate::{noise::Noises, own::self_state};
 
-/// Opponents count as such for so many ticks after the last hit.
-const COMBAT_TICKS: u32 = 120;
+/// Opponents count as such for so long after the last hit, seconds.
+const COMBAT_S: u32 = 2;
 /// Who is in the squad is looked up every so many ticks.
 const SQUAD_TICKS: u32 = 32;
 
 /// One player's view of a tick, ready for its session. The buffers are reused from tick to tick.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Lens {
+    /// Opponents count as such for so many ticks after the last hit.
+    combat_ticks: u32,
     own: SelfState,
     face: usize,
     from: Viewpoint,
@@ -44,6 +46,23 @@ pub struct Lens {
 }
 
 impl Lens {
+    /// The view of somebody who was told of nothing yet, in a battle of so many ticks a second.
+    pub fn new(tick_hz: u16) -> Self {
+        Self {
+            combat_ticks: COMBAT_S * u32::from(tick_hz),
+            own: SelfState::default(),
+            face: 0,
+            from: Viewpoint::default(),
+            props: Vec::new(),
+            squad: Vec::new(),
+            squad_of: None,
+            combat: Vec::new(),
+            opponents: Vec::new(),
+            sounds: Vec::new(),
+            hits: Vec::new(),
+        }
+    }
+
     /// Looks at the tick through the eyes of `slot`. `seen` is what the simulation's interest
     /// says that it may see.
     pub fn look(&mut self, view: &View, slot: PlayerSlot, seen: VisibleSet<'_>, noises: &Noises) {
@@ -79,7 +98,7 @@ impl Lens {
                 Err(at) => self.opponents.insert(at, (id, tick)),
             }
         }
-        self.opponents.retain(|(_, at)| tick.saturating_sub(*at) < COMBAT_TICKS);
+        self.opponents.retain(|(_, at)| tick.saturating_sub(*at) < self.combat_ticks);
         self.combat.clear();
         self.combat.extend(self.opponents.iter().map(|(id, _)| *id));
     }

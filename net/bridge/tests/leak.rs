@@ -90,7 +90,7 @@ fn play(planted: Planted) -> Leaks {
     let setup =
         BattleSetup { config: config.clone(), field: Arc::clone(&field), seed: 3, threads: 1 };
     let mut battle = Battle::new(setup);
-    let mut visibility = Visibility::new(config.interest);
+    let mut visibility = Visibility::new(&config);
     let mut history = FrameHistory::new();
     // Shared, as a server's shard shares them: what one may know must not reach another.
     let mut codes = DeltaCodes::default();
@@ -100,7 +100,7 @@ fn play(planted: Planted) -> Leaks {
         slot: PlayerSlot(slot),
         server: ServerSession::new(SessionConfig::default(), 0),
         session: ClientSession::new(now, config.tick_hz, 0, Default::default()),
-        lens: Lens::default(),
+        lens: Lens::new(config.tick_hz),
     };
     let mut clients: Vec<Client> = (0..CLIENTS).map(client).collect();
     let mut views: VecDeque<View> = VecDeque::new();
@@ -109,7 +109,7 @@ fn play(planted: Planted) -> Leaks {
         let output = battle.step(&commands(tick));
         noises.gather(&output.events, config.interest.hearing_m);
         let view = battle.view();
-        publish(view, &mut history);
+        publish(view, &config.movement, &mut history);
         visibility.update(view, &field, None);
         views.push_back(view.clone());
         if views.len() > usize::from(config.interest.grace_ticks) + 1 {

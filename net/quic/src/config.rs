@@ -46,7 +46,7 @@ pub struct ServerConfig {
     /// Connections at most, handshakes included; more are refused. Default 4,096.
     pub connections_max: usize,
     /// Handshakes begun in one pass (between two calls of `handle_timeouts`); more wait for the
-    /// next. One costs 0.5 to 1 ms. Default 16.
+    /// next. One costs 0.5 to 1 ms. Default 16; whoever has less time in a pass sets less.
     pub accepts_per_pass: usize,
     /// When newcomers must prove their address first.
     pub retry: RetryPolicy,

@@ -5,7 +5,7 @@ use sortie_field::{Field, Vec3};
 use super::scene::{Body, Scene, prop_shape};
 use super::sight::{POINT_COUNT, Shape, SmokeCloud, in_sight};
 use super::visible::VisibleSet;
-use crate::config::{InterestMode, InterestRules};
+use crate::config::{InterestMode, InterestRules, SimConfig};
 use crate::id::{EntityId, PlayerSlot, Tick};
 use crate::view::{PropKind, PropRow, View};
 
@@ -18,17 +18,34 @@ pub const FAR_TICKS: u32 = 6;
 /// A mate beyond `mates_m` is looked for every so many ticks.
 const MATE_TICKS: u32 = 15;
 
-/// A mate anywhere is shown once in so many ticks, for the map.
-const FAR_MATE_TICKS: u32 = 60;
-
 /// What counts as near, metres.
 pub const NEAR_M: f32 = 40.0;
 
 /// Who is near enough to be looked for at all is found out every so many ticks.
 const GATHER_TICKS: u32 = 6;
 
-/// Candidates may come nearer by this much between two gatherings: two sprints and a fall.
-const APPROACH_M: f32 = 4.0;
+/// What all observers of a battle go by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LookRules {
+    interest: InterestRules,
+    /// Bodies may come nearer by this much between two gatherings, metres: both as fast as they
+    /// can along the ground, pushed, and one of them in a fall.
+    approach_m: f32,
+    /// A mate anywhere is shown for one of so many ticks, for the map: once a second.
+    far_mate_ticks: u32,
+}
+
+impl LookRules {
+    pub(super) fn new(config: &SimConfig) -> Self {
+        let ground_mps = config.movement.sprint_mps + config.body.push_mps_max;
+        let approach_mps = 2.0 * ground_mps + config.movement.fall_mps_max;
+        Self {
+            interest: config.interest,
+            approach_m: approach_mps * GATHER_TICKS as f32 / f32::from(config.tick_hz),
+            far_mate_ticks: u32::from(config.tick_hz),
+        }
+    }
+}
 
 /// One player's eyes. Its buffers are reused.
 #[derive(Debug, Default)]
@@ -78,8 +95,9 @@ impl Observer {
         scene: &Scene,
         view: &View,
         field: &Field,
-        rules: &InterestRules,
+        by: &LookRules,
     ) {
+        let rules = &by.interest;
         self.soldiers.clear();
         self.soldiers.resize(scene.bodies.len().div_ceil(64), 0);
         self.props.clear();
@@ -94,10 +112,10 @@ impl Observer {
         if rules.mode == InterestMode::Circle {
             return self.know_circle(slot, eyes, scene, view, rules);
         }
-        if self.gathering_is_due(slot, eyes, scene.tick) {
-            self.gather(slot, eyes, scene, view, rules);
+        if self.gathering_is_due(slot, eyes, scene.tick, by.approach_m) {
+            self.gather(slot, eyes, scene, view, rules.view_m + by.approach_m);
         }
-        self.mark_far_mates(slot, eyes, scene);
+        self.mark_far_mates(slot, eyes, scene, by.far_mate_ticks);
         self.add_new_props(scene, view);
         let sight = Sight { eyes, eye: eyes.eye(), scene, field, rules };
         for candidate in &mut self.candidates {
@@ -139,10 +157,9 @@ impl Observer {
     }
 
     /// Mates anywhere are shown for a tick now and then, for the map: each at its own time.
-    fn mark_far_mates(&mut self, slot: PlayerSlot, eyes: &Body, scene: &Scene) {
-        let period = FAR_MATE_TICKS as usize;
-        let first = (scene.tick.0 % FAR_MATE_TICKS) as usize;
-        for (other, body) in scene.bodies.iter().enumerate().skip(first).step_by(period) {
+    fn mark_far_mates(&mut self, slot: PlayerSlot, eyes: &Body, scene: &Scene, period: u32) {
+        let first = (scene.tick.0 % period) as usize;
+        for (other, body) in scene.bodies.iter().enumerate().skip(first).step_by(period as usize) {
             if body.in_field && body.team == eyes.team && other != usize::from(slot.0) {
                 self.soldiers[other / 64] |= 1 << (other % 64);
             }
@@ -150,25 +167,18 @@ impl Observer {
     }
 
     /// Staggered by slot; at once for whoever was not there before or has been moved.
-    fn gathering_is_due(&self, slot: PlayerSlot, eyes: &Body, tick: Tick) -> bool {
+    fn gathering_is_due(&self, slot: PlayerSlot, eyes: &Body, tick: Tick, far_m: f32) -> bool {
         let Some((pos, gathered_at)) = self.gathered else { return true };
         let age = tick.0.saturating_sub(gathered_at.0);
         let turn = (tick.0.wrapping_add(u32::from(slot.0))).is_multiple_of(GATHER_TICKS);
-        turn || age >= GATHER_TICKS || (eyes.pos - pos).length_squared() > APPROACH_M * APPROACH_M
+        turn || age >= GATHER_TICKS || (eyes.pos - pos).length_squared() > far_m * far_m
     }
 
-    /// Finds all within reach anew and keeps what is remembered of them.
-    fn gather(
-        &mut self,
-        slot: PlayerSlot,
-        eyes: &Body,
-        scene: &Scene,
-        view: &View,
-        rules: &InterestRules,
-    ) {
+    /// Finds all within `reach_m` anew and keeps what is remembered of them.
+    fn gather(&mut self, slot: PlayerSlot, eyes: &Body, scene: &Scene, view: &View, reach_m: f32) {
         let tick = scene.tick;
         self.gathered = Some((eyes.pos, tick));
-        self.mark_near(slot, eyes, scene, rules.view_m + APPROACH_M);
+        self.mark_near(slot, eyes, scene, reach_m);
         for mate in eyes.squad.into_iter().flat_map(|squad| scene.squad(squad)) {
             if mate != slot {
                 self.marks[usize::from(mate.0) / 64] |= 1 << (mate.0 % 64);
@@ -187,8 +197,7 @@ impl Observer {
         };
         drain_marks(&mut self.marks, &mut keep);
         // Props come in the view's order, by id, and there are few of them.
-        let reach = (rules.view_m + APPROACH_M) * (rules.view_m + APPROACH_M);
-        let near = |prop: &&PropRow| (prop.pos - eyes.pos).length_squared() <= reach;
+        let near = |prop: &&PropRow| (prop.pos - eyes.pos).length_squared() <= reach_m * reach_m;
         view.props.iter().filter(near).for_each(|prop| keep(prop.id));
         self.next_prop = next_prop(view, self.next_prop);
     }
@@ -330,5 +339,24 @@ impl Sight<'_> {
 
     fn sees_point(&self, shape: Shape, point: u8, smoke: &[SmokeCloud]) -> bool {
         in_sight(self.eye, shape.point(point, self.eye), self.field, smoke)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_observers_go_by_follows_the_rules_and_the_tick_rate() {
+        let shipped = SimConfig::default();
+        let by = LookRules::new(&shipped);
+        let mut other = SimConfig { tick_hz: 20, ..shipped.clone() };
+        let slow = LookRules::new(&other);
+        assert_eq!((by.far_mate_ticks, slow.far_mate_ticks), (60, 20));
+        assert!((slow.approach_m - 3.0 * by.approach_m).abs() < 1e-3);
+        other.movement.sprint_mps += 5.0;
+        // Six ticks of a twentieth of a second, two who each run 5 m/s faster.
+        let more_m = LookRules::new(&other).approach_m - slow.approach_m;
+        assert!((more_m - 3.0).abs() < 1e-3, "{more_m}");
     }
 }

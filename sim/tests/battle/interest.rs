@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use sortie_sim::Battle;
-use sortie_sim::config::{InterestMode, InterestRules, Mode};
+use sortie_sim::config::{InterestMode, Mode};
 use sortie_sim::id::{EntityId, PlayerSlot};
 use sortie_sim::interest::oracle::{oracle_may_know, sees};
 use sortie_sim::interest::{FAR_TICKS, Visibility};
@@ -18,7 +18,7 @@ fn watch(mode: Mode, seed: u64, ticks: u32, mut each: impl FnMut(&Battle, &[View
     let setup = if mode == Mode::Walk { shipped(mode, "ridge", seed) } else { arena(mode, seed) };
     let mut battle = Battle::new(setup);
     let mut players = Players::new(PLAYERS, seed);
-    let mut visibility = Visibility::new(battle.config().interest);
+    let mut visibility = Visibility::new(battle.config());
     let kept = usize::from(battle.config().interest.grace_ticks) + 1;
     let mut views = VecDeque::new();
     run(&mut battle, &mut players, ticks, |battle| {
@@ -123,8 +123,8 @@ fn threads_and_repetition_change_nothing() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
     let mut battle = Battle::new(shipped(Mode::Walk, "ridge", seed));
     let mut players = Players::new(PLAYERS, seed);
-    let rules = battle.config().interest;
-    let [mut one, mut many] = [Visibility::new(rules), Visibility::new(rules)];
+    let rules = battle.config().clone();
+    let [mut one, mut many] = [Visibility::new(&rules), Visibility::new(&rules)];
     run(&mut battle, &mut players, 200, |battle| {
         one.update(battle.view(), battle.field(), None);
         many.update(battle.view(), battle.field(), Some(&pool));
@@ -140,9 +140,10 @@ fn in_a_circle_everybody_within_is_shown_and_nobody_else() {
     let seed = seed(45);
     let mut battle = Battle::new(shipped(Mode::Walk, "ridge", seed));
     let mut players = Players::new(PLAYERS, seed);
-    let rules =
-        InterestRules { mode: InterestMode::Circle, view_m: 90.0, ..battle.config().interest };
-    let mut visibility = Visibility::new(rules);
+    let mut rules = battle.config().clone();
+    rules.interest.mode = InterestMode::Circle;
+    rules.interest.view_m = 90.0;
+    let mut visibility = Visibility::new(&rules);
     let mut shown = 0;
     run(&mut battle, &mut players, 100, |battle| {
         visibility.update(battle.view(), battle.field(), None);

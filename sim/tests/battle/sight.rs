@@ -1,6 +1,6 @@
 //! What a player sees and hears, case by case, on a plain with one wall.
 
-use sortie_sim::config::{InterestRules, SimConfig};
+use sortie_sim::config::SimConfig;
 use sortie_sim::event::Event;
 use sortie_sim::field::map::Map;
 use sortie_sim::field::{Body, Field, Obstacle, Shape, Vec3, Yaw};
@@ -19,7 +19,7 @@ const IN_THE_OPEN: Vec3 = Vec3::new(120.0, 0.0, 160.0);
 /// The scene under test, one tick after the other.
 struct Stage {
     field: Field,
-    rules: InterestRules,
+    rules: SimConfig,
     view: View,
     visibility: Visibility,
 }
@@ -27,11 +27,14 @@ struct Stage {
 impl Stage {
     /// The observer, Red, stands west of a wall that is 3 m high and 20 m long.
     fn new() -> Self {
+        Self::by(SimConfig::default())
+    }
+
+    fn by(rules: SimConfig) -> Self {
         let mut map = Map::plain(512.0);
         let (middle, half) = (Vec3::new(110.0, 1.5, 128.0), Vec3::new(0.5, 1.5, 10.0));
         map.obstacles.push(Obstacle::new(middle, half, Yaw(0), Shape::Box));
-        let rules = SimConfig::default().interest;
-        let visibility = Visibility::new(rules);
+        let visibility = Visibility::new(&rules);
         let mut stage = Self { field: Field::new(map), rules, view: View::default(), visibility };
         stage.add(Team::Red, HERE);
         stage
@@ -69,6 +72,25 @@ impl Stage {
 }
 
 #[test]
+fn who_runs_into_the_view_distance_is_shown_at_once_at_any_tick_rate() {
+    let mut rules = SimConfig { tick_hz: 20, ..SimConfig::default() };
+    rules.movement.sprint_mps = 20.0;
+    rules.interest.mates_m = rules.interest.view_m;
+    let view_m = rules.interest.view_m;
+    let step_m = rules.movement.sprint_mps / f32::from(rules.tick_hz);
+    let mut stage = Stage::by(rules);
+    let mate = stage.add(Team::Red, HERE + Vec3::X * (view_m + 30.0));
+    for _ in 0..60 {
+        stage.soldier(mate).body.pos.x -= step_m;
+        stage.soldier(ME.into()).body.pos.x += step_m;
+        let shown = stage.pass(1).shows(mate);
+        let apart_m = stage.view.soldiers[1].body.pos.distance(stage.view.soldiers[0].body.pos);
+        assert!(shown || apart_m > view_m, "not shown from {apart_m} m");
+    }
+    assert!(stage.shows(mate));
+}
+
+#[test]
 fn an_enemy_behind_a_wall_is_unknown_until_it_comes_out() {
     let mut stage = Stage::new();
     let enemy = stage.add(Team::Blue, BEHIND_THE_WALL);
@@ -84,7 +106,7 @@ fn whoever_hides_is_forgotten_after_the_grace_and_not_before() {
         let enemy = stage.add(Team::Blue, IN_THE_OPEN);
         assert!(stage.pass(20 + moment).shows(enemy));
         stage.soldier(enemy).body.pos = BEHIND_THE_WALL;
-        let grace = u32::from(stage.rules.grace_ticks);
+        let grace = u32::from(stage.rules.interest.grace_ticks);
         assert!(!stage.pass(grace + 1).shows(enemy), "{moment}");
     }
 }
@@ -184,7 +206,7 @@ fn shots_are_heard_as_directions() {
     stage.pass(1);
     let events = [shot(1, BEHIND_THE_WALL), shot(2, far), shot(0, HERE)];
     let mut sounds = vec![Sound { weapon: WeaponId(9), direction: Yaw(1), loudness: 1 }];
-    heard(&stage.view, &events, ME, &stage.rules, &mut sounds);
+    heard(&stage.view, &events, ME, &stage.rules.interest, &mut sounds);
     let east = Yaw(16_384);
     assert_eq!(sounds, [Sound { weapon: WeaponId(3), direction: east, loudness: 169 }]);
 }

@@ -121,7 +121,7 @@ fn smoke_hides_who_stands_behind_it() {
     stage.walk(red, 60.0, 80.0);
     stage.walk(blue, 90.0, 80.0);
     let known = |stage: &mut Stage| {
-        let mut visibility = Visibility::new(stage.battle.config().interest);
+        let mut visibility = Visibility::new(stage.battle.config());
         for _ in 0..12 {
             stage.step();
             visibility.update(stage.view(), stage.battle.field(), None);

@@ -64,7 +64,7 @@ impl Onlookers {
     /// 300 players, some ticks after the first look.
     pub fn new(scenario: Scenario) -> Self {
         let mut arena = arena(scenario);
-        let mut visibility = Visibility::new(arena.battle.config().interest);
+        let mut visibility = Visibility::new(arena.battle.config());
         for _ in 0..TICKS {
             arena.step();
             visibility.update(arena.battle.view(), &arena.field, None);

@@ -13,11 +13,9 @@ use sortie_wire::message::{Blob, Credential, Hello, LoadStep, ServerMessage, Tex
 use sortie_wire::ticket::Ticket;
 
 use super::BattleServer;
+use super::newcomers::NewcomerBudget;
 use super::seat::Seat;
 use crate::journal::Admitted;
-
-/// Hellos answered in one tick: each may cost a signature's check, some 60 µs.
-const HELLOS_PER_TICK_MAX: usize = 16;
 
 /// A player who came in this tick and waits for its welcome.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +29,13 @@ pub(super) struct Arrival {
 }
 
 impl BattleServer {
-    /// Answers the hellos that wait.
+    /// Answers the hellos that wait, as many as the tick has time for.
     pub(super) fn answer_hellos(&mut self, now: Instant) {
         let now_ms = self.ticket_clock.now_ms();
         let first = self.battle.tick().0 as usize;
+        let count = NewcomerBudget::of(self.clock.period()).hellos;
         let mut queues: Vec<_> = self.shards.iter_mut().map(|shard| &mut shard.hellos).collect();
-        for (shard, (peer, hello)) in deal(&mut queues, first, HELLOS_PER_TICK_MAX) {
+        for (shard, (peer, hello)) in deal(&mut queues, first, count) {
             if !self.shards[shard].is_waiting(peer) {
                 continue;
             }
@@ -246,8 +245,8 @@ mod tests {
                 shards[flooded].extend([0; 20]);
                 shards[(flooded + 1 + tick % 3) % 4].push_back(1 + tick);
                 let mut queues: Vec<_> = shards.iter_mut().collect();
-                let dealt = deal(&mut queues, tick, HELLOS_PER_TICK_MAX);
-                assert_eq!(dealt.len(), HELLOS_PER_TICK_MAX);
+                let dealt = deal(&mut queues, tick, 16);
+                assert_eq!(dealt.len(), 16);
                 let honest = dealt.iter().filter(|(_, came)| *came > 0);
                 waited.extend(honest.map(|(_, came)| tick - (came - 1)));
             }

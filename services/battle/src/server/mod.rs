@@ -15,6 +15,7 @@ mod join;
 mod ladder;
 mod lanes;
 mod metrics;
+mod newcomers;
 mod open;
 mod orders;
 mod phases;
@@ -365,7 +366,7 @@ impl BattleServer {
 
     /// What players may know of the tick.
     fn look(&mut self) {
-        publish(self.battle.view(), &mut self.history);
+        publish(self.battle.view(), &self.battle.config().movement, &mut self.history);
         let (view, field) = (self.battle.view(), self.battle.field());
         self.visibility.update(view, field, self.battle.pool());
     }

@@ -25,6 +25,7 @@ use super::bulletin::Bulletins;
 use super::clock::Clock;
 use super::ladder::Ladder;
 use super::metrics::Metrics;
+use super::newcomers::NewcomerBudget;
 use super::orders::Orders;
 use super::phases::Phases;
 use super::seat::Seat;
@@ -37,10 +38,6 @@ use crate::histogram::Histogram;
 use crate::resume::{OpenedBattle, open_battle};
 use crate::store::Store;
 use crate::ticket_clock::TicketClock;
-
-/// Handshakes that one shard begins in one tick. Each costs up to a millisecond, and two hundred
-/// players are let in within little more than a second.
-const HANDSHAKES_PER_TICK: usize = 3;
 
 /// What one battle after the other uses: the place where clients connect and operators look.
 pub(crate) struct Site {
@@ -158,20 +155,21 @@ impl BattleServer {
             tick: opened.battle.tick().0,
             incarnation: site.incarnation,
         };
-        let shards = open_shards(&config, &mut site, &opened)?;
         let rules = opened.battle.config();
+        let now = Instant::now();
+        let clock = Clock::new(rules.tick_hz, now);
+        let newcomers = NewcomerBudget::of(clock.period());
+        let shards = open_shards(&config, &mut site, &opened, newcomers)?;
         let session_config = SessionConfig {
             tick_hz: rules.tick_hz,
             bytes_per_s: config.client_bytes_per_s,
             rewind_ticks_max: rules.rewind_ticks_max(),
         };
-        let now = Instant::now();
-        let clock = Clock::new(rules.tick_hz, now);
         let mut server = Self {
             ladder: Ladder::new(rules.tick_hz, clock.period(), config.threads),
             feed: Feed::new(rules.tick_hz),
             bulletins: Bulletins::default(),
-            visibility: Visibility::new(rules.interest),
+            visibility: Visibility::new(rules),
             hearing_m: rules.interest.hearing_m,
             history: FrameHistory::new(),
             noises: Noises::default(),
@@ -224,6 +222,7 @@ fn open_shards(
     config: &BattleServerConfig,
     site: &mut Site,
     opened: &OpenedBattle,
+    newcomers: NewcomerBudget,
 ) -> anyhow::Result<Vec<Shard>> {
     let sockets = std::mem::take(&mut site.sockets);
     let identity = &site.identity;
@@ -235,7 +234,7 @@ fn open_shards(
         quic.shard = ShardPlace { index: index as u8, count: config.shards as u16 };
         // Everybody may come back at once while the old connections are still dying.
         quic.connections_max = 2 * players_max + 64;
-        quic.accepts_per_pass = HANDSHAKES_PER_TICK;
+        quic.accepts_per_pass = newcomers.handshakes;
         quic.frame_bytes_max = CLIENT_MESSAGE_BYTES_MAX;
         let malformed = u32::from(CloseCode::Malformed.number());
         quic.codes = CloseCodes { malformed_frame: malformed, stream_misuse: malformed };

@@ -95,7 +95,7 @@ impl Seat {
             slot,
             key,
             session: ServerSession::new(session, tick),
-            lens: Lens::default(),
+            lens: Lens::new(session.tick_hz),
             peer: None,
             away_since: Some(now),
             heard_at: now,

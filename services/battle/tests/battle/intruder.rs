@@ -12,7 +12,7 @@ use sortie_wire::message::{Blob, ClientMessage, Credential, ServerMessage};
 
 use crate::on_both_lanes;
 use crate::scene::{Intruder, Scene};
-use crate::world::ticket;
+use crate::world::{PATIENCE, ticket};
 
 on_both_lanes! {
     a_stream_of_broken_datagrams_ends_the_connection,
@@ -61,6 +61,44 @@ fn forged_tickets_and_tokens_open_nothing() {
     scene.hello(PROTOCOL_VERSION, Credential::Resume(Blob::new([7; 67]).unwrap()));
     assert_eq!(scene.closed(), Some(CloseCode::ResumeUnknown));
     assert_eq!(scene.server.battle().view().soldiers.len(), 0);
+}
+
+/// Whoever comes with many others waits for the next tick, and the battle does not wait for them.
+#[test]
+fn a_rush_of_hellos_is_answered_as_each_tick_has_time() {
+    // At 128 Hz a sixteenth of a tick is 8 checks of a ticket.
+    let (players, most) = (40, 8);
+    let mut scene = Scene::with(LanePolicy::Quic, |config| {
+        config.rules.tick_hz = 128;
+        config.rules.players_max = 64;
+    });
+    let ready = scene.ready();
+    let mut rush: Vec<_> = (0..players).map(|_| Intruder::new(&ready, scene.now)).collect();
+    let deadline = Instant::now() + PATIENCE;
+    while !rush.iter().all(|guest| guest.connected) {
+        assert!(Instant::now() < deadline, "not everybody is connected");
+        rush.iter_mut().for_each(|guest| guest.send(scene.now));
+        scene.step();
+        rush.iter_mut().for_each(|guest| guest.receive(scene.now));
+    }
+    for (number, guest) in (1..).zip(&mut rush) {
+        let ticket = ticket(&ready, number, number);
+        guest.hello(PROTOCOL_VERSION, Credential::Ticket(Blob::new(ticket).unwrap()));
+        guest.send(scene.now);
+    }
+    let inside = |scene: &Scene| scene.server.battle().view().soldiers.len();
+    let mut let_in = Vec::new();
+    while inside(&scene) < players {
+        assert!(Instant::now() < deadline, "only {} are in", inside(&scene));
+        let before = inside(&scene);
+        scene.step();
+        let_in.push(inside(&scene) - before);
+        for guest in &mut rush {
+            guest.receive(scene.now);
+            guest.send(scene.now);
+        }
+    }
+    assert_eq!(let_in.iter().max(), Some(&most), "{let_in:?}");
 }
 
 #[test]

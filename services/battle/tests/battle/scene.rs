@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use sortie_battle::Ready;
 use sortie_battle::server::BattleServer;
+use sortie_battle::{BattleServerConfig, Ready};
 use sortie_client::LanePolicy;
 use sortie_quic::{
     Client, ClientConfig, ClientEvent, CloseReason, all_suites, client_secrets, is_sealed,
@@ -47,8 +47,15 @@ impl Scene {
 
     /// With a server that offers this lane.
     pub(crate) fn over(lane: LanePolicy) -> Self {
+        Self::with(lane, |_| {})
+    }
+
+    /// With a server that offers this lane and is set up otherwise by `change`.
+    pub(crate) fn with(lane: LanePolicy, change: impl Fn(&mut BattleServerConfig)) -> Self {
         let dir = tempdir().unwrap();
-        let mut server = BattleServer::open(config_for(dir.path(), lane)).unwrap();
+        let mut config = config_for(dir.path(), lane);
+        change(&mut config);
+        let mut server = BattleServer::open(config).unwrap();
         let now = Instant::now();
         server.start_clock(now);
         let ready = server.ready().clone();
@@ -64,7 +71,7 @@ impl Scene {
 
     /// One tick of both.
     pub(crate) fn step(&mut self) {
-        self.now += Duration::from_nanos(16_666_667);
+        self.now += Duration::from_secs(1) / u32::from(self.server.battle().config().tick_hz);
         let Self { server, intruder, now, .. } = self;
         intruder.send(*now);
         server.tick(*now);

@@ -101,7 +101,7 @@ impl Host {
             now,
             history: FrameHistory::new(),
             codes: DeltaCodes::default(),
-            visibility: Visibility::new(config.interest),
+            visibility: Visibility::new(&config),
             saved: VecDeque::new(),
             identity,
             setup,
@@ -125,14 +125,14 @@ impl Host {
         self.sealed_out.clear();
         self.history = FrameHistory::new();
         self.codes = DeltaCodes::default();
-        self.visibility = Visibility::new(self.config.interest);
+        self.visibility = Visibility::new(&self.config);
         self.feed = Feed::new(self.config.tick_hz);
         self.slots.clear();
         self.pending.clear();
         self.incarnation += 1;
         for player in &mut self.players {
             player.session = session(self.battle.tick().0);
-            player.lens = Lens::default();
+            player.lens = Lens::new(self.config.tick_hz);
             player.peer = None;
             player.lane = LaneChoice::new(now);
         }
@@ -262,7 +262,7 @@ impl Host {
         let slot = self.players.len();
         self.players.push(Player {
             session: session(tick),
-            lens: Lens::default(),
+            lens: Lens::new(self.config.tick_hz),
             peer: None,
             lane: LaneChoice::new(self.now),
             owes_sign: false,
@@ -328,7 +328,7 @@ impl Host {
         for row in view.soldiers.iter().filter(|row| row.status == Status::Alive) {
             self.players[usize::from(row.slot.0)].alive_ticks += 1;
         }
-        publish(view, &mut self.history);
+        publish(view, &self.config.movement, &mut self.history);
         self.visibility.update(view, self.battle.field(), None);
         let mut checkpoint = Vec::new();
         self.battle.checkpoint(&mut checkpoint);
