@@ -76,25 +76,3 @@ pub(crate) enum Command {
     #[command(hide = true, disable_help_flag = true)]
     Ticket(MovedArgs),
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-    use crate::plane::openapi::listeners;
-    use crate::plane::services::Role;
-
-    #[test]
-    fn the_servers_are_where_a_node_listens_that_was_told_nothing() {
-        let cli = Cli::command();
-        let serve = cli.find_subcommand("serve").unwrap();
-        for role in Role::ALL {
-            let (port, flag) = listeners::port(role);
-            let named = |arg: &&clap::Arg| arg.get_long() == flag.strip_prefix("--");
-            let arg = serve.get_arguments().find(named).expect(flag);
-            let default = arg.get_default_values()[0].to_str().unwrap();
-            assert_eq!(default, format!("127.0.0.1:{port}"), "{flag}");
-        }
-    }
-}

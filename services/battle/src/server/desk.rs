@@ -115,12 +115,12 @@ impl Shared {
     }
 
     /// The keys of join tickets, as they were told last; `None` before that.
-    pub(super) fn ticket_keys(&self) -> Option<Arc<PublicKeys>> {
+    pub(crate) fn ticket_keys(&self) -> Option<Arc<PublicKeys>> {
         lock(&self.ticket_keys).clone()
     }
 
     /// The control plane has told what the keys of join tickets are.
-    pub(super) fn set_ticket_keys(&self, keys: PublicKeys) {
+    pub(crate) fn set_ticket_keys(&self, keys: PublicKeys) {
         let before = lock(&self.ticket_keys).replace(Arc::new(keys.clone()));
         if before.is_none_or(|before| *before != keys) {
             tracing::info!(
