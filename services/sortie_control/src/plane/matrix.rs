@@ -17,7 +17,7 @@ use sortie_control::internal::{self, SharedSecret};
 use sortie_control::plane::Plane;
 use sortie_control::query;
 use sortie_control::service::{self, Stop, Stopper, stop};
-use sortie_rpc::game::GameMode;
+use sortie_control::vocabulary::GameMode;
 use sortie_testing::grpc::{EXPECTED, Listeners, authorisation_faults};
 use sqlx::PgPool;
 use time::OffsetDateTime;

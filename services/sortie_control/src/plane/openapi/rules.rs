@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use serde_json::{Map, Value, json};
-use sortie_rpc::game::GameMode;
-use sortie_rpc::ranking::EndedBy;
+use sortie_control::vocabulary::{EndedBy, GameMode};
 use sqlx::PgPool;
 
 use super::examples::{self, Made, codes_of, fault, reference, types};
