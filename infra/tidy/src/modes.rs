@@ -42,6 +42,7 @@ pub fn findings(modes: &[Mode], owners: &[&str], sources: &[SourceFile]) -> Vec<
         lines.extend(modes.iter().flat_map(|mode| spelled(file, mode)));
         lines.extend(modes.iter().flat_map(|mode| decided(file, mode)));
         lines.sort_unstable();
+        lines.dedup();
         let told = lines.iter().map(|(line, name)| format!("{}:{line}: {name}", file.path));
         findings.extend(told);
     }

@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Only tests and benches stand on it.
     ("sortie-testing", &["sortie-control", "sortie-rpc"]),
     // They know no other of their kind.
-    ("sortie-battles", &["sortie-control", "sortie-rpc"]),
+    ("sortie-battles", &["sortie-control"]),
     ("sortie-messages", &["sortie-control"]),
     ("sortie-sanctions", &["sortie-control"]),
     ("sortie-whereabouts", &["sortie-control"]),
@@ -169,7 +169,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sortie-players",
             "sortie-private-postgres",
             "sortie-ranking",
-            "sortie-rpc",
             "sortie-sanctions",
             "sortie-whereabouts",
             "sortie-wire",
@@ -191,7 +190,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("sortie-battle", &["sortie-link-sim", "sortie-client"]),
     ("sortie", &["sortie-bench", "sortie-bridge"]),
     ("sortie-control", &["sortie-private-postgres", "sortie-testing"]),
-    ("sortie-control-plane", &["sortie-testing"]),
+    ("sortie-control-plane", &["sortie-rpc", "sortie-testing"]),
     // Erasure goes through all who keep something of a player.
     ("sortie-account", &["sortie-admin", "sortie-matchmaking", "sortie-testing"]),
     ("sortie-admin", &["sortie-account", "sortie-testing"]),

@@ -79,9 +79,19 @@ fn each_mode_stands_in_all_places_and_the_map_of_the_code_lists_them() {
 mod planted {
     use super::*;
 
-    const HOUSE: &str = "words! {\n    /// A mode.\n    GameMode {\n        \
-        /// Hide.\n        Hide = \"hide\",\n        /// Seek.\n        Seek = \"seek\",\n    }\n}\n\
-        #[cfg(test)]\nmod tests {\n    Late = \"late\",\n}";
+    const HOUSE: &str = "
+        words! {
+            GameMode {
+                /// To be away.
+                Hide = \"hide\",
+                /// To be about.
+                Seek = \"seek\",
+            }
+        }
+        #[cfg(test)]
+        mod tests {
+            Late = \"late\",
+        }";
 
     fn house() -> Vec<Mode> {
         modes(&SourceFile::parse("a/src/mode.rs", HOUSE))

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_battles::battle::{self, Held};
-use sortie_battles::order::Order;
+use sortie_battles::order::ServerOrder;
 use sortie_battles::state::BattleState;
 use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
@@ -266,7 +266,7 @@ async fn order_message(
     let Some(server_id) = live.server_id else {
         return Err(AdminError::BattleNotLive(live.state));
     };
-    Order::message(battle_id, text).write(&mut tx, server_id).await?;
+    ServerOrder::message(battle_id, text).write(&mut tx, server_id).await?;
     let after = json!({ "text": digest(text) });
     acting.record(&mut tx, format!("battle:{battle_id}"), None, Some(after)).await?;
     Ok(tx.commit().await?)

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sortie_battles::order::{self, Order};
+use sortie_battles::order::{self, ServerOrder};
 use sortie_control::audit::digest;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
@@ -99,6 +99,6 @@ async fn order_one(
     .fetch_optional(&mut *db)
     .await?;
     let Some(server_id) = server_id else { return Ok(0) };
-    Order::kick(battle_id, player_id, why).write(db, server_id).await?;
+    ServerOrder::kick(battle_id, player_id, why).write(db, server_id).await?;
     Ok(1)
 }

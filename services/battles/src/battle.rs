@@ -2,12 +2,12 @@
 //! *running*, then *finished* or *lost*; or *cancelled* before it began.
 
 use serde_json::Value;
-use sortie_rpc::ranking::EndedBy;
+use sortie_control::vocabulary::EndedBy;
 use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::order::{OpenBody, Order};
+use crate::order::{OpenBody, ServerOrder};
 use crate::state::{self, BattleState};
 
 /// What is played in a battle.
@@ -92,7 +92,7 @@ pub async fn place(db: &mut PgConnection, battle_id: Uuid, server_id: Uuid) -> s
     if placed.rows_affected() == 0 {
         return Ok(false);
     }
-    Order::Open(battle).write(db, server_id).await?;
+    ServerOrder::Open(battle).write(db, server_id).await?;
     Ok(true)
 }
 
@@ -192,7 +192,7 @@ pub async fn end(
 ) -> sqlx::Result<()> {
     match held.server_id {
         Some(server_id) if !BattleState::Asked.is(&held.state) => {
-            Order::end(battle_id, reason).write(db, server_id).await
+            ServerOrder::end(battle_id, reason).write(db, server_id).await
         }
         _ => {
             sqlx::query!(
@@ -434,7 +434,7 @@ pub async fn finish(
 
 #[cfg(test)]
 mod tests {
-    use sortie_rpc::game::GameMode;
+    use sortie_control::vocabulary::GameMode;
     use sqlx::PgPool;
 
     /// No mode needs a migration: the database bounds what a name looks like.

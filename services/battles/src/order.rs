@@ -3,8 +3,8 @@
 //!
 //! Nodes of this version and of the next one read each other's rows. The rules: a kind keeps its
 //! name and the fields of its body; a body may gain a field that may be absent; a new meaning is a
-//! new kind. A kind that a node does not know is [`Order::Unknown`] to it: it keeps the row as it
-//! is, for a newer node. docs/decisions/0015 says why.
+//! new kind. A kind that a node does not know is [`ServerOrder::Unknown`] to it: it keeps the row
+//! as it is, for a newer node. docs/decisions/0015 says why.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// column `body`. The tests below hold each stored form fast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
-pub enum Order {
+pub enum ServerOrder {
     /// Begin a battle.
     Open(OpenBody),
     /// End a player's stay.
@@ -86,11 +86,11 @@ struct Row {
 /// Kinds that wait for a server that is gone; the others are dropped with it.
 const OUTLIVES_ITS_SERVER: [&str; 1] = ["erase"];
 
-impl Order {
+impl ServerOrder {
     /// The kinds that this version can read, as the column spells them.
     pub const KINDS: [&str; 6] = ["open", "kick", "message", "end", "erase", "drain"];
 
-    /// Reads a row. Nothing is refused: what this version cannot read is [`Order::Unknown`].
+    /// Reads a row. Nothing is refused: what this version cannot read is [`ServerOrder::Unknown`].
     pub fn read(kind: String, body: Value) -> Self {
         let row = serde_json::json!({ "kind": &kind, "body": &body });
         serde_json::from_value(row).unwrap_or(Self::Unknown { kind, body })
@@ -199,7 +199,7 @@ pub async fn carried_out(
 }
 
 fn known_kinds() -> Vec<String> {
-    Order::KINDS.map(str::to_owned).to_vec()
+    ServerOrder::KINDS.map(str::to_owned).to_vec()
 }
 
 /// A server has these battles already, and need not be told to open them.
@@ -294,7 +294,7 @@ pub async fn erase(db: &mut PgConnection, player_id: Uuid) -> sqlx::Result<()> {
     .execute(&mut *db)
     .await?;
     // What was said in the player's battles may name it. Orders that wait are carried out soon.
-    let Row { kind, body } = Order::Erase { player_id }.row()?;
+    let Row { kind, body } = ServerOrder::Erase { player_id }.row()?;
     sqlx::query!(
         "insert into server_order (server_id, kind, body)
          select distinct b.server_id, $2, $3::jsonb
@@ -320,9 +320,9 @@ mod tests {
 
     use super::*;
 
-    /// Each kind as it is stored, in the order of [`Order::KINDS`]. A line that changes here is a
-    /// row that older nodes cannot read.
-    fn stored() -> Vec<(Order, Value)> {
+    /// Each kind as it is stored, in the order of [`ServerOrder::KINDS`]. A line that changes here
+    /// is a row that older nodes cannot read.
+    fn stored() -> Vec<(ServerOrder, Value)> {
         let (battle, player) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (mode, map) = ("conquest".to_owned(), "ridge".to_owned());
         let open = OpenBody { battle_id: battle, mode, map, players_max: 64, duration_s: Some(60) };
@@ -331,40 +331,40 @@ mod tests {
         let of_player = "00000000-0000-0000-0000-000000000002";
         vec![
             (
-                Order::Open(open),
+                ServerOrder::Open(open),
                 json!({ "kind": "open", "body": {
                     "battle_id": of_battle, "mode": "conquest", "map": "ridge",
                     "players_max": 64, "duration_s": 60 } }),
             ),
             (
-                Order::Open(endless),
+                ServerOrder::Open(endless),
                 json!({ "kind": "open", "body": {
                     "battle_id": of_battle, "mode": "conquest", "map": "ridge",
                     "players_max": 64, "duration_s": null } }),
             ),
             (
-                Order::kick(battle, player, "rude"),
+                ServerOrder::kick(battle, player, "rude"),
                 json!({ "kind": "kick", "body": {
                     "battle_id": of_battle, "player_id": of_player, "reason": "rude" } }),
             ),
             (
-                Order::message(battle, "hello"),
+                ServerOrder::message(battle, "hello"),
                 json!({ "kind": "message", "body": { "battle_id": of_battle, "text": "hello" } }),
             ),
             (
-                Order::end(battle, "maintenance"),
+                ServerOrder::end(battle, "maintenance"),
                 json!({ "kind": "end", "body": {
                     "battle_id": of_battle, "reason": "maintenance" } }),
             ),
             (
-                Order::Erase { player_id: player },
+                ServerOrder::Erase { player_id: player },
                 json!({ "kind": "erase", "body": { "player_id": of_player } }),
             ),
-            (Order::Drain {}, json!({ "kind": "drain", "body": {} })),
+            (ServerOrder::Drain {}, json!({ "kind": "drain", "body": {} })),
         ]
     }
 
-    fn columns(order: &Order) -> (String, Value) {
+    fn columns(order: &ServerOrder) -> (String, Value) {
         let Row { kind, body } = order.row().unwrap();
         (kind, body)
     }
@@ -375,11 +375,11 @@ mod tests {
         for (order, golden) in stored() {
             let (kind, body) = columns(&order);
             assert_eq!(json!({ "kind": kind, "body": body }), golden);
-            assert_eq!(Order::read(kind.clone(), body), order);
+            assert_eq!(ServerOrder::read(kind.clone(), body), order);
             kinds.push(kind);
         }
         kinds.dedup();
-        assert_eq!(kinds, Order::KINDS);
+        assert_eq!(kinds, ServerOrder::KINDS);
     }
 
     #[test]
@@ -387,11 +387,11 @@ mod tests {
         for (order, golden) in stored() {
             let mut body = golden["body"].clone();
             body["of a newer node"] = json!([1]);
-            assert_eq!(Order::read(columns(&order).0, body), order);
+            assert_eq!(ServerOrder::read(columns(&order).0, body), order);
         }
         let player_id = Uuid::from_u128(2);
-        let least = Order::Kick { battle_id: None, player_id, reason: String::new() };
-        assert_eq!(Order::read("kick".to_owned(), json!({ "player_id": player_id })), least);
+        let least = ServerOrder::Kick { battle_id: None, player_id, reason: String::new() };
+        assert_eq!(ServerOrder::read("kick".to_owned(), json!({ "player_id": player_id })), least);
     }
 
     #[test]
@@ -399,8 +399,8 @@ mod tests {
         let bodies = [json!({ "steps": [1, { "a": null }] }), json!([]), json!("x"), json!({})];
         for kind in ["dance", "open"] {
             for body in bodies.clone() {
-                let order = Order::read(kind.to_owned(), body.clone());
-                assert!(matches!(order, Order::Unknown { .. }), "{order:?}");
+                let order = ServerOrder::read(kind.to_owned(), body.clone());
+                assert!(matches!(order, ServerOrder::Unknown { .. }), "{order:?}");
                 assert_eq!(columns(&order), (kind.to_owned(), body));
             }
         }
@@ -434,10 +434,10 @@ mod tests {
                 .fetch_all(&db)
                 .await
                 .unwrap();
-        let read: Vec<Order> =
-            rows.into_iter().map(|(kind, body)| Order::read(kind, body)).collect();
-        let kick = Order::kick(battle, player, "erased");
-        let erase = Order::Erase { player_id: player };
+        let read: Vec<ServerOrder> =
+            rows.into_iter().map(|(kind, body)| ServerOrder::read(kind, body)).collect();
+        let kick = ServerOrder::kick(battle, player, "erased");
+        let erase = ServerOrder::Erase { player_id: player };
         assert_eq!(read, [kick.clone(), kick.clone(), erase.clone(), erase, kick]);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use crate::order::Order;
+use crate::order::ServerOrder;
 
 /// A server as it registers.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ pub async fn drain(db: &mut PgConnection, server_id: Uuid) -> sqlx::Result<()> {
     sqlx::query!("update battle_server set state = 'draining' where server_id = $1", server_id)
         .execute(&mut *db)
         .await?;
-    Order::Drain {}.write(db, server_id).await
+    ServerOrder::Drain {}.write(db, server_id).await
 }
 
 /// Marks one server as gone whose lease ran out, and gives which.

@@ -54,7 +54,7 @@ pub(crate) async fn renew_presence(hub: Arc<Hub>, stop: Stop) {
     }
 }
 
-/// Of everybody; what is left when the bus is away, the next round tells.
+/// Says it of everybody; when the bus is away, the next round says it of those who are left.
 async fn confirm_presence(hub: &Hub) -> Result<(), BusError> {
     for room in hub.rooms() {
         let players: HashSet<Uuid> =

@@ -40,7 +40,7 @@ pub enum DeafError {
 pub struct Hearing {
     job: &'static str,
     failing: &'static str,
-    /// Since it heard something last.
+    /// Failures in a row; 0 while the job hears.
     failures: Arc<AtomicU32>,
 }
 
@@ -48,12 +48,10 @@ impl Hearing {
     /// Of `job`; `failing` is what does not happen while it is deaf, like `orders are not
     /// announced`.
     pub fn new(job: &'static str, failing: &'static str) -> Self {
-        let hearing = Self { job, failing, failures: Arc::default() };
-        hearing.show(false);
-        hearing
+        Self { job, failing, failures: Arc::default() }
     }
 
-    /// The job hears, and did with success what it is for.
+    /// Notes that the job hears, and that what it did with it succeeded.
     pub fn works(&self) {
         self.show(true);
         if self.failures.swap(0, Ordering::Relaxed) > 0 {
@@ -61,7 +59,8 @@ impl Hearing {
         }
     }
 
-    /// It does not, or it could not make use of what it heard. The first time is warned of.
+    /// Notes that the job does not hear, or could not make use of what it heard. The first failure
+    /// in a row is warned of, each is counted.
     pub fn fails(&self, error: &dyn Display) {
         self.show(false);
         metrics::counter!("sortie_job_rounds_total", "job" => self.job, "outcome" => "failed")
@@ -71,7 +70,7 @@ impl Hearing {
         }
     }
 
-    /// The one or the other.
+    /// Notes an outcome by [`Self::works`] or [`Self::fails`].
     pub fn note<T, E: Display>(&self, outcome: &Result<T, E>) {
         match outcome {
             Ok(_) => self.works(),
@@ -102,6 +101,7 @@ pub async fn listen<F>(hearing: Hearing, mut stop: Stop, mut begin: impl FnMut(H
 where
     F: Future<Output = Result<(), DeafError>>,
 {
+    hearing.show(false);
     loop {
         let ended = tokio::select! {
             ended = begin(hearing.clone()) => ended,

@@ -5,13 +5,13 @@
 //! OpenAPI document makes enums of. A test compares the two
 //! (`services/sortie_control/src/plane/openapi/rules.rs`).
 //!
-//! Words that battle servers say too are in `proto/rpc`; of these, here is how the document shows
-//! them.
+//! Words that battle servers say too are enums of `proto/rpc`, and handed on here for crates that
+//! know no messages, with how the document shows them.
 
 use std::borrow::Cow;
 
-use sortie_rpc::game::GameMode;
-use sortie_rpc::ranking::EndedBy;
+pub use sortie_rpc::game::GameMode;
+pub use sortie_rpc::ranking::EndedBy;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use sortie_battles::order::{self, Order};
+use sortie_battles::order::{self, ServerOrder};
 use sortie_battles::{battle, server};
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_whereabouts::seat::{self, Departed};
@@ -153,7 +153,7 @@ async fn end_strangers(
     for battle_id in to_end {
         let server_id = beat.server_id;
         tracing::warn!(%battle_id, %server_id, "a server runs what is not its own");
-        Order::end(battle_id, "it is not this server's").write(db, beat.server_id).await?;
+        ServerOrder::end(battle_id, "it is not this server's").write(db, beat.server_id).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The orders of a server as the messages that they become.
 
-use sortie_battles::order::Order;
+use sortie_battles::order::ServerOrder;
 use sortie_battles::state::ServerState;
 use sortie_rpc::fleet::v1 as rpc;
 use sortie_rpc::fleet::v1::order::What;
@@ -59,8 +59,8 @@ pub(crate) async fn open_orders(
             continue;
         };
         found.last = Some(order_id);
-        let order = Order::read(kind, body);
-        if let Order::Unknown { kind, .. } = &order {
+        let order = ServerOrder::read(kind, body);
+        if let ServerOrder::Unknown { kind, .. } = &order {
             tracing::warn!(order_id, kind, "an order is left for a node that can read it");
         }
         let order_id = order_id.unsigned_abs();
@@ -70,31 +70,31 @@ pub(crate) async fn open_orders(
 }
 
 /// The message of an order; `None`: this version does not know what it is.
-fn what(order: Order) -> Option<What> {
+fn what(order: ServerOrder) -> Option<What> {
     let u32_of = |number: i32| number.max(0).unsigned_abs();
     Some(match order {
-        Order::Open(body) => What::Open(rpc::OpenBattle {
+        ServerOrder::Open(body) => What::Open(rpc::OpenBattle {
             battle_id: body.battle_id.to_string(),
             mode: body.mode,
             map: body.map,
             players_max: u32_of(body.players_max),
             duration_s: u32_of(body.duration_s.unwrap_or(0)),
         }),
-        Order::Kick { battle_id, player_id, reason } => What::Kick(rpc::KickPlayer {
+        ServerOrder::Kick { battle_id, player_id, reason } => What::Kick(rpc::KickPlayer {
             battle_id: battle_id.map(|id| id.to_string()).unwrap_or_default(),
             player_id: player_id.to_string(),
             reason,
         }),
-        Order::Message { battle_id, text } => {
+        ServerOrder::Message { battle_id, text } => {
             What::Message(rpc::SayInBattle { battle_id: battle_id.to_string(), text })
         }
-        Order::End { battle_id, reason } => {
+        ServerOrder::End { battle_id, reason } => {
             What::End(rpc::StopBattle { battle_id: battle_id.to_string(), reason })
         }
-        Order::Erase { player_id } => {
+        ServerOrder::Erase { player_id } => {
             What::Erase(rpc::ErasePlayer { player_id: player_id.to_string() })
         }
-        Order::Drain {} => What::Drain(rpc::DrainServer {}),
-        Order::Unknown { .. } => return None,
+        ServerOrder::Drain {} => What::Drain(rpc::DrainServer {}),
+        ServerOrder::Unknown { .. } => return None,
     })
 }

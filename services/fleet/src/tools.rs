@@ -2,7 +2,7 @@
 //! an audit row; the server's stream does the rest.
 
 use serde_json::json;
-use sortie_battles::order::Order;
+use sortie_battles::order::ServerOrder;
 use sortie_battles::state::ServerState;
 use sortie_battles::{battle, server};
 use sortie_control::audit::{self, AuditOutcome, Entry};
@@ -102,7 +102,7 @@ pub(crate) async fn kick(
         return Err(FleetError::PlayerElsewhere);
     }
     for row in battles {
-        let order = Order::kick(row.battle_id, player_id, reason);
+        let order = ServerOrder::kick(row.battle_id, player_id, reason);
         order.write(&mut tx, row.server_id).await?;
     }
     note(&mut tx, "fleet.kick", format!("player:{player_id}"), reason).await?;

@@ -1,7 +1,7 @@
 //! Seats in battles: to give one up, and to take it back. What a seat is, `sortie_whereabouts`
 //! says. Backfill may send others into one that was given up.
 
-use sortie_battles::order::Order;
+use sortie_battles::order::ServerOrder;
 use sortie_whereabouts::{self as whereabouts, seat};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(crate) async fn give_up(
         return Err(MatchmakingError::BattleOver(battle.state));
     }
     if let (true, Some(server_id)) = (left, battle.server_id) {
-        let order = Order::kick(battle_id, player_id, "you gave up your seat");
+        let order = ServerOrder::kick(battle_id, player_id, "you gave up your seat");
         order.write_again(&mut tx, server_id).await?;
     }
     tx.commit().await?;

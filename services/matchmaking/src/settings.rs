@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sortie_control::clock::Clock;
-use sortie_rpc::game::GameMode;
+use sortie_control::vocabulary::GameMode;
 use sortie_wire::ticket::TicketSigner;
 use sqlx::PgPool;
 use time::OffsetDateTime;

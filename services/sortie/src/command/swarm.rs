@@ -46,7 +46,8 @@ pub(crate) struct SwarmArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "SORTIE_SWARM_DURATION")]
     duration: Span,
     /// What they do
-    #[arg(long, value_enum, default_value_t = ScenarioName::Conquest, env = "SORTIE_SWARM_SCENARIO")]
+    #[arg(long, value_enum, env = "SORTIE_SWARM_SCENARIO")]
+    #[arg(default_value_t = ScenarioName::Conquest)]
     scenario: ScenarioName,
     /// Seed of bots, battle and simulated network
     #[arg(long, value_name = "NUMBER", default_value_t = 1, env = "SORTIE_SWARM_SEED")]

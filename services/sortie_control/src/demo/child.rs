@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use sortie_cli::environment;
 use sortie_cli::program::LogFormat;
-use sortie_rpc::ranking::EndedBy;
+use sortie_control::vocabulary::EndedBy;
 use uuid::Uuid;
 
 /// How long a server may take until it is registered.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sortie_battles::state::BattleState;
-use sortie_rpc::ranking::EndedBy;
+use sortie_control::vocabulary::EndedBy;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -175,9 +175,9 @@ pub(crate) struct Listener {
 pub(crate) enum Serves {
     /// REST, WebSockets.
     Http {
-        /// What is served, of the routes of all services of the role.
+        /// Makes its routes of those of all services of its role.
         routes: fn(Router) -> Router,
-        /// Of calls and connections.
+        /// Limits of its calls and connections.
         limits: fn(&NodeConfig) -> HttpOptions,
     },
     /// These services, with health and reflection. Its limits are those of
@@ -200,7 +200,7 @@ pub(crate) struct RpcService {
 pub(crate) struct RpcNode<'a> {
     /// Store, bus and keys.
     pub plane: &'a Plane,
-    /// Of all services.
+    /// Settings of all services.
     pub settings: &'a Settings,
     /// What battle servers show.
     pub secret: &'a SharedSecret,
@@ -264,7 +264,7 @@ impl Listener {
         self.default.parse().expect("the table has addresses")
     }
 
-    /// Its key in the configuration file.
+    /// Its key in the configuration file: the flag without its dashes.
     fn config_key(&self) -> &'static str {
         self.flag.trim_start_matches('-')
     }
@@ -374,7 +374,10 @@ fn document_route() -> Router {
 mod tests {
     use std::collections::BTreeSet;
 
+    use toml::Table;
+
     use super::*;
+    use crate::command::serve::ServeArgs;
 
     #[test]
     fn what_names_a_listener_names_no_other() {
@@ -405,6 +408,23 @@ mod tests {
         let mut described = sortie_fleet::service_names();
         described.sort_unstable();
         assert_eq!(served, described);
+    }
+
+    #[test]
+    fn each_has_a_flag_and_a_key_of_the_configuration_file() {
+        let command = ServeArgs::augment_args(Command::new("serve"));
+        let matches = command.get_matches_from(["serve", "--chat-listen", "127.0.0.1:1"]);
+        let args = ServeArgs::from_arg_matches(&matches).unwrap();
+        assert_eq!(args.listen.at("chat").unwrap().port(), 1);
+        let mut values = Table::try_from(&args).unwrap();
+        for listener in LISTENERS {
+            let at = if listener.key == "chat" { "127.0.0.1:1" } else { listener.default };
+            assert_eq!(values[listener.config_key()].as_str(), Some(at), "{listener:?}");
+        }
+        let read = ServeArgs::deserialize(values.clone()).unwrap();
+        assert_eq!(read.listen.lines(), args.listen.lines(), "in the same order");
+        values.insert("chat-lisen".to_owned(), "127.0.0.1:2".into());
+        assert!(ServeArgs::deserialize(values).is_err());
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use sortie_rpc::game::GameMode;
-use sortie_rpc::ranking::EndedBy;
+use sortie_control::vocabulary::{EndedBy, GameMode};
 use sqlx::PgPool;
 
 use super::examples::{self, Made, codes_of, fault, reference, types};
