@@ -73,8 +73,8 @@ fn decided<'a>(file: &'a SourceFile, mode: &'a Mode) -> impl Iterator<Item = (us
     let having = numbered.filter(move |(_, line)| {
         let code = line.code.trim();
         let is_arm = code.contains("=>") || code.starts_with('|') || code.contains("matches!");
-        let names = code.split(&variant).skip(1);
-        let is_named = names.into_iter().any(|rest| !rest.starts_with(char::is_alphanumeric));
+        let mut after = code.split(&variant).skip(1);
+        let is_named = after.any(|rest| !rest.starts_with(char::is_alphanumeric));
         is_named && (is_arm || signs.iter().any(|sign| code.contains(sign)))
     });
     having.map(|(at, _)| (at + 1, mode.name.as_str()))

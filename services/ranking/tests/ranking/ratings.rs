@@ -20,6 +20,9 @@ async fn every_player_has_a_reason(db: PgPool) {
     assert_eq!(stopped.await, ["no_result"; 8]);
     let ended = world.reasons(&players, |report| report.ended_by = "operator".to_owned());
     assert_eq!(ended.await, ["no_result"; 8]);
+    // A newer server's word: the result is stored, and counts for nothing.
+    let newer = world.reasons(&players, |report| report.ended_by = "surrender".to_owned());
+    assert_eq!(newer.await, ["no_result"; 8]);
     let short = world.reasons(&players, |report| report.last_tick = 29 * 60);
     assert_eq!(short.await, ["too_short"; 8]);
     assert_eq!(world.reasons(&players[..3], |_| ()).await, ["too_few_players"; 3]);
