@@ -129,7 +129,7 @@ async fn guesses_at_the_secret_are_slowed_and_servers_do_not_notice(db: PgPool) 
     // Not even the right one is told from the others.
     assert_eq!(guess(SECRET).await, Err(Code::ResourceExhausted));
     // A heartbeat that is stored shows that the server is served.
-    let mut line = server.serve().await;
+    let line = server.serve().await;
     let mut beat = server.beat();
     beat.load = Some(rpc::Load { players: 77, ..Default::default() });
     beat.is_draining = true;
