@@ -12,8 +12,9 @@ pub const PREFIX: &str = "SORTIE_";
 /// All that `sortie`, `sortie-control` or their tests read. Each program knows those of the other:
 /// a machine that runs both has one environment. A test in `infra/tidy` compares the list with
 /// what stands at the options.
-pub const KNOWN: [&str; 89] = [
+pub const KNOWN: [&str; 91] = [
     "SORTIE_ACCESS_KEY_FILE",
+    "SORTIE_ACCESS_VERIFICATION_KEY_FILE",
     "SORTIE_ADMIN_CORS_ORIGINS",
     "SORTIE_ADMIN_LISTEN",
     "SORTIE_API_LISTEN",
@@ -95,6 +96,7 @@ pub const KNOWN: [&str; 89] = [
     "SORTIE_TICKET_KEY",
     "SORTIE_TICKET_KEY_FILE",
     "SORTIE_TICKET_PUBLIC_KEY",
+    "SORTIE_TICKET_VERIFICATION_KEY_FILE",
     "SORTIE_TICK_HZ",
     "SORTIE_TRUSTED_PROXIES",
     "SORTIE_UP_BOTS",

@@ -25,7 +25,7 @@ pub fn router() -> OpenApiRouter<Accounts> {
 }
 
 /// What a login is held by.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Tokens {
     /// For the header `Authorization: Bearer …`.
     pub access_token: String,
@@ -38,7 +38,7 @@ pub struct Tokens {
 }
 
 /// A player who has just logged in.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct LoggedIn {
     /// The player as `GET /v1/me` shows it.
     pub player: Me,

@@ -42,6 +42,18 @@ async fn logins_are_listed_and_ended_one_by_one(db: PgPool) {
     is_done(api.me(&bob.access).await);
 }
 
+/// Its key was taken away: whoever has a refresh token gets another.
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn a_token_whose_key_is_not_in_use_is_refused_as_such(db: PgPool) {
+    let api = Api::new(db);
+    let ada = api.member("Ada").await;
+    let now = api.plane.clock.estimate();
+    let other = sortie_control::access::AccessKeys::generate();
+    let token = other.issue(ada.player_id, ada.session_id, false, now);
+    is_refused(api.me(&token).await, 401, "auth.key_unknown");
+    is_done(api.refresh(&ada.refresh).await);
+}
+
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn logout_ends_this_login_at_once_and_no_other(db: PgPool) {
     let api = Api::new(db);

@@ -169,7 +169,8 @@ mod tests {
         assert!(!format!("{secret:?}").contains("0123"));
         assert!(Secret::new("short").is_err() && Secret::new("0123456789\tabcdef").is_err());
         let new = |url, name| FleetConfig::new(url, secret.clone(), name);
-        assert!(new("http://127.0.0.1:1", "eu-1.a").is_ok());
+        let shown = format!("{:?}", new("http://127.0.0.1:1", "eu-1.a").unwrap());
+        assert!(!shown.contains("0123456789abcdef"), "{shown}");
         let long = "a".repeat(64);
         for name in ["", "-a", "A", "a b", &long] {
             assert!(new("http://127.0.0.1:1", name).is_err(), "{name}");

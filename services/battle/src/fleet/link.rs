@@ -89,8 +89,9 @@ impl Turn {
     }
 }
 
-/// Puts the secret, or the server's credential, into every call.
-#[derive(Clone)]
+/// Puts the secret, or the server's credential, into every call. The value is marked as sensitive:
+/// `Debug` shows that and no more.
+#[derive(Clone, Debug)]
 pub(super) struct Bearer(MetadataValue<Ascii>);
 
 impl Bearer {
@@ -98,12 +99,6 @@ impl Bearer {
         let mut value: MetadataValue<Ascii> = format!("Bearer {credential}").parse()?;
         value.set_sensitive(true);
         Ok(Self(value))
-    }
-}
-
-impl std::fmt::Debug for Bearer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Bearer")
     }
 }
 
@@ -541,6 +536,12 @@ fn read_ticket_keys<'a>(keys: impl IntoIterator<Item = &'a Vec<u8>>) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bearer_does_not_show_what_it_carries() {
+        let shown = format!("{:?}", Bearer::new("a secret of some length").unwrap());
+        assert_eq!(shown, "Bearer(Sensitive)");
+    }
 
     #[test]
     fn the_last_good_address_is_asked_first_and_all_others_before_a_pause() {

@@ -444,8 +444,8 @@ fn a_ticket_for_another_server_opens_nothing() {
     server.stop().unwrap();
 }
 
-/// The steps of docs/operations.md, "Rotate a key", as a server sees them that stays registered: the
-/// nodes are started anew, and their streams tell it the keys.
+/// The steps of docs/operations.md, "Rotate a key", as a server sees them that stays registered:
+/// the nodes are started anew, and their streams tell it the keys.
 #[test]
 fn keys_of_join_tickets_are_exchanged_while_a_battle_runs() {
     let (old, new) = (plane::SEED, [77; 32]);

@@ -274,11 +274,14 @@ fn fleet_of(args: &BattleArgs) -> Result<Option<FleetConfig>> {
 
 /// Reads `--ticket-public-key`.
 fn public_keys(text: &str) -> anyhow::Result<PublicKeys> {
-    let keys: Result<Vec<_>, _> = text.split(',').map(|key| key_from_hex(key.trim())).collect();
-    let keys = keys.map_err(|error| anyhow!("--ticket-public-key: {error}"))?;
-    let (first, others) = keys.split_first().context("--ticket-public-key: there is none")?;
-    PublicKeys::new(*first, others.iter().copied())
-        .map_err(|error| anyhow!("--ticket-public-key: {error}"))
+    let read = |text: &str| {
+        key_from_hex(text.trim()).map_err(|error| anyhow!("--ticket-public-key: {error}"))
+    };
+    let (first, others) =
+        text.split_once(',').map_or((text, None), |(one, rest)| (one, Some(rest)));
+    let others = others.into_iter().flat_map(|rest| rest.split(',')).map(read);
+    let others = others.collect::<anyhow::Result<Vec<_>>>()?;
+    PublicKeys::new(read(first)?, others).context("--ticket-public-key")
 }
 
 /// The configuration, or what is wrong with it: with the options (2) or with a file (3).

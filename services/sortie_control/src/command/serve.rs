@@ -139,7 +139,8 @@ pub(crate) struct ServeArgs {
     /// File with the Ed25519 seed that signs join tickets, hexadecimal
     #[arg(long, value_name = "FILE", env = "SORTIE_TICKET_KEY_FILE", help_heading = "Keys")]
     pub ticket_key_file: Option<PathBuf>,
-    /// Files like --access-key-file whose tokens are good as well, up to 3, while keys are exchanged
+    /// Files like --access-key-file whose tokens are good as well, up to 3, while keys are
+    /// exchanged
     #[arg(long, value_name = "FILE", value_delimiter = ',', help_heading = "Keys")]
     #[arg(env = "SORTIE_ACCESS_VERIFICATION_KEY_FILE")]
     #[serde(default)]

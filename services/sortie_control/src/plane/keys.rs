@@ -131,7 +131,97 @@ pub(crate) fn private_text(file: &Path, what: &str, hint: &str) -> anyhow::Resul
 
 #[cfg(test)]
 mod tests {
+    use sortie_control::access::AccessError;
+    use sortie_control::internal::{FleetDoor, SharedSecret};
+    use sortie_wire::ticket::{Ticket, TicketError, TicketSigner, TicketVerifier};
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::plane::services::Settings;
+
+    /// docs/operations.md, "Rotate a key", step by step with its files.
+    #[test]
+    fn keys_are_exchanged_while_what_they_signed_is_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| {
+            let files = KeyFiles::in_dir(&dir.path().join(name));
+            files.make_missing().unwrap();
+            files
+        });
+        let secret = &old.fleet_secret;
+        let step = |signs: &KeyFiles, others: &[&KeyFiles]| {
+            let files = KeyFiles {
+                fleet_secret: secret.clone(),
+                other_access: others.iter().map(|files| files.access.clone()).collect(),
+                other_tickets: others.iter().map(|files| files.ticket.clone()).collect(),
+                ..signs.clone()
+            };
+            files.read().unwrap()
+        };
+        let before = step(&old, &[]);
+        let (token, ticket) = (token(&before), ticket(&before));
+        for (keys, is_good) in
+            [(step(&old, &[&new]), true), (step(&new, &[&old]), true), (step(&new, &[]), false)]
+        {
+            let unknown = (!is_good).then_some((AccessError::UnknownKey, TicketError::UnknownKey));
+            assert_eq!(refused(&keys, &token, &ticket), unknown);
+            assert_eq!(refused(&keys, &self::token(&keys), &self::ticket(&keys)), None);
+        }
+        let same = KeyFiles { other_access: vec![new.access.clone(); 4], ..old.clone() };
+        assert!(same.read().is_ok(), "it is one key");
+        let more = ["a", "b", "c", "d"].map(|name| {
+            let files = KeyFiles::in_dir(&dir.path().join(name));
+            files.make_missing().unwrap();
+            files.access
+        });
+        let many = KeyFiles { other_access: more.to_vec(), ..old.clone() };
+        let many = format!("{:#}", many.read().err().unwrap());
+        assert!(many.contains("--access-verification-key-file: 5 keys"), "{many}");
+    }
+
+    #[test]
+    fn what_is_made_of_keys_does_not_print_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = KeyFiles::in_dir(dir.path());
+        files.make_missing().unwrap();
+        let keys = files.read().unwrap();
+        let Settings { account, matchmaking, fleet, .. } = Settings::new(&keys, dir.path());
+        let secret = SharedSecret::new(&keys.fleet_secret).unwrap();
+        let door = FleetDoor::new(secret, keys.access.clone());
+        let shown = format!("{account:?} {matchmaking:?} {fleet:?} {door:?} {:?}", keys.access);
+        for file in [&files.access, &files.ticket, &files.fleet_secret] {
+            let text = fs::read_to_string(file).unwrap();
+            let bytes = HEXLOWER.decode(text.trim().as_bytes()).unwrap();
+            let list = format!("{bytes:?}");
+            assert!(!shown.contains(text.trim()) && !shown.contains(list.trim_matches(['[', ']'])));
+        }
+    }
+
+    fn token(keys: &Keys) -> String {
+        keys.access.issue(Uuid::nil(), Uuid::nil(), false, OffsetDateTime::UNIX_EPOCH)
+    }
+
+    fn ticket(keys: &Keys) -> Vec<u8> {
+        let ticket = Ticket {
+            ticket_id: 1,
+            player_key: 2,
+            battle_id: 3,
+            team: None,
+            class: 0,
+            expires_at_ms: 0,
+            name: "Ada".to_owned(),
+            audience: String::new(),
+        };
+        TicketSigner::from_seed(keys.ticket_seed).sign(&ticket).unwrap()
+    }
+
+    /// Why nodes and battle servers with these keys refuse both.
+    fn refused(keys: &Keys, token: &str, ticket: &[u8]) -> Option<(AccessError, TicketError)> {
+        let verifier = TicketVerifier::new(keys.ticket_public.clone(), 3, "");
+        let by_server = verifier.verify(ticket, 0).err();
+        keys.access.verify(token, OffsetDateTime::UNIX_EPOCH).err().zip(by_server)
+    }
 
     #[test]
     fn keys_are_made_once_and_for_the_owner_only() {
