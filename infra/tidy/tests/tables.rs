@@ -64,6 +64,7 @@ const OWNERS: Owners = Owners {
             "services/ranking",
             &[
                 "season",
+                "season_carrying",
                 "rating",
                 "rating_change",
                 "player_statistics",

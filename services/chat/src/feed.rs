@@ -82,7 +82,7 @@ async fn publish(hub: &Hub, ForOthers { topic, deeds }: ForOthers) -> Option<Str
 /// other nodes.
 ///
 /// # Errors
-/// [`ChatError::Unavailable`]: bus or database are away; the socket is not in the room then.
+/// Bus or database are away; the socket is not in the room then.
 pub(crate) async fn join(
     hub: &Arc<Hub>,
     member: &Member,

@@ -4,8 +4,8 @@
 //! has a sample of each). A socket (`socket`) reads requests (`request`) and writes what its
 //! bounded queue (`line`) holds. What is said is stored first, in batches (`said`, `writer`), then
 //! told (`told`) to the sockets of this node (`hub`, `room`) and over the bus to the other nodes
-//! (`feed`); a node that missed something reads it from Postgres. Nothing of a channel is kept here but ids of what was
-//! told already.
+//! (`feed`); a node that missed something reads it from Postgres. Nothing of a channel is kept here
+//! but ids of what was told already.
 //!
 //! What is deliberately absent: any truth in memory, and any wait for a slow reader. A socket
 //! whose queue is full is closed.

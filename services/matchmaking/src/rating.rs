@@ -11,7 +11,6 @@
 //! ```
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::MatchmakingError;
@@ -72,28 +71,27 @@ pub(crate) struct Rated {
     pub deviation: f64,
 }
 
-/// Ratings in the running season; newcomers have the default.
+/// Ratings in the running season; of whom ranking has not carried over yet, those of the season
+/// before. Newcomers have the default.
 pub(crate) async fn of_players(
     db: &mut PgConnection,
     players: &[Uuid],
     mode: &str,
-    now: OffsetDateTime,
 ) -> Result<Vec<Rated>, MatchmakingError> {
     let rated = sqlx::query_as!(
         Rated,
         r#"select p.player_id as "player_id!", coalesce(r.rating, $3) as "rating!",
             coalesce(r.uncertainty, $4) as "deviation!"
          from unnest($1::uuid[]) as p (player_id)
-         left join rating r on r.player_id = p.player_id and r.mode = $2 and r.season_id = (
-            select season_id from season
-            where starts_at <= $5 and (ends_at is null or ends_at > $5)
-            order by starts_at desc limit 1)
+         left join lateral (
+            select rating, uncertainty from rating
+            where rating.player_id = p.player_id and mode = $2
+            order by season_id desc limit 1) r on true
          order by p.player_id"#,
         players,
         mode,
         RATING,
-        DEVIATION,
-        now
+        DEVIATION
     )
     .fetch_all(db)
     .await?;

@@ -166,7 +166,7 @@ async fn make(
     ban::refuse_banned(&mut *tx, caller, &players, now).await?;
     pause::refuse_paused(&mut *tx, &players, now).await?;
     ending::expire_of(&mut *tx, &players, now).await?;
-    let rated = rating::of_players(&mut *tx, &players, &queue.mode, now).await?;
+    let rated = rating::of_players(&mut *tx, &players, &queue.mode).await?;
     let ticket_id = Uuid::now_v7();
     let all = rating::together(&rated);
     let count = f64::from(all.players);

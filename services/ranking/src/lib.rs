@@ -9,6 +9,7 @@
 //! weighing of what single players did; who won is all that a rating knows.
 
 mod board;
+mod carry;
 mod decay;
 pub mod eligibility;
 mod http;
@@ -26,6 +27,7 @@ use sortie_control::service::{Job, Service, Stop};
 use sortie_control::{outbox, retention as kept};
 
 pub use board::{BoardName, GLOBAL};
+pub use carry::carry_over;
 pub use decay::decay;
 pub use opening::{SeasonError, open_season, seasons};
 pub use report::add_rpc;
@@ -48,6 +50,7 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         kept::job("ranking-retention", retention::RULES, plane, stop),
         Job::new("leaderboard-events", board::events::job(boards.clone(), stop.clone())),
         Job::new("leaderboards", board::job(boards, period, stop.clone())),
+        Job::new("season-carrying", carry::job(plane.db.clone(), stop.clone())),
         Job::new("rating-decay", decay::job(plane.db.clone(), settings, stop.clone())),
     ];
     Service { routes, jobs }

@@ -1,10 +1,9 @@
-//! How a season is opened: the one before is closed, and each rating begins halfway forgotten.
+//! How a season is opened: at once, and its ratings are carried into it after that (`carry`).
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
-use uuid::Uuid;
 
 use sortie_control::error::{ApiError, broken_constraint};
 use sortie_control::plane::Plane;
@@ -12,14 +11,11 @@ use sortie_control::season::{Opened, Opening, Seasons};
 use sortie_control::text::prose;
 
 use crate::board::Board;
-use crate::rating::Skill;
+use crate::carry;
 use crate::season::Season;
 
 const NAME_CHARS_MAX: usize = 60;
 const NAME: prose::Bounds = prose::Bounds { chars: 1..=NAME_CHARS_MAX, lines_max: 1 };
-
-/// Ratings carried over by one statement.
-const CARRIED_AT_ONCE: i64 = 10_000;
 
 /// Why a season is not opened.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +42,9 @@ impl From<SeasonError> for ApiError {
     }
 }
 
-/// Closes the open season and opens the next, in which each rating begins halfway back to the
-/// default and less certain. One transaction; results that come meanwhile wait, or are brought
-/// again by their servers.
+/// Closes the open season and opens the next. A short transaction, however many ratings there are:
+/// [`crate::carry_over`] brings them. Results that come meanwhile wait, or are brought again by
+/// their servers.
 ///
 /// # Errors
 /// See [`SeasonError`]; nothing was changed then.
@@ -119,43 +115,8 @@ async fn open_in(db: &mut PgConnection, name: &str) -> Result<(i32, Season), Sea
         Some("season_name_taken") => SeasonError::NameTaken,
         _ => SeasonError::Database(error),
     })?;
-    carry_over(&mut tx, old, season.season_id).await?;
+    carry::begin(&mut tx, old, season.season_id).await?;
     tx.commit().await?;
     tracing::info!(season = season.season_id, name, "a season was opened");
     Ok((old, season))
-}
-
-async fn carry_over(db: &mut PgConnection, old: i32, new: i32) -> sqlx::Result<()> {
-    let mut last = (Uuid::nil(), String::new());
-    loop {
-        let rows = sqlx::query!(
-            "select player_id, mode, rating, uncertainty from rating
-            where season_id = $1 and (player_id, mode) > ($2, $3)
-            order by player_id, mode limit $4",
-            old,
-            last.0,
-            last.1,
-            CARRIED_AT_ONCE
-        )
-        .fetch_all(&mut *db)
-        .await?;
-        let Some(row) = rows.last() else { return Ok(()) };
-        last = (row.player_id, row.mode.clone());
-        let old = rows.iter().map(|row| Skill { rating: row.rating, uncertainty: row.uncertainty });
-        let skills: Vec<Skill> = old.map(Skill::in_new_season).collect();
-        sqlx::query!(
-            "insert into rating (player_id, season_id, mode, rating, uncertainty, shown)
-            select player_id, $1, mode, rating, uncertainty, shown
-            from unnest($2::uuid[], $3::text[], $4::float8[], $5::float8[], $6::int4[])
-                as carried (player_id, mode, rating, uncertainty, shown)",
-            new,
-            &rows.iter().map(|row| row.player_id).collect::<Vec<_>>(),
-            &rows.iter().map(|row| row.mode.clone()).collect::<Vec<_>>(),
-            &skills.iter().map(|skill| skill.rating).collect::<Vec<_>>(),
-            &skills.iter().map(|skill| skill.uncertainty).collect::<Vec<_>>(),
-            &skills.iter().map(|skill| skill.shown()).collect::<Vec<_>>(),
-        )
-        .execute(&mut *db)
-        .await?;
-    }
 }

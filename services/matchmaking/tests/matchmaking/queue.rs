@@ -254,6 +254,35 @@ async fn a_player_is_told_why_nothing_happens_yet(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn a_rating_of_the_season_before_counts_until_it_is_carried_over(db: PgPool) {
+    let node = Node::new(&db, vec![queue("duel")]);
+    let [ada] = node.players(["Ada"]).await;
+    for statement in [
+        "insert into rating (player_id, season_id, mode, rating, uncertainty, shown)
+         select $1, 1, 'conquest', 35, 2, 0",
+        "update season set ends_at = now() where $1 is not null",
+        "insert into season (name, starts_at) select 'Season 2', now() where $1 is not null",
+    ] {
+        sqlx::query(statement).bind(ada).execute(&db).await.unwrap();
+    }
+    let ticket = node.wait_in(ada, "duel").await;
+    let path = format!("/v1/matchmaking/tickets/{ticket}");
+    assert_eq!(node.ok(ada, "GET", &path, None).await["rating"], 35.0);
+    node.ok(ada, "DELETE", &path, None).await;
+    sqlx::query(
+        "insert into rating (player_id, season_id, mode, rating, uncertainty, shown)
+         select $1, max(season_id), 'conquest', 30, 4, 0 from season",
+    )
+    .bind(ada)
+    .execute(&db)
+    .await
+    .unwrap();
+    let ticket = node.wait_in(ada, "duel").await;
+    let path = format!("/v1/matchmaking/tickets/{ticket}");
+    assert_eq!(node.ok(ada, "GET", &path, None).await["rating"], 30.0);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn the_way_into_a_battle_is_closed_to_others_and_after_its_end(db: PgPool) {
     let node = Node::new(&db, vec![queue("duel")]);
     let [ada, bob, eve] = node.players(["Ada", "Bob", "Eve"]).await;

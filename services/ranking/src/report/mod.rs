@@ -1,8 +1,8 @@
 //! Results of battles: told over gRPC, stored once, with everything that follows from them.
 //!
 //! `check` reads what is told, with all bounds; `fit` holds the result against what is known of the
-//! battle; `change` says what it does to ratings; `store` is the transaction and its order of locks,
-//! `admit` its fences; `write` are the statements; `outcome` is what became of it.
+//! battle; `change` says what it does to ratings; `store` is the transaction and its order of
+//! locks, `admit` its fences; `write` are the statements; `outcome` is what became of it.
 
 mod admit;
 mod change;

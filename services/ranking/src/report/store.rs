@@ -25,6 +25,7 @@ use super::check::BattleResult;
 use super::fit::{self, Known};
 use super::outcome::{Outcome, Stored};
 use super::write;
+use crate::carry;
 use crate::eligibility::{Facts, Part, Reason, judge};
 use crate::season;
 use crate::settings::Settings;
@@ -99,6 +100,7 @@ async fn store_once(
         false => vec![Reason::UnderReview; parts.len()],
     };
     let ids: Vec<Uuid> = players.clone().map(|player| player.player_id).collect();
+    carry::of_players(&mut tx, &ids, &battle.mode).await?;
     let before = write::lock_ratings(&mut tx, season_id, &battle.mode, &ids).await?;
     let changes = changes(&ids, &facts, &parts, &reasons, &before);
     let players: Vec<_> = players.collect();

@@ -8,5 +8,6 @@ mod once;
 mod ratings;
 mod reading;
 mod reporting;
+mod seasons;
 mod trust;
 mod unrated_mates;

@@ -224,6 +224,7 @@ async fn a_new_season_begins_halfway_back(db: PgPool) {
     world.store(world.report(battle, &players)).await;
     let season = sortie_ranking::open_season(&plane, " Season 2 ").await.unwrap();
     assert_eq!((season.name.as_str(), season.ends_at), ("Season 2", None));
+    assert_eq!(sortie_ranking::carry_over(&world.db).await.unwrap(), 8);
     let old: Vec<(f64, f64)> = sqlx::query_as(
         "select rating, uncertainty from rating where season_id < $1 order by player_id",
     )
