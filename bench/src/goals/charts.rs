@@ -1,15 +1,18 @@
 //! The charts of `docs/benchmarks.md`, drawn from reports.
 
+mod svg;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::details::Floors;
 use super::error::{Error, file};
 use super::report::GoalsReport;
 use crate::light::run::RunReport;
-use crate::measure::chart::{Bar, ChartFrame, Line, bars, lines};
 use sortie_players::cpu::median;
 use sortie_players::scenario::Scenario;
+use svg::{Bar, ChartFrame, Line, bars, lines};
 
 /// Phases of the server's tick, in order.
 const PHASES: [&str; 7] = ["receive", "gather", "step", "record", "look", "tell", "send"];
@@ -44,44 +47,51 @@ fn read(path: &Path) -> Result<GoalsReport, Error> {
     serde_json::from_str(&text).map_err(|error| file(path, error.into()))
 }
 
-/// Medians of a figure of the runs of S1, by the number of players.
-fn s1(report: &GoalsReport, lane: &str, of: impl Fn(&RunReport) -> f64) -> Vec<(usize, f64)> {
-    let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for whole in &report.details.whole {
-        if whole.scenario == Scenario::Uniform.name() && whole.lane == lane && whole.run.is_whole()
-        {
-            figures.entry(whole.run.players).or_default().push(of(&whole.run));
-        }
+/// Medians of figures by the number of players.
+fn medians(figures: impl Iterator<Item = (usize, f64)>) -> Vec<(f64, f64)> {
+    let mut by_players: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for (players, figure) in figures {
+        by_players.entry(players).or_default().push(figure);
     }
-    figures.into_iter().map(|(players, mut of)| (players, median(&mut of))).collect()
+    by_players.into_iter().map(|(players, mut of)| (players as f64, median(&mut of))).collect()
+}
+
+/// Medians of a figure of the runs of S1, by the number of players.
+fn s1(report: &GoalsReport, lane: &str, of: impl Fn(&RunReport) -> f64) -> Vec<(f64, f64)> {
+    let runs = report.details.whole.iter().filter(|whole| {
+        whole.scenario == Scenario::Uniform.name() && whole.lane == lane && whole.run.is_whole()
+    });
+    medians(runs.map(|whole| (whole.run.players, of(&whole.run))))
+}
+
+fn line(name: &str, points: Vec<(f64, f64)>) -> Line {
+    Line { name: name.to_owned(), points, dashed: false }
+}
+
+/// A line of what is wanted, or of a limit.
+fn dashed(name: &str, points: Vec<(f64, f64)>) -> Line {
+    Line { dashed: true, ..line(name, points) }
 }
 
 /// What a player-tick costs by the number of players, over its floors.
 fn cost(report: &GoalsReport) -> String {
-    let points = |of: Vec<(usize, f64)>| of.into_iter().map(|(n, us)| (n as f64, us)).collect();
-    let floor = |of: fn(&super::details::Floors) -> f64| {
-        let mut figures: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-        for floors in &report.details.floors {
-            figures.entry(floors.players).or_default().push(of(floors));
-        }
-        figures.into_iter().map(|(players, mut of)| (players as f64, median(&mut of))).collect()
+    let floor = |of: fn(&Floors) -> f64| {
+        medians(report.details.floors.iter().map(|floors| (floors.players, of(floors))))
     };
-    let whole = |lane: &str| points(s1(report, lane, |run| run.us_per_player_tick));
-    let line = |name: &str, points, dashed| Line { name: name.to_owned(), points, dashed };
+    let whole = |lane: &str| s1(report, lane, |run| run.us_per_player_tick);
     let all = [
-        line("whole server, sealed lane", whole("sealed"), false),
-        line("whole server, QUIC lane", whole("quic"), false),
-        line("UDP with AES-128-GCM", floor(|floors| floors.sealed_us), true),
-        line("bare UDP", floor(|floors| floors.bare_us), true),
+        line("whole server, sealed lane", whole("sealed")),
+        line("whole server, QUIC lane", whole("quic")),
+        dashed("UDP with AES-128-GCM", floor(|floors| floors.sealed_us)),
+        dashed("bare UDP", floor(|floors| floors.bare_us)),
     ];
-    let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
     let frame = ChartFrame {
         title: "CPU of one player and tick on S1, server only".to_owned(),
         x: "players".to_owned(),
         y: "µs of CPU time".to_owned(),
         ..ChartFrame::default()
     };
-    lines(&frame, &shown)
+    lines(&frame, &all)
 }
 
 /// Where the time of a tick goes.
@@ -128,20 +138,14 @@ fn bytes(report: &GoalsReport) -> String {
 
 /// How a tick grows with the number of players.
 fn scaling(report: &GoalsReport) -> String {
-    let mut by_scenario: BTreeMap<&str, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+    let mut by_scenario: BTreeMap<&str, Vec<(usize, f64)>> = BTreeMap::new();
     for scaling in &report.details.scaling {
-        let figures = by_scenario.entry(&scaling.scenario).or_default();
-        for (players, us) in &scaling.points {
-            figures.entry(*players as usize).or_default().push(us / 1e3);
-        }
+        let figures = scaling.points.iter().map(|(players, us)| (*players as usize, us / 1e3));
+        by_scenario.entry(&scaling.scenario).or_default().extend(figures);
     }
     let all: Vec<Line> = by_scenario
         .into_iter()
-        .map(|(name, figures)| Line {
-            name: name.to_owned(),
-            points: figures.into_iter().map(|(n, mut ms)| (n as f64, median(&mut ms))).collect(),
-            dashed: false,
-        })
+        .map(|(name, figures)| line(name, medians(figures.into_iter())))
         .collect();
     let frame = ChartFrame {
         title: "A tick by the number of players, in memory, one thread".to_owned(),
@@ -159,18 +163,17 @@ fn history(reports: &[GoalsReport]) -> String {
         let versions = reports.iter().enumerate();
         let figure = versions.filter_map(|(at, report)| {
             let all = s1(report, lane, figure);
-            let (_, figure) = all.into_iter().find(|(players, _)| *players == HISTORY_PLAYERS)?;
+            let size = HISTORY_PLAYERS as f64;
+            let (_, figure) = all.into_iter().find(|(players, _)| *players == size)?;
             Some((at as f64 + 1.0, figure))
         });
         figure.collect()
     };
-    let line = |name: &str, points| Line { name: name.to_owned(), points, dashed: false };
     let all = [
         line("µs per player-tick, sealed lane", of(|run| run.us_per_player_tick, "sealed")),
         line("µs per player-tick, QUIC lane", of(|run| run.us_per_player_tick, "quic")),
         line("kB a client-second", of(|run| run.app_bytes_per_s / 1e3, "sealed")),
     ];
-    let shown: Vec<Line> = all.into_iter().filter(|line| !line.points.is_empty()).collect();
     let commit = |report: &GoalsReport| {
         let commit = &report.origin.commit;
         commit.get(..7).unwrap_or(commit).to_owned()
@@ -182,12 +185,12 @@ fn history(reports: &[GoalsReport]) -> String {
         logarithmic: false,
         names: reports.iter().map(commit).collect(),
     };
-    lines(&frame, &shown)
+    lines(&frame, &all)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::details::{Details, Floors, Scaling, Whole};
+    use super::super::details::{Details, Scaling, Whole};
     use super::*;
 
     #[test]

@@ -4,7 +4,6 @@
 //! them at full size and prints the table, the tests run them small.
 
 pub mod bits;
-pub mod chart;
 pub mod codec;
 pub mod copy;
 pub mod floor;

@@ -85,6 +85,9 @@ pub enum AdminError {
     /// No such report.
     #[error("there is no such report")]
     UnknownReport,
+    /// No result of this battle was kept, or not any more.
+    #[error("no result of this battle is under review")]
+    UnknownReview,
     /// Decided once.
     #[error("the report is {0} already")]
     ReportDecided(String),
@@ -160,6 +163,7 @@ impl From<AdminError> for ApiError {
             E::UnknownChannel => Self::not_found("chat.unknown_channel", message),
             E::UnknownWord => Self::not_found("chat.unknown_word", message),
             E::UnknownReport => Self::not_found("report.unknown", message),
+            E::UnknownReview => Self::not_found("review.unknown", message),
             E::ReportDecided(_) => Self::conflict("report.decided", message),
             E::UnknownFlag => Self::not_found("flag.unknown", message),
             E::NotTogether => Self::conflict("report.not_in_battle", message),

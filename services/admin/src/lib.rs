@@ -1,4 +1,5 @@
-//! What staff do: players, roles, bans, battles, servers, chat, reports, flags, the audit log.
+//! What staff do: players, roles, bans, battles, servers, chat, reports, results under
+//! review, flags, the audit log.
 //!
 //! Start with [`desk`]: the only way a route comes into this service is through it, with the
 //! permission that it needs and the name that the audit log calls it by. The desk lets nobody
@@ -27,6 +28,7 @@ mod note;
 mod player_report;
 mod rank;
 mod report;
+mod review;
 mod role;
 mod role_grant;
 mod season;
@@ -86,6 +88,7 @@ pub fn service(plane: &Plane, settings: Settings, keeper: Arc<dyn Keeper>, stop:
     let desk = server::routes(desk);
     let desk = chat::routes(desk);
     let desk = report::routes(desk);
+    let desk = review::routes(desk);
     let desk = flag::routes(desk);
     let desk = season::routes(desk);
     let desk = audit::routes(desk);

@@ -5,9 +5,6 @@ use sortie_sim::id::Class;
 
 use crate::bots::BotWeapon;
 
-/// Bots do not shoot beyond this, whatever the weapon, metres: nobody is shown farther away.
-const REACH_MAX_M: f32 = 200.0;
-
 /// The weapon table as bots see it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arms {
@@ -26,7 +23,7 @@ impl Arms {
             (grenade.velocity_mps, grenade.gravity_factor * gravity)
         };
         Self {
-            weapons: rules.weapons.iter().map(weapon).collect(),
+            weapons: rules.weapons.iter().map(|spec| weapon(spec, rules.interest.view_m)).collect(),
             throws: Class::ALL.iter().map(throw).collect(),
         }
     }
@@ -39,11 +36,12 @@ impl Arms {
     }
 }
 
-fn weapon(spec: &WeaponSpec) -> BotWeapon {
+/// Bots do not shoot beyond `view_m`, whatever the weapon: nobody is shown farther away.
+fn weapon(spec: &WeaponSpec, view_m: f32) -> BotWeapon {
     let flies = spec.mode != WeaponMode::Hitscan;
     let reach_m = if flies || spec.falloff_to_m <= 0.0 { spec.range_m } else { spec.falloff_to_m };
     BotWeapon {
-        reach_m: reach_m.min(spec.range_m).min(REACH_MAX_M),
+        reach_m: reach_m.min(spec.range_m).min(view_m),
         automatic: spec.automatic,
         muzzle_mps: if flies { spec.velocity_mps } else { 0.0 },
         ..BotWeapon::default()
@@ -53,6 +51,14 @@ fn weapon(spec: &WeaponSpec) -> BotWeapon {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_shoots_farther_than_the_rules_show() {
+        let mut rules = SimConfig::default();
+        rules.interest.view_m = 50.0;
+        let reaches = Arms::new(&rules).weapons.into_iter().map(|weapon| weapon.reach_m);
+        assert_eq!(reaches.reduce(f32::max), Some(50.0));
+    }
 
     #[test]
     fn every_class_knows_its_weapons() {

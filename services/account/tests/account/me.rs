@@ -118,6 +118,26 @@ async fn a_picture_comes_back_as_a_picture_and_nothing_else(db: PgPool) {
     assert_eq!(get(&api, bob.player_id, "").await.2, bytes);
 }
 
+/// As RFC 9110 has both: what a proxy or a library of another hand writes means the same.
+#[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+async fn headers_are_read_in_any_case_and_with_parameters(db: PgPool) {
+    let api = Api::new(db);
+    let ada = api.member("Ada").await;
+    for media_type in ["image/png; charset=binary", "Image/PNG", "image/png ;q=1"] {
+        is_done(put(&api, &ada, media_type, png(64)).await);
+    }
+    let me = async |value: String| {
+        let request = Request::get("/v1/me").header(header::AUTHORIZATION, value);
+        raw(&api, request.body(Body::empty()).unwrap()).await.0
+    };
+    for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        assert_eq!(me(format!("{scheme} {}", ada.access)).await, 200, "{scheme}");
+    }
+    for other in [ada.access.clone(), format!("Basic {}", ada.access), "Bearer".to_owned()] {
+        assert_eq!(me(other.clone()).await, 401, "{other}");
+    }
+}
+
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn what_is_no_picture_is_refused_with_its_code(db: PgPool) {
     let api = Api::new(db);

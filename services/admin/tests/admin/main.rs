@@ -6,6 +6,7 @@ mod first;
 mod input;
 mod matrix;
 mod reports;
+mod reviews;
 mod roles;
 mod standing;
 mod world;

@@ -10,6 +10,8 @@ use std::thread;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_battle::config::{BattleServerConfig, Ready, TicketAuthority};
@@ -163,7 +165,8 @@ pub(crate) struct BattleArgs {
     /// Leave the ticks before this one out of the report's percentiles: for measurements
     #[arg(long, hide = true, value_name = "TICK", default_value_t = 0)]
     pub report_from: u32,
-    /// End the battle in order when stdin closes: for parents that must not leave a server behind
+    /// End the battle in order when stdin closes: for parents that must not leave a server behind,
+    /// stopped or not
     #[arg(long, hide = true)]
     pub end_with_stdin: bool,
 }
@@ -377,8 +380,15 @@ fn overlay(rules: &mut Table, changes: Table) {
     }
 }
 
-/// Sets `stop` when stdin is closed.
+/// Sets `stop` when stdin is closed, which the end of the parent does in any case.
+///
+/// A process that was stopped reads nothing: the parent's end lets it go on. That is of the thread
+/// that started it, which may end earlier; it does no harm to a process that runs.
 fn end_with_stdin(stop: Arc<AtomicBool>) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::CONT)) {
+        tracing::warn!(%error, "if this process is stopped, it will outlive its parent");
+    }
     thread::spawn(move || {
         let mut ignored = [0; 256];
         while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}

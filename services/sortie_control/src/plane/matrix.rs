@@ -71,6 +71,8 @@ const EXPECTED_ROUTES: &[(&str, For)] = &[
     ("GET /v1/admin/reports", Staff("reports.read")),
     ("GET /v1/admin/reports/{report_id}", Staff("reports.read")),
     ("POST /v1/admin/reports/{report_id}/decision", Staff("reports.write")),
+    ("GET /v1/admin/reviews", Staff("battles.read")),
+    ("GET /v1/admin/reviews/{battle_id}", Staff("battles.read")),
     ("GET /v1/admin/roles", Staff("users.read")),
     ("DELETE /v1/admin/roles/{role}", Staff("roles.write")),
     ("PUT /v1/admin/roles/{role}", Staff("roles.write")),

@@ -25,47 +25,48 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}.title{fon
 
 /// What all charts have.
 #[derive(Clone, Debug, Default)]
-pub struct ChartFrame {
+pub(super) struct ChartFrame {
     /// Above the chart.
-    pub title: String,
+    pub(super) title: String,
     /// Under the horizontal axis, unit included.
-    pub x: String,
+    pub(super) x: String,
     /// Beside the vertical axis, unit included.
-    pub y: String,
+    pub(super) y: String,
     /// Both axes show powers.
-    pub logarithmic: bool,
+    pub(super) logarithmic: bool,
     /// Names of the places 1, 2, 3 … of a horizontal axis that is no number.
-    pub names: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 /// Figures over a number.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Line {
+pub(super) struct Line {
     /// For the legend.
-    pub name: String,
+    pub(super) name: String,
     /// From left to right.
-    pub points: Vec<(f64, f64)>,
+    pub(super) points: Vec<(f64, f64)>,
     /// Not measured but wanted, or a limit.
-    pub dashed: bool,
+    pub(super) dashed: bool,
 }
 
 /// One bar, of parts that lie on top of each other.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Bar {
+pub(super) struct Bar {
     /// Under it.
-    pub name: String,
+    pub(super) name: String,
     /// From the bottom, in the order of the legend.
-    pub parts: Vec<f64>,
+    pub(super) parts: Vec<f64>,
 }
 
-/// Lines with marks.
-pub fn lines(frame: &ChartFrame, lines: &[Line]) -> String {
+/// Lines with marks; those without figures are left out.
+pub(super) fn lines(frame: &ChartFrame, lines: &[Line]) -> String {
+    let lines: Vec<&Line> = lines.iter().filter(|line| !line.points.is_empty()).collect();
     let points = || lines.iter().flat_map(|line| &line.points);
     let xs = Scale::over(points().map(|point| point.0), frame.logarithmic, false);
     let ys = Scale::over(points().map(|point| point.1), frame.logarithmic, true);
     let mut svg = Svg::begin(frame);
     svg.grid_y(&ys);
-    for tick in places(lines, &xs) {
+    for tick in places(&lines, &xs) {
         let name = frame.names.get((tick as usize).wrapping_sub(1));
         svg.label_x(svg.x(&xs, tick), &name.cloned().unwrap_or_else(|| number(tick)));
     }
@@ -80,7 +81,7 @@ pub fn lines(frame: &ChartFrame, lines: &[Line]) -> String {
 }
 
 /// Where the horizontal axis is marked: where figures are, or at round numbers if those are many.
-fn places(lines: &[Line], xs: &Scale) -> Vec<f64> {
+fn places(lines: &[&Line], xs: &Scale) -> Vec<f64> {
     let mut places: Vec<f64> =
         lines.iter().flat_map(|line| &line.points).map(|point| point.0).collect();
     places.sort_by(f64::total_cmp);
@@ -89,7 +90,7 @@ fn places(lines: &[Line], xs: &Scale) -> Vec<f64> {
 }
 
 /// Bars beside each other; `parts` are the names of what they are made of.
-pub fn bars(frame: &ChartFrame, parts: &[&str], bars: &[Bar]) -> String {
+pub(super) fn bars(frame: &ChartFrame, parts: &[&str], bars: &[Bar]) -> String {
     let sums = bars.iter().map(|bar| bar.parts.iter().sum());
     let ys = Scale::over(sums, false, true);
     let mut svg = Svg::begin(frame);
