@@ -12,12 +12,12 @@ use sortie_field::{Field, Vec2, push_body, step_body};
 use crate::command::{Buttons, Input};
 use crate::components::{Identity, Intent, Pose, Roster, Stats, Vitals};
 use crate::config::BodyRules;
-use crate::facts::{Cause, Work, Wound, Wounds};
 use crate::id::{PlayerSlot, Tick};
 use crate::region::Regions;
 use crate::rng::Rng;
 use crate::schedule::{Phase, Timetable};
 use crate::separation::SeparationGrid;
+use crate::transient::{Cause, Work, Wound, Wounds};
 use crate::workers::Workers;
 use crate::world::{Clock, Ground, Rules};
 

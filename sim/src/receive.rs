@@ -10,10 +10,10 @@ use crate::components::{
     Identity, Intent, Requests, Roster, Soldier, SquadMember, SquadRequest, Vitals,
 };
 use crate::event::Event;
-use crate::facts::{Deaths, Departure, Departures, EventLog, Work, Wounds};
 use crate::id::{Class, PlayerKey, PlayerSlot, Team};
 use crate::place::{Place, place_of};
 use crate::schedule::{Phase, Timetable};
+use crate::transient::{Deaths, Departure, Departures, EventLog, Work, Wounds};
 use crate::view::Status;
 use crate::world::{Clock, Rules};
 

@@ -17,8 +17,8 @@ use sortie_field::Vec3;
 
 use crate::components::{Identity, Pose, Roster, Vitals};
 use crate::event::TickReport;
-use crate::facts::Work;
 use crate::schedule::{Phase, Timetable};
+use crate::transient::Work;
 use crate::world::Rules;
 
 pub(crate) use tree::Tree;

@@ -12,13 +12,13 @@ use crate::components::{
 };
 use crate::config::{Mode, ObjectiveRules, SimConfig};
 use crate::event::Event;
-use crate::facts::EventLog;
 use crate::id::{Class, Team, Tick};
 use crate::objective::{Round, count_kills, in_mode};
 use crate::rng::{Rng, Stream};
 use crate::schedule::{Phase, Timetable};
 use crate::spawn::places::{Anchor, Places};
 use crate::squad::arrange_squads;
+use crate::transient::EventLog;
 use crate::view::{RoundState, Status};
 use crate::world::{Clock, Ground, Rules};
 

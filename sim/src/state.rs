@@ -12,10 +12,10 @@ use crate::components::{
     Arsenal, Border, Grudges, Identity, Intent, Pose, Prop, PropTable, Requests, Roster, Soldier,
     SquadMember, Stats, Vitals,
 };
-use crate::facts::Work;
 use crate::id::{EntityId, PLAYERS_MAX, PlayerSlot, Tick, WeaponId};
 use crate::objective::Round;
 use crate::region::{Regions, Tree};
+use crate::transient::Work;
 use crate::view::Status;
 use crate::world::{Clock, Rules};
 

@@ -7,11 +7,11 @@ use sortie_field::body::{Body, MoveRules};
 use crate::components::{Identity, Pose, Requests, Roster, Vitals};
 use crate::config::Mode;
 use crate::event::Event;
-use crate::facts::EventLog;
 use crate::id::Team;
 use crate::rng::{Dice, Rng, Stream};
 use crate::schedule::{Phase, Timetable};
 use crate::spawn::spawn_waves;
+use crate::transient::EventLog;
 use crate::view::Status;
 use crate::world::{Clock, Ground, Rules};
 

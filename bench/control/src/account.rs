@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 use sortie_account::Settings;
 use sortie_account::hasher::{Cost, Hasher, Pool};
 use sortie_account::settings::Limits;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service;
 use sortie_control::who::Caller;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::figure::{Figures, quantile_ms};
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 const PASSWORD: &str = "correct horse battery";
 
 /// Logs players in as fast as it goes: with the product's pool, and with one for all processors.
-pub(crate) async fn logins(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn logins(fixture: &Fixture, figures: &mut Figures) -> anyhow::Result<()> {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let players = stage.size(16, 2);
+    let players = fixture.size(16, 2);
     let Cost { memory_kib, passes, lanes } = Cost::default();
     let cost = format!("argon2id {} MiB t={passes} p={lanes}", memory_kib >> 10);
     let every = Pool { running_max: processors, waiting_max: 64 };
@@ -32,29 +32,29 @@ pub(crate) async fn logins(stage: &Stage, figures: &mut Figures) -> anyhow::Resu
     if Pool::default().running_max != processors {
         pools.insert(0, ("the default".to_owned(), Pool::default()));
     }
-    for repeat in 0..stage.repeats {
+    for repeat in 0..fixture.repeats {
         for (which, pool) in &pools {
             let running = pool.running_max;
-            let logins = stage.size(100 * running, 4);
-            stage.say(format_args!("{logins} logins, {running} hashes at once, run {repeat}"));
-            let routes = routes(stage, *pool)?;
+            let logins = fixture.size(100 * running, 4);
+            fixture.say(format_args!("{logins} logins, {running} hashes at once, run {repeat}"));
+            let routes = routes(fixture, *pool)?;
             let which = format!("{which}, {running} hashes at once");
             let sessions = Run { routes, players, logins, cost: &cost, which: &which };
             sessions.measure(figures).await?;
         }
-        let alone = alone(stage.size(20, 2)).await?;
+        let alone = alone(fixture.size(20, 2)).await?;
         figures.add(format!("a hash alone, {cost}"), "ms", alone, "the right password is right");
     }
     Ok(())
 }
 
 /// The routes of accounts with this pool; cleaning up is not what is measured.
-fn routes(stage: &Stage, pool: Pool) -> anyhow::Result<Routes> {
+fn routes(fixture: &Fixture, pool: Pool) -> anyhow::Result<Routes> {
     let settings =
         Settings { pool, limits: Limits::NONE, sessions_max: 10_000, ..Settings::default() };
-    let plane = Plane::local(stage.db.clone());
+    let app = AppState::local(fixture.db.clone());
     let (_stopper, stop) = service::stop();
-    Ok(Routes(Arc::new(sortie_account::service(&plane, settings, &[], &stop).routes.into())))
+    Ok(Routes(Arc::new(sortie_account::service(&app, settings, &[], &stop).routes.into())))
 }
 
 /// Median milliseconds of one verification while nothing else runs here.
@@ -170,14 +170,14 @@ async fn all(
 }
 
 /// Verifies access tokens as every call does: signature, times, and whether the login has ended.
-pub(crate) async fn tokens(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
-    let plane = Plane::local(stage.db.clone());
+pub(crate) async fn tokens(fixture: &Fixture, figures: &mut Figures) -> anyhow::Result<()> {
+    let app = AppState::local(fixture.db.clone());
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let count = stage.size(10_000, 100);
-    for _ in 0..stage.repeats {
+    let count = fixture.size(10_000, 100);
+    for _ in 0..fixture.repeats {
         for threads in [1, processors] {
             let started = Instant::now();
-            let checks = || verify(&plane, count);
+            let checks = || verify(&app, count);
             std::thread::scope(|scope| {
                 let others: Vec<_> = (0..threads).map(|_| scope.spawn(checks)).collect();
                 let join = |other: std::thread::ScopedJoinHandle<'_, _>| {
@@ -193,17 +193,17 @@ pub(crate) async fn tokens(stage: &Stage, figures: &mut Figures) -> anyhow::Resu
     Ok(())
 }
 
-fn verify(plane: &Plane, count: usize) -> anyhow::Result<()> {
+fn verify(app: &AppState, count: usize) -> anyhow::Result<()> {
     let (player, session) = (Uuid::now_v7(), Uuid::now_v7());
-    let token = plane.access.issue(player, session, false, OffsetDateTime::now_utc());
+    let token = app.access.issue(player, session, false, OffsetDateTime::now_utc());
     for _ in 0..count {
-        let caller = Caller::of_token(plane, &token).ok();
+        let caller = Caller::of_token(app, &token).ok();
         ensure!(caller.is_some_and(|caller| caller.player_id == player), "another player");
     }
     let middle = token.len() / 2;
     let other = if token.as_bytes()[middle] == b'A' { "B" } else { "A" };
     let forged = format!("{}{other}{}", &token[..middle], &token[middle + 1..]);
-    ensure!(Caller::of_token(plane, &forged).is_err(), "a forged token is taken");
+    ensure!(Caller::of_token(app, &forged).is_err(), "a forged token is taken");
     Ok(())
 }
 

@@ -11,18 +11,18 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::bus::{Boards, BusError};
 use sortie_control::page::Page;
-use sortie_control::plane::Plane;
 use sortie_control::service;
 use sortie_ranking::{Settings, service as ranking};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::figure::{Figures, quantile_ms};
+use crate::fixture::Fixture;
 use crate::seed::{self, MODE};
 use crate::servers::bus;
-use crate::stage::Stage;
 
 /// Rows of a page.
 const LIMIT: i64 = 50;
@@ -37,44 +37,45 @@ const FILL_TIMEOUT: Duration = Duration::from_secs(180);
 type Anchor = (i64, i32, Uuid);
 
 /// Makes the rows once, and reads pages at random depths.
-pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
-    let rows = stage.size(1_000_000, 20_000);
-    seed::board(stage, rows).await?;
-    let anchors = anchors(&stage.db, rows).await?;
+pub(crate) async fn run(fixture: &Fixture, figures: &mut Figures) -> anyhow::Result<()> {
+    let rows = fixture.size(1_000_000, 20_000);
+    seed::board(fixture, rows).await?;
+    let anchors = anchors(&fixture.db, rows).await?;
     let near = anchors.iter().filter(|anchor| anchor.0 <= NEAR).copied().collect();
     let local = "one process, ranks to 10,000";
-    let mut readers = vec![Reader::new(stage, None, local, rows, near).await?];
-    if let Some(url) = &stage.redis {
+    let mut readers = vec![Reader::new(fixture, None, local, rows, near).await?];
+    if let Some(url) = &fixture.redis {
         let all = anchors.clone();
-        readers.push(Reader::new(stage, Some(url.as_str()), "Redis, all ranks", rows, all).await?);
+        readers
+            .push(Reader::new(fixture, Some(url.as_str()), "Redis, all ranks", rows, all).await?);
     }
     for reader in &readers {
         let (which, filled) = (reader.which, reader.filled_s);
         let guard = format!("{rows} rows on it");
         figures.add(format!("the set is filled anew, {which}"), "s", filled, guard);
     }
-    for repeat in 0..stage.repeats {
+    for repeat in 0..fixture.repeats {
         for reader in &readers {
-            stage.say(format_args!("pages from {}, run {repeat}", reader.which));
-            reader.pages(stage, figures).await?;
+            fixture.say(format_args!("pages from {}, run {repeat}", reader.which));
+            reader.pages(fixture, figures).await?;
         }
     }
     let name = format!("rating/1/{MODE}");
     for reader in &readers {
-        reader.plane.bus.boards.clear(&name).await?;
+        reader.app.bus.boards.clear(&name).await?;
     }
     // Past seasons are read from Postgres, by the same queries as when the bus is away.
     for statement in [
         "update season set ends_at = now() where ends_at is null",
         "insert into season (name, starts_at) values ('the next', now())",
     ] {
-        sqlx::query(statement).execute(&stage.db).await?;
+        sqlx::query(statement).execute(&fixture.db).await?;
     }
     let mut reader = readers.swap_remove(0);
     (reader.which, reader.from_bus, reader.anchors) = ("Postgres, all ranks", false, anchors);
-    for repeat in 0..stage.repeats {
-        stage.say(format_args!("pages from Postgres, run {repeat}"));
-        reader.pages(stage, figures).await?;
+    for repeat in 0..fixture.repeats {
+        fixture.say(format_args!("pages from Postgres, run {repeat}"));
+        reader.pages(fixture, figures).await?;
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ async fn anchors(db: &PgPool, rows: i64) -> sqlx::Result<Vec<Anchor>> {
 
 /// A node that serves pages.
 struct Reader {
-    plane: Plane,
+    app: AppState,
     router: Router,
     ranges: Arc<AtomicU64>,
     which: &'static str,
@@ -112,27 +113,27 @@ struct Reader {
 impl Reader {
     /// Fills the set on the bus as the product does: on the first question for it.
     async fn new(
-        stage: &Stage,
+        fixture: &Fixture,
         redis: Option<&str>,
         which: &'static str,
         rows: i64,
         anchors: Vec<Anchor>,
     ) -> anyhow::Result<Self> {
-        stage.say(format_args!("filling the set: {which}"));
+        fixture.say(format_args!("filling the set: {which}"));
         let mut bus = bus(redis).await?;
         let name = format!("rating/1/{MODE}");
         let there = bus.boards.size(&name).await?;
         ensure!(there == 0, "this Redis has a leaderboard already: name one that nobody uses");
         let ranges = Arc::new(AtomicU64::new(0));
         bus.boards = Arc::new(Counted { boards: bus.boards, ranges: Arc::clone(&ranges) });
-        let plane = Plane::new(stage.db.clone(), bus, AccessKeys::generate());
+        let app = AppState::new(fixture.db.clone(), bus, AccessKeys::generate());
         let (_stopper, stop) = service::stop();
-        let router = ranking(&plane, Settings::default(), &stop).routes.split_for_parts().0;
+        let router = ranking(&app, Settings::default(), &stop).routes.split_for_parts().0;
         let (from_bus, filled_s) = (true, 0.0);
-        let mut reader = Self { plane, router, ranges, which, from_bus, filled_s, anchors };
+        let mut reader = Self { app, router, ranges, which, from_bus, filled_s, anchors };
         let began = Instant::now();
         reader.read(&path(&(0, i32::MAX, Uuid::nil()), false)?).await?;
-        while reader.plane.bus.boards.size(&name).await? < rows.unsigned_abs() {
+        while reader.app.bus.boards.size(&name).await? < rows.unsigned_abs() {
             ensure!(began.elapsed() < FILL_TIMEOUT, "the set is not filled");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -145,8 +146,8 @@ impl Reader {
         Ok(reader)
     }
 
-    async fn pages(&self, stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
-        let count = stage.size(1_000, 100);
+    async fn pages(&self, fixture: &Fixture, figures: &mut Figures) -> anyhow::Result<()> {
+        let count = fixture.size(1_000, 100);
         let before = self.ranges.load(Ordering::SeqCst);
         let mut times = Vec::with_capacity(count);
         for number in 0..count {
@@ -160,7 +161,7 @@ impl Reader {
             let is_there = items.len() as i64 == LIMIT && items[0]["rank"] == rank + 1;
             ensure!(is_there, "a wrong page at {rank}: {} rows", items.len());
             if number % 100 == 0 {
-                check(&stage.db, rank, items).await?;
+                check(&fixture.db, rank, items).await?;
             }
         }
         let ranges = self.ranges.load(Ordering::SeqCst) - before;

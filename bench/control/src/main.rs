@@ -1,6 +1,6 @@
 //! `bench-control`: what the control plane costs, measured against a real Postgres and Redis.
 //!
-//! Each part is a module with an async `run` on a [`Stage`], which has an empty and migrated
+//! Each part is a module with an async `run` on a [`Fixture`], which has an empty and migrated
 //! database of its own. A part adds [`Figures`], one value a repetition, each with a guard that
 //! says that the measured work was right; a part whose guard fails does not count. `--quick` makes
 //! everything small: to see that it works, not for figures.
@@ -8,13 +8,13 @@
 mod account;
 mod chat;
 mod figure;
+mod fixture;
 mod leaderboard;
 mod matchmaking;
 mod origin;
 mod results;
 mod seed;
 mod servers;
-mod stage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,9 +27,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
 use figure::{Figure, Figures, table};
+use fixture::Fixture;
 use origin::Origin;
 use servers::Servers;
-use stage::Stage;
 
 const ABOUT: &str = "\
 What the control plane costs, measured against a real Postgres and Redis.
@@ -85,16 +85,16 @@ struct Args {
     private: bool,
 }
 
-type Run = for<'a> fn(&'a Stage, &'a mut Figures) -> LocalBoxFuture<'a, anyhow::Result<()>>;
+type Run = for<'a> fn(&'a Fixture, &'a mut Figures) -> LocalBoxFuture<'a, anyhow::Result<()>>;
 
 /// Every part by its name.
 const PARTS: &[(&str, Run)] = &[
-    ("logins", |stage, figures| Box::pin(account::logins(stage, figures))),
-    ("tokens", |stage, figures| Box::pin(account::tokens(stage, figures))),
-    ("matchmaking", |stage, figures| Box::pin(matchmaking::run(stage, figures))),
-    ("results", |stage, figures| Box::pin(results::run(stage, figures))),
-    ("leaderboard", |stage, figures| Box::pin(leaderboard::run(stage, figures))),
-    ("chat", |stage, figures| Box::pin(chat::run(stage, figures))),
+    ("logins", |fixture, figures| Box::pin(account::logins(fixture, figures))),
+    ("tokens", |fixture, figures| Box::pin(account::tokens(fixture, figures))),
+    ("matchmaking", |fixture, figures| Box::pin(matchmaking::run(fixture, figures))),
+    ("results", |fixture, figures| Box::pin(results::run(fixture, figures))),
+    ("leaderboard", |fixture, figures| Box::pin(leaderboard::run(fixture, figures))),
+    ("chat", |fixture, figures| Box::pin(chat::run(fixture, figures))),
 ];
 
 fn names() -> PossibleValuesParser {
@@ -151,14 +151,14 @@ async fn measure(args: &Args, servers: &Servers) -> anyhow::Result<bool> {
         }
         let (db, url) = servers.database().await?;
         let (redis, quick) = (servers.redis.clone(), args.quick);
-        let stage = Stage { db, url, redis, repeats, quick, part, began };
-        stage.say("begins");
+        let fixture = Fixture { db, url, redis, repeats, quick, part, began };
+        fixture.say("begins");
         let mut figures = Figures::new(part);
-        if let Err(error) = run(&stage, &mut figures).await {
-            stage.say(format_args!("failed: {error:#}"));
+        if let Err(error) = run(&fixture, &mut figures).await {
+            fixture.say(format_args!("failed: {error:#}"));
             figures.fail(&format!("{error:#}"));
         }
-        stage.db.close().await;
+        fixture.db.close().await;
         servers.clear().await?;
         report.figures.extend(figures.into_rows());
         // What is there so far is kept: a later part may not come to its end.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service;
 use sortie_matchmaking::matcher::{self, Strength, Waiting};
 use sortie_matchmaking::{Queue, Settings, Window};
@@ -15,25 +15,25 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::figure::{Figures, quantile_ms};
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// Between two looks of whoever waits for battles to be seen.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Three parts: planning alone, one node that empties a full queue, and a steady stream.
-pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
-    let count = stage.size(10_000, 400);
-    for repeat in 0..stage.repeats {
+pub(crate) async fn run(fixture: &Fixture, figures: &mut Figures) -> anyhow::Result<()> {
+    let count = fixture.size(10_000, 400);
+    for repeat in 0..fixture.repeats {
         plan(count, figures)?;
         // The database does not shrink between runs; every queue has players of its own.
         for (what, team_max) in [("teams of 32", 32), ("duels", 1)] {
             let name = format!("bench-{team_max}-{repeat}");
-            stage.say(format_args!("{count} tickets wait for {what}, run {repeat}"));
-            empty_a_queue(&stage.db, &name, what, team_max, count, figures).await?;
+            fixture.say(format_args!("{count} tickets wait for {what}, run {repeat}"));
+            empty_a_queue(&fixture.db, &name, what, team_max, count, figures).await?;
         }
-        let (seconds, per_s) = stage.size((12, 500), (2, 50));
-        stage.say(format_args!("{per_s} tickets a second for {seconds} s, run {repeat}"));
-        stream(&stage.db, &format!("bench-stream-{repeat}"), seconds, per_s, figures).await?;
+        let (seconds, per_s) = fixture.size((12, 500), (2, 50));
+        fixture.say(format_args!("{per_s} tickets a second for {seconds} s, run {repeat}"));
+        stream(&fixture.db, &format!("bench-stream-{repeat}"), seconds, per_s, figures).await?;
     }
     Ok(())
 }
@@ -214,7 +214,7 @@ async fn stream(
     const PARTS: u32 = 10;
     let settings = Settings { queues: vec![queue(name, 8)], ..Settings::default() };
     let (stopper, stop) = service::stop();
-    let service = sortie_matchmaking::service(&Plane::local(db.clone()), settings, &stop);
+    let service = sortie_matchmaking::service(&AppState::local(db.clone()), settings, &stop);
     let jobs: Vec<_> = service.jobs.into_iter().map(|job| tokio::spawn(job.work)).collect();
     let watch = Watch::start(db, name);
     let mut clock = tokio::time::interval(Duration::from_secs(1) / PARTS);

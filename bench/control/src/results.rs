@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::figure::{Figures, quantile_ms};
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// Players who fight; far more than fight in one battle, and few enough that parallel ones meet.
 const POOL: i64 = 2_000;
@@ -20,8 +20,8 @@ const POOL: i64 = 2_000;
 const REPORTERS: usize = 4;
 
 /// Results with 64 and with 128 players.
-pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
-    let db = &stage.db;
+pub(crate) async fn run(fixture: &Fixture, figures: &mut Figures) -> anyhow::Result<()> {
+    let db = &fixture.db;
     let players: Vec<Uuid> = sqlx::query_scalar(
         "insert into player (player_id, name)
         select gen_random_uuid(), 'fighter ' || n from generate_series(1, $1) n
@@ -42,9 +42,9 @@ pub(crate) async fn run(stage: &Stage, figures: &mut Figures) -> anyhow::Result<
     let warm = Round { server, players: &players, size: 100, first: 0 };
     store_all(db, warm.reports(&open(db, server, 60, 100).await?)?).await?;
     let mut first = 60;
-    for repeat in 0..stage.repeats {
-        for (size, battles) in [(64, stage.size(300, 8)), (128, stage.size(200, 8))] {
-            stage.say(format_args!("{battles} results of {size} players, run {repeat}"));
+    for repeat in 0..fixture.repeats {
+        for (size, battles) in [(64, fixture.size(300, 8)), (128, fixture.size(200, 8))] {
+            fixture.say(format_args!("{battles} results of {size} players, run {repeat}"));
             let round = Round { server, players: &players, size, first };
             round.measure(db, battles, figures).await?;
             first += battles;

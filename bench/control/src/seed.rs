@@ -5,22 +5,22 @@ use anyhow::ensure;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// Mode of the rows.
 pub(crate) const MODE: &str = "deathmatch";
 
 /// So many players with a rating each in the season 1.
-pub(crate) async fn board(stage: &Stage, rows: i64) -> anyhow::Result<()> {
+pub(crate) async fn board(fixture: &Fixture, rows: i64) -> anyhow::Result<()> {
     // A connection of one's own: players have five seconds, and this takes longer.
-    let mut db = PgConnection::connect(&stage.url).await?;
+    let mut db = PgConnection::connect(&fixture.url).await?;
     run(&mut db, "set maintenance_work_mem = '256MB'").await?;
     let before = shape(&mut db).await?;
     let parts = parts(&mut db).await?;
     for part in &parts {
         run(&mut db, &part.drop).await?;
     }
-    stage.say(format_args!("{rows} players"));
+    fixture.say(format_args!("{rows} players"));
     sqlx::query(
         "insert into player (player_id, name)
         select gen_random_uuid(), 'climber ' || n from generate_series(1, $1) n",
@@ -28,7 +28,7 @@ pub(crate) async fn board(stage: &Stage, rows: i64) -> anyhow::Result<()> {
     .bind(rows as i32)
     .execute(&mut db)
     .await?;
-    stage.say(format_args!("{rows} ratings"));
+    fixture.say(format_args!("{rows} ratings"));
     sqlx::query(
         "insert into rating (player_id, season_id, mode, rating, uncertainty, shown, battles,
             played_at, changed_at)
@@ -38,7 +38,7 @@ pub(crate) async fn board(stage: &Stage, rows: i64) -> anyhow::Result<()> {
     .bind(MODE)
     .execute(&mut db)
     .await?;
-    stage.say("their indexes");
+    fixture.say("their indexes");
     for part in &parts {
         run(&mut db, &part.make).await?;
     }

@@ -18,7 +18,7 @@ use sortie_private_postgres::PrivateCluster;
 use sqlx::PgPool;
 use tempfile::TempDir;
 
-use crate::stage::{CONNECTIONS, with_database};
+use crate::fixture::{CONNECTIONS, with_database};
 
 const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -6,7 +6,7 @@
 use std::io;
 
 use sortie_bench::measure::serve::Serving;
-use sortie_bench::measure::trial::{Cost, Trial};
+use sortie_bench::measure::transport_run::{Cost, TransportRun};
 use sortie_bench::measure::{quic_lane, sealed_lane};
 use sortie_players::headless::SimRunConfig;
 use sortie_players::scenario::Scenario;
@@ -34,15 +34,15 @@ pub fn measure(allocations: fn() -> u64) -> io::Result<Figures> {
     for scenario in [Scenario::Conquest, Scenario::Uniform] {
         server(scenario, allocations, &mut figures)?;
     }
-    let trial = Trial {
+    let load = TransportRun {
         clients: PLAYERS,
         ticks: TICKS,
         warm_up: WARM_UP,
         in_turn: true,
-        ..Trial::default()
+        ..TransportRun::default()
     };
-    transport("sealed", || sealed_lane::measure(&trial), &mut figures)?;
-    transport("quic", || quic_lane::measure(&trial), &mut figures)?;
+    transport("sealed", || sealed_lane::measure(&load), &mut figures)?;
+    transport("quic", || quic_lane::measure(&load), &mut figures)?;
     Ok(figures)
 }
 
@@ -72,18 +72,18 @@ fn server(scenario: Scenario, allocations: fn() -> u64, figures: &mut Figures) -
 }
 
 /// One lane. A kernel that is busy with others' packets may deliver later than at once, and then
-/// other calls find them; such a trial counts for nothing and is repeated.
+/// other calls find them; such a load counts for nothing and is repeated.
 fn transport(
     lane: &str,
-    trial: impl Fn() -> io::Result<Cost>,
+    load: impl Fn() -> io::Result<Cost>,
     figures: &mut Figures,
 ) -> io::Result<()> {
-    let mut cost = trial()?;
+    let mut cost = load()?;
     for _ in 1..TRIALS {
         if cost.delivered == 1.0 && cost.heard == 1.0 {
             break;
         }
-        cost = trial()?;
+        cost = load()?;
     }
     if cost.delivered != 1.0 || cost.heard != 1.0 {
         return Err(io::Error::other(format!("the {lane} lane lost datagrams: {cost:?}")));

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::bench::Bench;
 use super::outcome::Outcome;
-use super::stage::Stage;
 use super::whole::guard_of;
 use sortie_players::scenario::Scenario;
 
@@ -14,13 +14,13 @@ const RECORD: usize = 1_158;
 ///
 /// # Errors
 /// Those of the runs.
-pub(super) fn g5(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
-    let players = if stage.options.quick { 60 } else { RECORD };
+pub(super) fn g5(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
+    let players = if bench.options.quick { 60 } else { RECORD };
     let mut outcomes = Vec::new();
     for (players, tick_hz, threads) in [(players, 60, 1), (2 * players, 30, 2)] {
         let mut runs = Vec::new();
-        for _ in 0..stage.options.repeats {
-            runs.push(stage.whole(Scenario::Crowd, players, tick_hz, threads)?);
+        for _ in 0..bench.options.repeats {
+            runs.push(bench.whole(Scenario::Crowd, players, tick_hz, threads)?);
         }
         let what = format!("cores for {players} players who all see each other at {tick_hz} Hz");
         let figures = runs.iter().map(|run| run.core_share).collect();

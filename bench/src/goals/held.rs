@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::bench::Bench;
 use super::outcome::Outcome;
-use super::stage::Stage;
 use crate::light::run::RunReport;
 use sortie_players::scenario::Scenario;
 
@@ -20,23 +20,23 @@ const MOST: usize = 4_000;
 ///
 /// # Errors
 /// Those of the runs.
-pub(super) fn g7(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
-    let (first, step) = if stage.options.quick { (40, 40) } else { (HELD, STEP) };
+pub(super) fn g7(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
+    let (first, step) = if bench.options.quick { (40, 40) } else { (HELD, STEP) };
     let mut search = Search { held: 0, not_held: None, step };
     let (mut held, mut refused) = (None::<RunReport>, None::<RunReport>);
     let mut next = Some(first);
     while let Some(players) = next {
         // A neighbour on the machine may spoil one run; the second says that it was none.
-        let mut run = stage.whole(Scenario::Uniform, players, 60, 1)?;
+        let mut run = bench.whole(Scenario::Uniform, players, 60, 1)?;
         if !run.holds() {
             eprintln!("  not held, once more: {}", run.guard());
-            run = stage.whole(Scenario::Uniform, players, 60, 1)?;
+            run = bench.whole(Scenario::Uniform, players, 60, 1)?;
         }
         eprintln!("  {players} players: {}", run.guard());
         let holds = run.holds() && run.is_true();
         *(if holds { &mut held } else { &mut refused }) = Some(run);
         next = search.note(players, holds);
-        if !stage.options.hold || stage.options.quick {
+        if !bench.options.hold || bench.options.quick {
             break;
         }
     }
@@ -50,7 +50,7 @@ pub(super) fn g7(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         (None, None) => "no run".to_owned(),
     };
     let is_true = held.as_ref().or(refused.as_ref()).is_some_and(RunReport::is_true);
-    let what = if stage.options.hold {
+    let what = if bench.options.hold {
         format!("players held on one core on S1, to {step}")
     } else {
         "players held on one core on S1, not looked for more".to_owned()

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::bench::Bench;
 use super::outcome::Outcome;
-use super::stage::Stage;
 use crate::measure::copy;
 use crate::measure::serve::{Serving, Spent};
 use sortie_players::headless::SimRunConfig;
@@ -34,13 +34,13 @@ const WARM_UP_TICKS: u32 = 240;
 ///
 /// # Errors
 /// A player was told something wrong.
-pub(super) fn g2(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g2(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
     let (players, warm_up, ticks) =
-        if stage.options.quick { (100, 120, 30) } else { (1_000, WARM_UP_TICKS, 180) };
+        if bench.options.quick { (100, 120, 30) } else { (1_000, WARM_UP_TICKS, 180) };
     let (mut ratios, mut pair_ns, mut copy_ns) = (vec![], vec![], vec![]);
     let (mut look_ns, mut tell_ns, mut allocations, mut states) = (vec![], vec![], 0.0_f64, 0);
-    for _ in 0..stage.options.repeats {
-        let mut serving = Serving::new(&s1(stage, players), true)?;
+    for _ in 0..bench.options.repeats {
+        let mut serving = Serving::new(&s1(bench, players), true)?;
         for _ in 0..warm_up {
             serving.tick()?;
         }
@@ -83,10 +83,10 @@ pub(super) fn g2(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
 ///
 /// # Errors
 /// A player was told something wrong, or the whole server did not run.
-pub(super) fn g3(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g3(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
     let (players, warm_up, ticks) =
-        if stage.options.quick { (100, 120, 60) } else { (S1_PLAYERS, WARM_UP_TICKS, 600) };
-    let mut serving = Serving::new(&s1(stage, players), true)?;
+        if bench.options.quick { (100, 120, 60) } else { (S1_PLAYERS, WARM_UP_TICKS, 600) };
+    let mut serving = Serving::new(&s1(bench, players), true)?;
     for _ in 0..warm_up {
         serving.tick()?;
     }
@@ -120,8 +120,8 @@ pub(super) fn g3(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         row("bits of these", "bit", a_snapshot(bits.removals)),
         row("snapshots in memory, per client-second", "B", bytes_per_s),
     ];
-    let players = if stage.options.quick { stage.options.players[0] } else { S1_PLAYERS };
-    let pairs = stage.s1(players)?;
+    let players = if bench.options.quick { bench.options.players[0] } else { S1_PLAYERS };
+    let pairs = bench.s1(players)?;
     let figures = pairs.iter().map(|pair| pair.run.app_bytes_per_s).collect();
     let (is_true, guard) = super::whole::guard(pairs);
     let what = format!("snapshots on S1 per client-second, {players} players");
@@ -131,11 +131,11 @@ pub(super) fn g3(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
 }
 
 /// S1 with so many players on one thread.
-fn s1(stage: &Stage<'_>, players: usize) -> SimRunConfig {
+fn s1(bench: &Bench<'_>, players: usize) -> SimRunConfig {
     SimRunConfig {
         players,
         scenario: Scenario::Uniform,
-        allocations: Some(stage.allocations),
+        allocations: Some(bench.allocations),
         ..SimRunConfig::default()
     }
 }

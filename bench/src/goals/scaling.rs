@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::bench::Bench;
 use super::details::Scaling;
 use super::outcome::Outcome;
-use super::stage::Stage;
 use crate::measure::listen::Heard;
 use crate::measure::serve::{Serving, Spent};
 use sortie_players::cpu::median;
@@ -28,8 +28,8 @@ const PLAYERS: [usize; 6] = [125, 250, 500, 1_000, 2_000, 4_000];
 ///
 /// # Errors
 /// A player was told something wrong.
-pub(super) fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
-    let quick = stage.options.quick;
+pub(super) fn g6(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
+    let quick = bench.options.quick;
     let players: &[usize] = if quick { &[60, 120] } else { &PLAYERS };
     let mut outcomes = Vec::new();
     for (scenario, what, most) in [
@@ -37,17 +37,17 @@ pub(super) fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
         (Scenario::Crowd, "exponent of a tick's CPU in one crowd", CROWD),
     ] {
         let (mut exponents, mut states) = (Vec::new(), 0);
-        for _ in 0..stage.options.repeats {
+        for _ in 0..bench.options.repeats {
             let mut all = Scaling { scenario: scenario.to_string(), ..Scaling::default() };
             for &players in players {
-                let tick = tick_us(stage, scenario, players, 1, quick)?;
+                let tick = tick_us(bench, scenario, players, 1, quick)?;
                 states += tick.states;
                 all.points.push((players as f64, tick.us));
                 all.parts.push(tick.parts);
                 all.whole_states.push(tick.whole_states);
             }
             exponents.push(exponent(&all.points));
-            stage.details.scaling.push(all);
+            bench.details.scaling.push(all);
         }
         let what = format!("{what}, {} to {} players", players[0], players[players.len() - 1]);
         let guard = format!("{states} states decoded as they are");
@@ -59,9 +59,9 @@ pub(super) fn g6(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     {
         let players = if quick { 100 } else { players };
         let (mut ratios, mut states) = (Vec::new(), 0);
-        for _ in 0..stage.options.repeats {
-            let one = tick_us(stage, scenario, players, 1, quick)?;
-            let two = tick_us(stage, scenario, players, 2, quick)?;
+        for _ in 0..bench.options.repeats {
+            let one = tick_us(bench, scenario, players, 1, quick)?;
+            let two = tick_us(bench, scenario, players, 2, quick)?;
             ratios.push(one.us / two.us);
             states += one.states + two.states;
         }
@@ -82,7 +82,7 @@ struct Tick {
 
 /// The median tick of a battle, microseconds.
 fn tick_us(
-    stage: &Stage<'_>,
+    bench: &Bench<'_>,
     scenario: Scenario,
     players: usize,
     threads: usize,
@@ -92,7 +92,7 @@ fn tick_us(
         players,
         scenario,
         threads,
-        allocations: Some(stage.allocations),
+        allocations: Some(bench.allocations),
         ..SimRunConfig::default()
     };
     let mut serving = Serving::new(&config, true)?;

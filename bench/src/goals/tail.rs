@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::bench::Bench;
 use super::outcome::Outcome;
-use super::stage::Stage;
 use super::whole::guard_of;
 use crate::measure::serve::Serving;
 use sortie_players::headless::SimRunConfig;
@@ -28,16 +28,16 @@ const BATCH: f64 = 64.0;
 ///
 /// # Errors
 /// Those of the runs.
-pub(super) fn g8(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
-    let quick = stage.options.quick;
+pub(super) fn g8(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
+    let quick = bench.options.quick;
     let probe = if quick { 40 } else { PROBE_PLAYERS };
-    let per_player_us = stage.s1(probe)?.iter().map(|pair| pair.run.us_per_player_tick);
+    let per_player_us = bench.s1(probe)?.iter().map(|pair| pair.run.us_per_player_tick);
     let per_player_us = per_player_us.fold(f64::INFINITY, f64::min);
     let players = if quick { probe } else { (LOAD * 1e6 / 60.0 / per_player_us) as usize };
     let (mut tails, mut calls, mut loads) = (vec![], vec![], vec![]);
     let mut runs = Vec::new();
-    for _ in 0..stage.options.repeats {
-        let run = stage.whole(Scenario::Uniform, players, 60, 1)?;
+    for _ in 0..bench.options.repeats {
+        let run = bench.whole(Scenario::Uniform, players, 60, 1)?;
         let at = |name: &str| run.tick_cpu_us.get(name).copied().unwrap_or_default();
         tails.push(at("p999") / at("p50").max(1.0));
         calls.push(run.syscalls_per_tick);
@@ -49,7 +49,7 @@ pub(super) fn g8(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
     let config = SimRunConfig {
         players: if quick { 60 } else { 1_000 },
         scenario: Scenario::Uniform,
-        allocations: Some(stage.allocations),
+        allocations: Some(bench.allocations),
         ..SimRunConfig::default()
     };
     let mut serving = Serving::new(&config, false)?;

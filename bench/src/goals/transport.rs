@@ -2,10 +2,10 @@
 
 use std::io;
 
+use super::bench::Bench;
 use super::details::Transport;
 use super::outcome::Outcome;
-use super::stage::Stage;
-use crate::measure::trial::{Cost, Trial};
+use crate::measure::transport_run::{Cost, TransportRun};
 use crate::measure::{floor, quic_lane, sealed_lane};
 
 /// Sealed lane over bare UDP, at most.
@@ -21,21 +21,21 @@ const DELIVERED: f64 = 0.99;
 ///
 /// # Errors
 /// Those of sockets.
-pub(super) fn g1(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
+pub(super) fn g1(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
-    for clients in stage.options.players.clone() {
-        let trial = Trial {
+    for clients in bench.options.players.clone() {
+        let load = TransportRun {
             clients,
-            ticks: (stage.options.steady.as_secs() * 60) as usize / 2,
-            ..stage.sizes(clients)
+            ticks: (bench.options.steady.as_secs() * 60) as usize / 2,
+            ..bench.sizes(clients)
         };
         let (mut bare, mut aes, mut sealed, mut quic) = (vec![], vec![], vec![], vec![]);
         // Interleaved, so that what the machine does meanwhile hits all alike.
-        for _ in 0..stage.options.repeats {
-            bare.push(floor::measure(&trial, false)?);
-            sealed.push(sealed_lane::measure(&trial)?);
-            aes.push(floor::measure(&trial, true)?);
-            quic.push(quic_lane::measure(&trial)?);
+        for _ in 0..bench.options.repeats {
+            bare.push(floor::measure(&load, false)?);
+            sealed.push(sealed_lane::measure(&load)?);
+            aes.push(floor::measure(&load, true)?);
+            quic.push(quic_lane::measure(&load)?);
         }
         let mut row = |what: &str, costs: &[Cost], most: f64| {
             let pairs = costs.iter().zip(&bare);
@@ -57,7 +57,7 @@ pub(super) fn g1(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
             let what = format!("{name} per client-tick, {clients} clients");
             outcomes.push(Outcome::new("G1", what, "µs", us.clone()));
             let calls = costs.iter().map(|cost| cost.syscalls_per_tick).fold(0.0, f64::max);
-            stage.details.transports.push(Transport {
+            bench.details.transports.push(Transport {
                 name: name.to_owned(),
                 clients,
                 us,

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::bench::{Bench, Pair};
 use super::outcome::Outcome;
-use super::stage::{Pair, Stage};
 use crate::light::link::LaneKind;
 use crate::light::run::RunReport;
 
@@ -17,14 +17,14 @@ const TARGET_QUIC: f64 = 4.0;
 ///
 /// # Errors
 /// Those of the runs.
-pub(super) fn g4(stage: &mut Stage<'_>) -> io::Result<Vec<Outcome>> {
-    let target = match stage.options.lane {
+pub(super) fn g4(bench: &mut Bench<'_>) -> io::Result<Vec<Outcome>> {
+    let target = match bench.options.lane {
         LaneKind::Quic => TARGET_QUIC,
         LaneKind::Sealed => TARGET_SEALED,
     };
     let mut outcomes = Vec::new();
-    for players in stage.options.players.clone() {
-        let pairs = stage.s1(players)?;
+    for players in bench.options.players.clone() {
+        let pairs = bench.s1(players)?;
         let ratios = pairs.iter().map(|Pair { run, sealed, .. }| {
             (run.us_per_player_tick + run.ksoftirqd_us) / sealed.us_per_client_tick
         });

@@ -12,7 +12,7 @@ use std::time::Instant;
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
-use super::trial::{Cost, ServerSide, Taker, Trial, run};
+use super::transport_run::{Cost, ServerSide, Taker, TransportRun, run};
 use crate::light::pace::Guest;
 
 /// Bytes that sealing takes of a datagram: a packet number, and the tag.
@@ -25,23 +25,23 @@ const NUMBER_BYTES: usize = 8;
 ///
 /// # Errors
 /// Those of sockets.
-pub fn measure(trial: &Trial, sealed: bool) -> io::Result<Cost> {
+pub fn measure(load: &TransportRun, sealed: bool) -> io::Result<Cost> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let socket = Socket::bind(loopback, SocketOptions::default())?;
     let server = socket.local_addr();
-    let mut guests = Vec::with_capacity(trial.clients);
-    crate::pin::raise_file_limit(trial.clients)?;
-    for number in 0..trial.clients as u64 {
+    let mut guests = Vec::with_capacity(load.clients);
+    crate::pin::raise_file_limit(load.clients)?;
+    for number in 0..load.clients as u64 {
         let socket = UdpSocket::bind(loopback)?;
         socket.set_nonblocking(true)?;
         socket.connect(server)?;
         guests.push(Bare {
             socket,
             key: key(sealed, 2 * number)?,
-            bytes: trial.up_bytes,
+            bytes: load.up_bytes,
             number: number << CLIENT_AT,
             taken: 0,
-            out: Vec::with_capacity(trial.up_bytes + SEALING_BYTES),
+            out: Vec::with_capacity(load.up_bytes + SEALING_BYTES),
         });
     }
     let addresses = guests.iter().map(|guest| guest.socket.local_addr());
@@ -50,13 +50,13 @@ pub fn measure(trial: &Trial, sealed: bool) -> io::Result<Cost> {
         socket,
         rx: RecvBatch::new(),
         tx: SendBatch::new(),
-        keys: keys(sealed, trial.clients as u64)?,
+        keys: keys(sealed, load.clients as u64)?,
         plain: Vec::with_capacity(2_048),
-        bytes: trial.down_bytes,
+        bytes: load.down_bytes,
         number: 0,
         heard: 0,
     };
-    run(trial, &mut floor, &mut guests)
+    run(load, &mut floor, &mut guests)
 }
 
 /// Where a packet number has its client's number: what comes in tells by it which key it needs.
@@ -205,9 +205,15 @@ mod tests {
 
     #[test]
     fn the_floor_moves_every_datagram() {
-        let trial = Trial { clients: 8, ticks: 30, warm_up: 5, tick_hz: 500, ..Trial::default() };
+        let load = TransportRun {
+            clients: 8,
+            ticks: 30,
+            warm_up: 5,
+            tick_hz: 500,
+            ..TransportRun::default()
+        };
         for sealed in [false, true] {
-            let cost = measure(&trial, sealed).unwrap();
+            let cost = measure(&load, sealed).unwrap();
             assert_eq!(cost.delivered, 1.0, "{cost:?}");
             assert!(cost.us_per_client_tick > 0.0 && cost.heard > 0.5, "{cost:?}");
         }

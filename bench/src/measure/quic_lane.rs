@@ -13,7 +13,7 @@ use sortie_quic::{
 };
 use sortie_udp::{Socket, SocketOptions};
 
-use super::trial::{Cost, ServerSide, Taker, Trial, run};
+use super::transport_run::{Cost, ServerSide, Taker, TransportRun, run};
 use crate::light::pace::Guest;
 
 /// Bytes that QUIC adds to a datagram to a client: header, packet number, frame, tag.
@@ -29,9 +29,9 @@ const BATCHES_MAX: usize = 128;
 ///
 /// # Errors
 /// Those of sockets and of QUIC, and clients that do not connect.
-pub fn measure(trial: &Trial) -> io::Result<Cost> {
+pub fn measure(load: &TransportRun) -> io::Result<Cost> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    crate::pin::raise_file_limit(trial.clients)?;
+    crate::pin::raise_file_limit(load.clients)?;
     let socket = Socket::bind(loopback, SocketOptions::default())?;
     let server = socket.local_addr();
     let identity = sortie_identity::ephemeral().map_err(io::Error::other)?;
@@ -41,16 +41,16 @@ pub fn measure(trial: &Trial) -> io::Result<Cost> {
         server: Server::new(config, Instant::now()).map_err(io::Error::other)?,
         socket,
         pump: Pump::new(),
-        peers: Vec::with_capacity(trial.clients),
-        clients: trial.clients,
-        snapshot: vec![3; trial.down_bytes.saturating_sub(OVERHEAD_BYTES)],
+        peers: Vec::with_capacity(load.clients),
+        clients: load.clients,
+        snapshot: vec![3; load.down_bytes.saturating_sub(OVERHEAD_BYTES)],
         offered: 0,
         heard: 0,
     };
-    let input = Bytes::from(vec![7; trial.up_bytes.saturating_sub(OVERHEAD_BYTES).max(1)]);
+    let input = Bytes::from(vec![7; load.up_bytes.saturating_sub(OVERHEAD_BYTES).max(1)]);
     let started = Instant::now();
-    let mut players = Vec::with_capacity(trial.clients);
-    for number in 0..trial.clients {
+    let mut players = Vec::with_capacity(load.clients);
+    for number in 0..load.clients {
         let socket = UdpSocket::bind(loopback)?;
         socket.set_nonblocking(true)?;
         socket.connect(server)?;
@@ -66,7 +66,7 @@ pub fn measure(trial: &Trial) -> io::Result<Cost> {
             taken: 0,
         });
     }
-    run(trial, &mut lane, &mut players)
+    run(load, &mut lane, &mut players)
 }
 
 struct Lane {
@@ -180,8 +180,14 @@ mod tests {
 
     #[test]
     fn the_lane_delivers_what_it_is_given() {
-        let trial = Trial { clients: 4, ticks: 60, warm_up: 5, tick_hz: 250, ..Trial::default() };
-        let cost = measure(&trial).unwrap();
+        let load = TransportRun {
+            clients: 4,
+            ticks: 60,
+            warm_up: 5,
+            tick_hz: 250,
+            ..TransportRun::default()
+        };
+        let cost = measure(&load).unwrap();
         assert!(cost.delivered > 0.95 && cost.heard > 0.5, "{cost:?}");
     }
 }

@@ -11,36 +11,36 @@ use sortie_sealed::{
 };
 use sortie_udp::{BATCH, RecvBatch, SendBatch, Socket, SocketOptions};
 
-use super::trial::{Cost, ServerSide, Taker, Trial, run};
+use super::transport_run::{Cost, ServerSide, Taker, TransportRun, run};
 use crate::light::pace::Guest;
 
 /// Measures the lane with the suite that is the default.
 ///
 /// # Errors
 /// Those of sockets and lanes.
-pub fn measure(trial: &Trial) -> io::Result<Cost> {
+pub fn measure(load: &TransportRun) -> io::Result<Cost> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    crate::pin::raise_file_limit(trial.clients)?;
+    crate::pin::raise_file_limit(load.clients)?;
     let socket = Socket::bind(loopback, SocketOptions::default())?;
     let config = LanesConfig {
         shard: 0,
         shard_count: 1,
-        capacity: trial.clients,
+        capacity: load.clients,
         lane: LaneConfig::default(),
         seed: [7; 32],
     };
     let mut side = Sealing {
         lanes: Lanes::new(&config).map_err(io::Error::other)?,
-        clients: trial.clients,
+        clients: load.clients,
         rx: RecvBatch::new(),
         tx: SendBatch::new(),
-        snapshot: vec![3; trial.down_bytes.saturating_sub(OVERHEAD_BYTES_MIN)],
+        snapshot: vec![3; load.down_bytes.saturating_sub(OVERHEAD_BYTES_MIN)],
         heard: 0,
         socket,
     };
     let now = Instant::now();
-    let mut players = Vec::with_capacity(trial.clients);
-    for key in 0..trial.clients {
+    let mut players = Vec::with_capacity(load.clients);
+    for key in 0..load.clients {
         let socket = UdpSocket::bind(loopback)?;
         socket.set_nonblocking(true)?;
         socket.connect(side.socket.local_addr())?;
@@ -58,12 +58,12 @@ pub fn measure(trial: &Trial) -> io::Result<Cost> {
                 now,
                 LaneConfig::default(),
             ),
-            input: vec![7; trial.up_bytes.saturating_sub(OVERHEAD_BYTES_MIN)],
+            input: vec![7; load.up_bytes.saturating_sub(OVERHEAD_BYTES_MIN)],
             out: Vec::with_capacity(256),
             taken: 0,
         });
     }
-    run(trial, &mut side, &mut players)
+    run(load, &mut side, &mut players)
 }
 
 struct Sealing {
@@ -152,8 +152,14 @@ mod tests {
 
     #[test]
     fn the_lane_delivers_what_it_is_given() {
-        let trial = Trial { clients: 8, ticks: 60, warm_up: 5, tick_hz: 500, ..Trial::default() };
-        let cost = measure(&trial).unwrap();
+        let load = TransportRun {
+            clients: 8,
+            ticks: 60,
+            warm_up: 5,
+            tick_hz: 500,
+            ..TransportRun::default()
+        };
+        let cost = measure(&load).unwrap();
         assert!(cost.delivered == 1.0 && cost.heard > 0.5, "{cost:?}");
     }
 }

@@ -12,7 +12,7 @@ use sortie_bridge::frame::publish;
 use sortie_bridge::lens::Lens;
 use sortie_bridge::noise::Noises;
 use sortie_sealed::{EXPORTER_BYTES, Lane, LaneConfig, LaneSecrets, Side, Suite};
-use sortie_session::codes::DeltaCodes;
+use sortie_session::delta_cache::DeltaCache;
 use sortie_session::history::FrameHistory;
 use sortie_session::server::{ServerSession, SessionConfig};
 use sortie_sim::id::PlayerSlot;
@@ -71,7 +71,7 @@ impl Spent {
 /// Players of one thread.
 struct Shard {
     seats: Vec<Seat>,
-    codes: DeltaCodes,
+    cache: DeltaCache,
     datagram: Box<[u8; DATAGRAM_BYTES_MAX]>,
 }
 
@@ -135,7 +135,7 @@ impl Serving {
         };
         let shard = |number: usize| Shard {
             seats: (number..config.players).step_by(threads).map(seat).collect(),
-            codes: DeltaCodes::default(),
+            cache: DeltaCache::default(),
             datagram: Box::new([0; DATAGRAM_BYTES_MAX]),
         };
         Ok(Self {
@@ -271,7 +271,7 @@ impl Shard {
             seat.visible = seen.len() as u32;
             let source = seat.lens.source(seen, outlook.history, LoadStep::Normal);
             seat.bytes =
-                seat.session.encode_snapshot(&source, &mut self.codes, &mut self.datagram[..]);
+                seat.session.encode_snapshot(&source, &mut self.cache, &mut self.datagram[..]);
             seat.packet.clear();
             seat.packet.extend_from_slice(&self.datagram[..seat.bytes]);
         }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::suite_run::SuiteRun;
 use super::table::TableRow;
-use super::trial::Trial;
+use super::transport_run::TransportRun;
 use super::{floor, quic_lane};
 use sortie_players::cpu::median;
 
@@ -14,14 +14,14 @@ pub fn rows(run: &SuiteRun) -> io::Result<Vec<TableRow>> {
     let (ticks, warm_up, repeats) = run.choose((20, 5, 1), (240, 60, 3));
     let mut rows = Vec::new();
     for &clients in clients {
-        let trial = Trial { clients, ticks, warm_up, ..Trial::default() };
+        let load = TransportRun { clients, ticks, warm_up, ..TransportRun::default() };
         let (mut bare, mut sealed, mut quic) = (vec![], vec![], vec![]);
         let mut delivered = 1.0_f64;
         // Interleaved, so that what the machine does meanwhile hits all alike.
         for _ in 0..repeats {
-            bare.push(floor::measure(&trial, false)?.us_per_client_tick);
-            sealed.push(floor::measure(&trial, true)?.us_per_client_tick);
-            let lane = quic_lane::measure(&trial)?;
+            bare.push(floor::measure(&load, false)?.us_per_client_tick);
+            sealed.push(floor::measure(&load, true)?.us_per_client_tick);
+            let lane = quic_lane::measure(&load)?;
             quic.push(lane.us_per_client_tick);
             delivered = delivered.min(lane.delivered);
         }

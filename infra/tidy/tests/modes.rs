@@ -93,20 +93,20 @@ mod planted {
             Late = \"late\",
         }";
 
-    fn house() -> Vec<Mode> {
+    fn owners() -> Vec<Mode> {
         modes(&SourceFile::parse("a/src/mode.rs", HOUSE))
     }
 
     /// What is found in a source of `b`, by line and name.
     fn found(text: &str) -> Vec<String> {
         let file = SourceFile::parse("b/src/lib.rs", text);
-        let found = findings(&house(), &["a/"], &[file]);
+        let found = findings(&owners(), &["a/"], &[file]);
         found.iter().map(|one| one.replace("b/src/lib.rs:", "")).collect()
     }
 
     #[test]
     fn the_modes_are_those_of_the_enum() {
-        let names: Vec<_> = house().into_iter().map(|mode| (mode.variant, mode.name)).collect();
+        let names: Vec<_> = owners().into_iter().map(|mode| (mode.variant, mode.name)).collect();
         let of = |variant: &str, name: &str| (variant.to_owned(), name.to_owned());
         assert_eq!(names, [of("Hide", "hide"), of("Seek", "seek")]);
     }
@@ -131,7 +131,7 @@ mod planted {
     #[test]
     fn owners_tests_and_what_is_no_mode_are_free() {
         let own = SourceFile::parse("a/src/mode.rs", "f(\"hide\");\nMode::Hide => 1,");
-        assert_eq!(findings(&house(), &["a/"], &[own]), [""; 0]);
+        assert_eq!(findings(&owners(), &["a/"], &[own]), [""; 0]);
         assert_eq!(found("let mode = GameMode::Hide;"), [""; 0]);
         assert_eq!(found("f(\"hide and seek\"); // \"hide\""), [""; 0]);
         assert_eq!(found("match what {\n    Mode::Hideout => 1,"), [""; 0]);

@@ -132,7 +132,7 @@ fn erasure_is_tested_with_the_erasers_of_the_program() {
         let list = text.split_once("const ERASERS: &[Eraser] = &[").expect("a list").1;
         list.split_once("];").expect("its end").0.to_owned()
     };
-    let program = list("services/sortie_control/src/plane/services.rs");
+    let program = list("services/sortie_control/src/control_plane/services.rs");
     assert_eq!(list("services/account/tests/account/common.rs"), program);
 }
 
@@ -160,8 +160,8 @@ mod planted {
         beneath: &["services/b"],
     };
 
-    fn found_in(house: &Owners, path: &str, text: &str) -> Vec<String> {
-        findings(house, &[SourceFile::parse(path, text)], SCHEMA)
+    fn found_in(owners: &Owners, path: &str, text: &str) -> Vec<String> {
+        findings(owners, &[SourceFile::parse(path, text)], SCHEMA)
     }
 
     /// What is found in a source of `services/b`.
@@ -244,7 +244,7 @@ mod planted {
 
     #[test]
     fn lists_that_do_not_fit_the_migrations_are_found() {
-        let misfits = |house: Owners| findings(&house, &[], SCHEMA);
+        let misfits = |owners: Owners| findings(&owners, &[], SCHEMA);
         let tables: &[(&str, &[&str])] = &[("services/a", &["nut", "screw"])];
         assert_eq!(
             misfits(Owners { tables, beneath: &[], ..HOUSE }),

@@ -1,7 +1,7 @@
 //! From the simulation's view to the history that sessions read: what each team may know of every
 //! entity, on the wire's grid.
 //!
-//! Secrets end here: what is not in a team's face is in none of its packets.
+//! Secrets end here: what is not in a team's view is in none of its packets.
 
 use sortie_field::MoveRules;
 use sortie_sim::{
@@ -10,7 +10,7 @@ use sortie_sim::{
 };
 use sortie_wire::state::{EntityState, flags, quantise_pitch, quantise_velocity, quantise_yaw};
 
-use sortie_session::history::{Faces, FrameHistory};
+use sortie_session::history::{FrameHistory, TeamViews};
 
 /// A shot or a hit shows for this long, so that one lost snapshot does not hide it.
 const SHOWN_TICKS: u32 = 3;
@@ -34,7 +34,7 @@ fn sprint_shows_mps(rules: &MoveRules) -> f32 {
     rules.run_mps + 0.25 * (rules.sprint_mps - rules.run_mps)
 }
 
-fn soldier_faces(row: &SoldierRow, now: Tick, sprint_mps: f32) -> Faces {
+fn soldier_faces(row: &SoldierRow, now: Tick, sprint_mps: f32) -> TeamViews {
     let mut known = EntityState {
         team: row.team as u8,
         class: row.class as u8,

@@ -2,8 +2,8 @@
 
 use sortie_field::{Pitch, angle::direction};
 use sortie_session::{
-    gain::{Viewer, Viewpoint},
     history::FrameHistory,
+    priority::{Viewer, Viewpoint},
     server::SnapshotSource,
     slots::Visible,
 };
@@ -31,7 +31,7 @@ pub struct Lens {
     /// Opponents count as such for so many ticks after the last hit.
     combat_ticks: u32,
     own: SelfState,
-    face: usize,
+    team_view: usize,
     from: Viewpoint,
     /// Visible props, ids rising.
     props: Vec<u32>,
@@ -51,7 +51,7 @@ impl Lens {
         Self {
             combat_ticks: COMBAT_S * u32::from(tick_hz),
             own: SelfState::default(),
-            face: 0,
+            team_view: 0,
             from: Viewpoint::default(),
             props: Vec::new(),
             squad: Vec::new(),
@@ -68,7 +68,7 @@ impl Lens {
     pub fn look(&mut self, view: &View, slot: PlayerSlot, seen: VisibleSet<'_>, noises: &Noises) {
         let Some(row) = view.soldiers.get(usize::from(slot.0)) else { return };
         self.own = self_state(row);
-        self.face = row.team.index();
+        self.team_view = row.team.index();
         self.from = viewpoint(row);
         self.props.clear();
         self.props.extend(seen.props.iter().map(|id| id.0));
@@ -114,7 +114,7 @@ impl Lens {
             history,
             visible: Visible { soldiers: seen.soldiers, props: &self.props },
             viewer: Viewer {
-                face: self.face,
+                team_view: self.team_view,
                 from: self.from,
                 combat: &self.combat,
                 squad: &self.squad,

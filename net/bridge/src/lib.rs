@@ -6,7 +6,8 @@
 //! run the movement that the server runs.
 //!
 //! What is deliberately absent: sockets, sessions' state, and any decision of the game. What a
-//! player may know is decided by the simulation's interest and by [`frame`]'s faces, nowhere else.
+//! player may know is decided by the simulation's interest and by [`frame`]'s team views, nowhere
+//! else.
 
 pub mod feed;
 pub mod frame;

@@ -9,7 +9,7 @@ use sortie_bridge::{frame::publish, input::input_command, lens::Lens, noise::Noi
 use sortie_field::{Field, Map};
 use sortie_session::{
     client::{ClientSession, SnapshotVerdict},
-    codes::DeltaCodes,
+    delta_cache::DeltaCache,
     history::FrameHistory,
     server::{ServerSession, SessionConfig},
 };
@@ -40,7 +40,7 @@ enum Planted {
     Everybody,
     /// One enemy more than allowed, in one tick of a hundred.
     OneInAHundredTicks,
-    /// Clients read the other team's face.
+    /// Clients read the other team's view.
     WrongFace,
 }
 
@@ -93,7 +93,7 @@ fn play(planted: Planted) -> Leaks {
     let mut visibility = Visibility::new(&config);
     let mut history = FrameHistory::new();
     // Shared, as a server's shard shares them: what one may know must not reach another.
-    let mut codes = DeltaCodes::default();
+    let mut cache = DeltaCache::default();
     let mut noises = Noises::default();
     let now = Instant::now();
     let client = |slot| Client {
@@ -121,7 +121,7 @@ fn play(planted: Planted) -> Leaks {
             let soldiers = plant(planted, seen, view, client.slot);
             let seen = VisibleSet { soldiers: &soldiers, ..seen };
             client.lens.look(view, client.slot, seen, &noises);
-            if !client.exchange(planted, seen, &history, &mut codes, now) {
+            if !client.exchange(planted, seen, &history, &mut cache, now) {
                 continue;
             }
             leaks.checked += 1;
@@ -145,7 +145,7 @@ impl Client {
         planted: Planted,
         seen: VisibleSet<'_>,
         history: &FrameHistory,
-        codes: &mut DeltaCodes,
+        cache: &mut DeltaCache,
         now: Instant,
     ) -> bool {
         let tick = history.newest();
@@ -153,9 +153,9 @@ impl Client {
         let mut out = [0; DATAGRAM_BYTES_MAX];
         let mut source = self.lens.source(seen, history, LoadStep::Normal);
         if planted == Planted::WrongFace {
-            source.viewer.face = 1 - source.viewer.face;
+            source.viewer.team_view = 1 - source.viewer.team_view;
         }
-        let bytes = self.server.encode_snapshot(&source, codes, &mut out);
+        let bytes = self.server.encode_snapshot(&source, cache, &mut out);
         if (tick + u32::from(self.slot.0)).is_multiple_of(11) {
             return false;
         }

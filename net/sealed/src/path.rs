@@ -24,13 +24,13 @@ pub struct Path {
     address: SocketAddr,
     proven: SocketAddr,
     /// Of the present address, when it is not the proven one.
-    trial: Trial,
+    validation: Validation,
     changed_at: Option<Instant>,
     changes: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Trial {
+struct Validation {
     challenge: Challenge,
     received_bytes: u64,
     sent_bytes: u64,
@@ -39,7 +39,13 @@ struct Trial {
 impl Path {
     /// A path to `address`, which is proven: the QUIC connection's.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, proven: address, trial: Trial::default(), changed_at: None, changes: 0 }
+        Self {
+            address,
+            proven: address,
+            validation: Validation::default(),
+            changed_at: None,
+            changes: 0,
+        }
     }
 
     /// Where packets to the peer go at present.
@@ -54,7 +60,7 @@ impl Path {
 
     /// What every packet has to carry until the address is proven.
     pub fn challenge(&self) -> Option<Challenge> {
-        (!self.is_proven()).then_some(self.trial.challenge)
+        (!self.is_proven()).then_some(self.validation.challenge)
     }
 
     /// How often the address changed.
@@ -76,8 +82,8 @@ impl Path {
     ) {
         if from == self.address {
             if !self.is_proven() {
-                self.trial.received_bytes += bytes as u64;
-                if echo == Some(self.trial.challenge) {
+                self.validation.received_bytes += bytes as u64;
+                if echo == Some(self.validation.challenge) {
                     self.proven = from;
                 }
             }
@@ -85,25 +91,26 @@ impl Path {
             self.address = from;
             self.changed_at = Some(now);
             self.changes += 1;
-            self.trial = Trial { challenge: fresh(), received_bytes: bytes as u64, sent_bytes: 0 };
+            self.validation =
+                Validation { challenge: fresh(), received_bytes: bytes as u64, sent_bytes: 0 };
         }
     }
 
     /// Bytes that may go to the present address now; `None`: as many as one likes.
     pub fn allowance(&self) -> Option<u64> {
-        let allowed = AMPLIFICATION_LIMIT * self.trial.received_bytes;
-        (!self.is_proven()).then(|| allowed.saturating_sub(self.trial.sent_bytes))
+        let allowed = AMPLIFICATION_LIMIT * self.validation.received_bytes;
+        (!self.is_proven()).then(|| allowed.saturating_sub(self.validation.sent_bytes))
     }
 
     /// Where a packet of `bytes` bytes may go now, and counts it as sent; `None` when the address
     /// may not get so many yet.
     pub fn may_send(&mut self, bytes: usize) -> Option<SocketAddr> {
         if !self.is_proven() {
-            let sent_bytes = self.trial.sent_bytes + bytes as u64;
-            if sent_bytes > AMPLIFICATION_LIMIT * self.trial.received_bytes {
+            let sent_bytes = self.validation.sent_bytes + bytes as u64;
+            if sent_bytes > AMPLIFICATION_LIMIT * self.validation.received_bytes {
                 return None;
             }
-            self.trial.sent_bytes = sent_bytes;
+            self.validation.sent_bytes = sent_bytes;
         }
         Some(self.address)
     }

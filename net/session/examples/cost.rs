@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 use sortie_session::{
-    codes::DeltaCodes,
-    gain::{Viewer, Viewpoint},
+    delta_cache::DeltaCache,
     history::FrameHistory,
+    priority::{Viewer, Viewpoint},
     server::{ServerSession, SessionConfig, SnapshotSource},
     slots::Visible,
 };
@@ -54,7 +54,7 @@ fn measure(soldiers: u32, clients: u32, visible: u32) {
             set
         })
         .collect();
-    let mut codes = DeltaCodes::default();
+    let mut codes = DeltaCache::default();
     let (mut pairs, mut spent) = (0u64, Duration::ZERO);
     let before = |sessions: &[ServerSession]| {
         let counters = sessions.iter().map(|session| session.counters());

@@ -17,21 +17,21 @@ impl Changes {
         self.count = 0;
     }
 
-    /// Gathers the soldiers whose face has changed since `tick`, to be had from
+    /// Gathers the soldiers whose team view has changed since `tick`, to be had from
     /// [`at`](Self::at) until the tick ends.
-    pub(crate) fn since(&mut self, history: &FrameHistory, face: usize, tick: u32) -> usize {
+    pub(crate) fn since(&mut self, history: &FrameHistory, team_view: usize, tick: u32) -> usize {
         let known = self.sets[..self.count].iter();
-        let at = known.clone().position(|known| (known.0, known.1) == (face, tick));
+        let at = known.clone().position(|known| (known.0, known.1) == (team_view, tick));
         at.unwrap_or_else(|| {
             let at = self.count;
             self.count += 1;
             if self.sets.len() == at {
-                self.sets.push((face, tick, Vec::new()));
+                self.sets.push((team_view, tick, Vec::new()));
             }
-            let (of_face, of_tick, words) = &mut self.sets[at];
-            (*of_face, *of_tick) = (face, tick);
+            let (of_team_view, of_tick, words) = &mut self.sets[at];
+            (*of_team_view, *of_tick) = (team_view, tick);
             words.clear();
-            words.extend(history.soldiers_changed(face).chunks(64).map(|chunk| {
+            words.extend(history.soldiers_changed(team_view).chunks(64).map(|chunk| {
                 let later = |changed_at: &u32| u64::from(*changed_at > tick);
                 (0..).zip(chunk).fold(0, |word, (bit, at)| word | later(at) << bit)
             }));

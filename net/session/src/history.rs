@@ -1,25 +1,25 @@
 //! The battle's recent past as clients may see it: one ring of quantised frames for all sessions.
 //!
-//! A frame holds every entity once per *face*: what the own team may know and what the other team
-//! may know. Sessions read only their team's face, so a secret that the bridge leaves out of a
-//! face cannot reach that team, whatever the encoder does.
+//! A frame holds every entity once per *team view*: what the own team may know and what the other
+//! team may know. Sessions read only their team's view, so a secret that the bridge leaves out of a
+//! team view cannot reach that team, whatever the encoder does.
 //!
-//! Rows are dense: a soldier's row is its slot; props follow, in id order. Per face and entity
+//! Rows are dense: a soldier's row is its slot; props follow, in id order. Per team view and entity
 //! the history knows the tick of the last change, so that "nothing new" costs one comparison.
 
 use sortie_wire::state::EntityState;
 
-use crate::{gain::Marks, slots::has};
+use crate::{priority::Marks, slots::has};
 
 /// Frames kept. Older states cannot serve as a base of a delta.
 pub const HISTORY_TICKS: u32 = sortie_wire::limits::BASELINE_TICKS;
 /// Ids below this are soldiers and index the frame directly.
 pub const FIRST_PROP_ID: u32 = sortie_wire::limits::FIRST_PROP_ID;
 /// The two teams' views of an entity.
-pub const FACES: usize = 2;
+pub const TEAM_VIEWS: usize = 2;
 
 /// One entity as each team may know it; index = team.
-pub type Faces = [EntityState; FACES];
+pub type TeamViews = [EntityState; TEAM_VIEWS];
 
 /// One tick's entities.
 #[derive(Clone, Debug, Default)]
@@ -28,10 +28,10 @@ struct Frame {
     /// The slots whose soldiers are in the field.
     present: Vec<u64>,
     /// Index = slot; whatever it was for those who are not in the field.
-    soldiers: [Vec<EntityState>; FACES],
+    soldiers: [Vec<EntityState>; TEAM_VIEWS],
     prop_ids: Vec<u32>,
     /// Parallel to `prop_ids`.
-    props: [Vec<EntityState>; FACES],
+    props: [Vec<EntityState>; TEAM_VIEWS],
 }
 
 /// The last [`HISTORY_TICKS`] frames and when each entity last changed.
@@ -40,11 +40,11 @@ pub struct FrameHistory {
     frames: Vec<Frame>,
     newest: u32,
     /// Index = slot.
-    soldiers_changed: [Vec<u32>; FACES],
+    soldiers_changed: [Vec<u32>; TEAM_VIEWS],
     /// Parallel to the newest frame's props.
-    props_changed: [Vec<u32>; FACES],
+    props_changed: [Vec<u32>; TEAM_VIEWS],
     /// The previous tick's, kept to be reused.
-    props_changed_before: [Vec<u32>; FACES],
+    props_changed_before: [Vec<u32>; TEAM_VIEWS],
     /// Of the newest frame: what priorities are made of, by slot.
     marks: Marks,
 }
@@ -54,7 +54,7 @@ pub struct FrameHistory {
 pub struct Current<'a> {
     /// As the asking team may know it.
     pub state: &'a EntityState,
-    /// Tick of the last change of that face.
+    /// Tick of the last change of that team view.
     pub changed_at: u32,
 }
 
@@ -93,26 +93,32 @@ impl FrameHistory {
         frame.tick = None;
         frame.present.clear();
         self.marks.clear();
-        for face in 0..FACES {
-            frame.soldiers[face].clear();
-            frame.props[face].clear();
-            std::mem::swap(&mut self.props_changed[face], &mut self.props_changed_before[face]);
-            self.props_changed[face].clear();
+        for team_view in 0..TEAM_VIEWS {
+            frame.soldiers[team_view].clear();
+            frame.props[team_view].clear();
+            std::mem::swap(
+                &mut self.props_changed[team_view],
+                &mut self.props_changed_before[team_view],
+            );
+            self.props_changed[team_view].clear();
         }
         frame.prop_ids.clear();
         FrameWriter { tick, before, next_prop_before: 0, history: self }
     }
 
     /// An entity as it is now.
-    pub fn current(&self, id: u32, face: usize) -> Option<Current<'_>> {
+    pub fn current(&self, id: u32, team_view: usize) -> Option<Current<'_>> {
         let frame = &self.frames[slot_of(self.newest)];
         if id < FIRST_PROP_ID {
             let row = id as usize;
-            let state = frame.soldiers[face].get(row).filter(|_| has(&frame.present, id))?;
-            return Some(Current { state, changed_at: self.soldiers_changed[face][row] });
+            let state = frame.soldiers[team_view].get(row).filter(|_| has(&frame.present, id))?;
+            return Some(Current { state, changed_at: self.soldiers_changed[team_view][row] });
         }
         let row = frame.prop_ids.binary_search(&id).ok()?;
-        Some(Current { state: &frame.props[face][row], changed_at: self.props_changed[face][row] })
+        Some(Current {
+            state: &frame.props[team_view][row],
+            changed_at: self.props_changed[team_view][row],
+        })
     }
 
     /// The slots whose soldiers are in the field now.
@@ -125,9 +131,9 @@ impl FrameHistory {
         self.soldiers_changed[0].len()
     }
 
-    /// By slot, when a soldier's face last changed.
-    pub(crate) fn soldiers_changed(&self, face: usize) -> &[u32] {
-        &self.soldiers_changed[face]
+    /// By slot, when a soldier's team view last changed.
+    pub(crate) fn soldiers_changed(&self, team_view: usize) -> &[u32] {
+        &self.soldiers_changed[team_view]
     }
 
     /// What priorities are made of.
@@ -136,16 +142,16 @@ impl FrameHistory {
     }
 
     /// An entity as it was at `tick`, if the ring still holds that tick and it was in the field.
-    pub fn at(&self, tick: u32, id: u32, face: usize) -> Option<&EntityState> {
+    pub fn at(&self, tick: u32, id: u32, team_view: usize) -> Option<&EntityState> {
         let frame = &self.frames[slot_of(tick)];
         if frame.tick != Some(tick) {
             return None;
         }
         if id < FIRST_PROP_ID {
-            return frame.soldiers[face].get(id as usize).filter(|_| has(&frame.present, id));
+            return frame.soldiers[team_view].get(id as usize).filter(|_| has(&frame.present, id));
         }
         let row = frame.prop_ids.binary_search(&id).ok()?;
-        Some(&frame.props[face][row])
+        Some(&frame.props[team_view][row])
     }
 }
 
@@ -166,33 +172,33 @@ pub struct FrameWriter<'a> {
 
 impl FrameWriter<'_> {
     /// The next slot's soldier; `None` when it is not in the field.
-    pub fn soldier(&mut self, faces: Option<Faces>) {
+    pub fn soldier(&mut self, team_views: Option<TeamViews>) {
         let tick = self.tick;
         let Self { history, before, .. } = self;
         let row = history.frames[slot_of(tick)].soldiers[0].len();
-        for face in 0..FACES {
+        for team_view in 0..TEAM_VIEWS {
             let before = before.map(|before| &history.frames[slot_of(before)]);
             let before = before.filter(|before| has(&before.present, row as u32));
-            let before = before.map(|before| before.soldiers[face][row]);
-            let state = faces.map(|faces| faces[face]);
-            let changed = &mut history.soldiers_changed[face];
+            let before = before.map(|before| before.soldiers[team_view][row]);
+            let state = team_views.map(|team_views| team_views[team_view]);
+            let changed = &mut history.soldiers_changed[team_view];
             if changed.len() <= row {
                 changed.push(tick);
             } else if before != state {
                 changed[row] = tick;
             }
-            history.frames[slot_of(tick)].soldiers[face].push(state.unwrap_or_default());
+            history.frames[slot_of(tick)].soldiers[team_view].push(state.unwrap_or_default());
         }
-        history.marks.push(faces.map(|faces| faces[0]));
+        history.marks.push(team_views.map(|team_views| team_views[0]));
         let present = &mut history.frames[slot_of(tick)].present;
         if row.is_multiple_of(64) {
             present.push(0);
         }
-        present[row / 64] |= u64::from(faces.is_some()) << (row % 64);
+        present[row / 64] |= u64::from(team_views.is_some()) << (row % 64);
     }
 
     /// The next prop; `id` must be above the last one's.
-    pub fn prop(&mut self, id: u32, faces: Faces) {
+    pub fn prop(&mut self, id: u32, team_views: TeamViews) {
         debug_assert!(id >= FIRST_PROP_ID);
         let tick = self.tick;
         let row_before = self.before.and_then(|before| {
@@ -203,14 +209,14 @@ impl FrameWriter<'_> {
             let row = self.next_prop_before;
             (ids.get(row) == Some(&id)).then_some((before, row))
         });
-        for (face, state) in faces.into_iter().enumerate() {
+        for (team_view, state) in team_views.into_iter().enumerate() {
             let unchanged_since = row_before
                 .filter(|&(before, row)| {
-                    self.history.frames[slot_of(before)].props[face][row] == state
+                    self.history.frames[slot_of(before)].props[team_view][row] == state
                 })
-                .map(|(_, row)| self.history.props_changed_before[face][row]);
-            self.history.frames[slot_of(tick)].props[face].push(state);
-            self.history.props_changed[face].push(unchanged_since.unwrap_or(tick));
+                .map(|(_, row)| self.history.props_changed_before[team_view][row]);
+            self.history.frames[slot_of(tick)].props[team_view].push(state);
+            self.history.props_changed[team_view].push(unchanged_since.unwrap_or(tick));
         }
         self.history.frames[slot_of(tick)].prop_ids.push(id);
     }
@@ -239,7 +245,7 @@ mod tests {
     ) {
         let mut frame = history.begin(tick);
         for soldier in soldiers {
-            // The second face never learns x.
+            // The second team view never learns x.
             frame.soldier(soldier.map(|x| [at_x(x), at_x(0)]));
         }
         for &(id, x) in props {
@@ -249,11 +255,12 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_known_per_face() {
+    fn a_change_is_known_per_team_view() {
         let mut history = FrameHistory::new();
         write(&mut history, 1, &[Some(5), None], &[(0, 7), (3, 8)]);
         write(&mut history, 2, &[Some(6), Some(1)], &[(3, 8), (4, 9)]);
-        let changed = |id, face| history.current(id, face).map(|current| current.changed_at);
+        let changed =
+            |id, team_view| history.current(id, team_view).map(|current| current.changed_at);
         assert_eq!((changed(0, 0), changed(0, 1)), (Some(2), Some(1)));
         assert_eq!((changed(1, 0), changed(1, 1)), (Some(2), Some(2)));
         assert_eq!(changed(FIRST_PROP_ID, 0), None);

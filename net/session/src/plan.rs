@@ -6,8 +6,8 @@
 
 use crate::{
     changes::Changes,
-    gain::{CLASSES, CLASSES_PER_DOUBLING, Viewer},
     history::{FrameHistory, HISTORY_TICKS},
+    priority::{CLASSES, CLASSES_PER_DOUBLING, Viewer},
     record::{HeldProp, Hold, Sent},
     slots::{Ones, Visible, count, slots, word},
 };
@@ -183,7 +183,7 @@ impl Planner {
         for set in [&mut self.gone, &mut self.news, &mut self.unknown] {
             set.resize(words, 0);
         }
-        let changed = changes.since(task.history, task.viewer.face, base.tick);
+        let changed = changes.since(task.history, task.viewer.team_view, base.tick);
         let (changed, present) = (changes.at(changed), task.history.present());
         let (mut sends, mut enters, mut gone) = (0, 0, 0);
         for index in 0..words {
@@ -246,7 +246,7 @@ impl Planner {
     fn plan_props(&mut self, task: &Task<'_>) {
         self.props.clear();
         self.enter_props.clear();
-        let is_present = |id: &u32| task.history.current(*id, task.viewer.face).is_some();
+        let is_present = |id: &u32| task.history.current(*id, task.viewer.team_view).is_some();
         let mut visible = task.visible.props.iter().copied().filter(is_present).peekable();
         let held: &[HeldProp] = task.base.map_or(&[], |base| &base.props);
         for prop in held {
@@ -255,7 +255,7 @@ impl Planner {
             }
             self.props.push(match visible.next_if(|id| *id == prop.id) {
                 None => PropAction::Remove,
-                Some(id) => match task.history.current(id, task.viewer.face) {
+                Some(id) => match task.history.current(id, task.viewer.team_view) {
                     Some(current) if current.changed_at > prop.tick => PropAction::Tell,
                     _ => PropAction::Keep,
                 },

@@ -11,7 +11,7 @@ use sortie_wire::{
 pub use crate::snapshot::SnapshotSource;
 use crate::{
     budget::ByteBudget,
-    codes::DeltaCodes,
+    delta_cache::DeltaCache,
     inputs::{InputCounters, InputQueue, TakenInput},
     peer::{LossCounters, Peer},
     plan::Pace,
@@ -238,11 +238,11 @@ impl ServerSession {
 
     /// Writes the snapshot of the history's newest frame into `out` and gives its length; 0 when
     /// the byte budget is used up, or this player was told of the tick before. `out` is as long as
-    /// the path's datagram limit. `codes` is shared by all sessions that one thread serves.
+    /// the path's datagram limit. `cache` is shared by all sessions that one thread serves.
     pub fn encode_snapshot(
         &mut self,
         source: &SnapshotSource<'_>,
-        codes: &mut DeltaCodes,
+        cache: &mut DeltaCache,
         out: &mut [u8],
     ) -> usize {
         let tick = source.history.newest();
@@ -251,7 +251,7 @@ impl ServerSession {
         if self.is_told(tick) {
             return 0;
         }
-        codes.begin(source.history);
+        cache.begin(source.history);
         let has_baseline = self.record.baseline(tick).is_some();
         let mut recipient = Recipient {
             record: &mut self.record,
@@ -259,10 +259,10 @@ impl ServerSession {
             input_margin: self.inputs.margin(),
             input_tick: self.inputs.newest_fresh(),
         };
-        let mut written = recipient.encode(source, codes, has_baseline, out);
+        let mut written = recipient.encode(source, cache, has_baseline, out);
         if written.is_none() && has_baseline {
             // Not even the removals fit: a full snapshot needs none.
-            written = recipient.encode(source, codes, false, out);
+            written = recipient.encode(source, cache, false, out);
         }
         let Some(written) = written else { return 0 };
         self.told_tick = Some(tick);

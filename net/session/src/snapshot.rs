@@ -9,10 +9,10 @@ use sortie_wire::{
 };
 
 use crate::{
-    codes::{Base, DeltaCodes, expectation, motion_began},
-    gain::Viewer,
+    delta_cache::{Base, DeltaCache, expectation, motion_began},
     history::FrameHistory,
     plan::{Counts, Pace, Planner, PropAction, Task},
+    priority::Viewer,
     record::{HeldProp, Hold, Sent, SentRecord},
     slots::{Ones, Visible},
 };
@@ -79,7 +79,7 @@ impl Recipient<'_> {
     pub(crate) fn encode(
         &mut self,
         source: &SnapshotSource<'_>,
-        codes: &mut DeltaCodes,
+        cache: &mut DeltaCache,
         has_baseline: bool,
         out: &mut [u8],
     ) -> Option<Written> {
@@ -90,7 +90,7 @@ impl Recipient<'_> {
         let base = self.record.baseline(tick).filter(|_| has_baseline);
         let fixed_bits =
             FIXED_BITS + SOUND_BITS * source.sounds.len() + HIT_BITS * source.hits.len();
-        let mut planner = std::mem::take(&mut codes.planner);
+        let mut planner = std::mem::take(&mut cache.planner);
         let counts = planner.plan(
             &Task {
                 history: source.history,
@@ -101,7 +101,7 @@ impl Recipient<'_> {
                 budget_bits: (out.len() * 8).saturating_sub(fixed_bits),
             },
             self.pace,
-            &mut codes.changes,
+            &mut cache.changes,
         );
         let skip_bits = gap_bits_for(counts.records as usize, counts.held);
         let age = baseline.map_or(0, |baseline| tick - baseline);
@@ -111,13 +111,13 @@ impl Recipient<'_> {
             input_margin: self.input_margin,
             input_tick: self.input_tick,
             gap_bits: gap_bits_for(counts.enters as usize, source.history.rows() as u32),
-            tuning: baseline.map_or(Tuning::default(), |_| codes.tuning(age, skip_bits)),
+            tuning: baseline.map_or(Tuning::default(), |_| cache.tuning(age, skip_bits)),
         };
         let encoder = SnapshotEncoder::new(out, &header, source.own, source.sounds, source.hits);
         let written = encoder.ok_or(Full).and_then(|mut encoder| {
             let mut writer = Writer {
                 source,
-                codes,
+                cache,
                 planner: &planner,
                 tuning: header.tuning,
                 tick,
@@ -137,7 +137,7 @@ impl Recipient<'_> {
             let (postponed, is_full) = (planner.postponed(&sent), baseline.is_none());
             Ok(Written { bytes: encoder.finish(), is_full, updates, postponed })
         });
-        codes.planner = planner;
+        cache.planner = planner;
         match written {
             Ok(written) => {
                 self.record.seal(sent);
@@ -172,7 +172,7 @@ impl Rows {
 /// Writes what is planned, and what the client then holds.
 struct Writer<'a, 'b> {
     source: &'a SnapshotSource<'b>,
-    codes: &'a mut DeltaCodes,
+    cache: &'a mut DeltaCache,
     planner: &'a Planner,
     tuning: Tuning,
     tick: u32,
@@ -197,13 +197,14 @@ impl Writer<'_, '_> {
         encoder: &mut SnapshotEncoder<'_>,
         sent: &mut Sent,
     ) -> Result<(), Full> {
-        let (history, face) = (self.source.history, self.source.viewer.face);
+        let (history, team_view) = (self.source.history, self.source.viewer.team_view);
         let age = self.tick - base.tick;
-        let resting = Base { face, tick: base.tick, before: None, scale: self.tuning.scale(false) };
-        let resting_row = self.codes.row(history, resting);
+        let resting =
+            Base { team_view, tick: base.tick, before: None, scale: self.tuning.scale(false) };
+        let resting_row = self.cache.row(history, resting);
         let before = motion_began(self.tick, base.tick, base.baseline);
         let moving = Base { before, scale: self.tuning.scale(true), ..resting };
-        let moving_row = if before.is_some() { self.codes.row(history, moving) } else { 0 };
+        let moving_row = if before.is_some() { self.cache.row(history, moving) } else { 0 };
         let rows = Rows { resting, resting_row, moving, moving_row, age };
         let mut kept_free = counts.removals as usize * REMOVE_BITS_MAX
             + base.props.len() * PROP_BITS_MAX
@@ -257,10 +258,10 @@ impl Writer<'_, '_> {
             return 0;
         }
         let row = if moving != 0 { rows.moving_row } else { rows.resting_row };
-        if self.codes.prepare(self.source.history, row, index, send, rows.age) != 0 {
+        if self.cache.prepare(self.source.history, row, index, send, rows.age) != 0 {
             return 0;
         }
-        send & !encoder.coded_run(send, self.codes.codes(row, index))
+        send & !encoder.coded_run(send, self.cache.codes(row, index))
     }
 
     /// Writes the records of the slots from 64 x `index` on, behind those that were told already.
@@ -297,8 +298,8 @@ impl Writer<'_, '_> {
             } else {
                 (rows.resting, rows.resting_row)
             };
-            let result = if self.codes.prepare(history, row, index, mask, rows.age) == 0 {
-                encoder.coded(skipped, self.codes.codes(row, index)[bit as usize])
+            let result = if self.cache.prepare(history, row, index, mask, rows.age) == 0 {
+                encoder.coded(skipped, self.cache.codes(row, index)[bit as usize])
             } else {
                 self.long(encoder, skipped, slot, &of, &mut whole)
             };
@@ -319,10 +320,10 @@ impl Writer<'_, '_> {
         let older = Base { tick, ..rows.resting };
         let known = &mut self.row_of_tick[(tick % BASELINE_TICKS) as usize];
         if self.tick - tick >= BASELINE_TICKS {
-            return (older, self.codes.row(self.source.history, older));
+            return (older, self.cache.row(self.source.history, older));
         }
         if *known == u16::MAX {
-            let row = self.codes.row(self.source.history, older);
+            let row = self.cache.row(self.source.history, older);
             debug_assert!(row < usize::from(u16::MAX));
             *known = row as u16;
         }
@@ -342,7 +343,7 @@ impl Writer<'_, '_> {
         if let Some((expected, to)) = expectation(self.source.history, base, slot) {
             return encoder.delta(skipped, &expected, to, base.scale);
         }
-        let current = self.source.history.current(slot, base.face).ok_or(Full)?;
+        let current = self.source.history.current(slot, base.team_view).ok_or(Full)?;
         *whole |= 1 << (slot % 64);
         encoder.full(skipped, current.state)
     }
@@ -353,7 +354,7 @@ impl Writer<'_, '_> {
         encoder: &mut SnapshotEncoder<'_>,
         sent: &mut Sent,
     ) -> Result<(), Full> {
-        let (history, face) = (self.source.history, self.source.viewer.face);
+        let (history, team_view) = (self.source.history, self.source.viewer.team_view);
         for at in 0..base.props.len() {
             let prop = base.props[at];
             let kept = HeldProp { told: false, moving: false, ..prop };
@@ -375,8 +376,8 @@ impl Writer<'_, '_> {
             let before = before.filter(|_| prop.moving && prop.tick == base.tick);
             let scale = self.tuning.scale(before.is_some());
             let expected =
-                expectation(history, &Base { face, tick: prop.tick, before, scale }, prop.id);
-            let (result, is_delta) = match (expected, history.current(prop.id, face)) {
+                expectation(history, &Base { team_view, tick: prop.tick, before, scale }, prop.id);
+            let (result, is_delta) = match (expected, history.current(prop.id, team_view)) {
                 (Some((expected, to)), _) => (encoder.delta(skipped, &expected, to, scale), true),
                 (None, Some(now)) => (encoder.full(skipped, now.state), false),
                 (None, None) => (Err(Full), false),
@@ -395,7 +396,7 @@ impl Writer<'_, '_> {
 
     /// Writes who enters, as far as there is room.
     fn write_enters(&mut self, encoder: &mut SnapshotEncoder<'_>, sent: &mut Sent) {
-        let (history, face) = (self.source.history, self.source.viewer.face);
+        let (history, team_view) = (self.source.history, self.source.viewer.team_view);
         let words = self.planner.enter().len();
         sent.soldiers.resize(words, Hold::default());
         if self.planner.nobody_enters() {
@@ -406,7 +407,7 @@ impl Writer<'_, '_> {
         for index in 0..words {
             for bit in Ones(self.planner.enter()[index]) {
                 let slot = 64 * index as u32 + bit;
-                let Some(now) = history.current(slot, face) else { continue };
+                let Some(now) = history.current(slot, team_view) else { continue };
                 if room == 0 || encoder.enter(slot, now.state).is_err() {
                     self.all_fit = false;
                     return;
@@ -423,7 +424,7 @@ impl Writer<'_, '_> {
         for at in 0..self.planner.enter_props.len() {
             let id = self.planner.enter_props[at];
             debug_assert!(id >= FIRST_PROP_ID);
-            let Some(now) = history.current(id, face) else { continue };
+            let Some(now) = history.current(id, team_view) else { continue };
             if room == 0 || encoder.enter(id, now.state).is_err() {
                 return;
             }

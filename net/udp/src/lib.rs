@@ -3,8 +3,8 @@
 //!
 //! Start with [`Socket`], then [`RecvBatch`] and [`SendBatch`].
 //!
-//! One face per operating system (`sys`): Linux with `recvmmsg`, `sendmmsg`, `ppoll` and a packet
-//! filter that steers a `SO_REUSEPORT` group; elsewhere one call a datagram, and one shard.
+//! One backend per operating system (`sys`): Linux with `recvmmsg`, `sendmmsg`, `ppoll` and a
+//! packet filter that steers a `SO_REUSEPORT` group; elsewhere one call a datagram, and one shard.
 //!
 //! What is deliberately absent: async, threads, retries, and segmentation offload (every datagram
 //! of a tick has another destination).

@@ -21,9 +21,9 @@ pub(crate) async fn use_code(
     secret: &str,
     code: &str,
 ) -> Result<(), AccountError> {
-    let (db, lockout) = (&accounts.plane.db, accounts.settings.lockout);
+    let (db, lockout) = (&accounts.app.db, accounts.settings.lockout);
     let guess = Guess::count(db, &Guessed::code_of(player_id), lockout).await?;
-    let now_s = accounts.plane.clock.estimate().unix_timestamp();
+    let now_s = accounts.app.clock.estimate().unix_timestamp();
     guess.settle(db, check_code(db, player_id, secret, code, now_s).await).await
 }
 

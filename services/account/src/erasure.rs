@@ -60,7 +60,7 @@ async fn erase(
     caller: Caller,
     Json(body): Json<Erase>,
 ) -> ApiResult<StatusCode> {
-    let player = me::load(&accounts.plane.db, caller.player_id).await?;
+    let player = me::load(&accounts.app.db, caller.player_id).await?;
     // The row says it, not the token: a guest may have become a member a minute ago.
     if !player.is_guest {
         let password = body.password.unwrap_or_default();
@@ -77,9 +77,9 @@ async fn erase(
 /// before; something is away.
 pub async fn erased(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
     // What every administrator may do; only who may is asked whether others are left.
-    let permissions = permissions_of(&accounts.plane.db, player_id).await?;
+    let permissions = permissions_of(&accounts.app.db, player_id).await?;
     let may_be_last = permissions.allow(Permission::RolesWrite);
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     if may_be_last {
         administrators::hold(&mut tx).await?;
     }

@@ -109,7 +109,7 @@ async fn exported(accounts: &Accounts, player_id: Uuid) -> Result<Value, Account
         player_id,
         rows_max,
     )
-    .fetch_optional(&accounts.plane.db)
+    .fetch_optional(&accounts.app.db)
     .await?
     .ok_or(AccountError::UnknownPlayer)?;
     let played = sqlx::query_scalar!(
@@ -142,7 +142,7 @@ async fn exported(accounts: &Accounts, player_id: Uuid) -> Result<Value, Account
         player_id,
         rows_max,
     )
-    .fetch_one(&accounts.plane.db)
+    .fetch_one(&accounts.app.db)
     .await?;
     let said = sqlx::query_scalar!(
         r#"select jsonb_build_object(
@@ -163,7 +163,7 @@ async fn exported(accounts: &Accounts, player_id: Uuid) -> Result<Value, Account
         player_id,
         rows_max,
     )
-    .fetch_one(&accounts.plane.db)
+    .fetch_one(&accounts.app.db)
     .await?;
     for more in [played, said] {
         if let (Value::Object(data), Value::Object(more)) = (&mut data, more) {

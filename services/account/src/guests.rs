@@ -26,7 +26,7 @@ const AGE_DAYS: i32 = 30;
 pub async fn run(accounts: Accounts, stop: Stop) {
     let mut rounds = Rounds::new("account guests", EVERY, "guests are forgotten later", stop);
     while rounds.next().await {
-        rounds.ended(match accounts.plane.clock.lets_remove(&accounts.plane.db).await {
+        rounds.ended(match accounts.app.clock.lets_remove(&accounts.app.db).await {
             Ok(true) => round(&accounts).await.map(|forgotten| match forgotten as i64 {
                 ROUND => Round::More,
                 _ => Round::Done,
@@ -51,7 +51,7 @@ pub async fn round(accounts: &Accounts) -> Result<u64, AccountError> {
         AGE_DAYS,
         ROUND
     )
-    .fetch_all(&accounts.plane.db)
+    .fetch_all(&accounts.app.db)
     .await?;
     let mut forgotten = 0;
     for player_id in gone {
@@ -73,7 +73,7 @@ async fn remove_row(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountE
         "delete from player where player_id = $1 and is_guest and erased_at is not null",
         player_id
     )
-    .execute(&accounts.plane.db)
+    .execute(&accounts.app.db)
     .await;
     match removed {
         Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(()),

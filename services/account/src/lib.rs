@@ -37,8 +37,8 @@ pub mod totp;
 
 use std::sync::Arc;
 
+use sortie_control::app::AppState;
 use sortie_control::erasure::Eraser;
-use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
 use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
@@ -49,7 +49,7 @@ use crate::state::Accounts;
 /// The routes of accounts, and their jobs: mails, cleaning up, guests who are gone. `erasers`: of
 /// all that is kept of players elsewhere, in the order in which its rows are locked.
 pub fn service(
-    plane: &Plane,
+    app: &AppState,
     settings: Settings,
     erasers: &'static [Eraser],
     stop: &Stop,
@@ -57,14 +57,14 @@ pub fn service(
     let settings = Arc::new(settings);
     let (mails, tasks) = mpsc::channel(mails::WAITING_MAX);
     let hasher = hasher::Hasher::new(settings.cost, settings.pool);
-    let accounts = Accounts { plane: plane.clone(), hasher, settings, erasers, mails };
-    let (db, settings) = (plane.db.clone(), Arc::clone(&accounts.settings));
+    let accounts = Accounts { app: app.clone(), hasher, settings, erasers, mails };
+    let (db, settings) = (app.db.clone(), Arc::clone(&accounts.settings));
     let stopping = stop.clone();
     let mails = async move { mails::run(db, &settings, tasks, stopping).await };
-    let (db, clock) = (plane.db.clone(), plane.clock.clone());
+    let (db, clock) = (app.db.clone(), app.clock.clone());
     let cleanup = cleanup::run(db, clock, accounts.settings.cleanup_every, stop.clone());
     let guests = guests::run(accounts.clone(), stop.clone());
-    let looks = looks::run(plane.db.clone(), stop.clone());
+    let looks = looks::run(app.db.clone(), stop.clone());
     Service {
         routes: router().with_state(accounts),
         jobs: vec![

@@ -71,7 +71,7 @@ struct MeChange {
     (status = 404, description = "account.unknown_player", body = ErrorBody),
 ))]
 async fn show(State(accounts): State<Accounts>, caller: Caller) -> ApiResult<Json<Me>> {
-    Ok(Json(load(&accounts.plane.db, caller.player_id).await?))
+    Ok(Json(load(&accounts.app.db, caller.player_id).await?))
 }
 
 /// Change one's own account
@@ -93,11 +93,11 @@ async fn change(
     Json(body): Json<MeChange>,
 ) -> ApiResult<Json<Me>> {
     apply(&accounts, caller.player_id, &body).await?;
-    Ok(Json(load(&accounts.plane.db, caller.player_id).await?))
+    Ok(Json(load(&accounts.app.db, caller.player_id).await?))
 }
 
 async fn apply(accounts: &Accounts, player_id: Uuid, body: &MeChange) -> Result<(), AccountError> {
-    let db = &accounts.plane.db;
+    let db = &accounts.app.db;
     let name = body.name.as_deref().map(names::chosen).transpose()?;
     if let Some(name) = &name {
         let (rate, key) = (accounts.settings.limits.renames, player_id.to_string());

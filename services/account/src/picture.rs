@@ -85,7 +85,7 @@ async fn stored(
     accounts.limit("picture", limit, &player_id.to_string()).await?;
     let bytes = image::rewritten(bytes, media_type).await?;
     let digest = digest_of(&bytes);
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     lock_player(&mut tx, player_id).await?;
     lock_pictures(&mut tx).await?;
     let pictures = &accounts.settings.pictures;
@@ -111,7 +111,7 @@ async fn remove(State(accounts): State<Accounts>, caller: Caller) -> ApiResult<S
 }
 
 async fn removed(accounts: &Accounts, player_id: Uuid) -> Result<(), AccountError> {
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     lock_player(&mut tx, player_id).await?;
     forget(&mut tx, accounts.settings.pictures.as_ref(), player_id).await?;
     Ok(tx.commit().await?)
@@ -185,7 +185,7 @@ async fn show(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let digest = sqlx::query_scalar!("select picture from player where player_id = $1", player_id)
-        .fetch_optional(&accounts.plane.db)
+        .fetch_optional(&accounts.app.db)
         .await?
         .flatten()
         .ok_or(AccountError::NoPicture)?;

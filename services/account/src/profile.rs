@@ -50,7 +50,7 @@ async fn show(
         from player where player_id = $1 and erased_at is null",
         player_id
     )
-    .fetch_optional(&accounts.plane.db)
+    .fetch_optional(&accounts.app.db)
     .await?
     .ok_or(AccountError::UnknownPlayer)?;
     Ok(Json(profile))

@@ -80,11 +80,11 @@ async fn signed_up(
     body: SignUp,
 ) -> Result<LoggedIn, AccountError> {
     accounts.limit_address("sign-up", accounts.settings.limits.sign_ups, client).await?;
-    let body = body.checked(&accounts.plane.db).await?;
+    let body = body.checked(&accounts.app.db).await?;
     require_open(accounts).await?;
     let phc = accounts.hasher.hash(body.password).await?;
     let player_id = Uuid::now_v7();
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     sqlx::query!("insert into player (player_id, name) values ($1, $2)", player_id, body.name)
         .execute(&mut *tx)
         .await?;
@@ -93,13 +93,13 @@ async fn signed_up(
     let player = Locked { player_id, is_guest: false };
     let (tokens, _) = open(&mut tx, accounts, player, client).await?;
     tx.commit().await?;
-    let player = me::load(&accounts.plane.db, player_id).await?;
+    let player = me::load(&accounts.app.db, player_id).await?;
     Ok(LoggedIn { player, tokens })
 }
 
 /// Staff may close sign-up for a while.
 async fn require_open(accounts: &Accounts) -> Result<(), AccountError> {
-    if Flag::SignUpOpen.is_on(&accounts.plane.db).await? {
+    if Flag::SignUpOpen.is_on(&accounts.app.db).await? {
         Ok(())
     } else {
         Err(AccountError::SignUpClosed)
@@ -153,7 +153,7 @@ async fn new_guest(accounts: &Accounts, client: &Client) -> Result<LoggedIn, Acc
     accounts.limit_address("sign-up", accounts.settings.limits.sign_ups, client).await?;
     require_open(accounts).await?;
     let player_id = Uuid::now_v7();
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     // 62 to the 12th names: nobody meets another guest's.
     sqlx::query!(
         "insert into player (player_id, name, is_guest) values ($1, $2, true)",
@@ -165,7 +165,7 @@ async fn new_guest(accounts: &Accounts, client: &Client) -> Result<LoggedIn, Acc
     let player = Locked { player_id, is_guest: true };
     let (tokens, _) = open(&mut tx, accounts, player, client).await?;
     tx.commit().await?;
-    let player = me::load(&accounts.plane.db, player_id).await?;
+    let player = me::load(&accounts.app.db, player_id).await?;
     Ok(LoggedIn { player, tokens })
 }
 
@@ -207,9 +207,9 @@ async fn upgraded(
     if !caller.is_guest {
         return Err(AccountError::NotGuest);
     }
-    let body = body.checked(&accounts.plane.db).await?;
+    let body = body.checked(&accounts.app.db).await?;
     let phc = accounts.hasher.hash(body.password).await?;
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     let player = lock_player(&mut tx, caller.player_id).await?;
     if !player.is_guest {
         // Upgraded before; the caller's token does not know it yet.
@@ -230,6 +230,6 @@ async fn upgraded(
     tx.commit().await?;
     ended.extend(surplus);
     accounts.tell_ended(caller.player_id, &ended, "upgrade").await;
-    let player = me::load(&accounts.plane.db, caller.player_id).await?;
+    let player = me::load(&accounts.app.db, caller.player_id).await?;
     Ok(LoggedIn { player, tokens })
 }

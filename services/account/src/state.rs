@@ -7,10 +7,10 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use sortie_control::address::{ClientAddress, network};
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
 use sortie_control::erasure::Eraser;
 use sortie_control::error::ApiError;
-use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ const AGENT_CHARS_MAX: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Accounts {
     /// Database, bus, keys.
-    pub plane: Plane,
+    pub app: AppState,
     /// Passwords.
     pub hasher: Hasher,
     /// As the operator set them.
@@ -37,9 +37,9 @@ pub struct Accounts {
     pub mails: mpsc::Sender<Task>,
 }
 
-impl FromRef<Accounts> for Plane {
+impl FromRef<Accounts> for AppState {
     fn from_ref(accounts: &Accounts) -> Self {
-        accounts.plane.clone()
+        accounts.app.clone()
     }
 }
 
@@ -69,17 +69,17 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let Some(rate) = rate else { return Ok(()) };
         let bucket = format!("account/{what}/{key}");
-        self.plane.bus.limiter.take(&bucket, rate).await.map_err(AccountError::TooMany)
+        self.app.bus.limiter.take(&bucket, rate).await.map_err(AccountError::TooMany)
     }
 
     /// Lets this node and all others know that logins have ended; the database knows already.
     pub async fn tell_ended(&self, player_id: Uuid, sessions: &[Uuid], why: &str) {
-        let now_s = self.plane.clock.estimate().unix_timestamp();
+        let now_s = self.app.clock.estimate().unix_timestamp();
         for &session_id in sessions {
             let (scope, why) = ("login".to_owned(), why.to_owned());
             let end = Revocation { player_id, session_id: Some(session_id), scope, why };
-            self.plane.revoked.note(&end, now_s);
-            if let Err(error) = revoked::tell(&self.plane.bus, &end).await {
+            self.app.revoked.note(&end, now_s);
+            if let Err(error) = revoked::tell(&self.app.bus, &end).await {
                 tracing::warn!(%error, "other nodes hear of ended logins only when tokens expire");
             }
         }

@@ -91,7 +91,7 @@ async fn begun(
     body: TotpBegin,
 ) -> Result<TotpSecret, AccountError> {
     ask_again(accounts, player_id, body.password).await?;
-    let db = &accounts.plane.db;
+    let db = &accounts.app.db;
     let name = me::load(db, player_id).await?.name;
     let secret = Secret::from(random_bytes::<20>()).to_base32();
     let begun = sqlx::query!(
@@ -134,7 +134,7 @@ async fn confirm(
 }
 
 async fn confirmed(accounts: &Accounts, caller: Caller, code: &str) -> Result<(), AccountError> {
-    let (db, player_id) = (&accounts.plane.db, caller.player_id);
+    let (db, player_id) = (&accounts.app.db, caller.player_id);
     let secret = secret_of(db, player_id, false).await?;
     use_code(accounts, player_id, &secret, code).await?;
     let mut tx = db.begin().await?;
@@ -184,7 +184,7 @@ async fn removed(
     player_id: Uuid,
     body: TotpRemove,
 ) -> Result<(), AccountError> {
-    let db = &accounts.plane.db;
+    let db = &accounts.app.db;
     ask_again(accounts, player_id, body.password).await?;
     let secret = secret_of(db, player_id, true).await?;
     use_code(accounts, player_id, &secret, &body.code).await?;

@@ -4,12 +4,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::idempotency;
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
-use sortie_control::plane::Plane;
 use sortie_control::vocabulary::{AppealState, BanScope};
 use sortie_control::who::Caller;
 use time::OffsetDateTime;
@@ -18,19 +18,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::DONE;
 use crate::error::AdminError;
+use crate::staff_router::DONE;
 use crate::text;
 
 const APPEALS: Rate = Rate::per(10, std::time::Duration::from_secs(3_600));
 
-pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
+pub(crate) fn routes(app: &AppState) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list))
-        .routes(idempotency::kept(plane, routes!(appeal)))
+        .routes(idempotency::kept(app, routes!(appeal)))
         // Without a login there is nobody whose idempotency keys could be kept.
         .routes(routes!(appeal_without_login))
-        .with_state(plane.clone())
+        .with_state(app.clone())
 }
 
 /// A ban, as the banned player sees it.
@@ -62,7 +62,7 @@ struct MyBan {
         (status = 422, description = "A value is out of bounds", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn list(
-    State(plane): State<Plane>,
+    State(app): State<AppState>,
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<MyBan>>> {
@@ -77,7 +77,7 @@ async fn list(
         before,
         limit + 1
     )
-    .fetch_all(&plane.db)
+    .fetch_all(&app.db)
     .await?;
     Ok(Json(Page::new(bans, limit, |ban| ban.ban_id)))
 }
@@ -105,13 +105,13 @@ struct Appeal {
         (status = 429, description = "Too many appeals", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn appeal(
-    State(plane): State<Plane>,
+    State(app): State<AppState>,
     caller: Caller,
     Path(ban_id): Path<Uuid>,
     Json(appeal): Json<Appeal>,
 ) -> ApiResult<StatusCode> {
-    limit(&plane, caller.player_id).await?;
-    write(&plane, caller.player_id, ban_id, &appeal.text).await?;
+    limit(&app, caller.player_id).await?;
+    write(&app, caller.player_id, ban_id, &appeal.text).await?;
     Ok(DONE)
 }
 
@@ -143,32 +143,32 @@ struct AppealWithToken {
         (status = 429, description = "Too many appeals", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn appeal_without_login(
-    State(plane): State<Plane>,
+    State(app): State<AppState>,
     Path(ban_id): Path<Uuid>,
     Json(appeal): Json<AppealWithToken>,
 ) -> ApiResult<StatusCode> {
-    let now = plane.clock.estimate();
-    let known = plane.access.verify_appeal(&appeal.appeal_token, now);
+    let now = app.clock.estimate();
+    let known = app.access.verify_appeal(&appeal.appeal_token, now);
     let (player, of_token) = known.map_err(|_| {
         let message = "the appeal token is invalid or too old; log in to get another";
         ApiError::unauthenticated("ban.appeal_token", message)
     })?;
-    limit(&plane, player).await?;
+    limit(&app, player).await?;
     if of_token != ban_id {
         return Err(AdminError::UnknownBan.into());
     }
-    write(&plane, player, ban_id, &appeal.text).await?;
+    write(&app, player, ban_id, &appeal.text).await?;
     Ok(DONE)
 }
 
-async fn limit(plane: &Plane, player: Uuid) -> ApiResult<()> {
+async fn limit(app: &AppState, player: Uuid) -> ApiResult<()> {
     let bucket = format!("admin/appeal/{player}");
-    plane.bus.limiter.take(&bucket, APPEALS).await.map_err(ApiError::too_many)
+    app.bus.limiter.take(&bucket, APPEALS).await.map_err(ApiError::too_many)
 }
 
-async fn write(plane: &Plane, player: Uuid, ban_id: Uuid, text: &str) -> Result<(), AdminError> {
+async fn write(app: &AppState, player: Uuid, ban_id: Uuid, text: &str) -> Result<(), AdminError> {
     let text = &text::sane(text, 1..=2_000, "text has 1 to 2000 characters")?;
-    let mut tx = plane.db.begin().await?;
+    let mut tx = app.db.begin().await?;
     let ban = sqlx::query!(
         r#"select appeal,
                lifted_at is null and (expires_at is null or expires_at > now()) as "is_in_force!"

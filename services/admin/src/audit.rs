@@ -13,10 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Desk, Office};
+use crate::staff_router::{AdminState, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::AuditRead>("audit.search", routes!(search))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::AuditRead>("audit.search", routes!(search))
         .serve::<needs::AuditRead>("audit.verify", routes!(verify))
 }
 
@@ -65,7 +66,7 @@ struct AuditRow {
     responses((status = 200, description = "A page", body = Page<AuditRow>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn search(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(filter): Query<Filter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<AuditRow>>> {
@@ -89,7 +90,7 @@ async fn search(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(rows, limit, |row| row.seq)))
 }
@@ -113,10 +114,10 @@ struct Verification {
     path = "/v1/admin/audit/verification", tag = "admin",
     responses((status = 200, description = "Whether it holds", body = Verification),
         (status = 503, description = "The database is away", body = ErrorBody)))]
-async fn verify(State(office): State<Office>) -> ApiResult<Json<Verification>> {
-    let first_broken = audit::first_broken(office.db()).await?;
+async fn verify(State(state): State<AdminState>) -> ApiResult<Json<Verification>> {
+    let first_broken = audit::first_broken(state.db()).await?;
     let head = sqlx::query!(r#"select seq, encode(hash, 'hex') as "hash!" from audit_head"#)
-        .fetch_one(office.db())
+        .fetch_one(state.db())
         .await?;
     tracing::info!(head_seq = head.seq, head_hash = head.hash, first_broken, "audit log verified");
     Ok(Json(Verification {

@@ -18,14 +18,15 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::ban_view::{self, BanView};
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::effect;
 use crate::error::AdminError;
 use crate::rank;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 use crate::text;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::BansWrite>("bans.create", routes!(create))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::BansWrite>("bans.create", routes!(create))
         .serve::<needs::BansWrite>("bans.lift", routes!(lift))
         .serve::<needs::BansWrite>("bans.decide_appeal", routes!(decide))
 }
@@ -57,16 +58,16 @@ struct BanBody {
             body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn create(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Json(new): Json<BanBody>,
 ) -> ApiResult<(StatusCode, Json<BanView>)> {
-    let (ban, ended) = insert(&office, &acting, &new).await?;
+    let (ban, ended) = insert(&state, &acting, &new).await?;
     match new.scope {
         BanScope::Login => {
-            effect::tell_logins_ended(&office.plane, new.player_id, &ended, "banned").await;
+            effect::tell_logins_ended(&state.app, new.player_id, &ended, "banned").await;
         }
-        BanScope::Chat => effect::tell_chat_banned(&office.plane, new.player_id).await,
+        BanScope::Chat => effect::tell_chat_banned(&state.app, new.player_id).await,
         BanScope::Matchmaking | BanScope::Purchase => {}
     }
     metrics::counter!("sortie_admin_bans_total", "scope" => new.scope.name()).increment(1);
@@ -74,7 +75,7 @@ async fn create(
 }
 
 async fn insert(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     new: &BanBody,
 ) -> Result<(BanView, Vec<Uuid>), AdminError> {
@@ -82,7 +83,7 @@ async fn insert(
         return Err(AdminError::Oneself);
     }
     let reason = text::sane(&new.reason, 3..=500, "reason has 3 to 500 characters")?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     administrators::hold(&mut tx).await?;
     let target = rank::hold(&mut tx, new.player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
@@ -100,7 +101,7 @@ async fn insert(
     ban::place(&mut tx, placed).await?;
     let mut ended = Vec::new();
     if new.scope == BanScope::Login {
-        ended = office.keeper.end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
+        ended = state.keeper.end_logins(&mut tx, new.player_id, LoginEnd::Ban).await?;
         if is_administrator(&mut tx, new.player_id).await? {
             rank::require_administrator(&mut tx).await?;
         }
@@ -148,16 +149,16 @@ async fn refuse_unknown_battle(
         (status = 404, description = "`ban.unknown`, `user.unknown`", body = ErrorBody),
         (status = 409, description = "`ban.over`, `admin.oneself`", body = ErrorBody)))]
 async fn lift(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(ban_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
-    lift_now(&office, &acting, ban_id).await?;
+    lift_now(&state, &acting, ban_id).await?;
     Ok(DONE)
 }
 
-async fn lift_now(office: &Office, acting: &Acting, ban_id: Uuid) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+async fn lift_now(state: &AdminState, acting: &Acting, ban_id: Uuid) -> Result<(), AdminError> {
+    let mut tx = state.db().begin().await?;
     let before = hold(&mut tx, acting, ban_id).await?;
     if !before.is_in_force {
         return Err(AdminError::BanOver);
@@ -185,22 +186,22 @@ struct Decision {
         (status = 409, description = "`ban.no_appeal`, `ban.appeal_decided`, `admin.oneself`",
             body = ErrorBody)))]
 async fn decide(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(ban_id): Path<Uuid>,
     Json(decision): Json<Decision>,
 ) -> ApiResult<StatusCode> {
-    decide_now(&office, &acting, ban_id, decision.is_accepted).await?;
+    decide_now(&state, &acting, ban_id, decision.is_accepted).await?;
     Ok(DONE)
 }
 
 async fn decide_now(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     ban_id: Uuid,
     is_accepted: bool,
 ) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let before = hold(&mut tx, acting, ban_id).await?;
     match AppealState::of_name(&before.appeal) {
         Some(AppealState::Open) => {}

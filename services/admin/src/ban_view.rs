@@ -15,11 +15,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{AdminState, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::BansRead>("bans.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::BansRead>("bans.list", routes!(list))
         .serve::<needs::BansRead>("bans.view", routes!(view))
 }
 
@@ -78,7 +79,7 @@ struct Filter {
     responses((status = 200, description = "A page", body = Page<BanView>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(filter): Query<Filter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<BanView>>> {
@@ -99,7 +100,7 @@ async fn list(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(bans, limit, |ban| ban.ban_id)))
 }
@@ -122,10 +123,10 @@ struct BanDetail {
     responses((status = 200, description = "The ban", body = BanDetail),
         (status = 404, description = "`ban.unknown`", body = ErrorBody)))]
 async fn view(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Path(ban_id): Path<Uuid>,
 ) -> ApiResult<Json<BanDetail>> {
-    let mut db = office.db().acquire().await?;
+    let mut db = state.db().acquire().await?;
     let ban = one(&mut db, ban_id).await?;
     let more = sqlx::query!(
         r#"select appeal_text, place as "place?", s.name as "server?"

@@ -20,8 +20,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{Acting, AdminState, StaffRouter};
 use crate::text;
 
 /// Longest reason, and longest message to the players of a battle.
@@ -30,8 +30,9 @@ const TEXT_CHARS_MAX: usize = 200;
 /// Players of a battle that are listed: more do not fit into one.
 const PLAYERS_MAX: i64 = 8_192;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::BattlesRead>("battles.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::BattlesRead>("battles.list", routes!(list))
         .serve::<needs::BattlesRead>("battles.view", routes!(view))
         .serve::<needs::BattlesWrite>("battles.end", routes!(end))
         .serve::<needs::BattlesWrite>("battles.message", routes!(message))
@@ -85,7 +86,7 @@ struct Filter {
     responses((status = 200, description = "A page", body = Page<Battle>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(filter): Query<Filter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Battle>>> {
@@ -105,7 +106,7 @@ async fn list(
         before.map(|(_, id)| id),
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     let micros = |at: OffsetDateTime| (at.unix_timestamp_nanos() / 1_000) as i64;
     Ok(Json(Page::new(rows, limit, |row| (micros(row.asked_at), row.battle_id))))
@@ -140,7 +141,7 @@ struct Fighter {
     responses((status = 200, description = "The battle", body = BattleDetail),
         (status = 404, description = "`battle.unknown`", body = ErrorBody)))]
 async fn view(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Path(battle_id): Path<Uuid>,
 ) -> ApiResult<Json<BattleDetail>> {
     let battle = sqlx::query_as!(
@@ -150,7 +151,7 @@ async fn view(
          from battle where battle_id = $1",
         battle_id
     )
-    .fetch_optional(office.db())
+    .fetch_optional(state.db())
     .await?
     .ok_or(AdminError::UnknownBattle)?;
     let players = sqlx::query_as!(
@@ -161,14 +162,14 @@ async fn view(
         battle_id,
         PLAYERS_MAX
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     let replay = sqlx::query!(
         r#"select place, name as "server?" from replay left join battle_server using (server_id)
            where battle_id = $1"#,
         battle_id
     )
-    .fetch_optional(office.db())
+    .fetch_optional(state.db())
     .await?;
     let (replay_place, replay_server) =
         replay.map_or((None, None), |replay| (Some(replay.place), replay.server));
@@ -196,23 +197,23 @@ struct End {
         (status = 409, description = "`battle.not_live`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn end(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(battle_id): Path<Uuid>,
     Json(end): Json<End>,
 ) -> ApiResult<StatusCode> {
-    order_end(&office, &acting, battle_id, &end.reason).await?;
+    order_end(&state, &acting, battle_id, &end.reason).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 async fn order_end(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     battle_id: Uuid,
     reason: &str,
 ) -> Result<(), AdminError> {
     let reason = &text::sane(reason, 3..=TEXT_CHARS_MAX, "reason has 3 to 200 characters")?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let live = hold(&mut tx, battle_id).await?;
     battle::end(&mut tx, battle_id, &live, reason).await?;
     let (before, after) = (json!({ "state": live.state }), json!({ "reason": digest(reason) }));
@@ -245,23 +246,23 @@ struct Message {
         (status = 409, description = "`battle.not_live`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn message(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(battle_id): Path<Uuid>,
     Json(message): Json<Message>,
 ) -> ApiResult<StatusCode> {
-    order_message(&office, &acting, battle_id, &message.text).await?;
+    order_message(&state, &acting, battle_id, &message.text).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 async fn order_message(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     battle_id: Uuid,
     text: &str,
 ) -> Result<(), AdminError> {
     let text = &text::sane(text, 1..=TEXT_CHARS_MAX, "text has 1 to 200 characters")?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let live = hold(&mut tx, battle_id).await?;
     let Some(server_id) = live.server_id else {
         return Err(AdminError::BattleNotLive(live.state));

@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sortie_control::chat::{self, Deed, Parcel, Told};
+use sortie_control::app::AppState;
+use sortie_control::chat::{self, ChatChange, Parcel, Told};
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
 use sortie_control::permission::needs;
-use sortie_control::plane::Plane;
 use sortie_control::vocabulary::WordEffect;
 use sortie_messages::{channel, message};
 use time::OffsetDateTime;
@@ -18,16 +18,17 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 
 /// Messages before and after a reported one.
 const CONTEXT: i32 = 5;
 const WORD_CHARS_MAX: usize = 60;
 const WORDS_MAX: i64 = 10_000;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::ChatModerate>("chat.queue", routes!(queue))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::ChatModerate>("chat.queue", routes!(queue))
         .serve::<needs::ChatModerate>("chat.delete", routes!(delete))
         .serve::<needs::ChatModerate>("chat.slow_mode", routes!(slow_mode))
         .serve::<needs::ChatModerate>("chat.words", routes!(words))
@@ -70,7 +71,7 @@ struct Message {
     responses((status = 200, description = "A page", body = Page<Reported>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn queue(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Reported>>> {
     let (limit, after) = (page.limit()?, page.after::<Uuid>()?);
@@ -84,12 +85,12 @@ async fn queue(
         after,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     let mut reports = Vec::with_capacity(rows.len());
     for row in rows {
         let messages = match row.channel_id.zip(row.message_id) {
-            Some((channel_id, message_id)) => around(&office, channel_id, message_id).await?,
+            Some((channel_id, message_id)) => around(&state, channel_id, message_id).await?,
             None => Vec::new(),
         };
         reports.push(Reported {
@@ -106,7 +107,11 @@ async fn queue(
     Ok(Json(Page::new(reports, limit, |report| report.report_id)))
 }
 
-async fn around(office: &Office, channel_id: Uuid, message_id: Uuid) -> sqlx::Result<Vec<Message>> {
+async fn around(
+    state: &AdminState,
+    channel_id: Uuid,
+    message_id: Uuid,
+) -> sqlx::Result<Vec<Message>> {
     sqlx::query_as!(
         Message,
         r#"select message_id as "message_id!", author as "author!", text as "text!",
@@ -124,7 +129,7 @@ async fn around(office: &Office, channel_id: Uuid, message_id: Uuid) -> sqlx::Re
         message_id,
         CONTEXT
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await
 }
 
@@ -135,12 +140,12 @@ async fn around(office: &Office, channel_id: Uuid, message_id: Uuid) -> sqlx::Re
     responses((status = 204, description = "Nobody sees it any more"),
         (status = 404, description = "`chat.unknown_message`", body = ErrorBody)))]
 async fn delete(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(message_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
-    let place = delete_now(&office, &acting, message_id).await?;
-    tell_deleted(&office.plane, &place, message_id).await;
+    let place = delete_now(&state, &acting, message_id).await?;
+    tell_deleted(&state.app, &place, message_id).await;
     Ok(DONE)
 }
 
@@ -151,11 +156,11 @@ struct Place {
 }
 
 async fn delete_now(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     message_id: Uuid,
 ) -> Result<Place, AdminError> {
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let deleted = message::delete(&mut tx, message_id, acting.player_id).await?;
     let row = deleted.ok_or(AdminError::UnknownMessage)?;
     let before = json!({ "author": row.author, "channel_id": row.channel_id });
@@ -165,13 +170,13 @@ async fn delete_now(
 }
 
 /// Tells the nodes of chat; whoever misses it reads Postgres.
-async fn tell_deleted(plane: &Plane, place: &Place, message_id: Uuid) {
+async fn tell_deleted(app: &AppState, place: &Place, message_id: Uuid) {
     let topic = chat::topic((place.kind != "whisper").then_some(place.channel_id));
     // Nobody's words are in it, and no node of chat is the sender.
-    let deed = Deed::<()>::Deleted { message_id };
-    let deeds = vec![Told { place: (&place.kind, &place.about), deed }];
-    let parcel = json!(Parcel { node: Uuid::now_v7(), deeds });
-    if let Err(error) = plane.bus.topics.publish(&topic, Bytes::from(parcel.to_string())).await {
+    let change = ChatChange::<()>::Deleted { message_id };
+    let changes = vec![Told { place: (&place.kind, &place.about), change }];
+    let parcel = json!(Parcel { node: Uuid::now_v7(), changes });
+    if let Err(error) = app.bus.topics.publish(&topic, Bytes::from(parcel.to_string())).await {
         tracing::warn!(%error, "sockets of chat were not told of a deleted message");
     }
 }
@@ -193,17 +198,17 @@ struct SlowMode {
         (status = 404, description = "`chat.unknown_channel`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn slow_mode(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(channel_id): Path<Uuid>,
     Json(slow): Json<SlowMode>,
 ) -> ApiResult<StatusCode> {
-    set_slow_mode(&office, &acting, channel_id, slow.seconds).await?;
+    set_slow_mode(&state, &acting, channel_id, slow.seconds).await?;
     Ok(DONE)
 }
 
 async fn set_slow_mode(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     channel_id: Uuid,
     seconds: i32,
@@ -211,7 +216,7 @@ async fn set_slow_mode(
     if !(0..=3_600).contains(&seconds) {
         return Err(AdminError::BadValue("seconds must be 0 to 3600"));
     }
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let before = channel::set_slow_mode(&mut tx, channel_id, seconds).await?;
     let before = before.ok_or(AdminError::UnknownChannel)?;
     let (before, after) = (json!({ "seconds": before }), json!({ "seconds": seconds }));
@@ -233,13 +238,13 @@ struct Word {
     path = "/v1/admin/chat/words", tag = "admin",
     responses((status = 200, description = "All words", body = Vec<Word>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
-async fn words(State(office): State<Office>) -> ApiResult<Json<Vec<Word>>> {
+async fn words(State(state): State<AdminState>) -> ApiResult<Json<Vec<Word>>> {
     let words = sqlx::query_as!(
         Word,
         "select word, effect from chat_word order by word limit $1",
         WORDS_MAX
     );
-    Ok(Json(words.fetch_all(office.db()).await?))
+    Ok(Json(words.fetch_all(state.db()).await?))
 }
 
 /// What the word does.
@@ -258,17 +263,17 @@ struct NewWord {
     responses((status = 204, description = "It is there now"),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn add_word(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(word): Path<String>,
     Json(new): Json<NewWord>,
 ) -> ApiResult<StatusCode> {
-    write_word(&office, &acting, &word.to_lowercase(), new.effect).await?;
+    write_word(&state, &acting, &word.to_lowercase(), new.effect).await?;
     Ok(DONE)
 }
 
 async fn write_word(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     word: &str,
     effect: WordEffect,
@@ -279,7 +284,7 @@ async fn write_word(
         return Err(AdminError::BadValue("a word has 1 to 60 letters and digits"));
     }
     let effect = effect.name();
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let old = sqlx::query_scalar!("select effect from chat_word where word = $1", word)
         .fetch_optional(&mut *tx)
         .await?;
@@ -304,16 +309,16 @@ async fn write_word(
     responses((status = 204, description = "It is gone"),
         (status = 404, description = "`chat.unknown_word`", body = ErrorBody)))]
 async fn remove_word(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(word): Path<String>,
 ) -> ApiResult<StatusCode> {
-    delete_word(&office, &acting, &word.to_lowercase()).await?;
+    delete_word(&state, &acting, &word.to_lowercase()).await?;
     Ok(DONE)
 }
 
-async fn delete_word(office: &Office, acting: &Acting, word: &str) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+async fn delete_word(state: &AdminState, acting: &Acting, word: &str) -> Result<(), AdminError> {
+    let mut tx = state.db().begin().await?;
     let effect =
         sqlx::query_scalar!("delete from chat_word where word = $1 returning effect", word)
             .fetch_optional(&mut *tx)

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::revoked::{self, Revocation};
 use sortie_whereabouts::queue;
 use sqlx::PgConnection;
@@ -23,7 +23,7 @@ pub(crate) async fn cancel_tickets(db: &mut PgConnection, player_id: Uuid) -> sq
 }
 
 /// Tells all nodes that logins have ended: each by its id, and all that began before now.
-pub(crate) async fn tell_logins_ended(plane: &Plane, player_id: Uuid, ended: &[Uuid], why: &str) {
+pub(crate) async fn tell_logins_ended(app: &AppState, player_id: Uuid, ended: &[Uuid], why: &str) {
     let each = ended.iter().copied().map(Some).chain([None]);
     let revocation = |session_id| Revocation {
         player_id,
@@ -31,23 +31,23 @@ pub(crate) async fn tell_logins_ended(plane: &Plane, player_id: Uuid, ended: &[U
         scope: "login".to_owned(),
         why: why.to_owned(),
     };
-    tell(plane, each.map(revocation).collect()).await;
+    tell(app, each.map(revocation).collect()).await;
 }
 
 /// Tells all nodes that a player may not chat any more.
-pub(crate) async fn tell_chat_banned(plane: &Plane, player_id: Uuid) {
+pub(crate) async fn tell_chat_banned(app: &AppState, player_id: Uuid) {
     let (scope, why) = ("chat".to_owned(), "banned".to_owned());
-    tell(plane, vec![Revocation { player_id, session_id: None, scope, why }]).await;
+    tell(app, vec![Revocation { player_id, session_id: None, scope, why }]).await;
 }
 
 /// Tells now, and goes on trying in the background when the bus is away.
-async fn tell(plane: &Plane, revocations: Vec<Revocation>) {
-    let now_s = plane.clock.estimate().unix_timestamp();
+async fn tell(app: &AppState, revocations: Vec<Revocation>) {
+    let now_s = app.clock.estimate().unix_timestamp();
     let mut left = Vec::new();
     for revocation in revocations {
         // This node need not wait for the bus to hear itself.
-        plane.revoked.note(&revocation, now_s);
-        if let Err(error) = revoked::tell(&plane.bus, &revocation).await {
+        app.revoked.note(&revocation, now_s);
+        if let Err(error) = revoked::tell(&app.bus, &revocation).await {
             tracing::warn!(%error, "the end of a login is told once the bus is back");
             left.push(revocation);
         }
@@ -55,8 +55,8 @@ async fn tell(plane: &Plane, revocations: Vec<Revocation>) {
     if left.is_empty() {
         return;
     }
-    let bus = plane.bus.clone();
-    plane.tasks.spawn("ends_of_logins", async move {
+    let bus = app.bus.clone();
+    app.tasks.spawn("ends_of_logins", async move {
         for _ in 0..TRIES_MAX {
             tokio::time::sleep(AGAIN).await;
             while let Some(revocation) = left.pop() {

@@ -26,9 +26,9 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{DONE, Office, mark};
 use crate::error::AdminError;
 use crate::rank;
+use crate::staff_router::{AdminState, DONE, mark};
 
 /// How long the token is good for.
 pub const FIRST_LINK_LIFE: Duration = Duration::hours(24);
@@ -64,15 +64,15 @@ fn hash_of(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
-pub(crate) fn routes(office: Office) -> OpenApiRouter {
-    let (schemas, mut paths, handlers): UtoipaMethodRouter<Office> = routes!(claim);
+pub(crate) fn routes(state: AdminState) -> OpenApiRouter {
+    let (schemas, mut paths, handlers): UtoipaMethodRouter<AdminState> = routes!(claim);
     for item in paths.paths.values_mut() {
         if let Some(operation) = &mut item.post {
             mark(operation, BY_TOKEN, ACTION);
         }
     }
-    let note = middleware::from_fn_with_state(office.clone(), note_refused);
-    OpenApiRouter::new().routes((schemas, paths, handlers.route_layer(note))).with_state(office)
+    let note = middleware::from_fn_with_state(state.clone(), note_refused);
+    OpenApiRouter::new().routes((schemas, paths, handlers.route_layer(note))).with_state(state)
 }
 
 /// What was printed at the start.
@@ -92,13 +92,13 @@ struct Claim {
         (status = 403, description = "`admin.first_token`", body = ErrorBody),
         (status = 429, description = "Too many tries", body = ErrorBody)))]
 async fn claim(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     caller: Caller,
     Json(claim): Json<Claim>,
 ) -> ApiResult<StatusCode> {
-    let tries = office.plane.bus.limiter.take("admin/first", TRIES).await;
+    let tries = state.app.bus.limiter.take("admin/first", TRIES).await;
     tries.map_err(ApiError::too_many)?;
-    if caller.is_guest || !write(office.db(), caller.player_id, &claim.token).await? {
+    if caller.is_guest || !write(state.db(), caller.player_id, &claim.token).await? {
         let message = "the token is wrong, used or too old, or you are a guest";
         return Err(ApiError::forbidden("admin.first_token", message));
     }
@@ -141,14 +141,14 @@ async fn write(db: &PgPool, player_id: Uuid, token: &str) -> Result<bool, AdminE
 }
 
 /// Whoever may not, or fails, is written down.
-async fn note_refused(State(office): State<Office>, request: Request, next: Next) -> Response {
+async fn note_refused(State(state): State<AdminState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let caller = Caller::from_request_parts(&mut parts, &office).await.ok();
+    let caller = Caller::from_request_parts(&mut parts, &state).await.ok();
     let response = next.run(Request::from_parts(parts, body)).await;
     let status = response.status();
     // Strangers are many: the limit of `TRIES` holds for what is written down of them.
     let bucket = "admin/first/refused";
-    if status.is_success() || office.plane.bus.limiter.take(bucket, TRIES).await.is_err() {
+    if status.is_success() || state.app.bus.limiter.take(bucket, TRIES).await.is_err() {
         return response;
     }
     let is_refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
@@ -160,7 +160,7 @@ async fn note_refused(State(office): State<Office>, request: Request, next: Next
         before: None,
         after: Some(json!({ "status": status.as_u16() })),
     };
-    let noted = match office.db().acquire().await {
+    let noted = match state.db().acquire().await {
         Ok(mut db) => audit::append(&mut db, &entry).await,
         Err(error) => Err(error),
     };

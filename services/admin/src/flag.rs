@@ -14,11 +14,12 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::FlagsRead>("flags.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::FlagsRead>("flags.list", routes!(list))
         .serve::<needs::FlagsWrite>("flags.set", routes!(set))
         .serve::<needs::FlagsWrite>("flags.remove", routes!(remove))
 }
@@ -51,13 +52,13 @@ struct NewFlag {
     path = "/v1/admin/flags", tag = "admin",
     responses((status = 200, description = "All flags", body = Vec<FlagView>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
-async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<FlagView>>> {
+async fn list(State(state): State<AdminState>) -> ApiResult<Json<Vec<FlagView>>> {
     let names: Vec<String> = Flag::ALL.iter().map(|flag| flag.name().to_owned()).collect();
     let rows = sqlx::query!(
         "select flag, value, changed_at, changed_by from flag where flag = any($1)",
         &names[..]
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     let view = |flag: &Flag| {
         let row = rows.iter().find(|row| row.flag == flag.name());
@@ -83,23 +84,23 @@ async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<FlagView>>> {
         (status = 404, description = "`flag.unknown`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn set(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(flag): Path<String>,
     Json(new): Json<NewFlag>,
 ) -> ApiResult<StatusCode> {
-    write(&office, &acting, &flag, new.value).await?;
+    write(&state, &acting, &flag, new.value).await?;
     Ok(DONE)
 }
 
 async fn write(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     flag: &str,
     value: bool,
 ) -> Result<(), AdminError> {
     let flag = Flag::named(flag).ok_or(AdminError::UnknownFlag)?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let before =
         sqlx::query_scalar!("select value from flag where flag = $1 for update", flag.name())
             .fetch_optional(&mut *tx)
@@ -128,16 +129,16 @@ async fn write(
     responses((status = 204, description = "The default holds"),
         (status = 404, description = "`flag.unknown`", body = ErrorBody)))]
 async fn remove(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(flag): Path<String>,
 ) -> ApiResult<StatusCode> {
-    delete(&office, &acting, &flag).await?;
+    delete(&state, &acting, &flag).await?;
     Ok(DONE)
 }
 
-async fn delete(office: &Office, acting: &Acting, flag: &str) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+async fn delete(state: &AdminState, acting: &Acting, flag: &str) -> Result<(), AdminError> {
+    let mut tx = state.db().begin().await?;
     let value = sqlx::query_scalar!("delete from flag where flag = $1 returning value", flag)
         .fetch_optional(&mut *tx)
         .await?

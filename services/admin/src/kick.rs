@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
 use crate::rank;
+use crate::staff_router::{Acting, AdminState, StaffRouter};
 use crate::text;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::BansWrite>("players.kick", routes!(kick))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router.serve::<needs::BansWrite>("players.kick", routes!(kick))
 }
 
 /// A player to be kicked.
@@ -51,23 +51,23 @@ struct Kicked {
         (status = 409, description = "`battle.not_a_player`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn kick(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(player_id): Path<Uuid>,
     Json(kick): Json<Kick>,
 ) -> ApiResult<(StatusCode, Json<Kicked>)> {
-    let battles = order_kick(&office, &acting, player_id, &kick).await?;
+    let battles = order_kick(&state, &acting, player_id, &kick).await?;
     Ok((StatusCode::ACCEPTED, Json(Kicked { battles })))
 }
 
 async fn order_kick(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     player_id: Uuid,
     kick: &Kick,
 ) -> Result<i32, AdminError> {
     let reason = text::sane(&kick.reason, 3..=200, "reason has 3 to 200 characters")?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
     let battles = match kick.battle_id {

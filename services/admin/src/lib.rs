@@ -1,8 +1,8 @@
 //! What staff do: players, roles, bans, battles, servers, chat, reports, results under
 //! review, flags, the audit log.
 //!
-//! Start with [`desk`]: the only way a route comes into this service is through it, with the
-//! permission that it needs and the name that the audit log calls it by. The desk lets nobody
+//! Start with [`router`]: the only way a route comes into this service is through it, with the
+//! permission that it needs and the name that the audit log calls it by. The router lets nobody
 //! else in, and writes down every call: what was done (in the transaction that does it), refused
 //! and failed. [`effect`] is what a ban does to those who are logged in and fighting.
 //!
@@ -17,7 +17,6 @@ mod ban;
 mod ban_view;
 mod battle;
 mod chat;
-pub mod desk;
 pub mod effect;
 mod erasure;
 mod error;
@@ -33,6 +32,7 @@ mod role;
 mod role_grant;
 mod season;
 mod server;
+pub mod staff_router;
 mod text;
 mod user;
 mod user_view;
@@ -40,9 +40,9 @@ mod user_view;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sortie_control::app::AppState;
 use sortie_control::idempotency;
 use sortie_control::keeper::Keeper;
-use sortie_control::plane::Plane;
 use sortie_control::rounds::Rounds;
 use sortie_control::season::Seasons;
 use sortie_control::service::{Job, Service, Stop};
@@ -52,7 +52,7 @@ pub use erasure::erase;
 pub use error::AdminError;
 pub use first::{FIRST_LINK_LIFE, first_admin_link};
 
-use desk::{Desk, Office};
+use staff_router::{AdminState, StaffRouter};
 
 /// How the service works.
 #[derive(Clone, Debug)]
@@ -73,38 +73,43 @@ impl Default for Settings {
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 /// The routes for staff; serve them on a listener of their own. `keeper`: who keeps accounts.
-pub fn service(plane: &Plane, settings: Settings, keeper: Arc<dyn Keeper>, stop: &Stop) -> Service {
-    let office = Office { plane: plane.clone(), settings, keeper };
-    let desk = Desk::new(office.clone());
-    let desk = user::routes(desk);
-    let desk = user_view::routes(desk);
-    let desk = note::routes(desk);
-    let desk = role::routes(desk);
-    let desk = role_grant::routes(desk);
-    let desk = ban::routes(desk);
-    let desk = ban_view::routes(desk);
-    let desk = kick::routes(desk);
-    let desk = battle::routes(desk);
-    let desk = server::routes(desk);
-    let desk = chat::routes(desk);
-    let desk = report::routes(desk);
-    let desk = review::routes(desk);
-    let desk = flag::routes(desk);
-    let desk = season::routes(desk);
-    let desk = audit::routes(desk);
-    let routes = desk.close().merge(first::routes(office));
-    Service { routes, jobs: vec![forget_keys(plane, stop)] }
+pub fn service(
+    app: &AppState,
+    settings: Settings,
+    keeper: Arc<dyn Keeper>,
+    stop: &Stop,
+) -> Service {
+    let state = AdminState { app: app.clone(), settings, keeper };
+    let router = StaffRouter::new(state.clone());
+    let router = user::routes(router);
+    let router = user_view::routes(router);
+    let router = note::routes(router);
+    let router = role::routes(router);
+    let router = role_grant::routes(router);
+    let router = ban::routes(router);
+    let router = ban_view::routes(router);
+    let router = kick::routes(router);
+    let router = battle::routes(router);
+    let router = server::routes(router);
+    let router = chat::routes(router);
+    let router = report::routes(router);
+    let router = review::routes(router);
+    let router = flag::routes(router);
+    let router = season::routes(router);
+    let router = audit::routes(router);
+    let routes = router.close().merge(first::routes(state));
+    Service { routes, jobs: vec![forget_keys(app, stop)] }
 }
 
 /// The routes for players: their own bans, and reports of others. Serve them where players are.
-pub fn public_service(plane: &Plane, stop: &Stop) -> Service {
+pub fn public_service(app: &AppState, stop: &Stop) -> Service {
     let routes = OpenApiRouter::new();
-    let routes = routes.merge(appeal::routes(plane)).merge(player_report::routes(plane));
-    Service { routes, jobs: vec![forget_keys(plane, stop)] }
+    let routes = routes.merge(appeal::routes(app)).merge(player_report::routes(app));
+    Service { routes, jobs: vec![forget_keys(app, stop)] }
 }
 
-fn forget_keys(plane: &Plane, stop: &Stop) -> Job {
-    let db = plane.db.clone();
+fn forget_keys(app: &AppState, stop: &Stop) -> Job {
+    let db = app.db.clone();
     let failing = "old idempotency keys could not be forgotten";
     let rounds = Rounds::new("idempotency keys", FORGET_EVERY, failing, stop.clone());
     let mut rounds = rounds.later();

@@ -13,13 +13,14 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
 use crate::rank;
+use crate::staff_router::{Acting, AdminState, StaffRouter};
 use crate::text;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::UsersNotes>("notes.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::UsersNotes>("notes.list", routes!(list))
         .serve::<needs::UsersNotes>("notes.write", routes!(write))
 }
 
@@ -49,7 +50,7 @@ struct NewNote {
     responses((status = 200, description = "A page", body = Page<Note>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Path(player_id): Path<Uuid>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Note>>> {
@@ -63,7 +64,7 @@ async fn list(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(notes, limit, |note| note.note_id)))
 }
@@ -76,22 +77,22 @@ async fn list(
         (status = 404, description = "`user.unknown`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn write(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(player_id): Path<Uuid>,
     Json(new): Json<NewNote>,
 ) -> ApiResult<(StatusCode, Json<Note>)> {
-    Ok((StatusCode::CREATED, Json(insert(&office, &acting, player_id, new.text).await?)))
+    Ok((StatusCode::CREATED, Json(insert(&state, &acting, player_id, new.text).await?)))
 }
 
 async fn insert(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     player_id: Uuid,
     text: String,
 ) -> Result<Note, AdminError> {
     let text = text::sane(&text, 1..=2_000, "text has 1 to 2000 characters")?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     rank::hold(&mut tx, player_id).await?;
     let note = sqlx::query_as!(
         Note,

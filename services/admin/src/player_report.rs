@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::idempotency;
 use sortie_control::json::{Json, Path};
-use sortie_control::plane::Plane;
 use sortie_control::who::Caller;
 use sortie_sanctions::report::{self, OfPlayer};
 use utoipa::ToSchema;
@@ -20,9 +20,9 @@ use crate::text;
 
 const REPORTS: Rate = Rate::per(10, std::time::Duration::from_secs(600));
 
-pub(crate) fn routes(plane: &Plane) -> OpenApiRouter {
-    let report = idempotency::kept(plane, routes!(report));
-    OpenApiRouter::new().routes(report).with_state(plane.clone())
+pub(crate) fn routes(app: &AppState) -> OpenApiRouter {
+    let report = idempotency::kept(app, routes!(report));
+    OpenApiRouter::new().routes(report).with_state(app.clone())
 }
 
 /// What the other player did.
@@ -73,20 +73,20 @@ struct MadeReport {
         (status = 429, description = "Too many reports", body = ErrorBody),
         (status = 503, description = "The database is away", body = ErrorBody)))]
 async fn report(
-    State(plane): State<Plane>,
+    State(app): State<AppState>,
     caller: Caller,
     Path(battle_id): Path<Uuid>,
     Json(new): Json<NewReport>,
 ) -> ApiResult<(StatusCode, Json<MadeReport>)> {
     let bucket = format!("admin/report/{}", caller.player_id);
-    plane.bus.limiter.take(&bucket, REPORTS).await.map_err(ApiError::too_many)?;
-    let report_id = write(&plane, caller.player_id, battle_id, &new).await?;
+    app.bus.limiter.take(&bucket, REPORTS).await.map_err(ApiError::too_many)?;
+    let report_id = write(&app, caller.player_id, battle_id, &new).await?;
     metrics::counter!("sortie_admin_player_reports_total").increment(1);
     Ok((StatusCode::CREATED, Json(MadeReport { report_id })))
 }
 
 async fn write(
-    plane: &Plane,
+    app: &AppState,
     reporter: Uuid,
     battle_id: Uuid,
     new: &NewReport,
@@ -101,7 +101,7 @@ async fn write(
         battle_id,
         &[reporter, new.player_id][..]
     )
-    .fetch_all(&plane.db)
+    .fetch_all(&app.db)
     .await?;
     // Who was not there learns nothing about who was.
     if !seats.contains(&reporter) {
@@ -116,5 +116,5 @@ async fn write(
     };
     let report =
         OfPlayer { reporter, accused: new.player_id, kind, text: &text, battle_id, tick: new.tick };
-    Ok(report::player(&plane.db, report).await?)
+    Ok(report::player(&app.db, report).await?)
 }

@@ -15,11 +15,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::ReportsRead>("reports.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::ReportsRead>("reports.list", routes!(list))
         .serve::<needs::ReportsRead>("reports.view", routes!(view))
         .serve::<needs::ReportsWrite>("reports.decide", routes!(decide))
 }
@@ -68,7 +69,7 @@ struct Filter {
     responses((status = 200, description = "A page", body = Page<Report>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(filter): Query<Filter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Report>>> {
@@ -89,7 +90,7 @@ async fn list(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(reports, limit, |report| report.report_id)))
 }
@@ -101,7 +102,7 @@ async fn list(
     responses((status = 200, description = "The report", body = Report),
         (status = 404, description = "`report.unknown`", body = ErrorBody)))]
 async fn view(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Path(report_id): Path<Uuid>,
 ) -> ApiResult<Json<Report>> {
     let report = sqlx::query_as!(
@@ -113,7 +114,7 @@ async fn view(
                left join battle_server s using (server_id) where report_id = $1"#,
         report_id
     )
-    .fetch_optional(office.db())
+    .fetch_optional(state.db())
     .await?;
     Ok(Json(report.ok_or(AdminError::UnknownReport)?))
 }
@@ -135,22 +136,22 @@ struct Decision {
         (status = 404, description = "`report.unknown`", body = ErrorBody),
         (status = 409, description = "`report.decided`", body = ErrorBody)))]
 async fn decide(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(report_id): Path<Uuid>,
     Json(decision): Json<Decision>,
 ) -> ApiResult<StatusCode> {
-    write(&office, &acting, report_id, decision.is_upheld).await?;
+    write(&state, &acting, report_id, decision.is_upheld).await?;
     Ok(DONE)
 }
 
 async fn write(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     report_id: Uuid,
     is_upheld: bool,
 ) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let state = sqlx::query_scalar!(
         "select state from report where report_id = $1 for no key update",
         report_id

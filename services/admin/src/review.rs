@@ -16,11 +16,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{AdminState, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::BattlesRead>("reviews.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::BattlesRead>("reviews.list", routes!(list))
         .serve::<needs::BattlesRead>("reviews.view", routes!(view))
 }
 
@@ -54,7 +55,7 @@ struct Filter {
     responses((status = 200, description = "A page", body = Page<Review>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(filter): Query<Filter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Review>>> {
@@ -73,7 +74,7 @@ async fn list(
         before.map(|(_, id)| id),
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     let micros = |at: OffsetDateTime| (at.unix_timestamp_nanos() / 1_000) as i64;
     Ok(Json(Page::new(reviews, limit, |review| (micros(review.received_at), review.battle_id))))
@@ -99,7 +100,7 @@ struct ReviewDetail {
     responses((status = 200, description = "The result", body = ReviewDetail),
         (status = 404, description = "`review.unknown`", body = ErrorBody)))]
 async fn view(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Path(battle_id): Path<Uuid>,
 ) -> ApiResult<Json<ReviewDetail>> {
     let row = sqlx::query!(
@@ -112,7 +113,7 @@ async fn view(
            where r.battle_id = $1"#,
         battle_id
     )
-    .fetch_optional(office.db())
+    .fetch_optional(state.db())
     .await?
     .ok_or(AdminError::UnknownReview)?;
     Ok(Json(ReviewDetail {

@@ -10,14 +10,15 @@ use sortie_control::permission::{Granted, Permission, Permissions, needs};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 
 /// Roles that the list gives, at most.
 const ROLES_MAX: i64 = 1_000;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::UsersRead>("roles.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::UsersRead>("roles.list", routes!(list))
         .serve::<needs::RolesWrite>("roles.define", routes!(define))
         .serve::<needs::RolesWrite>("roles.remove", routes!(remove))
 }
@@ -50,7 +51,7 @@ struct Definition {
     path = "/v1/admin/roles", tag = "admin",
     responses((status = 200, description = "All roles", body = Vec<Role>),
         (status = 503, description = "The database is away", body = ErrorBody)))]
-async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<Role>>> {
+async fn list(State(state): State<AdminState>) -> ApiResult<Json<Vec<Role>>> {
     let roles = sqlx::query_as!(
         Role,
         r#"select role, permissions, is_template,
@@ -58,7 +59,7 @@ async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<Role>>> {
            from role order by is_template desc, role limit $1"#,
         ROLES_MAX
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(roles))
 }
@@ -72,17 +73,17 @@ async fn list(State(office): State<Office>) -> ApiResult<Json<Vec<Role>>> {
         (status = 409, description = "`role.template`", body = ErrorBody),
         (status = 422, description = "`role.unknown_permission`", body = ErrorBody)))]
 async fn define(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(role): Path<String>,
     Json(new): Json<Definition>,
 ) -> ApiResult<StatusCode> {
-    write(&office, &acting, &role, new.permissions).await?;
+    write(&state, &acting, &role, new.permissions).await?;
     Ok(DONE)
 }
 
 async fn write(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     role: &str,
     mut names: Vec<String>,
@@ -90,7 +91,7 @@ async fn write(
     names.sort();
     names.dedup();
     refuse_beyond(&acting.permissions, &names)?;
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let old = sqlx::query!(
         "select permissions, is_template from role where role = $1 for no key update",
         role
@@ -138,16 +139,16 @@ pub(crate) fn refuse_beyond(actor: &Permissions, names: &[String]) -> Result<(),
         (status = 404, description = "`role.unknown`", body = ErrorBody),
         (status = 409, description = "`role.template`, `role.in_use`", body = ErrorBody)))]
 async fn remove(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(role): Path<String>,
 ) -> ApiResult<StatusCode> {
-    delete(&office, &acting, &role).await?;
+    delete(&state, &acting, &role).await?;
     Ok(DONE)
 }
 
-async fn delete(office: &Office, acting: &Acting, role: &str) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+async fn delete(state: &AdminState, acting: &Acting, role: &str) -> Result<(), AdminError> {
+    let mut tx = state.db().begin().await?;
     let old =
         sqlx::query!("select permissions, is_template from role where role = $1 for update", role)
             .fetch_optional(&mut *tx)

@@ -11,12 +11,13 @@ use sqlx::PgConnection;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::error::AdminError;
 use crate::rank;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::RolesWrite>("roles.grant", routes!(grant))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::RolesWrite>("roles.grant", routes!(grant))
         .serve::<needs::RolesWrite>("roles.take", routes!(take))
 }
 
@@ -29,11 +30,11 @@ pub(crate) fn routes(desk: Desk) -> Desk {
         (status = 404, description = "`user.unknown`, `role.unknown`", body = ErrorBody),
         (status = 409, description = "`role.guest`", body = ErrorBody)))]
 async fn grant(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path((player_id, role)): Path<(Uuid, String)>,
 ) -> ApiResult<Json<Vec<String>>> {
-    Ok(Json(change(&office, &acting, player_id, &role, true).await?))
+    Ok(Json(change(&state, &acting, player_id, &role, true).await?))
 }
 
 /// Take a role from a player
@@ -45,22 +46,22 @@ async fn grant(
         (status = 404, description = "`user.unknown`, `role.unknown`", body = ErrorBody),
         (status = 409, description = "`role.last_administrator`", body = ErrorBody)))]
 async fn take(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path((player_id, role)): Path<(Uuid, String)>,
 ) -> ApiResult<StatusCode> {
-    change(&office, &acting, player_id, &role, false).await?;
+    change(&state, &acting, player_id, &role, false).await?;
     Ok(DONE)
 }
 
 async fn change(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     player_id: Uuid,
     role: &str,
     gives: bool,
 ) -> Result<Vec<String>, AdminError> {
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     administrators::hold(&mut tx).await?;
     let names = sqlx::query_scalar!("select permissions from role where role = $1", role)
         .fetch_optional(&mut *tx)

@@ -13,10 +13,11 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::desk::{Acting, Desk, Office};
+use crate::staff_router::{Acting, AdminState, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::SeasonsRead>("seasons.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::SeasonsRead>("seasons.list", routes!(list))
         .serve::<needs::SeasonsWrite>("seasons.open", routes!(open))
 }
 
@@ -39,7 +40,7 @@ struct StaffSeason {
     responses((status = 200, description = "A page", body = Page<StaffSeason>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<StaffSeason>>> {
     let (limit, before) = (page.limit()?, page.after::<i32>()?);
@@ -50,7 +51,7 @@ async fn list(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(seasons, limit, |season| season.season_id)))
 }
@@ -74,21 +75,21 @@ struct NewSeason {
         (status = 409, description = "`ranking.season_name_taken`", body = ErrorBody),
         (status = 422, description = "`ranking.season_name`", body = ErrorBody)))]
 async fn open(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Json(new): Json<NewSeason>,
 ) -> ApiResult<(StatusCode, Json<StaffSeason>)> {
-    let opened = open_now(&office, &acting, &new.name).await?;
+    let opened = open_now(&state, &acting, &new.name).await?;
     let Opened { season_id, name, starts_at, .. } = opened;
     Ok((StatusCode::CREATED, Json(StaffSeason { season_id, name, starts_at, ends_at: None })))
 }
 
-async fn open_now(office: &Office, acting: &Acting, name: &str) -> ApiResult<Opened> {
-    let Some(seasons) = &office.settings.seasons else {
+async fn open_now(state: &AdminState, acting: &Acting, name: &str) -> ApiResult<Opened> {
+    let Some(seasons) = &state.settings.seasons else {
         let message = "this node does not know how seasons begin";
         return Err(ApiError::unavailable("season.unavailable", message));
     };
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let opened = seasons.open(&mut tx, name).await?;
     let before = json!({ "open": opened.closed });
     let after = json!({ "open": opened.season_id, "name": opened.name });

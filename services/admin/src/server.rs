@@ -15,11 +15,12 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{Acting, AdminState, StaffRouter};
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::ServersRead>("servers.list", routes!(list))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::ServersRead>("servers.list", routes!(list))
         .serve::<needs::ServersWrite>("servers.drain", routes!(drain))
 }
 
@@ -74,7 +75,7 @@ impl From<Value> for ServerLoad {
     responses((status = 200, description = "A page", body = Page<Server>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn list(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Server>>> {
     let (limit, before) = (page.limit()?, page.after::<Uuid>()?);
@@ -89,7 +90,7 @@ async fn list(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(servers, limit, |server| server.server_id)))
 }
@@ -102,16 +103,16 @@ async fn list(
         (status = 404, description = "`server.unknown`", body = ErrorBody),
         (status = 409, description = "`server.gone`", body = ErrorBody)))]
 async fn drain(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(server_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
-    order(&office, &acting, server_id).await?;
+    order(&state, &acting, server_id).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn order(office: &Office, acting: &Acting, server_id: Uuid) -> Result<(), AdminError> {
-    let mut tx = office.db().begin().await?;
+async fn order(state: &AdminState, acting: &Acting, server_id: Uuid) -> Result<(), AdminError> {
+    let mut tx = state.db().begin().await?;
     let state = sqlx::query_scalar!(
         "select state from battle_server where server_id = $1 for no key update",
         server_id

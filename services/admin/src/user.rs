@@ -18,16 +18,17 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::desk::{Acting, DONE, Desk, Office};
 use crate::effect;
 use crate::error::AdminError;
 use crate::rank;
+use crate::staff_router::{Acting, AdminState, DONE, StaffRouter};
 
 /// Longest search: an e-mail address.
 const SEARCH_CHARS_MAX: usize = 254;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::UsersRead>("users.search", routes!(search))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router
+        .serve::<needs::UsersRead>("users.search", routes!(search))
         .serve::<needs::UsersWrite>("users.rename", routes!(rename))
         .serve::<needs::UsersWrite>("users.logout", routes!(log_out))
         .serve::<needs::UsersWrite>("users.remove_totp", routes!(remove_totp))
@@ -65,7 +66,7 @@ struct UserRow {
     responses((status = 200, description = "A page", body = Page<UserRow>),
         (status = 422, description = "A value is out of bounds", body = ErrorBody)))]
 async fn search(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     Query(search): Query<Search>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<UserRow>>> {
@@ -93,7 +94,7 @@ async fn search(
         before,
         limit + 1
     )
-    .fetch_all(office.db())
+    .fetch_all(state.db())
     .await?;
     Ok(Json(Page::new(rows, limit, |row| row.player_id)))
 }
@@ -116,17 +117,17 @@ struct NewName {
         (status = 409, description = "`user.name_taken`, `user.name_similar`", body = ErrorBody),
         (status = 422, description = "`request.fields`", body = ErrorBody)))]
 async fn rename(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(player_id): Path<Uuid>,
     Json(new): Json<NewName>,
 ) -> ApiResult<StatusCode> {
-    set_name(&office, &acting, player_id, &new.name).await?;
+    set_name(&state, &acting, player_id, &new.name).await?;
     Ok(DONE)
 }
 
 async fn set_name(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     player_id: Uuid,
     name: &str,
@@ -138,13 +139,13 @@ async fn set_name(
             BadName::Reserved => "this name is reserved, also from staff",
         })
     })?;
-    if Words::load(office.db()).await?.refuse_name(name) {
+    if Words::load(state.db()).await?.refuse_name(name) {
         return Err(AdminError::BadValue("there is a word of the filter in this name"));
     }
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    office.keeper.rename(&mut tx, player_id, name).await?;
+    state.keeper.rename(&mut tx, player_id, name).await?;
     if *name != target.name {
         look::take(&mut tx, player_id, name).await?;
     }
@@ -161,24 +162,24 @@ async fn set_name(
     responses((status = 204, description = "All logins have ended"),
         (status = 404, description = "`user.unknown`", body = ErrorBody)))]
 async fn log_out(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(player_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
-    let ended = end_logins(&office, &acting, player_id).await?;
-    effect::tell_logins_ended(&office.plane, player_id, &ended, "staff").await;
+    let ended = end_logins(&state, &acting, player_id).await?;
+    effect::tell_logins_ended(&state.app, player_id, &ended, "staff").await;
     Ok(DONE)
 }
 
 async fn end_logins(
-    office: &Office,
+    state: &AdminState,
     acting: &Acting,
     player_id: Uuid,
 ) -> Result<Vec<Uuid>, AdminError> {
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    let ended = office.keeper.end_logins(&mut tx, player_id, LoginEnd::Staff).await?;
+    let ended = state.keeper.end_logins(&mut tx, player_id, LoginEnd::Staff).await?;
     let after = json!({ "logins_ended": ended.len() });
     acting.record(&mut tx, format!("player:{player_id}"), None, Some(after)).await?;
     tx.commit().await?;
@@ -195,23 +196,27 @@ async fn end_logins(
         (status = 404, description = "`user.unknown`", body = ErrorBody),
         (status = 409, description = "`user.no_totp`, `admin.oneself`", body = ErrorBody)))]
 async fn remove_totp(
-    State(office): State<Office>,
+    State(state): State<AdminState>,
     acting: Acting,
     Path(player_id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
-    totp_removed(&office, &acting, player_id).await?;
+    totp_removed(&state, &acting, player_id).await?;
     Ok(DONE)
 }
 
-async fn totp_removed(office: &Office, acting: &Acting, player_id: Uuid) -> Result<(), AdminError> {
+async fn totp_removed(
+    state: &AdminState,
+    acting: &Acting,
+    player_id: Uuid,
+) -> Result<(), AdminError> {
     if acting.player_id == player_id {
         // With one's own code, on one's own account: a stolen login must not do it here.
         return Err(AdminError::Oneself);
     }
-    let mut tx = office.db().begin().await?;
+    let mut tx = state.db().begin().await?;
     let target = rank::hold(&mut tx, player_id).await?;
     rank::refuse_outranked(&acting.permissions, &target)?;
-    if !office.keeper.take_totp(&mut tx, player_id).await? {
+    if !state.keeper.take_totp(&mut tx, player_id).await? {
         return Err(AdminError::NoTotp);
     }
     let (before, after) = (json!({ "has_totp": true }), json!({ "has_totp": false }));

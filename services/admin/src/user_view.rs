@@ -12,14 +12,14 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::ban_view::{self, BanView};
-use crate::desk::{Desk, Office};
 use crate::error::AdminError;
+use crate::staff_router::{AdminState, StaffRouter};
 
 /// Bans and logins on the page, at most; bans have a list of their own.
 const ROWS_MAX: i64 = 20;
 
-pub(crate) fn routes(desk: Desk) -> Desk {
-    desk.serve::<needs::UsersRead>("users.view", routes!(view))
+pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
+    router.serve::<needs::UsersRead>("users.view", routes!(view))
 }
 
 /// A player.
@@ -81,12 +81,15 @@ struct Login {
     params(("player_id" = Uuid, Path, description = "The player")),
     responses((status = 200, description = "The player", body = User),
         (status = 404, description = "`user.unknown`", body = ErrorBody)))]
-async fn view(State(office): State<Office>, Path(player_id): Path<Uuid>) -> ApiResult<Json<User>> {
-    Ok(Json(read(&office, player_id).await?))
+async fn view(
+    State(state): State<AdminState>,
+    Path(player_id): Path<Uuid>,
+) -> ApiResult<Json<User>> {
+    Ok(Json(read(&state, player_id).await?))
 }
 
-async fn read(office: &Office, player_id: Uuid) -> Result<User, AdminError> {
-    let db = office.db();
+async fn read(state: &AdminState, player_id: Uuid) -> Result<User, AdminError> {
+    let db = state.db();
     let row = sqlx::query!(
         r#"select p.name, p.is_guest, p.about, p.created_at, p.erased_at, i.email as "email?",
                coalesce(i.email_verified_at is not null, false) as "is_email_verified!",

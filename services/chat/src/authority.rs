@@ -27,7 +27,7 @@ pub(crate) async fn of(db: &PgPool, player: Uuid) -> Result<Known, ChatError> {
 
 /// Reads again what changes, from everybody on, until the database is away.
 pub(crate) async fn follow(hub: Arc<Hub>, hearing: Hearing) -> Result<(), DeafError> {
-    let mut changes = Changes::of(hub.plane.db.clone());
+    let mut changes = Changes::of(hub.app.db.clone());
     loop {
         let changed = changes.next().await?;
         read_again(&hub, &changed).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn read_again(hub: &Hub, changed: &Changed) -> sqlx::Result<()>
     }
     close_fallen(hub, &members).await?;
     let players: Vec<Uuid> = members.iter().map(|member| member.player).collect();
-    let known = store::known(&hub.plane.db, &players).await?;
+    let known = store::known(&hub.app.db, &players).await?;
     for member in &members {
         if let Some(known) = known.get(&member.player) {
             lock(&member.known).clone_from(known);
@@ -57,7 +57,7 @@ pub(crate) async fn read_again(hub: &Hub, changed: &Changed) -> sqlx::Result<()>
 pub(crate) async fn close_fallen(hub: &Hub, members: &[Arc<Member>]) -> sqlx::Result<()> {
     let players: Vec<Uuid> = members.iter().map(|member| member.player).collect();
     let sessions: Vec<Uuid> = members.iter().map(|member| member.session).collect();
-    for fallen in store::fallen(&hub.plane.db, &players, &sessions).await? {
+    for fallen in store::fallen(&hub.app.db, &players, &sessions).await? {
         let why = if fallen.is_out { close::LOGIN_ENDED } else { close::BANNED };
         hub.close(fallen.player_id, Some(fallen.session_id), why);
     }
@@ -87,7 +87,7 @@ async fn show_out(hub: &Hub, members: &[Arc<Member>]) -> sqlx::Result<()> {
     if sitting.is_empty() {
         return Ok(());
     }
-    for at in store::strangers(&hub.plane.db, &sitting).await? {
+    for at in store::strangers(&hub.app.db, &sitting).await? {
         let Some(&(member, place)) = whose.get(at) else { continue };
         hub.leave(member, place);
         let code = ChatError::NoAccess.code().to_owned();

@@ -17,7 +17,7 @@ use crate::lock::lock;
 use crate::member::Member;
 use crate::room::{OVERLAP, Room};
 use crate::store::{self, Line, MISSED_MAX};
-use crate::told::{Deed, ForOthers, Parcel, Told};
+use crate::told::{ChatChange, ForOthers, Parcel, Told};
 use crate::wire::ChannelEvent;
 
 /// How long until something that failed is tried again.
@@ -67,14 +67,14 @@ pub(crate) async fn publish_all(
 
 /// For topics whose readers may lack something: they are to read Postgres.
 fn behind(hub: &Hub) -> impl Iterator<Item = ForOthers> + use<> {
-    hub.take_behind().into_iter().map(|topic| ForOthers { topic, deeds: Vec::new() })
+    hub.take_behind().into_iter().map(|topic| ForOthers { topic, changes: Vec::new() })
 }
 
 /// The topic, when nobody could be told.
-async fn publish(hub: &Hub, ForOthers { topic, deeds }: ForOthers) -> Option<String> {
-    let parcel = Parcel { node: hub.node, deeds };
+async fn publish(hub: &Hub, ForOthers { topic, changes }: ForOthers) -> Option<String> {
+    let parcel = Parcel { node: hub.node, changes };
     let body = serde_json::to_vec(&parcel).expect("chat's own types serialise");
-    let told = hub.plane.bus.topics.publish(&topic, Bytes::from(body)).await;
+    let told = hub.app.bus.topics.publish(&topic, Bytes::from(body)).await;
     told.is_err().then_some(topic)
 }
 
@@ -101,14 +101,14 @@ pub(crate) async fn join(
 
 /// Subscribes first and looks into the store then, so that nothing falls between.
 async fn prepare(hub: &Arc<Hub>, room: &Arc<Room>) -> Result<(), ChatError> {
-    let heard = hub.plane.bus.topics.subscribe(&room.topic()).await;
+    let heard = hub.app.bus.topics.subscribe(&room.topic()).await;
     let heard = heard.map_err(|_| ChatError::Unavailable)?;
-    let now = hub.plane.clock.now(&hub.plane.db).await?;
+    let now = hub.app.clock.now(&hub.app.db).await?;
     let since = now - OVERLAP - OVERLAP;
-    room.skip(store::ids_since(&hub.plane.db, room.channel_id, since).await?);
+    room.skip(store::ids_since(&hub.app.db, room.channel_id, since).await?);
     room.caught_up(now);
     let feed = hear(Arc::clone(hub), Arc::clone(room), heard);
-    let feed = hub.plane.tasks.spawn("chat_room", feed);
+    let feed = hub.app.tasks.spawn("chat_room", feed);
     *lock(&room.feed) = Some(feed.abort_handle());
     Ok(())
 }
@@ -119,8 +119,8 @@ async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription) {
         match heard {
             Heard::Message(body) => match serde_json::from_slice::<Parcel>(&body) {
                 Ok(parcel) if parcel.node == hub.node => {}
-                Ok(parcel) if parcel.deeds.is_empty() => close_gap(&hub, &room).await,
-                Ok(parcel) => parcel.deeds.iter().for_each(|told| hub.tell(&room, told)),
+                Ok(parcel) if parcel.changes.is_empty() => close_gap(&hub, &room).await,
+                Ok(parcel) => parcel.changes.iter().for_each(|told| hub.tell(&room, told)),
                 Err(error) => tracing::warn!(%error, "a parcel of chat cannot be read"),
             },
             Heard::Gap => close_gap(&hub, &room).await,
@@ -131,12 +131,12 @@ async fn hear(hub: Arc<Hub>, room: Arc<Room>, mut heard: Subscription) {
 /// Hears all whispers until the bus ends: who is in one is known by the player, not by joining.
 pub(crate) async fn hear_whispers(hub: Arc<Hub>, hearing: Hearing) -> Result<(), DeafError> {
     let room = Arc::clone(&hub.whispers);
-    let heard = hub.plane.bus.topics.subscribe(&room.topic()).await?;
+    let heard = hub.app.bus.topics.subscribe(&room.topic()).await?;
     if room.ready.initialized() {
         close_gap(&hub, &room).await;
     } else {
         // Nothing was whispered to anybody here before there is a database.
-        room.caught_up(hub.plane.clock.now(&hub.plane.db).await?);
+        room.caught_up(hub.app.clock.now(&hub.app.db).await?);
         // An error: it is set.
         drop(room.ready.set(()));
     }
@@ -152,7 +152,7 @@ async fn close_gap(hub: &Hub, room: &Room) {
         // A reconnect makes all rooms ask at once: the pool is for others, too.
         let _turn = hub.gap_turns.acquire().await;
         let read = async {
-            let now = hub.plane.clock.now(&hub.plane.db).await?;
+            let now = hub.app.clock.now(&hub.app.db).await?;
             Ok::<_, sqlx::Error>((now, read_missed(hub, room).await?))
         };
         match read.await {
@@ -185,7 +185,7 @@ async fn close_gap(hub: &Hub, room: &Room) {
 
 /// `None`: more than can be told.
 async fn read_missed(hub: &Hub, room: &Room) -> sqlx::Result<Option<Vec<Told>>> {
-    let (db, since) = (&hub.plane.db, room.missed_since());
+    let (db, since) = (&hub.app.db, room.missed_since());
     let lines: Vec<(Place, Line)> = match room.place {
         Some(place) => {
             let lines = store::missed(db, room.channel_id, since).await?;
@@ -202,12 +202,12 @@ async fn read_missed(hub: &Hub, room: &Room) -> sqlx::Result<Option<Vec<Told>>> 
         let (message_id, is_deleted) = (line.message_id, line.is_deleted);
         let was_edited = line.edited_at.is_some_and(|at| at >= since);
         if message_id >= is_new && !is_deleted {
-            missed.push(Told { place, deed: Deed::Said(line.clone()) });
+            missed.push(Told { place, change: ChatChange::Said(line.clone()) });
         }
         if is_deleted {
-            missed.push(Told { place, deed: Deed::Deleted { message_id } });
+            missed.push(Told { place, change: ChatChange::Deleted { message_id } });
         } else if was_edited {
-            missed.push(Told { place, deed: Deed::Edited(line) });
+            missed.push(Told { place, change: ChatChange::Edited(line) });
         }
     }
     Ok(Some(missed))

@@ -1,11 +1,11 @@
 //! `GET /v1/chat/channels/{kind}/{about}/messages`
 
 use axum::extract::State;
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery};
-use sortie_control::plane::Plane;
 use sortie_control::who::Caller;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,19 +14,19 @@ use crate::channel::{ChannelName, Kind};
 use crate::request;
 use crate::wire::Message;
 
-pub(crate) fn router(plane: Plane, rate: Rate) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(messages)).with_state(History { plane, rate })
+pub(crate) fn router(app: AppState, rate: Rate) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(messages)).with_state(History { app, rate })
 }
 
 #[derive(Clone)]
 struct History {
-    plane: Plane,
+    app: AppState,
     rate: Rate,
 }
 
-impl axum::extract::FromRef<History> for Plane {
+impl axum::extract::FromRef<History> for AppState {
     fn from_ref(history: &History) -> Self {
-        history.plane.clone()
+        history.app.clone()
     }
 }
 
@@ -56,13 +56,13 @@ impl axum::extract::FromRef<History> for Plane {
     )
 )]
 async fn messages(
-    State(History { plane, rate }): State<History>,
+    State(History { app, rate }): State<History>,
     caller: Caller,
     Path((kind, about)): Path<(Kind, String)>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Message>>> {
     let bucket = format!("chat/history/{}", caller.player_id);
-    plane.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)?;
+    app.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)?;
     let channel = ChannelName { kind, about };
-    Ok(Json(request::history(&plane.db, caller.player_id, &channel, &page).await?))
+    Ok(Json(request::history(&app.db, caller.player_id, &channel, &page).await?))
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sortie_control::address::counts_as;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service::Stop;
 use sortie_control::text::words::Words;
 use tokio::sync::{Semaphore, mpsc};
@@ -33,7 +33,7 @@ const TOLD_MAX: usize = 256;
 /// Chat on one node.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    pub(crate) plane: Plane,
+    pub(crate) app: AppState,
     pub(crate) settings: Settings,
     pub(crate) stop: Stop,
     /// This node, among others.
@@ -84,11 +84,11 @@ impl Drop for Counted {
 type Queues = (Arc<Hub>, mpsc::Receiver<Said>, mpsc::Receiver<Vec<ForOthers>>);
 
 impl Hub {
-    pub(crate) fn new(plane: Plane, settings: Settings, stop: Stop) -> Queues {
+    pub(crate) fn new(app: AppState, settings: Settings, stop: Stop) -> Queues {
         let (said, to_store) = mpsc::channel(settings.unstored_max.max(1));
         let (told, to_tell) = mpsc::channel(TOLD_MAX);
         let hub = Self {
-            plane,
+            app,
             settings,
             stop,
             node: Uuid::now_v7(),
@@ -193,7 +193,7 @@ impl Hub {
         is_gone.then_some(room.channel_id)
     }
 
-    /// The room of a deed, if anybody here is in it.
+    /// The room of a change, if anybody here is in it.
     fn room(&self, channel: Uuid, place: Place) -> Option<Arc<Room>> {
         match place {
             Place::Whisper(..) => Some(Arc::clone(&self.whispers)),
@@ -212,13 +212,13 @@ impl Hub {
     }
 
     /// Tells everybody, everywhere, what is stored already.
-    pub(crate) fn tell_all(&self, deeds: Vec<(Uuid, Told)>) {
-        for (channel, told) in &deeds {
+    pub(crate) fn tell_all(&self, changes: Vec<(Uuid, Told)>) {
+        for (channel, told) in &changes {
             if let Some(room) = self.room(*channel, told.place) {
                 self.tell(&room, told);
             }
         }
-        if let Err(error) = self.told.try_send(by_topic(deeds)) {
+        if let Err(error) = self.told.try_send(by_topic(changes)) {
             let (mpsc::error::TrySendError::Full(parcels)
             | mpsc::error::TrySendError::Closed(parcels)) = error;
             self.note_behind(parcels.into_iter().map(|parcel| parcel.topic), usize::MAX);
@@ -287,7 +287,7 @@ mod tests {
         // Nothing is asked of it.
         let db = PgPool::connect_lazy("postgres://nowhere/none").unwrap();
         let settings = Settings { per_address_max: 1, ..Settings::default() };
-        let (hub, _to_store, _to_tell) = Hub::new(Plane::local(db), settings, stop);
+        let (hub, _to_store, _to_tell) = Hub::new(AppState::local(db), settings, stop);
         let held = hub.count(ip("2001:db8::1"));
         assert!(held.is_ok() && hub.count(ip("2001:db8::2:2")).is_err());
         assert!(hub.count(ip("2001:db8:0:1::1")).is_ok(), "another network");

@@ -22,7 +22,7 @@ use crate::store;
 /// Closes sockets whose login has ended or whose player is banned, as soon as that is told, until
 /// the bus ends.
 pub(crate) async fn hear_revocations(hub: Arc<Hub>, hearing: Hearing) -> Result<(), DeafError> {
-    let mut heard = hub.plane.bus.topics.subscribe(revoked::TOPIC).await?;
+    let mut heard = hub.app.bus.topics.subscribe(revoked::TOPIC).await?;
     hearing.works();
     while let Some(heard) = heard.next().await {
         let Heard::Message(body) = heard else {
@@ -61,7 +61,7 @@ async fn confirm_presence(hub: &Hub) -> Result<(), BusError> {
             lock(&room.readers).values().map(|reader| reader.player).collect();
         let place = presence_place(room.channel_id);
         for player in players {
-            hub.plane.bus.presence.confirm(&place, player, hub.settings.presence_ttl).await?;
+            hub.app.bus.presence.confirm(&place, player, hub.settings.presence_ttl).await?;
         }
     }
     Ok(())
@@ -77,7 +77,7 @@ pub(crate) async fn refresh(hub: Arc<Hub>, stop: Stop) {
 }
 
 async fn read_again(hub: &Hub) -> sqlx::Result<()> {
-    let db = &hub.plane.db;
+    let db = &hub.app.db;
     hub.set_words(Words::load(db).await?);
     let rooms = hub.rooms();
     let channels: Vec<Uuid> = rooms.iter().map(|room| room.channel_id).collect();

@@ -39,18 +39,18 @@ pub use retention::forget_old;
 pub use settings::{Rates, Settings};
 
 use hub::Hub;
+use sortie_control::app::AppState;
 use sortie_control::listening::{self, DeafError, Hearing};
-use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Service, Stop};
 use tokio::sync::oneshot;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The chat of one node.
-pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
-    let (hub, said, told) = Hub::new(plane.clone(), settings, stop.clone());
+pub fn service(app: &AppState, settings: Settings, stop: &Stop) -> Service {
+    let (hub, said, told) = Hub::new(app.clone(), settings, stop.clone());
     let routes = OpenApiRouter::new()
         .merge(socket::router(hub.clone()))
-        .merge(history::router(plane.clone(), hub.settings.rates.history));
+        .merge(history::router(app.clone(), hub.settings.rates.history));
     let (written, all_written) = oneshot::channel();
     let write = writer::run(hub.clone(), said, stop.clone());
     let write = async move {

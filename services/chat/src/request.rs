@@ -21,7 +21,7 @@ use crate::lock::lock;
 use crate::member::Member;
 use crate::said::Said;
 use crate::store::{self, Line};
-use crate::told::{Deed, Told};
+use crate::told::{ChatChange, Told};
 use crate::wire::{Answer, Author, Done, Present, Request, RequestBody, sane_report, sane_text};
 
 /// Players listed as present.
@@ -57,18 +57,18 @@ async fn done(hub: &Arc<Hub>, member: &Arc<Member>, body: RequestBody) -> Outcom
         RequestBody::History { channel, cursor, limit } => {
             take(hub, member, "history", hub.settings.rates.history).await?;
             let page = PageQuery { limit, cursor };
-            let page = history(&hub.plane.db, member.player, &channel, &page).await?;
+            let page = history(&hub.app.db, member.player, &channel, &page).await?;
             Ok(Done { page: Some(page), ..Done::default() })
         }
         RequestBody::Mute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
-            store::mute(&hub.plane.db, member.player, player_id).await?;
+            store::mute(&hub.app.db, member.player, player_id).await?;
             lock(&member.known).mutes.insert(player_id);
             Ok(Done::default())
         }
         RequestBody::Unmute { player_id } => {
             take(hub, member, "mute", hub.settings.rates.mute).await?;
-            mute::unmute(&hub.plane.db, member.player, player_id).await?;
+            mute::unmute(&hub.app.db, member.player, player_id).await?;
             lock(&member.known).mutes.remove(&player_id);
             Ok(Done::default())
         }
@@ -82,7 +82,7 @@ async fn done(hub: &Arc<Hub>, member: &Arc<Member>, body: RequestBody) -> Outcom
 
 async fn take(hub: &Hub, member: &Member, what: &str, rate: Rate) -> Result<(), ChatError> {
     let bucket = format!("chat/{what}/{}", member.player);
-    hub.plane.bus.limiter.take(&bucket, rate).await.map_err(ChatError::RateLimited)
+    hub.app.bus.limiter.take(&bucket, rate).await.map_err(ChatError::RateLimited)
 }
 
 async fn join(hub: &Arc<Hub>, member: &Arc<Member>, channel: &ChannelName) -> Outcome {
@@ -99,7 +99,7 @@ async fn join(hub: &Arc<Hub>, member: &Arc<Member>, channel: &ChannelName) -> Ou
     feed::join(hub, member, place, channel_id, slow_mode_s).await?;
     let place = presence_place(channel_id);
     let ttl = hub.settings.presence_ttl;
-    if let Err(error) = hub.plane.bus.presence.confirm(&place, member.player, ttl).await {
+    if let Err(error) = hub.app.bus.presence.confirm(&place, member.player, ttl).await {
         tracing::debug!(%error, "presence is not known; the renewal will tell");
     }
     Ok(slow_mode)
@@ -112,7 +112,7 @@ pub(crate) fn presence_place(channel_id: Uuid) -> String {
 
 /// The channel, for those who may be in it; moderators may be anywhere but in whispers.
 async fn enter(hub: &Hub, player: Uuid, place: Place) -> Result<(Uuid, i32), ChatError> {
-    let db = &hub.plane.db;
+    let db = &hub.app.db;
     if !store::may_enter(db, place, player).await? {
         // Only existing channels, so that nobody fills the table with inventions.
         let moderates = !matches!(place, Place::Whisper(..)) && is_moderator(hub, player).await?;
@@ -123,7 +123,7 @@ async fn enter(hub: &Hub, player: Uuid, place: Place) -> Result<(Uuid, i32), Cha
 }
 
 async fn is_moderator(hub: &Hub, player: Uuid) -> Result<bool, ChatError> {
-    Ok(permissions_of(&hub.plane.db, player).await?.allow(Permission::ChatModerate))
+    Ok(permissions_of(&hub.app.db, player).await?.allow(Permission::ChatModerate))
 }
 
 async fn leave(hub: &Arc<Hub>, member: &Member, channel: &ChannelName) -> Outcome {
@@ -137,7 +137,7 @@ async fn leave(hub: &Arc<Hub>, member: &Member, channel: &ChannelName) -> Outcom
 
 /// A player is in a channel no more; when nobody can be told, the presence runs out.
 pub(crate) async fn gone(hub: &Hub, player: Uuid, channel_id: Uuid) {
-    drop(hub.plane.bus.presence.leave(&presence_place(channel_id), player).await);
+    drop(hub.app.bus.presence.leave(&presence_place(channel_id), player).await);
 }
 
 async fn say(
@@ -153,13 +153,13 @@ async fn say(
     // Before the rules for new messages: slow mode would refuse what is said already.
     if let Some(client_id) = client_id
         && let Some((place, line)) =
-            store::said_before(&hub.plane.db, member.player, client_id).await?
+            store::said_before(&hub.app.db, member.player, client_id).await?
     {
         return Ok(Some(Done::of(line.shown(place.name_for(member.player)))));
     }
     let place = channel.place(member.player)?;
     let (channel, slow_mode_s) = match place {
-        Place::Whisper(..) => (store::channel(&hub.plane.db, place).await?.0, 0),
+        Place::Whisper(..) => (store::channel(&hub.app.db, place).await?.0, 0),
         _ => {
             let room = member.room(place).ok_or(ChatError::NotJoined)?;
             (room.channel_id, room.slow_mode_s())
@@ -169,7 +169,7 @@ async fn say(
     if slow_mode_s > 0 && !member.is_moderator() {
         let rate = Rate::per(1, Duration::from_secs(u64::from(slow_mode_s)));
         let bucket = format!("chat/slow/{channel}/{}", member.player);
-        hub.plane.bus.limiter.take(&bucket, rate).await.map_err(ChatError::SlowMode)?;
+        hub.app.bus.limiter.take(&bucket, rate).await.map_err(ChatError::SlowMode)?;
     }
     if hub.store_hangs.load(Ordering::SeqCst) {
         return Err(ChatError::Unavailable);
@@ -188,8 +188,8 @@ async fn visible(
     message_id: Uuid,
 ) -> Result<(Uuid, Place, Line), ChatError> {
     let (channel, place, line) =
-        store::message(&hub.plane.db, message_id).await?.ok_or(ChatError::NoMessage)?;
-    if line.author == player || store::may_enter(&hub.plane.db, place, player).await? {
+        store::message(&hub.app.db, message_id).await?.ok_or(ChatError::NoMessage)?;
+    if line.author == player || store::may_enter(&hub.app.db, place, player).await? {
         return Ok((channel, place, line));
     }
     let may = !matches!(place, Place::Whisper(..)) && is_moderator(hub, player).await?;
@@ -211,7 +211,7 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     let moderates = may_change(hub, member.player, &line).await?;
     let before = std::mem::take(&mut line.text);
     line.text = hub.words().apply(&text).ok_or(ChatError::Word)?;
-    let mut transaction = hub.plane.db.begin().await?;
+    let mut transaction = hub.app.db.begin().await?;
     let edited_at = message::edit(&mut transaction, message_id, &line.text).await?;
     let edited_at = edited_at.ok_or(ChatError::NoMessage)?;
     line.edited_at = Some(edited_at);
@@ -223,7 +223,7 @@ async fn edit(hub: &Arc<Hub>, member: &Member, message_id: Uuid, text: &str) -> 
     }
     transaction.commit().await?;
     let message = line.shown(place.name_for(member.player));
-    hub.tell_all(vec![(channel, Told { place, deed: Deed::Edited(line) })]);
+    hub.tell_all(vec![(channel, Told { place, change: ChatChange::Edited(line) })]);
     Ok(Done { message: Some(message), ..Done::default() })
 }
 
@@ -236,7 +236,7 @@ async fn delete(hub: &Arc<Hub>, member: &Member, message_id: Uuid) -> Outcome {
     take(hub, member, "edit", hub.settings.rates.edit).await?;
     let (channel, place, line) = visible(hub, member.player, message_id).await?;
     let moderates = may_change(hub, member.player, &line).await?;
-    let mut transaction = hub.plane.db.begin().await?;
+    let mut transaction = hub.app.db.begin().await?;
     if message::delete(&mut transaction, message_id, member.player).await?.is_none() {
         return Err(ChatError::NoMessage);
     }
@@ -246,7 +246,7 @@ async fn delete(hub: &Arc<Hub>, member: &Member, message_id: Uuid) -> Outcome {
         audit::append(&mut transaction, &entry).await?;
     }
     transaction.commit().await?;
-    hub.tell_all(vec![(channel, Told { place, deed: Deed::Deleted { message_id } })]);
+    hub.tell_all(vec![(channel, Told { place, change: ChatChange::Deleted { message_id } })]);
     Ok(Done::default())
 }
 
@@ -282,7 +282,7 @@ async fn report(hub: &Hub, member: &Member, message_id: Uuid, text: &str) -> Out
         Place::Battle(battle) | Place::Team(battle, _) | Place::Squad(battle, ..) => Some(battle),
         _ => None,
     };
-    store::report(&hub.plane.db, member.player, &line, battle, text).await?;
+    store::report(&hub.app.db, member.player, &line, battle, text).await?;
     Ok(Done::default())
 }
 
@@ -290,8 +290,8 @@ async fn presence(hub: &Hub, member: &Member, channel: &ChannelName) -> Outcome 
     take(hub, member, "presence", hub.settings.rates.presence).await?;
     let room = member.room(channel.place(member.player)?).ok_or(ChatError::NotJoined)?;
     let place = presence_place(room.channel_id);
-    let listed = hub.plane.bus.presence.list(&place, PRESENT_MAX).await;
+    let listed = hub.app.bus.presence.list(&place, PRESENT_MAX).await;
     let (players, count) = listed.map_err(|_| ChatError::Unavailable)?;
-    let players: Vec<Author> = store::names(&hub.plane.db, &players).await?;
+    let players: Vec<Author> = store::names(&hub.app.db, &players).await?;
     Ok(Done { presence: Some(Present { players, count }), ..Done::default() })
 }

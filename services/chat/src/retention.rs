@@ -21,8 +21,8 @@ pub(crate) async fn run(hub: Arc<Hub>, stop: Stop) {
     let failing = "old messages of chat are not deleted";
     let mut rounds = Rounds::new("chat_retention", EVERY, failing, stop);
     while rounds.next().await {
-        let db = &hub.plane.db;
-        rounds.ended(match hub.plane.clock.lets_remove(db).await {
+        let db = &hub.app.db;
+        rounds.ended(match hub.app.clock.lets_remove(db).await {
             Ok(true) => forget_old(db, hub.settings.kept).await.map(|forgotten| {
                 if forgotten > 0 {
                     tracing::info!(forgotten, "old messages of chat were deleted");

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::channel::Place;
 use crate::line::{Line, Outgoing, json};
 use crate::lock::lock;
-use crate::told::{Deed, Told, author_of, event_for};
+use crate::told::{ChatChange, Told, author_of, event_for};
 use crate::wire::ChannelEvent;
 
 /// How long after its id is made a message may be committed, and then some.
@@ -120,13 +120,13 @@ impl Room {
     pub(crate) fn tell(&self, told: &Told, players: impl Fn(Uuid) -> Vec<Line>) {
         // Held to the end: what is told first is queued first.
         let mut seen = lock(&self.seen);
-        if let Deed::Said(line) = &told.deed {
+        if let ChatChange::Said(line) = &told.change {
             if !seen.insert(line.message_id) {
                 return;
             }
             seen.heard_until = seen.heard_until.max(line.said_at);
         }
-        let author = author_of(&told.deed);
+        let author = author_of(&told.change);
         if let Place::Whisper(low, high) = told.place {
             for reader in [low, high] {
                 let lines = players(reader);

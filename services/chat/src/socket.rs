@@ -84,7 +84,7 @@ async fn connect(
     let counted = hub.count(address)?;
     let entrant = match headers.get(header::AUTHORIZATION) {
         Some(value) => {
-            let caller = Caller::of_bearer(&hub.plane, value.to_str().ok())?;
+            let caller = Caller::of_bearer(&hub.app, value.to_str().ok())?;
             Some(look_up(&hub, caller).await?)
         }
         None => None,
@@ -118,13 +118,13 @@ struct Entrant {
 
 async fn look_up(hub: &Hub, caller: Caller) -> Result<Entrant, ChatError> {
     standing(hub, caller.player_id).await?;
-    let known = authority::of(&hub.plane.db, caller.player_id).await?;
+    let known = authority::of(&hub.app.db, caller.player_id).await?;
     Ok(Entrant { caller, known })
 }
 
 /// Whether a player may be here.
 async fn standing(hub: &Hub, player: Uuid) -> Result<(), ChatError> {
-    match store::standing(&hub.plane.db, player).await? {
+    match store::standing(&hub.app.db, player).await? {
         Some(standing) if standing.is_banned || standing.is_out => Err(ChatError::Banned),
         Some(_) => Ok(()),
         None => Err(ChatError::NoPlayer),
@@ -142,7 +142,7 @@ async fn live(hub: Arc<Hub>, socket: WebSocket, entrant: Option<Entrant>, counte
     let (known, member) = watch::channel(None);
     let writer = Writer { sink, queued, line: line.clone(), member: member.clone() };
     let writing = writer.run(closed.clone(), hub.settings.ping_every);
-    let writing = hub.plane.tasks.spawn("chat_socket_writer", writing);
+    let writing = hub.app.tasks.spawn("chat_socket_writer", writing);
     let mut reader = Reader { hub: Arc::clone(&hub), stream, line: line.clone(), malformed: 0 };
     let mut stop = hub.stop.clone();
     let why = tokio::select! {
@@ -204,7 +204,7 @@ impl Reader {
 
     async fn look_again(&self, member: &Member) -> Result<(), ChatError> {
         standing(&self.hub, member.player).await?;
-        *lock(&member.known) = authority::of(&self.hub.plane.db, member.player).await?;
+        *lock(&member.known) = authority::of(&self.hub.app.db, member.player).await?;
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Reader {
             return Err(close::NO_HELLO);
         };
         self.line.owe();
-        let caller = Caller::of_token(&self.hub.plane, &token).map_err(|_| close::BAD_TOKEN)?;
+        let caller = Caller::of_token(&self.hub.app, &token).map_err(|_| close::BAD_TOKEN)?;
         let entrant = look_up(&self.hub, caller).await.map_err(|error| {
             self.line.answer(&Answer::error(Some(cid), &error));
             closing_of(&error)

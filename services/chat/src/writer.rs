@@ -16,7 +16,7 @@ use crate::error::ChatError;
 use crate::hub::Hub;
 use crate::said::{self, Said};
 use crate::store::{self, Line};
-use crate::told::{Deed, Told};
+use crate::told::{ChatChange, Told};
 use crate::wire::{Answer, Done};
 
 /// The job.
@@ -59,7 +59,7 @@ struct Batch {
 async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
     let batch = Arc::new(Batch { said, given_up: AtomicBool::new(false) });
     let storing = insert(Arc::clone(hub), Arc::clone(&batch));
-    let mut storing = hub.plane.tasks.spawn("chat_batch", storing);
+    let mut storing = hub.app.tasks.spawn("chat_batch", storing);
     if tokio::time::timeout(hub.settings.store_timeout, &mut storing).await.is_ok() {
         return;
     }
@@ -74,12 +74,12 @@ async fn store(hub: &Arc<Hub>, said: Vec<Said>) {
 
 async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
     let start = Instant::now();
-    let stored = said::store(&hub.plane.db, &batch.said).await;
+    let stored = said::store(&hub.app.db, &batch.said).await;
     metrics::histogram!("sortie_chat_batch_seconds").record(start.elapsed().as_secs_f64());
     match stored {
         Ok(lines) => stored_all(&hub, &batch, &lines).await,
         Err(error @ sqlx::Error::Database(_)) if batch.said.len() > 1 => {
-            // One of them may be at fault: the others need not suffer.
+            // One of them may be at fault: the others are stored one by one.
             tracing::debug!(%error, "a batch is stored message by message");
             insert_each(&hub, &batch).await;
         }
@@ -89,7 +89,7 @@ async fn insert(hub: Arc<Hub>, batch: Arc<Batch>) {
 
 async fn insert_each(hub: &Arc<Hub>, batch: &Batch) {
     for said in &batch.said {
-        match said::store(&hub.plane.db, std::slice::from_ref(said)).await {
+        match said::store(&hub.app.db, std::slice::from_ref(said)).await {
             Ok(lines) => match lines.first() {
                 Some(Some(line)) => hub.tell_all(vec![stored_one(said, line)]),
                 _ => answer_again(hub, said).await,
@@ -106,7 +106,7 @@ async fn stored_all(hub: &Hub, batch: &Batch, lines: &[Option<Line>]) {
     let new = all.clone().filter_map(|(said, line)| Some((said, line.as_ref()?)));
     let told = new.map(|(said, line)| {
         if has_given_up {
-            (said.channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
+            (said.channel, Told { place: said.place, change: ChatChange::Said(line.clone()) })
         } else {
             stored_one(said, line)
         }
@@ -123,7 +123,7 @@ async fn stored_all(hub: &Hub, batch: &Batch, lines: &[Option<Line>]) {
 async fn answer_again(hub: &Hub, said: &Said) {
     let Some(client_id) = said.client_id else { return };
     let player = said.member.player;
-    let answer = match store::said_before(&hub.plane.db, player, client_id).await {
+    let answer = match store::said_before(&hub.app.db, player, client_id).await {
         Ok(Some((place, line))) => {
             Answer::ok(said.cid, Done::of(line.shown(place.name_for(player))))
         }
@@ -137,7 +137,7 @@ async fn answer_again(hub: &Hub, said: &Said) {
 fn stored_one(said: &Said, line: &Line) -> (Uuid, Told) {
     let message = Some(line.shown(said.place.name_for(said.member.player)));
     said.member.line.answer(&Answer::ok(said.cid, Done { message, ..Done::default() }));
-    (said.channel, Told { place: said.place, deed: Deed::Said(line.clone()) })
+    (said.channel, Told { place: said.place, change: ChatChange::Said(line.clone()) })
 }
 
 fn refuse(batch: &Batch, error: &ChatError) {

@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What nodes send each other. Without deeds: something could not be told, read Postgres.
+/// What nodes send each other. Without changes: something could not be told, read Postgres.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parcel<P, L> {
     /// Who sends it, so that it does not hear itself.
     pub node: Uuid,
     /// In order, all of one topic.
-    pub deeds: Vec<Told<P, L>>,
+    pub changes: Vec<Told<P, L>>,
 }
 
 /// Something done in a channel.
@@ -19,13 +19,13 @@ pub struct Told<P, L> {
     /// Kind and what it is about, as the table `chat_channel` has them.
     pub place: P,
     /// What was said, edited or deleted there.
-    pub deed: Deed<L>,
+    pub change: ChatChange<L>,
 }
 
 /// What was done; `L` is a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed<L> {
+pub enum ChatChange<L> {
     /// A new message.
     Said(L),
     /// One that has another text now.

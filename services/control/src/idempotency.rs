@@ -24,8 +24,8 @@ use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 use uuid::Uuid;
 
+use crate::app::AppState;
 use crate::error::{ApiError, ApiResult};
-use crate::plane::Plane;
 use crate::request;
 use crate::who::Caller;
 
@@ -44,7 +44,7 @@ const ABOUT_MAX: usize = 256;
 /// Lets a route (`routes!(handler)`) do a POST with the header once, and says so in its
 /// description.
 pub fn kept<S: Clone + Send + Sync + 'static>(
-    plane: &Plane,
+    app: &AppState,
     route: UtoipaMethodRouter<S>,
 ) -> UtoipaMethodRouter<S> {
     let (schemas, mut paths, handlers) = route;
@@ -53,7 +53,7 @@ pub fn kept<S: Clone + Send + Sync + 'static>(
         mention(operation, "409", "`request.idempotency_in_progress`");
         mention(operation, "422", "`request.idempotency_key`, `request.idempotency_key_reused`");
     }
-    let keep = middleware::from_fn_with_state(plane.clone(), keep);
+    let keep = middleware::from_fn_with_state(app.clone(), keep);
     (schemas, paths, handlers.route_layer(keep))
 }
 
@@ -90,23 +90,28 @@ fn mention(operation: &mut Operation, status: &str, codes: &str) {
 }
 
 /// Middleware: does a POST with the header once.
-async fn keep(State(plane): State<Plane>, request: Request, next: Next) -> Response {
+async fn keep(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let asked = request.headers().get(HEADER).cloned();
     match asked {
         Some(key) if request.method() == Method::POST => {
-            once(plane, key, request, next).await.unwrap_or_else(IntoResponse::into_response)
+            once(app, key, request, next).await.unwrap_or_else(IntoResponse::into_response)
         }
         _ => next.run(request).await,
     }
 }
 
-async fn once(plane: Plane, key: HeaderValue, request: Request, next: Next) -> ApiResult<Response> {
+async fn once(
+    app: AppState,
+    key: HeaderValue,
+    request: Request,
+    next: Next,
+) -> ApiResult<Response> {
     let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| {
         ApiError::invalid("request.idempotency_key", "Idempotency-Key has 1 to 100 ASCII bytes")
     })?;
     let (mut parts, body) = request.into_parts();
-    let Ok(caller) = Caller::from_request_parts(&mut parts, &plane).await else {
+    let Ok(caller) = Caller::from_request_parts(&mut parts, &app).await else {
         // Nobody's key is no key; the handler says what is missing.
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
@@ -119,7 +124,7 @@ async fn once(plane: Plane, key: HeaderValue, request: Request, next: Next) -> A
     let mut about = Vec::new();
     note_ids(target, &mut about);
     note_ids(&String::from_utf8_lossy(&body), &mut about);
-    let place = Place { db: plane.db, player_id: caller.player_id, key: key.to_owned(), about };
+    let place = Place { db: app.db, player_id: caller.player_id, key: key.to_owned(), about };
     if let Some(answer) = place.claim(&hash).await? {
         return Ok(answer);
     }
@@ -128,7 +133,7 @@ async fn once(plane: Plane, key: HeaderValue, request: Request, next: Next) -> A
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
         place.settle(response).await
     };
-    let acting = plane.tasks.spawn("idempotent_call", request::within(request::id(), work));
+    let acting = app.tasks.spawn("idempotent_call", request::within(request::id(), work));
     match acting.await {
         Ok(response) => response,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -324,17 +329,17 @@ mod tests {
 
     use super::*;
 
-    struct World {
+    struct Fixture {
         router: Router,
         done: Arc<AtomicU32>,
         token: String,
         db: PgPool,
     }
 
-    async fn world(db: PgPool) -> World {
-        let plane = Plane::local(db.clone());
+    async fn fixture(db: PgPool) -> Fixture {
+        let app = AppState::local(db.clone());
         let player = sortie_testing::player(&db, "Somebody").await;
-        let token = plane.access.issue(player, Uuid::now_v7(), false, plane.clock.estimate());
+        let token = app.access.issue(player, Uuid::now_v7(), false, app.clock.estimate());
         let done = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&done);
         let act = move |body: String| async move {
@@ -344,12 +349,12 @@ mod tests {
                 _ => (StatusCode::CREATED, axum::Json(json!({ "nth": nth }))).into_response(),
             }
         };
-        let layer = middleware::from_fn_with_state(plane, keep);
+        let layer = middleware::from_fn_with_state(app, keep);
         let router = Router::new().route("/acts", post(act)).layer(layer);
-        World { router, done, token, db }
+        Fixture { router, done, token, db }
     }
 
-    impl World {
+    impl Fixture {
         async fn post(&self, key: &str, body: &str) -> (StatusCode, Value) {
             let request = Request::post("/acts")
                 .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
@@ -369,60 +374,60 @@ mod tests {
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn the_same_key_and_request_are_answered_once(db: PgPool) {
-        let world = world(db).await;
-        let first = world.post("a", "x").await;
+        let fixture = fixture(db).await;
+        let first = fixture.post("a", "x").await;
         assert_eq!(first, (StatusCode::CREATED, json!({ "nth": 1 })));
-        assert_eq!(world.post("a", "x").await, first);
-        let (status, body) = world.post("a", "y").await;
+        assert_eq!(fixture.post("a", "x").await, first);
+        let (status, body) = fixture.post("a", "y").await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(body["error"]["code"], "request.idempotency_key_reused");
-        assert_eq!(world.post("b", "y").await.1, json!({ "nth": 2 }));
-        let (status, _) = world.post(&"k".repeat(101), "x").await;
-        assert_eq!((status, world.done()), (StatusCode::UNPROCESSABLE_ENTITY, 2));
+        assert_eq!(fixture.post("b", "y").await.1, json!({ "nth": 2 }));
+        let (status, _) = fixture.post(&"k".repeat(101), "x").await;
+        assert_eq!((status, fixture.done()), (StatusCode::UNPROCESSABLE_ENTITY, 2));
     }
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn what_failed_on_our_side_may_be_tried_again(db: PgPool) {
-        let world = world(db).await;
+        let fixture = fixture(db).await;
         for _ in 0..2 {
-            assert_eq!(world.post("a", "fail").await.0, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(fixture.post("a", "fail").await.0, StatusCode::SERVICE_UNAVAILABLE);
         }
-        assert_eq!(world.done(), 2);
+        assert_eq!(fixture.done(), 2);
     }
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn of_many_at_once_one_is_done(db: PgPool) {
-        let world = Arc::new(world(db).await);
+        let fixture = Arc::new(fixture(db).await);
         let calls: Vec<_> = (0..8)
             .map(|_| {
-                let world = Arc::clone(&world);
-                tokio::spawn(async move { world.post("a", "x").await.0 })
+                let fixture = Arc::clone(&fixture);
+                tokio::spawn(async move { fixture.post("a", "x").await.0 })
             })
             .collect();
         for call in calls {
             let status = call.await.unwrap();
             assert!([StatusCode::CREATED, StatusCode::CONFLICT].contains(&status), "{status}");
         }
-        assert_eq!(world.done(), 1);
+        assert_eq!(fixture.done(), 1);
     }
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn the_claim_of_a_dead_node_is_taken_over_and_old_keys_are_forgotten(db: PgPool) {
-        let world = world(db).await;
-        world.post("a", "x").await;
+        let fixture = fixture(db).await;
+        fixture.post("a", "x").await;
         let age = |status: &str, age: &str| {
             format!("update idempotency_key set {status} created_at = now() - interval '{age}'")
         };
         for statement in [age("status = null,", "30 seconds")] {
-            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&world.db).await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&fixture.db).await.unwrap();
         }
-        assert_eq!(world.post("a", "x").await.0, StatusCode::CONFLICT);
+        assert_eq!(fixture.post("a", "x").await.0, StatusCode::CONFLICT);
         let statement = age("", "2 minutes");
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&world.db).await.unwrap();
-        assert_eq!(world.post("a", "x").await.1, json!({ "nth": 2 }));
-        assert_eq!(forget_old(&world.db).await.unwrap(), 0);
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&fixture.db).await.unwrap();
+        assert_eq!(fixture.post("a", "x").await.1, json!({ "nth": 2 }));
+        assert_eq!(forget_old(&fixture.db).await.unwrap(), 0);
         let statement = age("", "25 hours");
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&world.db).await.unwrap();
-        assert_eq!(forget_old(&world.db).await.unwrap(), 1);
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&fixture.db).await.unwrap();
+        assert_eq!(forget_old(&fixture.db).await.unwrap(), 1);
     }
 }

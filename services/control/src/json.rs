@@ -1,8 +1,8 @@
 //! Extractors that refuse bad input with our errors instead of axum's plain texts.
 //!
 //! A body may have the fields of its type and no others: types of requests deny unknown fields,
-//! and a test over the OpenAPI document (`services/sortie_control/src/plane/names.rs`) calls every
-//! operation to see it. Names in queries are checked by [`crate::query`].
+//! and a test over the OpenAPI document (`services/sortie_control/src/control_plane/names.rs`)
+//! calls every operation to see it. Names in queries are checked by [`crate::query`].
 
 use std::error::Error as StdError;
 

@@ -1,6 +1,6 @@
 //! What the services of the control plane share.
 //!
-//! Start with [`plane::Plane`], which every service's router has as its state: the database
+//! Start with [`app::AppState`], which every service's router has as its state: the database
 //! ([`store`]), the bus between nodes ([`bus`]) and the keys of access tokens ([`access`]). A
 //! handler names who may call it by its extractor ([`who`]), refuses with an [`error::ApiError`],
 //! and writes what staff did to the [`audit`] log in the transaction that does it. [`http`] is
@@ -13,6 +13,7 @@
 pub mod access;
 pub mod address;
 pub mod administrators;
+pub mod app;
 pub mod audit;
 pub mod bus;
 pub mod changes;
@@ -36,7 +37,6 @@ pub mod listening;
 pub mod outbox;
 pub mod page;
 pub mod permission;
-pub mod plane;
 pub mod query;
 pub mod request;
 pub mod retention;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use crate::app::AppState;
 use crate::bus::BusError;
-use crate::plane::Plane;
 use crate::rounds::{Round, Rounds};
 use crate::service::{Job, Stop};
 
@@ -62,12 +62,12 @@ pub async fn write(db: &mut PgConnection, topic: &str, key: &str, body: Value) -
 }
 
 /// The job that tells, on as many nodes as there are: one at a time does it.
-pub fn relay(plane: &Plane, stop: &Stop) -> Job {
-    let plane = plane.clone();
+pub fn relay(app: &AppState, stop: &Stop) -> Job {
+    let app = app.clone();
     let mut rounds = Rounds::new("outbox", EVERY, "events are told later", stop.clone());
     Job::new("outbox", async move {
         while rounds.next().await {
-            let sent = relay_once(&plane).await;
+            let sent = relay_once(&app).await;
             let round = |sent| if sent as i64 == EVENTS_MAX { Round::More } else { Round::Done };
             rounds.ended(sent.map(round));
         }
@@ -79,8 +79,8 @@ pub fn relay(plane: &Plane, stop: &Stop) -> Job {
 /// # Errors
 /// The bus or the database is away. What was told before is not told again, unless it is the
 /// database.
-pub async fn relay_once(plane: &Plane) -> Result<usize, RelayError> {
-    let mut tx = plane.db.begin().await?;
+pub async fn relay_once(app: &AppState) -> Result<usize, RelayError> {
+    let mut tx = app.db.begin().await?;
     // Two nodes at once would mix the order up.
     let is_ours = sqlx::query_scalar!(
         r#"select pg_try_advisory_xact_lock(hashtextextended('outbox', 4)) as "ours!""#
@@ -101,7 +101,7 @@ pub async fn relay_once(plane: &Plane) -> Result<usize, RelayError> {
     let (mut sent, mut failed) = (Vec::with_capacity(events.len()), None);
     for event in events {
         let body = serde_json::to_vec(&event).expect("an event of ours serialises");
-        if let Err(error) = plane.bus.topics.publish(&event.topic, Bytes::from(body)).await {
+        if let Err(error) = app.bus.topics.publish(&event.topic, Bytes::from(body)).await {
             failed = Some(error);
             break;
         }
@@ -173,12 +173,12 @@ mod tests {
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn every_event_is_told_in_order_and_once_by_several_nodes(db: PgPool) {
-        let plane = Plane::local(db.clone());
-        let mut heard = plane.bus.topics.subscribe("test.done").await.unwrap();
+        let app = AppState::local(db.clone());
+        let mut heard = app.bus.topics.subscribe("test.done").await.unwrap();
         write(&db, 450).await;
         let mut sent = 0;
         while sent < 450 {
-            let (one, two) = tokio::join!(relay_once(&plane), relay_once(&plane));
+            let (one, two) = tokio::join!(relay_once(&app), relay_once(&app));
             sent += one.unwrap() + two.unwrap();
         }
         assert_eq!((sent, unsent(&db).await), (450, 0));
@@ -208,14 +208,14 @@ mod tests {
 
     #[sqlx::test(migrator = "crate::store::MIGRATOR")]
     async fn what_could_not_be_told_is_told_when_the_bus_is_back(db: PgPool) {
-        let mut plane = Plane::local(db.clone());
+        let mut app = AppState::local(db.clone());
         let topics = Arc::new(Tired(LocalTopics::default(), 3.into()));
-        plane.bus = Bus { topics: topics.clone(), ..plane.bus };
+        app.bus = Bus { topics: topics.clone(), ..app.bus };
         write(&db, 5).await;
-        assert!(relay_once(&plane).await.is_err());
+        assert!(relay_once(&app).await.is_err());
         assert_eq!(unsent(&db).await, 2);
         topics.1.store(9, std::sync::atomic::Ordering::SeqCst);
-        assert_eq!(relay_once(&plane).await.unwrap(), 2);
+        assert_eq!(relay_once(&app).await.unwrap(), 2);
         assert_eq!(unsent(&db).await, 0);
     }
 

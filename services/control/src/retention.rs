@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
-use crate::plane::Plane;
+use crate::app::AppState;
 use crate::rounds::{Round, Rounds};
 use crate::service::{Job, Stop};
 
@@ -53,8 +53,8 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// A job of this name that keeps to `rules`.
-pub fn job(name: &'static str, rules: &'static [Rule], plane: &Plane, stop: &Stop) -> Job {
-    let (db, clock) = (plane.db.clone(), plane.clock.clone());
+pub fn job(name: &'static str, rules: &'static [Rule], app: &AppState, stop: &Stop) -> Job {
+    let (db, clock) = (app.db.clone(), app.clock.clone());
     let mut rounds = Rounds::new(name, EVERY, "what is over is removed later", stop.clone());
     Job::new(name, async move {
         while rounds.next().await {

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::access;
+use crate::app::AppState;
 use crate::bus::{Bus, BusError, Heard};
 use crate::clock::Clock;
 use crate::listening::{self, DeafError, Hearing};
-use crate::plane::Plane;
 use crate::service::{Job, Stop};
 
 /// The topic on which ends are told.
@@ -143,8 +143,8 @@ impl Revoked {
 }
 
 /// The job that hears which logins have ended.
-pub fn job(plane: &Plane, stop: &Stop) -> Job {
-    let (revoked, bus) = (plane.revoked.clone(), plane.bus.clone());
+pub fn job(app: &AppState, stop: &Stop) -> Job {
+    let (revoked, bus) = (app.revoked.clone(), app.bus.clone());
     let hearing = Hearing::new("revocations", "logins that have ended may be let in");
     let listen = move |hearing| revoked.clone().listen(bus.clone(), hearing);
     Job::new("revocations", listening::listen(hearing, stop.clone(), listen))
@@ -209,11 +209,11 @@ mod tests {
         let player = sortie_testing::player(&db, "Ada").await;
         let now_s = OffsetDateTime::now_utc().unix_timestamp();
         let of = |sub: Uuid, sid: Uuid| access::Claims { sub, sid, ..claims(0, now_s - 60) };
-        let plane = Plane::local(db.clone());
-        let (revoked, bus) = (plane.revoked.clone(), plane.bus.clone());
+        let app = AppState::local(db.clone());
+        let (revoked, bus) = (app.revoked.clone(), app.bus.clone());
         let (stopper, stop) = stop();
         let early = ended(&db, player).await;
-        let listening = tokio::spawn(job(&plane, &stop).work);
+        let listening = tokio::spawn(job(&app, &stop).work);
         comes_to_cover(&revoked, &of(player, early)).await;
 
         let other = sortie_testing::player(&db, "Bob").await;

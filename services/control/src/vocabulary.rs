@@ -3,7 +3,7 @@
 //!
 //! Rows hold them as text, and the database refuses every other word; here they are what the
 //! OpenAPI document makes enums of. A test compares the two
-//! (`services/sortie_control/src/plane/openapi/rules.rs`).
+//! (`services/sortie_control/src/control_plane/openapi/rules.rs`).
 //!
 //! Words that battle servers say too are enums of `proto/rpc`, and handed on here for crates that
 //! know no messages, with how the document shows them.

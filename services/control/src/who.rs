@@ -8,12 +8,12 @@ use axum::http::request::Parts;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::app::AppState;
 use crate::audit::{self, AuditOutcome, Entry};
 use crate::details::Details;
 use crate::error::ApiError;
 use crate::headers;
 use crate::permission::{Needs, Permission, Permissions};
-use crate::plane::Plane;
 
 /// A player who is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ impl Caller {
     ///
     /// # Errors
     /// 401 with `auth.invalid`, `auth.key_unknown`, `auth.expired` or `auth.revoked`.
-    pub fn of_token(plane: &Plane, token: &str) -> Result<Self, ApiError> {
+    pub fn of_token(app: &AppState, token: &str) -> Result<Self, ApiError> {
         let claims =
-            plane.access.verify(token, plane.clock.estimate()).map_err(|error| match error {
+            app.access.verify(token, app.clock.estimate()).map_err(|error| match error {
                 crate::access::AccessError::Invalid => {
                     ApiError::unauthenticated("auth.invalid", "the access token is invalid")
                 }
@@ -46,7 +46,7 @@ impl Caller {
                     "the access token has expired; refresh it",
                 ),
             })?;
-        if plane.revoked.covers(&claims) {
+        if app.revoked.covers(&claims) {
             let message = "this login has ended; log in again";
             return Err(ApiError::unauthenticated("auth.revoked", message));
         }
@@ -58,9 +58,9 @@ impl Caller {
     ///
     /// # Errors
     /// As [`Self::of_token`], and `auth.missing` without a token.
-    pub fn of_bearer(plane: &Plane, value: Option<&str>) -> Result<Self, ApiError> {
+    pub fn of_bearer(app: &AppState, value: Option<&str>) -> Result<Self, ApiError> {
         match headers::bearer(value) {
-            Some(token) => Self::of_token(plane, token.trim()),
+            Some(token) => Self::of_token(app, token.trim()),
             None => Err(ApiError::unauthenticated(
                 "auth.missing",
                 "send an access token as `Authorization: Bearer TOKEN`",
@@ -72,13 +72,13 @@ impl Caller {
 impl<S> FromRequestParts<S> for Caller
 where
     S: Send + Sync,
-    Plane: FromRef<S>,
+    AppState: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let value = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Self::of_bearer(&Plane::from_ref(state), value)
+        Self::of_bearer(&AppState::from_ref(state), value)
     }
 }
 
@@ -107,14 +107,14 @@ impl<S, P> FromRequestParts<S> for Staff<P>
 where
     S: Send + Sync,
     P: Needs,
-    Plane: FromRef<S>,
+    AppState: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        let plane = Plane::from_ref(state);
-        let permissions = permissions_of(&plane.db, caller.player_id).await?;
+        let app = AppState::from_ref(state);
+        let permissions = permissions_of(&app.db, caller.player_id).await?;
         if permissions.allow(P::PERMISSION) {
             return Ok(Self { caller, permissions, needs: PhantomData });
         }
@@ -133,7 +133,7 @@ where
             before: None,
             after: None,
         };
-        audit::append(&mut *plane.db.acquire().await?, &entry).await?;
+        audit::append(&mut *app.db.acquire().await?, &entry).await?;
         Err(lacks(P::PERMISSION))
     }
 }

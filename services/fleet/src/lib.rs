@@ -34,18 +34,18 @@ pub use error::FleetError;
 pub use reflection::{RpcHealth, health_and_reflection, service_names};
 pub use rpc::add_rpc;
 pub use settings::Settings;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service::{Job, Service, Stop};
 pub use status::{BattlePoint, BattleRegion, Status, topic};
 
 /// Routes of battles, and the jobs `placement`, `leases` and `battle log`.
-pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
-    let (db, clock) = (plane.db.clone(), plane.clock.clone());
+pub fn service(app: &AppState, settings: Settings, stop: &Stop) -> Service {
+    let (db, clock) = (app.db.clone(), app.clock.clone());
     let log = log::run(db, clock, settings.clone(), stop.clone());
     let jobs = vec![
-        Job::new("placement", placement::run(plane.db.clone(), settings.clone(), stop.clone())),
-        Job::new("leases", lease::run(plane.db.clone(), settings, stop.clone())),
+        Job::new("placement", placement::run(app.db.clone(), settings.clone(), stop.clone())),
+        Job::new("leases", lease::run(app.db.clone(), settings, stop.clone())),
         Job::new("battle log", log),
     ];
-    Service { routes: game::routes(plane), jobs }
+    Service { routes: game::routes(app), jobs }
 }

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 
 const EVERY: Duration = Duration::from_secs(3_600);
 
-/// Keeps house until the stop is asked for.
+/// Deletes what is old until the stop is asked for.
 pub(crate) async fn run(db: PgPool, clock: Clock, settings: Settings, stop: Stop) {
     let failing = "the battle log was not looked after";
     let mut rounds = Rounds::new("battle log", EVERY, failing, stop);

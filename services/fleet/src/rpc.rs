@@ -1,9 +1,9 @@
 //! `sortie.fleet.v1.Fleet` over gRPC: messages in, messages out; what happens is elsewhere.
 
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::clock::Clock;
 use sortie_control::internal::{FleetCaller, FleetDoor, MESSAGE_BYTES_MAX, SharedSecret};
-use sortie_control::plane::Plane;
 use sortie_control::service::{Job, Stop};
 use sortie_control::tasks::Tasks;
 use sortie_rpc::fleet::v1 as rpc;
@@ -25,21 +25,21 @@ use crate::{register, tools};
 /// job by which orders are prompt: one connection to the database listens for them.
 pub fn add_rpc(
     routes: &mut RoutesBuilder,
-    plane: &Plane,
+    app: &AppState,
     settings: &Settings,
     secret: &SharedSecret,
     stop: &Stop,
 ) -> Job {
-    let (wakes, job) = Wakes::new(plane.db.clone(), stop.clone());
+    let (wakes, job) = Wakes::new(app.db.clone(), stop.clone());
     let shared = Shared {
-        db: plane.db.clone(),
-        bus: plane.bus.clone(),
+        db: app.db.clone(),
+        bus: app.bus.clone(),
         settings: settings.clone(),
         wakes,
         stop: stop.clone(),
-        tasks: plane.tasks.clone(),
+        tasks: app.tasks.clone(),
     };
-    let (keys, clock) = (plane.access.clone(), plane.clock.clone());
+    let (keys, clock) = (app.access.clone(), app.clock.clone());
     let service = FleetServer::new(FleetRpc {
         shared,
         keys: keys.clone(),

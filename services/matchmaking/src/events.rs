@@ -201,7 +201,7 @@ impl Telling {
         }
         // Logged out or banned meanwhile, or the token is too old.
         let bearer = self.bearer.as_ref().and_then(|value| value.to_str().ok());
-        Caller::of_bearer(&self.state.plane, bearer).ok()?;
+        Caller::of_bearer(&self.state.app, bearer).ok()?;
         match ticket::poll(&self.state, self.ticket_id, self.caller.player_id).await {
             Ok(ticket) => Some(Some(ticket)),
             Err(MatchmakingError::UnknownTicket) => None,

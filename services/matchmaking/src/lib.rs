@@ -36,7 +36,7 @@ mod why;
 
 use std::sync::Arc;
 
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::retention as kept;
 use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
@@ -53,13 +53,13 @@ use state::Matchmaking;
 ///
 /// # Panics
 /// [`Settings::check`] refuses the settings: a program checks them before it starts.
-pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
+pub fn service(app: &AppState, settings: Settings, stop: &Stop) -> Service {
     if let Err(fault) = settings.check() {
         panic!("matchmaking cannot start: {fault}");
     }
     let settings = Arc::new(settings);
-    let state = Matchmaking::new(plane.clone(), Arc::clone(&settings), stop.clone());
-    let (db, watches) = (plane.db.clone(), Arc::clone(&state.watches));
+    let state = Matchmaking::new(app.clone(), Arc::clone(&settings), stop.clone());
+    let (db, watches) = (app.db.clone(), Arc::clone(&state.watches));
     let watching = watch::run(db, watches, Arc::clone(&settings), stop.clone());
     let routes = OpenApiRouter::new()
         .merge(party::routes())
@@ -74,9 +74,9 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         .with_state(state);
     let jobs = vec![
         Job::new("watched-tickets", watching),
-        Job::new("matcher", matcher::run(plane.db.clone(), Arc::clone(&settings), stop.clone())),
-        kept::job("matchmaking-retention", retention::RULES, plane, stop),
-        Job::new("matchmaking-cleanup", cleanup::run(plane.db.clone(), settings, stop.clone())),
+        Job::new("matcher", matcher::run(app.db.clone(), Arc::clone(&settings), stop.clone())),
+        kept::job("matchmaking-retention", retention::RULES, app, stop),
+        Job::new("matchmaking-cleanup", cleanup::run(app.db.clone(), settings, stop.clone())),
     ];
     Service { routes, jobs }
 }

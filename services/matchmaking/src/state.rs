@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
 use sortie_control::error::ApiError;
-use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -18,7 +18,7 @@ use crate::watch::Watches;
 
 #[derive(Clone)]
 pub(crate) struct Matchmaking {
-    pub plane: Plane,
+    pub app: AppState,
     pub settings: Arc<Settings>,
     pub views: Arc<Views>,
     pub watches: Arc<Watches>,
@@ -26,14 +26,14 @@ pub(crate) struct Matchmaking {
 }
 
 impl Matchmaking {
-    pub(crate) fn new(plane: Plane, settings: Arc<Settings>, stop: Stop) -> Self {
+    pub(crate) fn new(app: AppState, settings: Arc<Settings>, stop: Stop) -> Self {
         let views = Arc::new(Views::default());
         let watches = Arc::new(Watches::new(&settings));
-        Self { plane, settings, views, watches, stop }
+        Self { app, settings, views, watches, stop }
     }
 
     pub(crate) fn db(&self) -> &PgPool {
-        &self.plane.db
+        &self.app.db
     }
 
     /// The time, by the database's clock.
@@ -45,12 +45,12 @@ impl Matchmaking {
     pub(crate) async fn limit(&self, what: &str, player: Uuid, count: u32) -> Result<(), ApiError> {
         let rate = Rate::per(count, Duration::from_secs(10));
         let bucket = format!("matchmaking/{what}/{player}");
-        self.plane.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)
+        self.app.bus.limiter.take(&bucket, rate).await.map_err(ApiError::too_many)
     }
 }
 
-impl FromRef<Matchmaking> for Plane {
+impl FromRef<Matchmaking> for AppState {
     fn from_ref(state: &Matchmaking) -> Self {
-        state.plane.clone()
+        state.app.clone()
     }
 }

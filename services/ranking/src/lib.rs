@@ -22,7 +22,7 @@ mod settings;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service::{Job, Service, Stop};
 use sortie_control::{outbox, retention as kept};
 
@@ -35,8 +35,8 @@ pub use season::Season;
 pub use settings::Settings;
 
 /// Routes and jobs of ranking.
-pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
-    let boards = board::Boards::new(plane);
+pub fn service(app: &AppState, settings: Settings, stop: &Stop) -> Service {
+    let boards = board::Boards::new(app);
     let routes = OpenApiRouter::new()
         .merge(http::leaderboards::router())
         .merge(http::players::router())
@@ -45,13 +45,13 @@ pub fn service(plane: &Plane, settings: Settings, stop: &Stop) -> Service {
         .with_state(boards.clone());
     let period = settings.boards_period;
     let jobs = vec![
-        outbox::relay(plane, stop),
-        kept::job("retention", kept::RULES, plane, stop),
-        kept::job("ranking-retention", retention::RULES, plane, stop),
+        outbox::relay(app, stop),
+        kept::job("retention", kept::RULES, app, stop),
+        kept::job("ranking-retention", retention::RULES, app, stop),
         Job::new("leaderboard-events", board::events::job(boards.clone(), stop.clone())),
         Job::new("leaderboards", board::job(boards, period, stop.clone())),
-        Job::new("season-carrying", carry::job(plane.db.clone(), stop.clone())),
-        Job::new("rating-decay", decay::job(plane.db.clone(), settings, stop.clone())),
+        Job::new("season-carrying", carry::job(app.db.clone(), stop.clone())),
+        Job::new("rating-decay", decay::job(app.db.clone(), settings, stop.clone())),
     ];
     Service { routes, jobs }
 }

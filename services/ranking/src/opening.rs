@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
 
+use sortie_control::app::AppState;
 use sortie_control::error::{ApiError, broken_constraint};
-use sortie_control::plane::Plane;
 use sortie_control::season::{Opened, Opening, Seasons};
 use sortie_control::text::prose;
 
@@ -48,21 +48,21 @@ impl From<SeasonError> for ApiError {
 ///
 /// # Errors
 /// See [`SeasonError`]; nothing was changed then.
-pub async fn open_season(plane: &Plane, name: &str) -> Result<Season, SeasonError> {
-    let mut db = plane.db.acquire().await?;
+pub async fn open_season(app: &AppState, name: &str) -> Result<Season, SeasonError> {
+    let mut db = app.db.acquire().await?;
     let (old, season) = open_in(&mut db, name).await?;
     drop(db);
-    forget_boards(plane, old).await;
+    forget_boards(app, old).await;
     Ok(season)
 }
 
 /// Opens seasons for whoever lets staff ask for it.
-pub fn seasons(plane: &Plane) -> Arc<dyn Seasons> {
-    Arc::new(Opener(plane.clone()))
+pub fn seasons(app: &AppState) -> Arc<dyn Seasons> {
+    Arc::new(Opener(app.clone()))
 }
 
 #[derive(Debug)]
-struct Opener(Plane);
+struct Opener(AppState);
 
 impl Seasons for Opener {
     fn open<'a>(&'a self, db: &'a mut PgConnection, name: &'a str) -> Opening<'a> {
@@ -79,9 +79,9 @@ impl Seasons for Opener {
 }
 
 /// Nobody asks for them any more; without the bus they only take room.
-async fn forget_boards(plane: &Plane, closed: i32) {
+async fn forget_boards(app: &AppState, closed: i32) {
     for board in Board::of_season(closed) {
-        drop(plane.bus.boards.clear(&board.name()).await);
+        drop(app.bus.boards.clear(&board.name()).await);
     }
 }
 

@@ -4,8 +4,8 @@
 
 mod cli;
 mod command;
+mod control_plane;
 mod demo;
-mod plane;
 mod queues;
 mod runtime;
 
@@ -15,8 +15,8 @@ use clap::ArgMatches;
 use sortie_cli::program::{self, Origin};
 use sortie_cli::{completions, exit, healthcheck, moved};
 
+use app::listeners::Listener;
 use cli::{Cli, Command};
-use plane::listeners::Listener;
 
 fn main() -> ExitCode {
     program::run(dispatch)

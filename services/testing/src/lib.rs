@@ -10,8 +10,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use sortie_control::app::AppState;
 use sortie_control::idempotency;
-use sortie_control::plane::Plane;
 use sqlx::PgPool;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -45,21 +45,21 @@ pub async fn grant(db: &PgPool, player_id: Uuid, role: &str) {
 }
 
 /// A fresh access token of a player. Of its login there is no row: who reads that wants [`login`].
-pub fn token(plane: &Plane, player_id: Uuid) -> String {
-    plane.access.issue(player_id, Uuid::now_v7(), false, plane.clock.estimate())
+pub fn token(app: &AppState, player_id: Uuid) -> String {
+    app.access.issue(player_id, Uuid::now_v7(), false, app.clock.estimate())
 }
 
 /// A fresh access token of a new login of a player.
 ///
 /// # Panics
 /// The database refuses.
-pub async fn login(plane: &Plane, player_id: Uuid) -> String {
+pub async fn login(app: &AppState, player_id: Uuid) -> String {
     let session_id = Uuid::now_v7();
     let login = "insert into personal.login_session (session_id, player_id, expires_at)
         values ($1, $2, now() + interval '30 days')";
     let login = sqlx::query(login).bind(session_id).bind(player_id);
-    login.execute(&plane.db).await.expect("a new login");
-    plane.access.issue(player_id, session_id, false, plane.clock.estimate())
+    login.execute(&app.db).await.expect("a new login");
+    app.access.issue(player_id, session_id, false, app.clock.estimate())
 }
 
 /// Calls a router without a network; gives status and JSON body (`Null` without one).

@@ -5,10 +5,10 @@ use bevy_ecs::prelude::*;
 use crate::components::{Blow, Grudges, Identity, Pose, Roster, Stats, Vitals};
 use crate::config::SimConfig;
 use crate::event::Event;
-use crate::facts::{Cause, Deaths, EventLog, Wound, Wounds};
 use crate::id::{PlayerSlot, WeaponId};
 use crate::objective::Round;
 use crate::score;
+use crate::transient::{Cause, Deaths, EventLog, Wound, Wounds};
 use crate::view::Status;
 use crate::world::{Clock, Ground, Rules};
 

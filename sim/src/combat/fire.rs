@@ -8,9 +8,9 @@ use super::hands::{eyes, in_hand};
 use crate::command::{Buttons, Input};
 use crate::components::{Arsenal, Identity, Intent, Pose, Roster, Stats, Vitals};
 use crate::config::{WeaponMode, WeaponSpec};
-use crate::facts::Work;
 use crate::id::Tick;
 use crate::rng::{Dice, Rng, Stream};
+use crate::transient::Work;
 use crate::view::PropKind;
 use crate::world::{Clock, Rules};
 

@@ -9,8 +9,8 @@ use super::shape::{BODY_RADIUS_M, meet};
 use crate::components::{Prop, PropTable};
 use crate::config::{Gadget, SimConfig, WeaponSpec};
 use crate::event::Event;
-use crate::facts::{Cause, EventLog, Wound, Wounds};
 use crate::id::{EntityId, WeaponId};
+use crate::transient::{Cause, EventLog, Wound, Wounds};
 use crate::view::PropKind;
 use crate::world::{Clock, Ground, Rules};
 

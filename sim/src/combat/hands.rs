@@ -8,8 +8,8 @@ use super::buffers::{Combat, Launch, Launched};
 use crate::command::Buttons;
 use crate::components::{Arsenal, Identity, Intent, Pose, Roster, Vitals};
 use crate::config::SimConfig;
-use crate::facts::{Cause, Wound, Wounds};
 use crate::id::{PlayerSlot, Tick};
+use crate::transient::{Cause, Wound, Wounds};
 use crate::view::{PropKind, Status};
 use crate::world::{Clock, Ground, Rules};
 

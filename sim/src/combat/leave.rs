@@ -10,8 +10,8 @@ use bevy_ecs::prelude::*;
 use super::damage::{self, Fall};
 use crate::components::Roster;
 use crate::event::Event;
-use crate::facts::{Deaths, Departures, EventLog};
 use crate::objective::Round;
+use crate::transient::{Deaths, Departures, EventLog};
 use crate::view::Status;
 use crate::world::{Clock, Ground, Rules};
 

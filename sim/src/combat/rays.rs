@@ -9,8 +9,8 @@ use super::shape::{Zone, meet};
 use crate::components::{Roster, Stats};
 use crate::config::{CombatRules, SimConfig};
 use crate::event::Event;
-use crate::facts::{Cause, EventLog, Work, Wound, Wounds};
 use crate::id::PlayerSlot;
+use crate::transient::{Cause, EventLog, Work, Wound, Wounds};
 use crate::workers::Workers;
 use crate::world::{Clock, Ground, Rules};
 

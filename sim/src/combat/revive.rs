@@ -8,9 +8,9 @@ use crate::components::{
     Grudges, Identity, Intent, Pose, Requests, Roster, SquadMember, Stats, Vitals,
 };
 use crate::event::Event;
-use crate::facts::{Deaths, EventLog};
 use crate::id::{PlayerSlot, SquadId, Team};
 use crate::score;
+use crate::transient::{Deaths, EventLog};
 use crate::view::Status;
 use crate::world::{Clock, Rules};
 

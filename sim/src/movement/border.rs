@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::components::{Border, Identity, Pose, Roster, Vitals};
-use crate::facts::{Cause, Wound, Wounds};
+use crate::transient::{Cause, Wound, Wounds};
 use crate::world::{Clock, Ground, Rules};
 
 pub(super) fn watch_border(

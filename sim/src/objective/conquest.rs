@@ -10,9 +10,9 @@ use super::round::{PointControl, Round, is_inside};
 use crate::components::{Identity, Pose, Roster, SquadMember, Stats, Vitals};
 use crate::config::{ObjectiveRules, ScoreRules};
 use crate::event::Event;
-use crate::facts::{Deaths, EventLog};
 use crate::id::{PointId, Team};
 use crate::score;
+use crate::transient::{Deaths, EventLog};
 use crate::world::{Clock, Ground, Rules};
 
 /// A point that changed hands this tick.

@@ -5,7 +5,7 @@ use bevy_ecs::prelude::*;
 use super::round::Round;
 use crate::components::{Identity, Roster};
 use crate::event::Event;
-use crate::facts::EventLog;
+use crate::transient::EventLog;
 use crate::world::{Clock, Rules};
 
 pub(crate) fn count_kills(

@@ -7,8 +7,8 @@ use sortie_field::map::Map;
 use crate::codec::{Corrupt, Saved, Sink, Source, saved};
 use crate::config::{Mode, ObjectiveRules, SimConfig};
 use crate::event::Event;
-use crate::facts::EventLog;
 use crate::id::{Team, Tick};
+use crate::transient::EventLog;
 use crate::view::RoundState;
 use crate::world::Clock;
 

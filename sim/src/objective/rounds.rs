@@ -6,8 +6,8 @@ use super::round::{Round, battle_end};
 use crate::components::{Border, Grudges, Roster, Vitals};
 use crate::config::ObjectiveRules;
 use crate::event::Event;
-use crate::facts::EventLog;
 use crate::id::Tick;
+use crate::transient::EventLog;
 use crate::view::{RoundState, Status};
 use crate::world::{Clock, Rules};
 

@@ -3,21 +3,21 @@
 use sortie_sim::command::Buttons;
 use sortie_sim::id::Class;
 
-use crate::stage::{Stage, two_enemies};
+use crate::fixture::{Fixture, two_enemies};
 
 /// Health after each of four shots of 40 points into the chest.
 fn health(class: Class) -> Vec<u8> {
-    let mut stage = Stage::with("", |config| {
+    let mut fixture = Fixture::with("", |config| {
         config.weapons[0].damage_hp = 40.0;
         config.weapons[0].damage_far_hp = 40.0;
     });
-    let [red, blue] = two_enemies(&mut stage, [Class::Assault, class]);
+    let [red, blue] = two_enemies(&mut fixture, [Class::Assault, class]);
     let mut left = Vec::new();
     for _ in 0..4 {
-        stage.face(red, blue);
-        stage.press(red, Buttons::FIRE);
-        left.push(stage.row(blue).health_hp);
-        stage.seconds(0.5);
+        fixture.face(red, blue);
+        fixture.press(red, Buttons::FIRE);
+        left.push(fixture.row(blue).health_hp);
+        fixture.seconds(0.5);
     }
     left
 }

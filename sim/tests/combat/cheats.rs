@@ -7,25 +7,25 @@ use sortie_sim::id::{Class, PlayerKey, PlayerSlot, PointId, Team, Tick};
 use sortie_sim::view::Status;
 use sortie_sim::{Battle, BattleSetup};
 
-use crate::stage::{GROUND, Stage, steady_rules, two_enemies};
+use crate::fixture::{Fixture, GROUND, steady_rules, two_enemies};
 
 /// How far a soldier comes in two seconds with such an input, and the longest step on the way.
 fn run(tune: impl Fn(&mut Input)) -> (f32, f32) {
-    let mut stage = Stage::new();
-    let slot = stage.enter(Team::Red, Class::Assault);
-    stage.walk(slot, 40.0, 80.0);
-    stage.input(slot).yaw = Yaw(16_384);
-    tune(stage.input(slot));
+    let mut fixture = Fixture::new();
+    let slot = fixture.enter(Team::Red, Class::Assault);
+    fixture.walk(slot, 40.0, 80.0);
+    fixture.input(slot).yaw = Yaw(16_384);
+    tune(fixture.input(slot));
     let flat = |pos: Vec3| Vec3::new(pos.x, 0.0, pos.z);
-    let (start, mut last, mut step_m) = (stage.row(slot).body.pos, Vec3::ZERO, 0.0f32);
+    let (start, mut last, mut step_m) = (fixture.row(slot).body.pos, Vec3::ZERO, 0.0f32);
     for tick in 0..120 {
         if tick > 0 {
-            step_m = step_m.max((flat(stage.row(slot).body.pos) - last).length());
+            step_m = step_m.max((flat(fixture.row(slot).body.pos) - last).length());
         }
-        last = flat(stage.row(slot).body.pos);
-        stage.step();
+        last = flat(fixture.row(slot).body.pos);
+        fixture.step();
     }
-    ((flat(stage.row(slot).body.pos) - flat(start)).length(), step_m)
+    ((flat(fixture.row(slot).body.pos) - flat(start)).length(), step_m)
 }
 
 #[test]
@@ -54,36 +54,36 @@ fn speed_huge_axes_are_no_faster() {
 #[test]
 fn speed_many_inputs_a_tick_are_one_step() {
     let way = |inputs: usize| {
-        let mut stage = Stage::new();
-        let slot = stage.enter(Team::Red, Class::Assault);
-        stage.walk(slot, 40.0, 80.0);
+        let mut fixture = Fixture::new();
+        let slot = fixture.enter(Team::Red, Class::Assault);
+        fixture.walk(slot, 40.0, 80.0);
         let input = Input { yaw: Yaw(16_384), move_forward: 127, ..Input::default() };
-        *stage.input(slot) = input;
-        let start = stage.row(slot).body.pos;
+        *fixture.input(slot) = input;
+        let start = fixture.row(slot).body.pos;
         for _ in 0..60 {
-            (1..inputs).for_each(|_| stage.ask(slot, Action::Input(input)));
-            stage.step();
+            (1..inputs).for_each(|_| fixture.ask(slot, Action::Input(input)));
+            fixture.step();
         }
-        (stage.row(slot).body.pos - start).length()
+        (fixture.row(slot).body.pos - start).length()
     };
     assert_eq!(way(1), way(8));
 }
 
 /// Rounds that leave in ten seconds of fire by `trigger`, from tick to tick.
 fn rounds(class: Class, weapon_slot: u8, trigger: impl Fn(u32) -> Vec<Buttons>) -> (u32, u16) {
-    let mut stage = Stage::new();
-    let slot = stage.enter(Team::Red, class);
-    stage.input(slot).weapon_slot = weapon_slot;
-    stage.seconds(1.0);
+    let mut fixture = Fixture::new();
+    let slot = fixture.enter(Team::Red, class);
+    fixture.input(slot).weapon_slot = weapon_slot;
+    fixture.seconds(1.0);
     for tick in 0..600 {
         for buttons in trigger(tick) {
-            let input = Input { buttons, ..*stage.input(slot) };
-            stage.ask(slot, Action::Input(input));
-            stage.hold(slot, buttons);
+            let input = Input { buttons, ..*fixture.input(slot) };
+            fixture.ask(slot, Action::Input(input));
+            fixture.hold(slot, buttons);
         }
-        stage.step();
+        fixture.step();
     }
-    (stage.row(slot).score.shots, stage.row(slot).ammo)
+    (fixture.row(slot).score.shots, fixture.row(slot).ammo)
 }
 
 #[test]
@@ -124,15 +124,15 @@ fn rapid_fire_of_a_pistol_is_bound_by_its_rate_too() {
 #[test]
 fn no_reload_what_is_not_in_the_magazine_is_not_fired() {
     let shots_in = |buttons: fn(u32) -> Buttons| {
-        let mut stage = Stage::new();
-        let slot = stage.enter(Team::Red, Class::Assault);
+        let mut fixture = Fixture::new();
+        let slot = fixture.enter(Team::Red, Class::Assault);
         let mut longest_burst = 0;
         let (mut burst, mut last, mut quiet) = (0, 0, 0);
         for tick in 0..1_200 {
-            stage.hold(slot, buttons(tick));
-            stage.input(slot).weapon_slot = 0;
-            stage.step();
-            let shots = stage.row(slot).score.shots;
+            fixture.hold(slot, buttons(tick));
+            fixture.input(slot).weapon_slot = 0;
+            fixture.step();
+            let shots = fixture.row(slot).score.shots;
             quiet = if shots == last { quiet + 1 } else { 0 };
             // Nobody reloads a rifle in less than two seconds.
             burst = if quiet > 100 { 0 } else { burst + shots - last };
@@ -156,22 +156,22 @@ fn no_reload_what_is_not_in_the_magazine_is_not_fired() {
 
 #[test]
 fn no_reload_switching_weapons_refills_nothing() {
-    let mut stage = Stage::new();
-    let slot = stage.enter(Team::Red, Class::Assault);
-    stage.hold(slot, Buttons::FIRE);
-    stage.seconds(1.0);
-    stage.hold(slot, Buttons::default());
-    let ammo = stage.row(slot).ammo;
+    let mut fixture = Fixture::new();
+    let slot = fixture.enter(Team::Red, Class::Assault);
+    fixture.hold(slot, Buttons::FIRE);
+    fixture.seconds(1.0);
+    fixture.hold(slot, Buttons::default());
+    let ammo = fixture.row(slot).ammo;
     assert!(ammo < 30);
     for weapon_slot in [1, 0, 2, 0, 1, 0] {
-        stage.input(slot).weapon_slot = weapon_slot;
-        stage.step();
+        fixture.input(slot).weapon_slot = weapon_slot;
+        fixture.step();
     }
-    assert_eq!(stage.row(slot).ammo, ammo);
-    let reserves = stage.row(slot).reserve;
-    stage.hold(slot, Buttons::RELOAD);
-    stage.seconds(4.0);
-    let row = stage.row(slot);
+    assert_eq!(fixture.row(slot).ammo, ammo);
+    let reserves = fixture.row(slot).reserve;
+    fixture.hold(slot, Buttons::RELOAD);
+    fixture.seconds(4.0);
+    let row = fixture.row(slot);
     assert_eq!((row.ammo, row.reserve), (30, reserves - (30 - ammo)), "rounds are moved, not made");
 }
 
@@ -236,30 +236,30 @@ fn teleport_nothing_in_a_command_moves_a_soldier_farther_than_its_legs() {
 /// Hits of ten shots at a soldier who sprints across, by a shooter whose aim is `back` ticks late
 /// and who claims to have seen the tick `claimed` ticks ago.
 fn hits(back: usize, claimed: u32) -> u32 {
-    let mut stage = Stage::with("", |config| {
+    let mut fixture = Fixture::with("", |config| {
         // Nobody falls, so that all shots are alike.
         config.weapons[0].damage_hp = 1.0;
         config.weapons[0].damage_far_hp = 1.0;
     });
-    let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Assault]);
-    stage.walk(blue, 80.0, 110.0);
-    let input = stage.input(blue);
+    let [red, blue] = two_enemies(&mut fixture, [Class::Assault, Class::Assault]);
+    fixture.walk(blue, 80.0, 110.0);
+    let input = fixture.input(blue);
     (input.yaw, input.move_forward, input.buttons) = (Yaw(0), 127, Buttons::SPRINT);
     let mut course = Vec::new();
     for tick in 0..240 {
-        stage.step();
-        course.push(stage.row(blue).body.pos);
-        stage.hold(red, Buttons::default());
+        fixture.step();
+        course.push(fixture.row(blue).body.pos);
+        fixture.hold(red, Buttons::default());
         if tick >= 60 && tick % 18 == 0 {
             let place = course[course.len() - back] + Vec3::Y * 1.2;
-            stage.look_at(red, place);
-            stage.set_lag(red, claimed);
-            stage.hold(red, Buttons::FIRE);
+            fixture.look_at(red, place);
+            fixture.set_lag(red, claimed);
+            fixture.hold(red, Buttons::FIRE);
         }
     }
-    stage.step();
-    assert_eq!(stage.row(red).score.shots, 10);
-    stage.row(red).score.hits
+    fixture.step();
+    assert_eq!(fixture.row(red).score.shots, 10);
+    fixture.row(red).score.hits
 }
 
 #[test]
@@ -277,14 +277,14 @@ fn rewind_claims_of_long_ago_hit_nothing_that_an_honest_shooter_could_not() {
 fn rewind_claims_of_the_future_are_the_present() {
     // Aimed at where the target is in the tick of the shot: one step beyond the last seen.
     assert_eq!(hits(1, 0), hits(1, 1));
-    let mut stage = Stage::new();
-    let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Assault]);
-    stage.face(red, blue);
+    let mut fixture = Fixture::new();
+    let [red, blue] = two_enemies(&mut fixture, [Class::Assault, Class::Assault]);
+    fixture.face(red, blue);
     let view_tick = Tick(u32::MAX);
-    let input = Input { buttons: Buttons::FIRE, view_tick, ..*stage.input(red) };
-    *stage.input(red) = input;
-    // The stage would tell the truth: this command comes after and is the last.
-    stage.set_lag(red, 0);
-    stage.step();
-    assert_eq!(stage.row(red).score.hits, 1);
+    let input = Input { buttons: Buttons::FIRE, view_tick, ..*fixture.input(red) };
+    *fixture.input(red) = input;
+    // The fixture would tell the truth: this command comes after and is the last.
+    fixture.set_lag(red, 0);
+    fixture.step();
+    assert_eq!(fixture.row(red).score.hits, 1);
 }

@@ -5,25 +5,25 @@ use sortie_sim::field::Yaw;
 use sortie_sim::id::{Class, Team};
 use sortie_sim::view::Status;
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// A ramp to the east up to a platform that ends in a drop of `height_m`.
-fn fall(height_m: f32) -> Stage {
+fn fall(height_m: f32) -> Fixture {
     let ground = format!(
         "[[obstacle]]\nshape = \"Ramp\"\nx = 40.0\nz = 80.0\nbottom_m = 0.0\nwidth_m = 6.0\n\
          height_m = {height_m}\nlength_m = 20.0\nheading_deg = 90.0\n\
          [[obstacle]]\nshape = \"Box\"\nx = 54.0\nz = 80.0\nbottom_m = 0.0\nwidth_m = 6.0\n\
          height_m = {height_m}\nlength_m = 8.0\nheading_deg = 90.0\n"
     );
-    let mut stage = Stage::with(&ground, |_| {});
-    let slot = stage.enter(Team::Red, Class::Assault);
-    stage.walk(slot, 27.0, 80.0);
-    let input = stage.input(slot);
+    let mut fixture = Fixture::with(&ground, |_| {});
+    let slot = fixture.enter(Team::Red, Class::Assault);
+    fixture.walk(slot, 27.0, 80.0);
+    let input = fixture.input(slot);
     input.yaw = Yaw(16_384);
     input.move_forward = 127;
-    stage.seconds(10.0);
-    assert!(stage.row(slot).body.pos.x > 60.0, "{:?}", stage.row(slot).body);
-    stage
+    fixture.seconds(10.0);
+    assert!(fixture.row(slot).body.pos.x > 60.0, "{:?}", fixture.row(slot).body);
+    fixture
 }
 
 #[test]
@@ -36,36 +36,36 @@ fn five_metres_are_harmless_and_more_hurts() {
 
 #[test]
 fn a_deadly_fall_is_nobody_s_kill() {
-    let stage = fall(16.0);
+    let fixture = fall(16.0);
     let downed = |event: &Event| matches!(event, Event::Downed { killer: None, weapon: None, .. });
-    assert!(stage.happened(downed), "{:?}", stage.log);
+    assert!(fixture.happened(downed), "{:?}", fixture.log);
 }
 
 #[test]
 fn ten_seconds_outside_the_border_kill() {
     let boundary = "boundary = [[10.0, 10.0], [150.0, 10.0], [150.0, 150.0], [10.0, 150.0]]\n";
-    let mut stage = {
+    let mut fixture = {
         let map =
-            sortie_sim::field::map::Map::parse(&format!("{boundary}{}", crate::stage::GROUND))
+            sortie_sim::field::map::Map::parse(&format!("{boundary}{}", crate::fixture::GROUND))
                 .expect("a map");
-        Stage::of(sortie_sim::BattleSetup {
-            config: crate::stage::steady_rules(),
+        Fixture::of(sortie_sim::BattleSetup {
+            config: crate::fixture::steady_rules(),
             field: std::sync::Arc::new(sortie_sim::field::Field::new(map)),
             seed: 1,
             threads: 1,
         })
     };
-    let slot = stage.enter(Team::Red, Class::Assault);
-    stage.walk(slot, 8.0, 80.0);
-    stage.seconds(7.0);
-    assert_eq!(stage.row(slot).status, Status::Alive);
-    stage.walk(slot, 12.0, 80.0);
-    stage.walk(slot, 8.0, 80.0);
-    stage.seconds(7.0);
-    assert_eq!(stage.row(slot).status, Status::Alive, "being back inside began a new count");
-    stage.seconds(4.0);
-    assert_eq!(stage.row(slot).status, Status::Waiting);
-    assert_eq!(stage.row(slot).score.deaths, 1);
-    let died = stage.log.iter().filter(|(_, event)| *event == Event::Died { victim: slot });
+    let slot = fixture.enter(Team::Red, Class::Assault);
+    fixture.walk(slot, 8.0, 80.0);
+    fixture.seconds(7.0);
+    assert_eq!(fixture.row(slot).status, Status::Alive);
+    fixture.walk(slot, 12.0, 80.0);
+    fixture.walk(slot, 8.0, 80.0);
+    fixture.seconds(7.0);
+    assert_eq!(fixture.row(slot).status, Status::Alive, "being back inside began a new count");
+    fixture.seconds(4.0);
+    assert_eq!(fixture.row(slot).status, Status::Waiting);
+    assert_eq!(fixture.row(slot).score.deaths, 1);
+    let died = fixture.log.iter().filter(|(_, event)| *event == Event::Died { victim: slot });
     assert_eq!(died.count(), 1);
 }

@@ -14,7 +14,7 @@ use sortie_sim::rng::{Dice, Rng, Stream};
 use sortie_sim::view::{RoundState, Status};
 use sortie_sim::{Battle, BattleSetup};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// What the rule says of one player.
 #[derive(Clone, Copy, Debug)]
@@ -189,37 +189,37 @@ fn a_player_costs_one_place_and_pays_its_tickets_once() {
 
 #[test]
 fn shifts_of_the_same_players_bring_no_more_tickets() {
-    let mut stage = Stage::new();
-    let slots: Vec<_> = (0..30).map(|_| stage.join(Some(Team::Red), Class::Assault)).collect();
-    assert_eq!(stage.view().tickets, [300, 200]);
+    let mut fixture = Fixture::new();
+    let slots: Vec<_> = (0..30).map(|_| fixture.join(Some(Team::Red), Class::Assault)).collect();
+    assert_eq!(fixture.view().tickets, [300, 200]);
     for _ in 0..3 {
-        slots.iter().for_each(|&slot| stage.ask(slot, Action::Leave));
-        stage.step();
+        slots.iter().for_each(|&slot| fixture.ask(slot, Action::Leave));
+        fixture.step();
         for &slot in &slots {
             let key = PlayerKey(slot.0.into());
-            stage.ask(slot, Action::Join { key, team: None, class: Class::Medic });
+            fixture.ask(slot, Action::Join { key, team: None, class: Class::Medic });
         }
-        stage.step();
-        assert!(slots.iter().all(|&slot| stage.row(slot).status == Status::Waiting));
-        assert!(slots.iter().all(|&slot| stage.row(slot).team == Team::Red));
-        assert_eq!((stage.view().tickets, stage.view().soldiers.len()), ([300, 200], 30));
+        fixture.step();
+        assert!(slots.iter().all(|&slot| fixture.row(slot).status == Status::Waiting));
+        assert!(slots.iter().all(|&slot| fixture.row(slot).team == Team::Red));
+        assert_eq!((fixture.view().tickets, fixture.view().soldiers.len()), ([300, 200], 30));
     }
 }
 
 #[test]
 fn other_players_in_the_places_of_leavers_bring_no_more_tickets() {
-    let mut stage = Stage::with("", |config| config.players_max = 25);
-    let slots: Vec<_> = (0..25).map(|_| stage.join(Some(Team::Red), Class::Assault)).collect();
-    assert_eq!(stage.battle.place_for(PlayerKey(500), &[]), Place::Full);
-    slots.iter().for_each(|&slot| stage.ask(slot, Action::Leave));
-    stage.step();
+    let mut fixture = Fixture::with("", |config| config.players_max = 25);
+    let slots: Vec<_> = (0..25).map(|_| fixture.join(Some(Team::Red), Class::Assault)).collect();
+    assert_eq!(fixture.battle.place_for(PlayerKey(500), &[]), Place::Full);
+    slots.iter().for_each(|&slot| fixture.ask(slot, Action::Leave));
+    fixture.step();
     for slot in 25..50 {
         assert_eq!(
-            stage.battle.place_for(PlayerKey(slot), &[]),
+            fixture.battle.place_for(PlayerKey(slot), &[]),
             Place::New(PlayerSlot(slot as u16))
         );
-        stage.join(Some(Team::Red), Class::Assault);
+        fixture.join(Some(Team::Red), Class::Assault);
     }
-    assert_eq!(stage.battle.place_for(PlayerKey(500), &[]), Place::Full);
-    assert_eq!(stage.view().tickets, [250, 200]);
+    assert_eq!(fixture.battle.place_for(PlayerKey(500), &[]), Place::Full);
+    assert_eq!(fixture.view().tickets, [250, 200]);
 }

@@ -4,31 +4,31 @@ use sortie_sim::command::Buttons;
 use sortie_sim::field::{Vec3, Yaw};
 use sortie_sim::id::Class;
 
-use crate::stage::{Stage, two_enemies};
+use crate::fixture::{Fixture, two_enemies};
 
 /// Blue sprints across Red's view; Red shoots at where Blue stood `back` ticks ago, and says
 /// that it saw the tick `claimed` ticks ago. Whether it hits.
 fn hits(back: usize, claimed: u32) -> bool {
-    let mut stage = Stage::new();
-    let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Assault]);
-    let input = stage.input(blue);
+    let mut fixture = Fixture::new();
+    let [red, blue] = two_enemies(&mut fixture, [Class::Assault, Class::Assault]);
+    let input = fixture.input(blue);
     input.yaw = Yaw(0);
     input.move_forward = 127;
     input.buttons = Buttons::SPRINT;
     // Where Blue stood after each tick; the last is now.
     let mut course: Vec<Vec3> = Vec::new();
     for _ in 0..90 {
-        stage.step();
-        course.push(stage.row(blue).body.pos);
+        fixture.step();
+        course.push(fixture.row(blue).body.pos);
     }
-    let speed_mps = stage.row(blue).body.vel.length();
+    let speed_mps = fixture.row(blue).body.vel.length();
     assert!(speed_mps > 6.9, "{speed_mps} m/s");
     // The tick to come is one after the last of the course.
     let place = course[course.len() - back] + Vec3::Y * 1.2;
-    stage.look_at(red, place);
-    stage.set_lag(red, claimed);
-    stage.press(red, Buttons::FIRE);
-    stage.row(red).score.hits == 1
+    fixture.look_at(red, place);
+    fixture.set_lag(red, claimed);
+    fixture.press(red, Buttons::FIRE);
+    fixture.row(red).score.hits == 1
 }
 
 #[test]
@@ -62,17 +62,17 @@ fn nothing_older_than_the_cap_can_be_hit() {
 fn who_spawned_just_now_cannot_be_hit_in_its_past() {
     // The former life ended elsewhere; the new one has no past.
     use sortie_sim::command::{Action, SpawnAt};
-    let mut stage = Stage::new();
-    let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Recon]);
-    let grave = stage.row(blue).body.pos;
-    stage.bring_down(red, blue);
-    stage.ask(blue, Action::GiveUp);
-    stage.step();
-    stage.come_in(blue, SpawnAt::Base, Class::Recon);
-    stage.look_at(red, grave + Vec3::Y * 1.2);
-    stage.set_lag(red, 12);
-    let before = stage.row(red).score.hits;
-    stage.press(red, Buttons::FIRE);
-    assert_eq!(stage.row(red).score.hits, before);
-    assert_eq!(stage.row(blue).health_hp, 100);
+    let mut fixture = Fixture::new();
+    let [red, blue] = two_enemies(&mut fixture, [Class::Assault, Class::Recon]);
+    let grave = fixture.row(blue).body.pos;
+    fixture.bring_down(red, blue);
+    fixture.ask(blue, Action::GiveUp);
+    fixture.step();
+    fixture.come_in(blue, SpawnAt::Base, Class::Recon);
+    fixture.look_at(red, grave + Vec3::Y * 1.2);
+    fixture.set_lag(red, 12);
+    let before = fixture.row(red).score.hits;
+    fixture.press(red, Buttons::FIRE);
+    assert_eq!(fixture.row(red).score.hits, before);
+    assert_eq!(fixture.row(blue).health_hp, 100);
 }

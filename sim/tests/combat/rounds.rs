@@ -12,7 +12,7 @@ use sortie_sim::rng::{Rng, Stream};
 use sortie_sim::view::{RoundState, SoldierRow, Status};
 use sortie_sim::{Battle, BattleSetup};
 
-use crate::stage::GROUND;
+use crate::fixture::GROUND;
 
 const PLAYERS: u16 = 32;
 

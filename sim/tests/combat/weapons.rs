@@ -7,18 +7,18 @@ use sortie_sim::field::Vec3;
 use sortie_sim::id::{Class, Team};
 use sortie_sim::view::{PropKind, Status};
 
-use crate::stage::{Stage, steady_rules, two_enemies};
+use crate::fixture::{Fixture, steady_rules, two_enemies};
 
 /// Ticks that a reload takes which begins with `rounds` fewer than a full magazine.
 fn reload_ticks(rounds: u32) -> u32 {
-    let mut stage = Stage::new();
-    let slot = stage.enter(Team::Red, Class::Assault);
-    stage.hold(slot, Buttons::FIRE);
-    stage.until("the rounds are out", |stage| stage.row(slot).score.shots == rounds);
-    stage.hold(slot, Buttons::RELOAD);
-    stage.until("the reload begins", |stage| stage.row(slot).reloading);
-    stage.hold(slot, Buttons::default());
-    stage.until("the reload ends", |stage| !stage.row(slot).reloading)
+    let mut fixture = Fixture::new();
+    let slot = fixture.enter(Team::Red, Class::Assault);
+    fixture.hold(slot, Buttons::FIRE);
+    fixture.until("the rounds are out", |fixture| fixture.row(slot).score.shots == rounds);
+    fixture.hold(slot, Buttons::RELOAD);
+    fixture.until("the reload begins", |fixture| fixture.row(slot).reloading);
+    fixture.hold(slot, Buttons::default());
+    fixture.until("the reload ends", |fixture| !fixture.row(slot).reloading)
 }
 
 #[test]
@@ -34,14 +34,14 @@ fn an_empty_magazine_takes_longer_to_change() {
 #[test]
 fn weapons_fire_at_their_rates() {
     for (class, weapon) in [(Class::Assault, 0), (Class::Medic, 1), (Class::Support, 2)] {
-        let mut stage = Stage::with("", |config| {
+        let mut fixture = Fixture::with("", |config| {
             config.weapons.iter_mut().for_each(|weapon| weapon.magazine = 1_000);
         });
-        let slot = stage.enter(Team::Red, class);
-        stage.hold(slot, Buttons::FIRE);
-        stage.seconds(30.0);
-        let rpm = stage.battle.config().weapons[weapon].rpm;
-        let shots = stage.row(slot).score.shots as f32;
+        let slot = fixture.enter(Team::Red, class);
+        fixture.hold(slot, Buttons::FIRE);
+        fixture.seconds(30.0);
+        let rpm = fixture.battle.config().weapons[weapon].rpm;
+        let shots = fixture.row(slot).score.shots as f32;
         assert!((shots - rpm / 2.0).abs() <= 2.0, "{class:?}: {shots} shots at {rpm} a minute");
     }
 }
@@ -49,14 +49,14 @@ fn weapons_fire_at_their_rates() {
 #[test]
 fn the_rate_does_not_depend_on_the_tick_rate() {
     let shots = |tick_hz: u16| {
-        let mut stage = Stage::with("", |config| {
+        let mut fixture = Fixture::with("", |config| {
             config.tick_hz = tick_hz;
             config.weapons[0].magazine = 1_000;
         });
-        let slot = stage.enter(Team::Red, Class::Assault);
-        stage.hold(slot, Buttons::FIRE);
-        stage.seconds(30.0);
-        stage.row(slot).score.shots
+        let slot = fixture.enter(Team::Red, Class::Assault);
+        fixture.hold(slot, Buttons::FIRE);
+        fixture.seconds(30.0);
+        fixture.row(slot).score.shots
     };
     let at = [20, 30, 60, 128].map(shots);
     assert!(at.iter().all(|shots| shots.abs_diff(325) <= 3), "{at:?}");
@@ -66,16 +66,16 @@ fn the_rate_does_not_depend_on_the_tick_rate() {
 fn the_same_shot_has_the_same_spread() {
     let ends = |seed: u64| {
         let field = sortie_sim::field::Field::new(
-            sortie_sim::field::map::Map::parse(crate::stage::GROUND).expect("a map"),
+            sortie_sim::field::map::Map::parse(crate::fixture::GROUND).expect("a map"),
         );
         let mut config = SimConfig::default();
         config.objective.wave_s = 0.1;
         let field = std::sync::Arc::new(field);
         let setup = sortie_sim::BattleSetup { config, field, seed, threads: 1 };
-        let mut stage = Stage::of(setup);
-        let slot = stage.enter(Team::Red, Class::Assault);
-        stage.hold(slot, Buttons::FIRE);
-        let events = stage.seconds(2.0);
+        let mut fixture = Fixture::of(setup);
+        let slot = fixture.enter(Team::Red, Class::Assault);
+        fixture.hold(slot, Buttons::FIRE);
+        let events = fixture.seconds(2.0);
         let ends = events.iter().filter_map(|event| match *event {
             Event::Shot { origin, end, .. } => {
                 let way = end - origin;
@@ -94,75 +94,75 @@ fn the_same_shot_has_the_same_spread() {
 
 #[test]
 fn recoil_lifts_the_muzzle_and_settles() {
-    let mut stage = Stage::with("", |config| config.weapons[0].recoil_up_deg = 0.5);
-    let slot = stage.enter(Team::Red, Class::Assault);
-    let place = stage.row(slot).body.pos + Vec3::new(50.0, 1.65, 0.0);
-    stage.look_at(slot, place);
+    let mut fixture = Fixture::with("", |config| config.weapons[0].recoil_up_deg = 0.5);
+    let slot = fixture.enter(Team::Red, Class::Assault);
+    let place = fixture.row(slot).body.pos + Vec3::new(50.0, 1.65, 0.0);
+    fixture.look_at(slot, place);
     let lift = |event: &Event| match *event {
         Event::Shot { origin, end, .. } => Some((end - origin).y / (end - origin).length()),
         _ => None,
     };
-    stage.hold(slot, Buttons::FIRE);
-    let lifts: Vec<f32> = stage.seconds(1.0).iter().filter_map(lift).collect();
+    fixture.hold(slot, Buttons::FIRE);
+    let lifts: Vec<f32> = fixture.seconds(1.0).iter().filter_map(lift).collect();
     assert!(lifts[0].abs() < 1e-3, "{lifts:?}");
     assert!(lifts[lifts.len() - 1] > 0.01, "{lifts:?}");
-    stage.hold(slot, Buttons::default());
-    stage.seconds(3.0);
-    let settled: Vec<f32> = stage.press(slot, Buttons::FIRE).iter().filter_map(lift).collect();
+    fixture.hold(slot, Buttons::default());
+    fixture.seconds(3.0);
+    let settled: Vec<f32> = fixture.press(slot, Buttons::FIRE).iter().filter_map(lift).collect();
     assert!(settled.len() == 1 && settled[0].abs() < 1e-3, "{settled:?}");
 }
 
 #[test]
 fn a_shotgun_s_pellets_are_one_shot_with_many_hits() {
-    let mut stage = Stage::with("", |config| config.weapons[5].damage_hp = 5.0);
-    let [red, blue] = two_enemies(&mut stage, [Class::Medic, Class::Recon]);
-    stage.walk(blue, 66.0, 80.0);
-    stage.input(red).weapon_slot = 2;
-    stage.seconds(1.0);
-    assert_eq!(stage.row(red).weapon.0, 5);
-    stage.face(red, blue);
-    let events = stage.press(red, Buttons::FIRE);
+    let mut fixture = Fixture::with("", |config| config.weapons[5].damage_hp = 5.0);
+    let [red, blue] = two_enemies(&mut fixture, [Class::Medic, Class::Recon]);
+    fixture.walk(blue, 66.0, 80.0);
+    fixture.input(red).weapon_slot = 2;
+    fixture.seconds(1.0);
+    assert_eq!(fixture.row(red).weapon.0, 5);
+    fixture.face(red, blue);
+    let events = fixture.press(red, Buttons::FIRE);
     let hits = events.iter().filter(|event| matches!(event, Event::Hit { .. })).count();
     assert_eq!(hits, 9, "{events:?}");
-    let score = stage.row(red).score;
+    let score = fixture.row(red).score;
     assert_eq!((score.shots, score.hits), (1, 1));
 }
 
 #[test]
 fn a_rocket_flies_and_its_splash_reaches_around() {
-    let mut stage = Stage::new();
-    let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Recon]);
-    let bystander = stage.enter(Team::Blue, Class::Recon);
-    stage.walk(bystander, 80.0, 82.5);
-    let far = stage.enter(Team::Blue, Class::Recon);
-    stage.walk(far, 80.0, 95.0);
-    stage.input(red).weapon_slot = 2;
-    stage.seconds(1.0);
-    stage.face(red, blue);
-    let events = stage.press(red, Buttons::FIRE);
+    let mut fixture = Fixture::new();
+    let [red, blue] = two_enemies(&mut fixture, [Class::Assault, Class::Recon]);
+    let bystander = fixture.enter(Team::Blue, Class::Recon);
+    fixture.walk(bystander, 80.0, 82.5);
+    let far = fixture.enter(Team::Blue, Class::Recon);
+    fixture.walk(far, 80.0, 95.0);
+    fixture.input(red).weapon_slot = 2;
+    fixture.seconds(1.0);
+    fixture.face(red, blue);
+    let events = fixture.press(red, Buttons::FIRE);
     assert!(events.iter().all(|event| !matches!(event, Event::Exploded { .. })));
-    assert_eq!(stage.view().props.len(), 1, "in flight");
-    assert_eq!(stage.view().props[0].kind, PropKind::Projectile);
-    let ticks = stage.until("it explodes", |stage| stage.view().props.is_empty());
+    assert_eq!(fixture.view().props.len(), 1, "in flight");
+    assert_eq!(fixture.view().props[0].kind, PropKind::Projectile);
+    let ticks = fixture.until("it explodes", |fixture| fixture.view().props.is_empty());
     assert!((8..=20).contains(&ticks), "20 m at 90 m/s took {ticks} ticks");
-    assert_eq!(stage.row(blue).status, Status::Down);
-    assert_eq!(stage.row(red).score.kills, 1);
-    assert!((1..100).contains(&stage.row(bystander).health_hp), "{:?}", stage.row(bystander));
-    assert_eq!(stage.row(far).health_hp, 100);
+    assert_eq!(fixture.row(blue).status, Status::Down);
+    assert_eq!(fixture.row(red).score.kills, 1);
+    assert!((1..100).contains(&fixture.row(bystander).health_hp), "{:?}", fixture.row(bystander));
+    assert_eq!(fixture.row(far).health_hp, 100);
 }
 
 #[test]
 fn a_strike_hurts_who_is_close_and_in_front() {
     let strike = |distance_m: f32, turned: bool| {
-        let mut stage = Stage::new();
-        let [red, blue] = two_enemies(&mut stage, [Class::Assault, Class::Recon]);
-        stage.walk(red, 80.0 - distance_m, 80.0);
+        let mut fixture = Fixture::new();
+        let [red, blue] = two_enemies(&mut fixture, [Class::Assault, Class::Recon]);
+        fixture.walk(red, 80.0 - distance_m, 80.0);
         match turned {
-            true => stage.look_at(red, Vec3::new(0.0, 1.65, 80.0)),
-            false => stage.face(red, blue),
+            true => fixture.look_at(red, Vec3::new(0.0, 1.65, 80.0)),
+            false => fixture.face(red, blue),
         }
-        stage.press(red, Buttons::MELEE);
-        stage.row(blue).health_hp
+        fixture.press(red, Buttons::MELEE);
+        fixture.row(blue).health_hp
     };
     assert!(strike(1.2, false) < 100);
     assert_eq!(strike(1.2, true), 100);

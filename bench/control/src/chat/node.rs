@@ -8,15 +8,15 @@ use anyhow::Context;
 use rustix::thread::gettid;
 use sortie_chat::{Rates, Settings};
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
 use sortie_control::http::{HttpOptions, serve};
-use sortie_control::plane::Plane;
 use sortie_control::service::{self, Stopper};
 use sortie_control::store;
 use tokio::net::TcpListener;
 
+use crate::fixture::CONNECTIONS;
 use crate::servers::bus;
-use crate::stage::CONNECTIONS;
 
 /// So much that nobody meets it: all clients have one address, and few players speak for all.
 const PLENTY: Rate = Rate { burst: 1_000_000, per_s: 1_000_000.0 };
@@ -44,10 +44,10 @@ impl Node {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let work = async {
                 let db = store::pool(&database, CONNECTIONS)?;
-                let plane = Plane::new(db, bus(redis.as_deref()).await?, keys);
+                let app = AppState::new(db, bus(redis.as_deref()).await?, keys);
                 let listener = TcpListener::bind("127.0.0.1:0").await?;
                 let told = (listener.local_addr()?, gettid().as_raw_nonzero().get());
-                let service = sortie_chat::service(&plane, settings(), &stop);
+                let service = sortie_chat::service(&app, settings(), &stop);
                 for job in service.jobs {
                     tokio::spawn(job.work);
                 }
@@ -55,8 +55,8 @@ impl Node {
                 let _ = ready.send(told);
                 let mut stop = stop;
                 let stopped = async move { stop.asked().await };
-                serve(listener, router, plane.bus.clone(), options(), stopped).await;
-                plane.db.close().await;
+                serve(listener, router, app.bus.clone(), options(), stopped).await;
+                app.db.close().await;
                 anyhow::Ok(())
             };
             match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work)) {

@@ -4,9 +4,9 @@
 //! unchanged, nothing is free.
 
 use sortie_session::{
-    codes::DeltaCodes,
-    gain::{Viewer, Viewpoint},
+    delta_cache::DeltaCache,
     history::FrameHistory,
+    priority::{Viewer, Viewpoint},
     server::{ServerSession, SessionConfig, SnapshotSource},
     slots::Visible,
 };
@@ -30,7 +30,7 @@ pub struct Sessions {
     history: FrameHistory,
     sessions: Vec<ServerSession>,
     windows: Vec<Vec<u64>>,
-    codes: DeltaCodes,
+    cache: DeltaCache,
     soldiers: u32,
     tick: u32,
 }
@@ -53,7 +53,7 @@ impl Sessions {
             history: FrameHistory::new(),
             sessions: (0..clients).map(|_| ServerSession::new(config, 0)).collect(),
             windows: (0..clients).map(window).collect(),
-            codes: DeltaCodes::default(),
+            cache: DeltaCache::default(),
             soldiers,
             tick: 0,
         };
@@ -80,7 +80,7 @@ impl Sessions {
         for (session, visible) in self.sessions.iter_mut().zip(&self.windows) {
             let source = source(&self.history, visible);
             let mut out = [0; DATAGRAM_BYTES_MAX];
-            bytes += session.encode_snapshot(&source, &mut self.codes, &mut out);
+            bytes += session.encode_snapshot(&source, &mut self.cache, &mut out);
         }
         for session in &mut self.sessions {
             acknowledge(session, self.tick);

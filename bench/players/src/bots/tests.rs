@@ -7,7 +7,7 @@ use super::*;
 const HZ: u32 = 60;
 
 /// A bot, its body, and what it knows.
-struct Stage {
+struct Fixture {
     field: Field,
     points: Vec<Point>,
     enemies: Vec<Enemy>,
@@ -18,7 +18,7 @@ struct Stage {
     tick: u32,
 }
 
-impl Stage {
+impl Fixture {
     fn new(map: &str, seed: u64, slot: u16, start: Vec3) -> Self {
         let field = Field::new(Map::shipped(map).expect("shipped"));
         let point = |point: &sortie_field::map::CapturePoint| Point {
@@ -101,10 +101,10 @@ fn bots_find_a_point_from_every_base() {
         let bases = Map::shipped(map).expect("shipped").bases;
         for area in bases.iter().flatten() {
             for slot in 0..4 {
-                let mut stage = Stage::new(map, 7, slot * 5, area.center);
+                let mut fixture = Fixture::new(map, 7, slot * 5, area.center);
                 // At a run the farthest point that a squad may choose is some 40 s away.
-                let ticks = stage.ticks_to_a_point(90 * HZ);
-                times.push(ticks.unwrap_or_else(|| panic!("{map} {area:?} {:?}", stage.me.pos)));
+                let ticks = fixture.ticks_to_a_point(90 * HZ);
+                times.push(ticks.unwrap_or_else(|| panic!("{map} {area:?} {:?}", fixture.me.pos)));
             }
         }
     }
@@ -119,35 +119,35 @@ fn bots_get_out_of_anywhere() {
     let mut late = 0;
     for place in 0..60u32 {
         let (x, z) = (40.0 + (place * 137 % 430) as f32, 40.0 + (place * 211 % 430) as f32);
-        let mut stage = Stage::new("ridge", 3, place as u16, Vec3::new(x, 0.0, z));
-        if !stage.field.has_room(stage.me.pos, 0.5, 1.8) {
+        let mut fixture = Fixture::new("ridge", 3, place as u16, Vec3::new(x, 0.0, z));
+        if !fixture.field.has_room(fixture.me.pos, 0.5, 1.8) {
             continue;
         }
-        late += u32::from(stage.ticks_to_a_point(120 * HZ).is_none());
+        late += u32::from(fixture.ticks_to_a_point(120 * HZ).is_none());
     }
     assert!(late <= 1, "{late} of 60 bots are lost on {}", map.name);
 }
 
 /// Fires at an enemy for ten seconds; shots, and those within a body's width and height of it.
 fn shoot_at(distance_m: f32, vel: Vec3, seed: u64) -> (u32, u32) {
-    let mut stage = Stage::new("plain", seed, 1, Vec3::new(256.0, 0.0, 200.0));
-    stage.points.clear();
+    let mut fixture = Fixture::new("plain", seed, 1, Vec3::new(256.0, 0.0, 200.0));
+    fixture.points.clear();
     let start = Vec3::new(256.0, 0.0, 200.0 + distance_m);
-    stage.enemies.push(Enemy { id: 9, pos: start, vel, crouched: false });
+    fixture.enemies.push(Enemy { id: 9, pos: start, vel, crouched: false });
     let (mut shots, mut hits) = (0, 0);
     for tick in 0..10 * HZ {
         // Back and forth, two seconds each way.
         let phase = tick % (4 * HZ);
         let way = if phase < 2 * HZ { phase } else { 4 * HZ - phase };
-        stage.enemies[0].pos = start + vel * (way as f32 / HZ as f32);
-        stage.enemies[0].vel = if phase < 2 * HZ { vel } else { -vel };
-        let order = stage.step();
+        fixture.enemies[0].pos = start + vel * (way as f32 / HZ as f32);
+        fixture.enemies[0].vel = if phase < 2 * HZ { vel } else { -vel };
+        let order = fixture.step();
         if order.buttons & buttons::FIRE == 0 || !tick.is_multiple_of(6) {
             continue; // 600 rounds a minute.
         }
         shots += 1;
         let dir = direction(Yaw(order.yaw), sortie_field::Pitch(order.pitch));
-        let body = stage.enemies[0].pos - stage.me.eye;
+        let body = fixture.enemies[0].pos - fixture.me.eye;
         let at = dir * (body.x.hypot(body.z) / dir.x.hypot(dir.z).max(1e-3));
         let aside = (at.x - body.x).hypot(at.z - body.z);
         hits += u32::from(aside < 0.4 && (0.0..1.8).contains(&(at.y - body.y)));
@@ -179,33 +179,33 @@ fn bots_aim_like_people() {
 
 #[test]
 fn nobody_reacts_at_once_or_shoots_through_hills() {
-    let mut stage = Stage::new("plain", 1, 1, Vec3::new(256.0, 0.0, 200.0));
+    let mut fixture = Fixture::new("plain", 1, 1, Vec3::new(256.0, 0.0, 200.0));
     let enemy =
         Enemy { id: 3, pos: Vec3::new(256.0, 0.0, 180.0), vel: Vec3::ZERO, crouched: false };
     for _ in 0..60 {
-        stage.step();
+        fixture.step();
     }
-    stage.enemies.push(enemy);
-    let first = (0..HZ).find(|_| stage.step().buttons & buttons::FIRE != 0);
+    fixture.enemies.push(enemy);
+    let first = (0..HZ).find(|_| fixture.step().buttons & buttons::FIRE != 0);
     let first = first.expect("fires within a second");
     assert!(first > 10 && first < 55, "fired after {first} ticks");
 
-    let mut stage = Stage::new("ridge", 1, 1, Vec3::new(150.0, 0.0, 256.0));
-    let far = Vec3::new(365.0, stage.field.ground_y(365.0, 256.0), 256.0);
-    stage.me.weapon.reach_m = 400.0;
-    stage.enemies.push(Enemy { pos: far, ..enemy });
+    let mut fixture = Fixture::new("ridge", 1, 1, Vec3::new(150.0, 0.0, 256.0));
+    let far = Vec3::new(365.0, fixture.field.ground_y(365.0, 256.0), 256.0);
+    fixture.me.weapon.reach_m = 400.0;
+    fixture.enemies.push(Enemy { pos: far, ..enemy });
     for _ in 0..60 {
-        assert_eq!(stage.step().buttons & buttons::FIRE, 0, "the ridge lies between");
+        assert_eq!(fixture.step().buttons & buttons::FIRE, 0, "the ridge lies between");
     }
 }
 
 #[test]
 fn the_same_seed_decides_the_same() {
     let orders = |seed: u64| -> Vec<BotOrder> {
-        let mut stage = Stage::new("ridge", seed, 6, Vec3::new(130.0, 0.0, 256.0));
-        let pos = Vec3::new(190.0, stage.field.ground_y(190.0, 256.0), 256.0);
-        stage.enemies.push(Enemy { id: 4, pos, vel: Vec3::Z, crouched: false });
-        (0..900).map(|_| stage.step()).collect()
+        let mut fixture = Fixture::new("ridge", seed, 6, Vec3::new(130.0, 0.0, 256.0));
+        let pos = Vec3::new(190.0, fixture.field.ground_y(190.0, 256.0), 256.0);
+        fixture.enemies.push(Enemy { id: 4, pos, vel: Vec3::Z, crouched: false });
+        (0..900).map(|_| fixture.step()).collect()
     };
     assert_eq!(orders(5), orders(5));
     assert_ne!(orders(5), orders(6));
@@ -213,10 +213,10 @@ fn the_same_seed_decides_the_same() {
 
 #[test]
 fn walking_inputs_mostly_repeat() {
-    let mut stage = Stage::new("steppe", 2, 10, Vec3::new(820.0, 0.0, 732.0));
-    let (mut last, mut repeats) = (stage.step(), 0);
+    let mut fixture = Fixture::new("steppe", 2, 10, Vec3::new(820.0, 0.0, 732.0));
+    let (mut last, mut repeats) = (fixture.step(), 0);
     for _ in 0..20 * HZ {
-        let order = stage.step();
+        let order = fixture.step();
         repeats += u32::from(order == last);
         last = order;
     }
@@ -227,48 +227,48 @@ fn walking_inputs_mostly_repeat() {
 
 #[test]
 fn the_waiting_ask_to_spawn_and_the_downed_give_up() {
-    let mut stage = Stage::new("ridge", 2, 7, Vec3::new(130.0, 0.0, 256.0));
-    stage.me.status = BotStatus::Waiting;
-    let asks = |stage: &mut Stage, ticks: u32| -> Vec<BotRequest> {
+    let mut fixture = Fixture::new("ridge", 2, 7, Vec3::new(130.0, 0.0, 256.0));
+    fixture.me.status = BotStatus::Waiting;
+    let asks = |fixture: &mut Fixture, ticks: u32| -> Vec<BotRequest> {
         (0..ticks)
             .filter_map(|_| {
-                stage.tick += 1;
-                stage.think().request
+                fixture.tick += 1;
+                fixture.think().request
             })
             .collect()
     };
-    let first = asks(&mut stage, 60);
+    let first = asks(&mut fixture, 60);
     assert!(matches!(first[..], [BotRequest::Spawn { class: BotClass::Support, .. }]), "{first:?}");
-    stage.me.status = BotStatus::Alive;
-    assert_eq!(asks(&mut stage, 10), [BotRequest::JoinSquad]);
-    stage.me.status = BotStatus::Down;
-    assert!(asks(&mut stage, 5 * HZ).is_empty(), "hopes for a medic");
-    assert_eq!(asks(&mut stage, 10 * HZ).first(), Some(&BotRequest::GiveUp));
+    fixture.me.status = BotStatus::Alive;
+    assert_eq!(asks(&mut fixture, 10), [BotRequest::JoinSquad]);
+    fixture.me.status = BotStatus::Down;
+    assert!(asks(&mut fixture, 5 * HZ).is_empty(), "hopes for a medic");
+    assert_eq!(asks(&mut fixture, 10 * HZ).first(), Some(&BotRequest::GiveUp));
 }
 
 #[test]
 fn medics_go_to_the_fallen_and_help_them_up() {
-    let mut stage = Stage::new("plain", 4, 1, Vec3::new(200.0, 0.0, 200.0));
-    stage.me.class = BotClass::Medic;
+    let mut fixture = Fixture::new("plain", 4, 1, Vec3::new(200.0, 0.0, 200.0));
+    fixture.me.class = BotClass::Medic;
     let pos = Vec3::new(212.0, 0.0, 209.0);
-    stage.mates.push(Mate { id: 2, pos, down: true, health_hp: 0, in_squad: false });
-    let arrived = (0..10 * HZ).find(|_| stage.step().buttons & buttons::USE != 0);
+    fixture.mates.push(Mate { id: 2, pos, down: true, health_hp: 0, in_squad: false });
+    let arrived = (0..10 * HZ).find(|_| fixture.step().buttons & buttons::USE != 0);
     assert!(arrived.is_some());
     for _ in 0..2 * HZ {
-        let order = stage.step();
+        let order = fixture.step();
         assert!(order.buttons & buttons::USE != 0, "held until revived");
         assert_eq!((order.move_right, order.move_forward), (0, 0));
     }
-    assert!(view::apart_m(stage.me.pos, pos) < 2.0);
+    assert!(view::apart_m(fixture.me.pos, pos) < 2.0);
 }
 
 #[test]
 fn empty_weapons_are_reloaded_or_put_away() {
-    let mut stage = Stage::new("plain", 4, 1, Vec3::new(200.0, 0.0, 200.0));
-    stage.me.ammo = 0;
-    assert!((0..20).any(|_| stage.step().buttons & buttons::RELOAD != 0));
-    stage.me.reserve = 0;
-    let drawn = (0..20).find(|_| stage.step().weapon_slot == 1);
+    let mut fixture = Fixture::new("plain", 4, 1, Vec3::new(200.0, 0.0, 200.0));
+    fixture.me.ammo = 0;
+    assert!((0..20).any(|_| fixture.step().buttons & buttons::RELOAD != 0));
+    fixture.me.reserve = 0;
+    let drawn = (0..20).find(|_| fixture.step().weapon_slot == 1);
     assert!(drawn.is_some(), "nothing left for the rifle");
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Seat {
     socket: UdpSocket,
     path: Option<Path>,
     rebind: Option<(Duration, Instant)>,
-    trial: Option<Trial>,
+    load: Option<TransportRun>,
     lane: LanePolicy,
     mind: NetMind,
     fields: Fields,
@@ -71,7 +71,7 @@ pub(super) enum Admission {
 }
 
 /// What is done to a bot of a hostile run.
-struct Trial {
+struct TransportRun {
     faults: BotFaults,
     outage: Arc<Outage>,
     /// Its path when nothing is wrong.
@@ -212,7 +212,7 @@ impl Seat {
             let share = (number % 97) as f64 / 97.0;
             (every, arrival + every.mul_f64(0.5 + share))
         });
-        let trial = config.hostile.then(|| Trial {
+        let load = config.hostile.then(|| TransportRun {
             faults: BotFaults::new(seed.rotate_left(32), arrival),
             outage: Arc::clone(outage),
             usual: config.link,
@@ -236,7 +236,7 @@ impl Seat {
             socket: open(target.addr)?,
             path: needs_path.then(|| Path::new(&config.link, seed)),
             rebind,
-            trial,
+            load,
             lane: config.lane,
             mind: NetMind::new(config.scenario, config.seed, fields.clone()),
             fields: fields.clone(),
@@ -258,7 +258,7 @@ impl Seat {
             socket: open(visit.addr)?,
             path: None,
             rebind: None,
-            trial: None,
+            load: None,
             lane: visit.lane,
             mind: NetMind::new(Scenario::Conquest, visit.seed, fields.clone()),
             fields: fields.clone(),
@@ -283,7 +283,7 @@ impl Seat {
         self.wake
     }
 
-    /// Does what is due: arrives, moves house, plays its tick, runs timers, sends.
+    /// Does what is due: arrives, changes its address, plays its tick, runs timers, sends.
     pub(super) fn serve(
         &mut self,
         now: Instant,
@@ -300,7 +300,7 @@ impl Seat {
             self.rebind = Some((every, at + every));
             self.take_new_address(registry, token)?;
         }
-        self.suffer(now, registry, token)?;
+        self.apply_faults(now, registry, token)?;
         if self.is_asleep() {
             self.note_wake();
             return Ok(());
@@ -387,8 +387,8 @@ impl Seat {
         };
         let stats = client.stats();
         let (newest, status) = (client.view().snapshot_tick, self.status());
-        let (control, hostile) = match &self.trial {
-            Some(trial) => trial.faults.result(),
+        let (control, hostile) = match &self.load {
+            Some(load) => load.faults.result(),
             None => {
                 let (told, unplayed) = (stats.session.snapshots, stats.session.starved);
                 let without_max = client.without_control_max(now);
@@ -433,14 +433,14 @@ impl Seat {
     }
 
     /// Begins or ends the fault that is due in a hostile run.
-    fn suffer(&mut self, now: Instant, registry: &Registry, token: Token) -> io::Result<()> {
-        let (Some(trial), Some(path)) = (&mut self.trial, &mut self.path) else { return Ok(()) };
-        match trial.faults.turn(now) {
+    fn apply_faults(&mut self, now: Instant, registry: &Registry, token: Token) -> io::Result<()> {
+        let (Some(load), Some(path)) = (&mut self.load, &mut self.path) else { return Ok(()) };
+        match load.faults.turn(now) {
             Change::None => {}
-            Change::Ends => path.set(&trial.usual, &trial.usual),
+            Change::Ends => path.set(&load.usual, &load.usual),
             Change::Begins(BotFault::Move) => self.take_new_address(registry, token)?,
             Change::Begins(fault) => {
-                let (up, down) = fault.links(&trial.usual);
+                let (up, down) = fault.links(&load.usual);
                 path.set(&up, &down);
             }
         }
@@ -448,7 +448,7 @@ impl Seat {
     }
 
     fn is_asleep(&self) -> bool {
-        self.trial.as_ref().is_some_and(|trial| trial.faults.is_asleep())
+        self.load.as_ref().is_some_and(|load| load.faults.is_asleep())
     }
 
     fn is_playing(&self) -> bool {
@@ -511,7 +511,7 @@ impl Seat {
     fn note_wake(&mut self) {
         let is_asleep = self.is_asleep();
         let Some(client) = &mut self.client else { return };
-        let fault = self.trial.as_ref().map(|trial| trial.faults.next_at());
+        let fault = self.load.as_ref().map(|load| load.faults.next_at());
         if let Some(until) = fault.filter(|_| is_asleep) {
             self.wake = until;
             return;
@@ -556,11 +556,11 @@ impl Seat {
             // Several may have come at once.
             self.seen.first_tick = Some(newest.saturating_sub(count as u32 - 1));
         }
-        if let Some(trial) = &mut self.trial
+        if let Some(load) = &mut self.load
             && !matches!(client.state(), State::Closed { .. })
         {
             let (without, session) = (client.without_control(now), client.stats().session);
-            trial.faults.judge(now, &trial.outage, without, session.snapshots, session.starved);
+            load.faults.judge(now, &load.outage, without, session.snapshots, session.starved);
         }
         if client.state() == State::Playing && self.seen.rtt_next.is_none_or(|next| next <= now) {
             self.seen.rtt_next = Some(now + RTT_EVERY);

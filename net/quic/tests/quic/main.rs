@@ -2,9 +2,9 @@
 
 mod admission;
 mod conversation;
+mod fixture;
 mod hostile;
 mod memory;
 mod migration;
 mod raw;
 mod trust;
-mod world;

@@ -4,8 +4,8 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::fixture::{Fixture, lossy};
 use crate::raw::RawClient;
-use crate::world::{World, lossy};
 
 /// Set in the processes that are started for one test.
 const ALONE: &str = "SORTIE_TEST_ALONE";
@@ -39,29 +39,29 @@ fn a_connection_that_takes_all_it_can_holds_about_a_megabyte_at_most() {
 
 fn take_all() {
     const HOSTILE: usize = 50;
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     // They never read, so that the server's messages pile up, and fill every window of theirs.
     for _ in 0..HOSTILE {
-        let (player, _) = world.join_now(lossy(0, 4));
-        world.players[player].client.send_message(b"open the stream").unwrap();
-        world.run(Duration::from_millis(20));
-        world.players[player].reads = false;
+        let (player, _) = fixture.join_now(lossy(0, 4));
+        fixture.players[player].client.send_message(b"open the stream").unwrap();
+        fixture.run(Duration::from_millis(20));
+        fixture.players[player].reads = false;
     }
     let before = resident_bytes();
     for _ in 0..100 {
-        let peers: Vec<_> = world.server.peers().collect();
+        let peers: Vec<_> = fixture.server.peers().collect();
         for peer in peers {
-            let _ = world.server.send_message(peer, &[1; 16_000]);
-            let _ = world.server.send_datagram_from(peer, &[2; 1_000]);
+            let _ = fixture.server.send_message(peer, &[1; 16_000]);
+            let _ = fixture.server.send_datagram_from(peer, &[2; 1_000]);
         }
-        for player in &mut world.players {
+        for player in &mut fixture.players {
             let _ = player.client.send_message(&[3; 16_000]);
             let _ = player.client.send_datagram(bytes::Bytes::from(vec![4; 1_000]));
         }
-        world.run(Duration::from_millis(20));
-        world.events.clear();
+        fixture.run(Duration::from_millis(20));
+        fixture.events.clear();
     }
-    assert_eq!(world.server.peers().count(), HOSTILE);
+    assert_eq!(fixture.server.peers().count(), HOSTILE);
     let held = (resident_bytes() - before) / HOSTILE;
     // The clients, their unread windows included, are in this figure too.
     println!("{held} bytes a hostile connection");
@@ -74,9 +74,9 @@ fn tiny_fragments_out_of_order_pin_their_own_packets_only() {
 }
 
 fn send_fragments() {
-    let mut world = World::new();
-    let mut raw = RawClient::connect(&mut world, b"sortie/1");
-    raw.run_until(&mut world, |raw| raw.connected);
+    let mut fixture = Fixture::new();
+    let mut raw = RawClient::connect(&mut fixture, b"sortie/1");
+    raw.run_until(&mut fixture, |raw| raw.connected);
     let id = raw.quic.streams().open(quinn_proto::Dir::Bi).unwrap();
     let before = resident_bytes();
     // One byte a packet; every second packet never arrives, and neither do repairs.
@@ -86,9 +86,9 @@ fn send_fragments() {
             break;
         }
         packet.clear();
-        while raw.quic.poll_transmit(world.now, 1, &mut packet).is_some() {
+        while raw.quic.poll_transmit(fixture.now, 1, &mut packet).is_some() {
             if k % 2 == 1 {
-                world.inject(raw.address, &packet);
+                fixture.inject(raw.address, &packet);
             }
             packet.clear();
         }

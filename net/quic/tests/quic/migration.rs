@@ -3,40 +3,43 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::world::{World, lossy};
+use crate::fixture::{Fixture, lossy};
 use bytes::Bytes;
 
 /// Plays `ticks` ticks at 60 Hz and returns how many snapshots and inputs arrived, and the longest
 /// gap between snapshots in ticks.
-fn play(world: &mut World, player: usize, ticks: u32) -> (usize, usize, u32) {
-    let peer = world.server.peers().next().expect("a connected peer");
+fn play(fixture: &mut Fixture, player: usize, ticks: u32) -> (usize, usize, u32) {
+    let peer = fixture.server.peers().next().expect("a connected peer");
     let (mut longest, mut gap) = (0, 0);
-    world.players[player].datagrams.clear();
+    fixture.players[player].datagrams.clear();
     let mut seen = 0;
     for _ in 0..ticks {
-        world.server.send_datagram(peer, Bytes::from(vec![1; 389])).unwrap();
-        world.players[player].client.send_datagram(Bytes::from(vec![2; 40])).unwrap();
-        world.run(Duration::from_millis(16));
-        let now_seen = world.players[player].datagrams.len();
+        fixture.server.send_datagram(peer, Bytes::from(vec![1; 389])).unwrap();
+        fixture.players[player].client.send_datagram(Bytes::from(vec![2; 40])).unwrap();
+        fixture.run(Duration::from_millis(16));
+        let now_seen = fixture.players[player].datagrams.len();
         gap = if now_seen == seen { gap + 1 } else { 0 };
         longest = longest.max(gap);
         seen = now_seen;
     }
-    (seen, world.take_datagrams().len(), longest)
+    (seen, fixture.take_datagrams().len(), longest)
 }
 
 #[test]
 fn a_nat_rebind_every_five_seconds_keeps_the_connection() {
-    let mut world = World::new();
-    let player = world.join_with(lossy(0, 30), Some(Duration::from_secs(5)), |_| {});
-    let peer = world.wait_for_peer();
-    world.run_until(Duration::from_secs(1), |w| w.players[player].connected);
-    let (down, up, longest) = play(&mut world, player, 3_600);
-    let rebinds = world.players[player].nat.rebinds();
+    let mut fixture = Fixture::new();
+    let player = fixture.join_with(lossy(0, 30), Some(Duration::from_secs(5)), |_| {});
+    let peer = fixture.wait_for_peer();
+    fixture.run_until(Duration::from_secs(1), |w| w.players[player].connected);
+    let (down, up, longest) = play(&mut fixture, player, 3_600);
+    let rebinds = fixture.players[player].nat.rebinds();
     assert!(rebinds >= 10, "{rebinds}");
-    assert!(world.take_closed().is_empty());
-    assert!(world.server.counters().migrations >= rebinds - 1);
-    assert_eq!(world.server.remote(peer), Some(world.players[player].nat.outbound(world.now)));
+    assert!(fixture.take_closed().is_empty());
+    assert!(fixture.server.counters().migrations >= rebinds - 1);
+    assert_eq!(
+        fixture.server.remote(peer),
+        Some(fixture.players[player].nat.outbound(fixture.now))
+    );
     // Snapshots on the way to the old address are lost, and the new one is unproven for a round
     // trip: at most 300 ms without.
     assert!(longest <= 18, "{longest} ticks without a snapshot");
@@ -46,36 +49,36 @@ fn a_nat_rebind_every_five_seconds_keeps_the_connection() {
 
 #[test]
 fn a_move_to_another_network_keeps_the_connection_under_loss() {
-    let mut world = World::new();
-    let (player, peer) = world.join_now(lossy(5, 40));
-    world.players[player].client.send_message(b"hello").unwrap();
-    play(&mut world, player, 120);
-    world.players[player].nat.move_to("198.51.100.23".parse::<IpAddr>().unwrap());
-    world.players[player].client.local_address_changed();
-    play(&mut world, player, 120);
-    world.server.send_message(peer, b"still here?").unwrap();
-    world.run(Duration::from_secs(2));
-    assert_eq!(world.players[player].messages, [&b"still here?"[..]]);
-    assert_eq!(world.server.remote(peer).unwrap().ip().to_string(), "198.51.100.23");
-    assert!(world.take_closed().is_empty());
+    let mut fixture = Fixture::new();
+    let (player, peer) = fixture.join_now(lossy(5, 40));
+    fixture.players[player].client.send_message(b"hello").unwrap();
+    play(&mut fixture, player, 120);
+    fixture.players[player].nat.move_to("198.51.100.23".parse::<IpAddr>().unwrap());
+    fixture.players[player].client.local_address_changed();
+    play(&mut fixture, player, 120);
+    fixture.server.send_message(peer, b"still here?").unwrap();
+    fixture.run(Duration::from_secs(2));
+    assert_eq!(fixture.players[player].messages, [&b"still here?"[..]]);
+    assert_eq!(fixture.server.remote(peer).unwrap().ip().to_string(), "198.51.100.23");
+    assert!(fixture.take_closed().is_empty());
 }
 
 #[test]
 fn a_connected_client_that_forges_its_address_amplifies_nothing() {
-    let mut world = World::new();
-    let (player, _) = world.join_now(lossy(0, 10));
+    let mut fixture = Fixture::new();
+    let (player, _) = fixture.join_now(lossy(0, 10));
     let mut packet = Vec::new();
     for k in 0..500_u16 {
         let victim = SocketAddr::from(([198, 51, 100, 1 + (k % 200) as u8], 1_000 + k));
-        let now = world.now;
-        world.players[player].client.send_datagram(Bytes::from(vec![2; 40])).unwrap();
-        while world.players[player].client.poll_transmit(now, &mut packet).is_some() {
-            world.inject(victim, &packet);
+        let now = fixture.now;
+        fixture.players[player].client.send_datagram(Bytes::from(vec![2; 40])).unwrap();
+        while fixture.players[player].client.poll_transmit(now, &mut packet).is_some() {
+            fixture.inject(victim, &packet);
         }
-        world.run(Duration::from_millis(10));
+        fixture.run(Duration::from_millis(10));
     }
     let (mut to, mut from) = (0, 0);
-    for (address, traffic) in &world.traffic {
+    for (address, traffic) in &fixture.traffic {
         if address.ip().to_string().starts_with("198.51.") {
             (to, from) = (to + traffic.to_server, from + traffic.from_server);
         }
@@ -86,27 +89,27 @@ fn a_connected_client_that_forges_its_address_amplifies_nothing() {
 
 #[test]
 fn a_forged_source_address_takes_no_connection_away() {
-    let mut world = World::new();
-    let (player, peer) = world.join_now(lossy(0, 20));
-    play(&mut world, player, 60);
+    let mut fixture = Fixture::new();
+    let (player, peer) = fixture.join_now(lossy(0, 20));
+    play(&mut fixture, player, 60);
     // An attacker on the path copies packets of the client and sends them, ahead of the client,
     // from a victim's address.
     let victim = "198.51.100.66:9".parse().unwrap();
     for _ in 0..3 {
-        let now = world.now;
-        world.players[player].client.send_datagram(Bytes::from(vec![2; 40])).unwrap();
+        let now = fixture.now;
+        fixture.players[player].client.send_datagram(Bytes::from(vec![2; 40])).unwrap();
         let mut packet = Vec::new();
-        while world.players[player].client.poll_transmit(now, &mut packet).is_some() {
-            world.inject(victim, &packet);
+        while fixture.players[player].client.poll_transmit(now, &mut packet).is_some() {
+            fixture.inject(victim, &packet);
         }
-        world.transmit();
-        world.run(Duration::from_millis(100));
+        fixture.transmit();
+        fixture.run(Duration::from_millis(100));
     }
-    let traffic = world.traffic[&victim];
+    let traffic = fixture.traffic[&victim];
     assert!(traffic.from_server <= 3 * traffic.to_server + 3 * 1_200, "{traffic:?}");
     // The client's own packets bring the path back.
-    let (down, _, _) = play(&mut world, player, 240);
+    let (down, _, _) = play(&mut fixture, player, 240);
     assert!(down > 180, "{down}");
-    assert_ne!(world.server.remote(peer), Some(victim));
-    assert!(world.take_closed().is_empty());
+    assert_ne!(fixture.server.remote(peer), Some(victim));
+    assert!(fixture.take_closed().is_empty());
 }

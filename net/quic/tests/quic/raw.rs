@@ -1,4 +1,4 @@
-//! A QUIC client without our manners, straight on quinn-proto, next to the server of a `World`.
+//! A QUIC client without our manners, straight on quinn-proto, next to the server of a `Fixture`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
-use crate::world::{STEP, World};
+use crate::fixture::{Fixture, STEP};
 
 #[derive(Debug)]
 struct TrustsAnyone(Arc<CryptoProvider>);
@@ -79,16 +79,16 @@ pub(crate) struct RawClient {
 }
 
 impl RawClient {
-    pub(crate) fn connect(world: &mut World, alpn: &[u8]) -> Self {
-        Self::with_tls(world, tls_config(alpn))
+    pub(crate) fn connect(fixture: &mut Fixture, alpn: &[u8]) -> Self {
+        Self::with_tls(fixture, tls_config(alpn))
     }
 
-    pub(crate) fn with_tls(world: &mut World, tls: Arc<QuicClientConfig>) -> Self {
+    pub(crate) fn with_tls(fixture: &mut Fixture, tls: Arc<QuicClientConfig>) -> Self {
         let mut endpoint =
             Endpoint::new(Arc::new(EndpointConfig::default()), None, true, Some([5; 32]));
         let config = ClientConfig::new(tls);
-        let server = world.server_address;
-        let (handle, quic) = endpoint.connect(world.now, config, server, "sortie").unwrap();
+        let server = fixture.server_address;
+        let (handle, quic) = endpoint.connect(fixture.now, config, server, "sortie").unwrap();
         let address = SocketAddr::from(([198, 51, 100, 7], 7_000));
         Self { endpoint, handle, quic, address, connected: false, events: Vec::new(), lost: None }
     }
@@ -102,42 +102,42 @@ impl RawClient {
     }
 
     #[track_caller]
-    pub(crate) fn run_until(&mut self, world: &mut World, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, fixture: &mut Fixture, done: impl Fn(&Self) -> bool) {
         for _ in 0..5_000 {
             if done(self) {
                 return;
             }
-            self.step(world);
+            self.step(fixture);
         }
         panic!("not done after {:?}", STEP * 5_000);
     }
 
-    /// One step of the world, with this client beside the players.
-    pub(crate) fn step(&mut self, world: &mut World) {
-        self.exchange(world);
-        world.server.handle_timeouts(world.now);
-        while let Some(event) = world.server.poll_event() {
-            world.events.push(event);
+    /// One step of the fixture, with this client beside the players.
+    pub(crate) fn step(&mut self, fixture: &mut Fixture) {
+        self.exchange(fixture);
+        fixture.server.handle_timeouts(fixture.now);
+        while let Some(event) = fixture.server.poll_event() {
+            fixture.events.push(event);
         }
     }
 
     /// Moves packets both ways at once, without a look at the server's events.
-    pub(crate) fn exchange(&mut self, world: &mut World) {
-        world.now += STEP;
-        let now = world.now;
+    pub(crate) fn exchange(&mut self, fixture: &mut Fixture) {
+        fixture.now += STEP;
+        let now = fixture.now;
         if self.quic.poll_timeout().is_some_and(|at| at <= now) {
             self.quic.handle_timeout(now);
         }
         let mut packet = Vec::new();
         while self.quic.poll_transmit(now, 1, &mut packet).is_some() {
-            world.inject(self.address, &packet);
+            fixture.inject(self.address, &packet);
             packet.clear();
         }
-        while let Some(transmit) = world.server.poll_transmit(now, &mut packet) {
+        while let Some(transmit) = fixture.server.poll_transmit(now, &mut packet) {
             if transmit.to != self.address {
                 continue;
             }
-            let (server, data) = (world.server_address, BytesMut::from(&packet[..]));
+            let (server, data) = (fixture.server_address, BytesMut::from(&packet[..]));
             let mut out = Vec::new();
             let event = self.endpoint.handle(now, server, None, None, data, &mut out);
             if let Some(DatagramEvent::ConnectionEvent(_, event)) = event {

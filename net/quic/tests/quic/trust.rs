@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::{IDENTITY, World, lossy, server_config};
+use crate::fixture::{Fixture, IDENTITY, lossy, server_config};
 use sortie_quic::{CloseReason, Fingerprint, Server, Shard};
 
 /// TLS alert `no_application_protocol`, as a QUIC error code.
@@ -10,10 +10,10 @@ const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 
 #[test]
 fn another_protocol_name_is_refused() {
-    let mut world = World::new();
-    let player = world.join_with(lossy(0, 10), None, |config| config.alpn = b"sortie/2".to_vec());
-    world.run(Duration::from_secs(1));
-    let reason = world.players[player].closed.clone().expect("closed");
+    let mut fixture = Fixture::new();
+    let player = fixture.join_with(lossy(0, 10), None, |config| config.alpn = b"sortie/2".to_vec());
+    fixture.run(Duration::from_secs(1));
+    let reason = fixture.players[player].closed.clone().expect("closed");
     assert!(
         matches!(
             reason,
@@ -21,22 +21,22 @@ fn another_protocol_name_is_refused() {
         ),
         "{reason}"
     );
-    assert_eq!(world.server.counters().connected, 0);
-    world.run(Duration::from_secs(10));
-    assert_eq!(world.server.open_connections(), 0);
+    assert_eq!(fixture.server.counters().connected, 0);
+    fixture.run(Duration::from_secs(10));
+    assert_eq!(fixture.server.open_connections(), 0);
 }
 
 #[test]
 fn a_server_with_another_fingerprint_is_not_believed() {
-    let mut world = World::new();
-    let player = world.join_with(lossy(0, 10), None, |config| {
+    let mut fixture = Fixture::new();
+    let player = fixture.join_with(lossy(0, 10), None, |config| {
         config.fingerprint = Fingerprint([0xab; 32]);
     });
-    world.run(Duration::from_secs(1));
-    let reason = world.players[player].closed.clone().expect("closed");
+    fixture.run(Duration::from_secs(1));
+    let reason = fixture.players[player].closed.clone().expect("closed");
     assert!(matches!(reason, CloseReason::Transport { by_peer: false, .. }), "{reason}");
-    assert!(!world.players[player].connected);
-    assert!(world.events.is_empty(), "the game never hears of it: {:?}", world.events);
+    assert!(!fixture.players[player].connected);
+    assert!(fixture.events.is_empty(), "the game never hears of it: {:?}", fixture.events);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::{
 use sortie_link_sim::{Link, LinkConfig, Rng};
 use sortie_session::{
     client::{ClientSession, SnapshotVerdict},
-    codes::DeltaCodes,
-    gain::{Viewer, Viewpoint},
-    history::{Faces, FrameHistory},
+    delta_cache::DeltaCache,
+    history::{FrameHistory, TeamViews},
+    priority::{Viewer, Viewpoint},
     server::{InputVerdict, ServerSession, SessionConfig, SnapshotSource},
     slots::Visible,
 };
@@ -38,7 +38,7 @@ pub(crate) struct World {
     size_m: f32,
     pub history: FrameHistory,
     /// What every entity was at every tick, as each team may know it.
-    pub archive: Vec<BTreeMap<u32, Faces>>,
+    pub archive: Vec<BTreeMap<u32, TeamViews>>,
 }
 
 impl World {
@@ -74,11 +74,11 @@ impl World {
             };
             state.set_position_m([*x, 1.0, *z]);
             let health = (chance % 16) as u8;
-            let faces = [0, 1].map(|face| EntityState {
-                health: if face == slot % 2 { health } else { 0 },
+            let team_views = [0, 1].map(|team_view| EntityState {
+                health: if team_view == slot % 2 { health } else { 0 },
                 ..state
             });
-            now.insert(slot as u32, faces);
+            now.insert(slot as u32, team_views);
         }
         for prop in self.tick / 20..self.tick / 20 + 4 {
             let mut state = EntityState { kind: 2, radius_dm: 20, ..EntityState::default() };
@@ -90,8 +90,8 @@ impl World {
         for slot in 0..self.places.len() as u32 {
             frame.soldier(now.get(&slot).copied());
         }
-        for (id, faces) in now.range(FIRST_PROP_ID..) {
-            frame.prop(*id, *faces);
+        for (id, team_views) in now.range(FIRST_PROP_ID..) {
+            frame.prop(*id, *team_views);
         }
         frame.finish();
         self.archive.push(now);
@@ -100,8 +100,8 @@ impl World {
     /// Who a soldier can see: everyone within the radius, itself excepted.
     pub(crate) fn visible(&self, slot: u32, radius_m: f32) -> Vec<u32> {
         let (x, z, _) = self.places[slot as usize];
-        let near = |(id, faces): (&u32, &Faces)| {
-            let [east, _, south] = faces[0].position_m();
+        let near = |(id, team_views): (&u32, &TeamViews)| {
+            let [east, _, south] = team_views[0].position_m();
             let is_near = (east - x).hypot(south - z) < radius_m;
             (is_near && *id != slot).then_some(*id)
         };
@@ -119,7 +119,7 @@ pub(crate) struct Player {
     pub slot: u32,
     pub server: ServerSession,
     pub client: ClientSession,
-    pub codes: DeltaCodes,
+    pub cache: DeltaCache,
     pub up: Link<Vec<u8>>,
     pub down: Link<Vec<u8>>,
     /// Nothing goes up (acks are lost), nothing goes down.
@@ -146,7 +146,7 @@ impl Player {
             slot,
             server: ServerSession::new(config, tick),
             client: ClientSession::new(now, HZ, tick, rtt),
-            codes: DeltaCodes::default(),
+            cache: DeltaCache::default(),
             up: Link::new(link, seed ^ u64::from(slot) << 8),
             down: Link::new(link, seed ^ u64::from(slot) << 8 ^ 1),
             mute_up: false,
@@ -204,7 +204,7 @@ impl Player {
             history: &world.history,
             visible: Visible { soldiers: &soldiers, props: &props },
             viewer: Viewer {
-                face: self.slot as usize % 2,
+                team_view: self.slot as usize % 2,
                 from: world.viewpoint(self.slot),
                 ..Viewer::default()
             },
@@ -214,7 +214,7 @@ impl Player {
             load: self.load,
         };
         let mut out = [0; DATAGRAM_BYTES_MAX];
-        let bytes = self.server.encode_snapshot(&source, &mut self.codes, &mut out);
+        let bytes = self.server.encode_snapshot(&source, &mut self.cache, &mut out);
         self.visible.insert(world.tick, visible);
         if bytes > 0 && !self.mute_down {
             self.down.push(now, out[..bytes].to_vec(), bytes);
@@ -227,10 +227,10 @@ impl Player {
         let snapshot = &received.snapshot;
         let tick = snapshot.header.tick;
         let held = self.server.held_after(tick).expect("the server remembers what it sent");
-        let face = self.slot as usize % 2;
+        let team_view = self.slot as usize % 2;
         let recorded: Vec<(u32, EntityState)> = held
             .iter()
-            .map(|held| (held.id, world.archive[held.tick as usize][&held.id][face]))
+            .map(|held| (held.id, world.archive[held.tick as usize][&held.id][team_view]))
             .collect();
         assert_eq!(snapshot.entities, recorded, "tick {tick}, slot {}", self.slot);
         assert_eq!(snapshot.own.pos[2], tick as f32);
@@ -244,10 +244,10 @@ impl Player {
     pub(crate) fn is_up_to_date(&self, world: &World) -> bool {
         let snapshot = &self.client.newest().unwrap().snapshot;
         let tick = snapshot.header.tick;
-        let face = self.slot as usize % 2;
+        let team_view = self.slot as usize % 2;
         let archive = &world.archive[tick as usize];
         let now: Vec<(u32, EntityState)> =
-            self.visible[&tick].iter().map(|id| (*id, archive[id][face])).collect();
+            self.visible[&tick].iter().map(|id| (*id, archive[id][team_view])).collect();
         snapshot.entities == now
     }
 }

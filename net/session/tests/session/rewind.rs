@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use sortie_link_sim::{Link, LinkConfig};
 use sortie_session::{
     client::ClientSession,
-    codes::DeltaCodes,
-    gain::{Viewer, Viewpoint},
+    delta_cache::DeltaCache,
     inputs::Origin,
     peer::{LossCounters, Peer, SendError},
+    priority::{Viewer, Viewpoint},
     rewind::INTERPOLATION_TICKS_MAX,
     server::{ServerSession, SessionConfig, SnapshotSource},
     slots::Visible,
@@ -151,7 +151,7 @@ fn play(tick_hz: u16, rtt: Duration, acks: Acks, shown: Option<u32>) -> (u32, u3
     let mut server = ServerSession::new(config(tick_hz), 0);
     // The welcome has come half a round trip.
     let mut client = ClientSession::new(start + rtt / 2, tick_hz, 0, rtt);
-    let mut codes = DeltaCodes::default();
+    let mut cache = DeltaCache::default();
     let mut up: Link<Vec<u8>> = Link::new(link, 1);
     let mut down: Link<Vec<u8>> = Link::new(link, 2);
     let mut acknowledged: Vec<(u32, u32)> = Vec::new();
@@ -210,14 +210,14 @@ fn play(tick_hz: u16, rtt: Duration, acks: Acks, shown: Option<u32>) -> (u32, u3
         let source = SnapshotSource {
             history: &world.history,
             visible: Visible { soldiers: &soldiers, props: &props },
-            viewer: Viewer { face: 0, from: Viewpoint::default(), ..Viewer::default() },
+            viewer: Viewer { team_view: 0, from: Viewpoint::default(), ..Viewer::default() },
             own: &own,
             sounds: &[],
             hits: &[],
             load: LoadStep::Normal,
         };
         let mut out = [0; DATAGRAM_BYTES_MAX];
-        let bytes = server.encode_snapshot(&source, &mut codes, &mut out);
+        let bytes = server.encode_snapshot(&source, &mut cache, &mut out);
         down.push(now, out[..bytes].to_vec(), bytes);
     }
     (most, least)

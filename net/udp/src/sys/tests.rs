@@ -1,4 +1,4 @@
-//! Both faces do the same, as far as both can.
+//! Both backends do the same, as far as both can.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use crate::{BATCH, DATAGRAM_BYTES_MAX, SocketOptions};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 macro_rules! tests_of {
-    ($face:ident) => {
-        mod $face {
-            use super::super::$face::{
+    ($backend:ident) => {
+        mod $backend {
+            use super::super::$backend::{
                 Handle, Waited, is_full, open, receive, recv_buffer_bytes, send, wait,
             };
             use super::*;

@@ -62,10 +62,10 @@ async fn changed(
     body: PasswordChange,
 ) -> Result<(), AccountError> {
     let old_phc = ask_again(accounts, caller.player_id, body.old_password).await?;
-    let player = me::load(&accounts.plane.db, caller.player_id).await?;
+    let player = me::load(&accounts.app.db, caller.player_id).await?;
     policy::check(&body.new_password, &[&player.name, player.email.as_deref().unwrap_or("")])?;
     let phc = accounts.hasher.hash(body.new_password).await?;
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     lock_player(&mut tx, caller.player_id).await?;
     let changed = sqlx::query!(
         "update personal.credential set password_phc = $2, changed_at = now()

@@ -71,7 +71,7 @@ async fn ask(
     names::check_email(&body.email)?;
     // Of known addresses and others alike.
     if limit.is_some() {
-        let key = Guessed::login(&body.email).key(&accounts.plane.db).await?;
+        let key = Guessed::login(&body.email).key(&accounts.app.db).await?;
         accounts.limit("mail-to", limit, &HEXLOWER.encode(&key)).await?;
     }
     let asked = accounts.mails.try_send(Task::ResetAsked { email: body.email });
@@ -101,7 +101,7 @@ async fn reset(
 }
 
 async fn done(accounts: &Accounts, client: &Client, body: Reset) -> Result<(), AccountError> {
-    let db = &accounts.plane.db;
+    let db = &accounts.app.db;
     accounts.limit_address("login", accounts.settings.limits.logins, client).await?;
     let digest = digest_if_sane(&body.token).ok_or(AccountError::ResetInvalid)?;
     // Looked at before the hash is computed: strangers without a token get none.

@@ -49,7 +49,7 @@ async fn end_current(State(accounts): State<Accounts>, caller: Caller) -> ApiRes
         (status = 401, description = "auth.*", body = ErrorBody),
     ))]
 async fn end_all(State(accounts): State<Accounts>, caller: Caller) -> ApiResult<StatusCode> {
-    let mut db = accounts.plane.db.acquire().await?;
+    let mut db = accounts.app.db.acquire().await?;
     let mut ended = revoke_all(&mut db, caller.player_id, None, LoginEnd::LogoutEverywhere).await?;
     drop(db);
     if !ended.contains(&caller.session_id) {
@@ -86,7 +86,7 @@ async fn end(accounts: &Accounts, player_id: Uuid, session_id: Uuid) -> Result<(
         session_id,
         player_id,
     )
-    .execute(&accounts.plane.db)
+    .execute(&accounts.app.db)
     .await?;
     if ended.rows_affected() == 0 {
         return Err(AccountError::UnknownSession);

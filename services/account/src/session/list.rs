@@ -69,7 +69,7 @@ async fn list(
         page.after::<Uuid>()?,
         limit + 1,
     )
-    .fetch_all(&accounts.plane.db)
+    .fetch_all(&accounts.app.db)
     .await
     .map_err(AccountError::from)?;
     Ok(Json(Page::new(rows, limit, |row| row.session_id)))

@@ -78,7 +78,7 @@ async fn checked(
     client: &Client,
     body: Login,
 ) -> Result<LoggedIn, AccountError> {
-    let (db, settings) = (&accounts.plane.db, &accounts.settings);
+    let (db, settings) = (&accounts.app.db, &accounts.settings);
     accounts.limit_address("login", settings.limits.logins, client).await?;
     let login = body.login.trim();
     let guess = Guess::count(db, &Guessed::login(login), settings.lockout).await?;
@@ -109,7 +109,7 @@ async fn checked(
 fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> AccountError {
     match error {
         AccountError::Banned { ban_id, appeal_token: _, reason, expires_at } => {
-            let (access, now) = (&accounts.plane.access, accounts.plane.clock.estimate());
+            let (access, now) = (&accounts.app.access, accounts.app.clock.estimate());
             let appeal_token = Some(access.issue_appeal(player.player_id, ban_id, now));
             AccountError::Banned { ban_id, appeal_token, reason, expires_at }
         }
@@ -119,7 +119,7 @@ fn with_appeal(accounts: &Accounts, player: Locked, error: AccountError) -> Acco
 
 /// Whose login it is, if the password is right.
 async fn look_at(accounts: &Accounts, login: &str, password: &str) -> Result<Found, AccountError> {
-    let found = find(&accounts.plane.db, login).await?;
+    let found = find(&accounts.app.db, login).await?;
     let phc = found.as_ref().map(|found| found.password_phc.clone());
     let verdict = accounts.hasher.look_at(password.to_owned(), phc).await?;
     let found = found.filter(|_| verdict != Verdict::Wrong).ok_or(AccountError::WrongLogin)?;
@@ -179,7 +179,7 @@ async fn renew_hash(
         phc,
         found.password_phc,
     )
-    .execute(&accounts.plane.db)
+    .execute(&accounts.app.db)
     .await?;
     if renewed.rows_affected() == 1 {
         found.password_phc = phc;

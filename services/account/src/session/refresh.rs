@@ -78,7 +78,7 @@ async fn exchanged(
     accounts.limit_address("refresh", limit, client).await?;
     let token = refresh_if_sane(refresh_token);
     let (session_id, digest) = token.ok_or(AccountError::RefreshInvalid)?;
-    let mut tx = accounts.plane.db.begin().await?;
+    let mut tx = accounts.app.db.begin().await?;
     let session = lock_session(&mut tx, session_id).await?;
     refuse_banned(&mut tx, session.player_id).await?;
     match use_token(&mut tx, &digest, session.session_id).await? {

@@ -11,9 +11,9 @@ use sortie_account::hasher::{Cost, Pool};
 use sortie_account::mail::{Mail, MailError, Mailer};
 use sortie_account::pictures::DiskPictures;
 use sortie_account::settings::{Limits, Lockout, Settings};
+use sortie_control::app::AppState;
 use sortie_control::erasure::{BLANK, Eraser};
 use sortie_control::idempotency;
-use sortie_control::plane::Plane;
 use sortie_control::service::{self, Stopper};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -73,7 +73,7 @@ const ERASERS: &[Eraser] = &[
 /// A running service.
 pub(crate) struct Api {
     pub db: PgPool,
-    pub plane: Plane,
+    pub app: AppState,
     pub router: Router,
     pub mailbox: Mailbox,
     _pictures: tempfile::TempDir,
@@ -104,14 +104,14 @@ impl Api {
             pictures: Arc::new(DiskPictures::new(pictures.path())),
             ..settings
         };
-        let plane = Plane::local(db.clone());
+        let app = AppState::local(db.clone());
         let (stopper, stop) = service::stop();
-        let service = sortie_account::service(&plane, settings, ERASERS, &stop);
+        let service = sortie_account::service(&app, settings, ERASERS, &stop);
         for job in service.jobs {
             tokio::spawn(job.work);
         }
         let router = Router::from(service.routes);
-        Self { db, plane, router, mailbox, _pictures: pictures, _stopper: stopper }
+        Self { db, app, router, mailbox, _pictures: pictures, _stopper: stopper }
     }
 
     pub(crate) async fn call(

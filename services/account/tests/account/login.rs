@@ -60,7 +60,7 @@ fn accounts(
 ) -> (sortie_account::state::Accounts, tokio::sync::mpsc::Receiver<sortie_account::mails::Task>) {
     let (mails, tasks) = tokio::sync::mpsc::channel(16);
     let accounts = sortie_account::state::Accounts {
-        plane: sortie_control::plane::Plane::local(db),
+        app: sortie_control::app::AppState::local(db),
         hasher: Hasher::new(settings.cost, settings.pool),
         settings: std::sync::Arc::new(settings),
         erasers: &[],
@@ -129,7 +129,7 @@ async fn the_banned_are_told_why_and_for_how_long(db: PgPool) {
     let details = api.log_in("Ada", PASSWORD).await.1["error"]["details"].clone();
     let now = time::OffsetDateTime::now_utc();
     let token = text(&details["appeal_token"]);
-    let (player, ban) = api.plane.access.verify_appeal(&token, now).unwrap();
+    let (player, ban) = api.app.access.verify_appeal(&token, now).unwrap();
     assert_eq!((player, ban.to_string()), (ada.player_id, text(&details["ban_id"])));
     let of_refresh = api.refresh(&ada.refresh).await.1["error"]["details"].clone();
     assert!(of_refresh["appeal_token"].is_null());

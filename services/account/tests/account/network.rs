@@ -43,7 +43,7 @@ async fn five_guesses(db: PgPool, trusted_proxies: Vec<IpAddr>) -> (Vec<u16>, St
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let options = HttpOptions { trusted_proxies, ..HttpOptions::default() };
     let stop = async { drop(ended.await) };
-    let server = serve(listener, api.router.clone(), api.plane.bus.clone(), options, stop);
+    let server = serve(listener, api.router.clone(), api.app.bus.clone(), options, stop);
     let server = tokio::spawn(server);
     let (mut statuses, mut last) = (Vec::new(), String::new());
     for at in 0..5 {

@@ -73,7 +73,7 @@ async fn what_nobody_could_look_at_is_no_wrong_guess(db: PgPool) {
     let ada = api.member("Ada").await;
     let pool = Pool { running_max: 0, waiting_max: 0 };
     let busy = Api::with(db, Settings { pool, lockout: Lockout::default(), ..settings() });
-    let token = sortie_testing::token(&busy.plane, ada.player_id);
+    let token = sortie_testing::token(&busy.app, ada.player_id);
     let there = Login { access: token, ..ada.clone() };
     for _ in 0..10 {
         is_refused(busy.log_in("Ada", PASSWORD).await, 503, "account.busy");

@@ -47,7 +47,7 @@ async fn logins_are_listed_and_ended_one_by_one(db: PgPool) {
 async fn a_token_whose_key_is_not_in_use_is_refused_as_such(db: PgPool) {
     let api = Api::new(db);
     let ada = api.member("Ada").await;
-    let now = api.plane.clock.estimate();
+    let now = api.app.clock.estimate();
     let other = sortie_control::access::AccessKeys::generate();
     let token = other.issue(ada.player_id, ada.session_id, false, now);
     is_refused(api.me(&token).await, 401, "auth.key_unknown");
@@ -68,7 +68,7 @@ async fn logout_ends_this_login_at_once_and_no_other(db: PgPool) {
 async fn logout_everywhere_ends_all_and_the_other_nodes_hear_it(db: PgPool) {
     let api = Api::new(db);
     let (first, second) = (api.member("Ada").await, again(&api).await);
-    let mut heard = api.plane.bus.topics.subscribe("revocations").await.unwrap();
+    let mut heard = api.app.bus.topics.subscribe("revocations").await.unwrap();
     is_done(delete(&api, "/v1/sessions", &first).await);
     let mut told = Vec::new();
     for _ in 0..2 {

@@ -9,7 +9,7 @@ use sortie_control::revoked::{self, Revocation};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 fn ban(player: Uuid, scope: &str) -> Value {
     json!({ "player_id": player, "scope": scope, "reason": "aimbot" })
@@ -46,7 +46,7 @@ async fn fights(db: &PgPool, player: Uuid) -> Uuid {
 }
 
 /// A login as the service of accounts opens it; gives its access token.
-async fn log_in(world: &World, player: Uuid) -> String {
+async fn log_in(fixture: &Fixture, player: Uuid) -> String {
     let session = Uuid::now_v7();
     sqlx::query(
         "insert into personal.login_session (session_id, player_id, expires_at)
@@ -54,26 +54,26 @@ async fn log_in(world: &World, player: Uuid) -> String {
     )
     .bind(session)
     .bind(player)
-    .execute(&world.plane.db)
+    .execute(&fixture.app.db)
     .await
     .unwrap();
-    world.plane.access.issue(player, session, false, time::OffsetDateTime::now_utc())
+    fixture.app.access.issue(player, session, false, time::OffsetDateTime::now_utc())
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_ban_from_logging_in_is_live_within_a_second(db: PgPool) {
-    let world = World::new(db.clone());
-    let (moderator, token) = world.staff("Moderator", "moderator").await;
-    let (player, _) = world.player("Cheater").await;
-    let theirs = log_in(&world, player).await;
+    let fixture = Fixture::new(db.clone());
+    let (moderator, token) = fixture.staff("Moderator", "moderator").await;
+    let (player, _) = fixture.player("Cheater").await;
+    let theirs = log_in(&fixture, player).await;
     let battle = fights(&db, player).await;
-    let mut heard = world.plane.bus.topics.subscribe(revoked::TOPIC).await.unwrap();
+    let mut heard = fixture.app.bus.topics.subscribe(revoked::TOPIC).await.unwrap();
     let mine = "/v1/me/bans";
     let (status, _) =
-        sortie_testing::call(&world.public, Method::GET, mine, Some(&theirs), None).await;
+        sortie_testing::call(&fixture.public, Method::GET, mine, Some(&theirs), None).await;
     assert_eq!(status, StatusCode::OK);
 
-    let (status, body) = world.post("/v1/admin/bans", &token, ban(player, "login")).await;
+    let (status, body) = fixture.post("/v1/admin/bans", &token, ban(player, "login")).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     assert_eq!(body["issued_by"], json!(moderator));
     let first = tokio::time::timeout(Duration::from_secs(1), heard.next()).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_ban_from_logging_in_is_live_within_a_second(db: PgPool) {
     assert_eq!((told.player_id, told.scope.as_str()), (player, "login"));
     // The token of this very second is refused, too: its login was named.
     let (status, body) =
-        sortie_testing::call(&world.public, Method::GET, mine, Some(&theirs), None).await;
+        sortie_testing::call(&fixture.public, Method::GET, mine, Some(&theirs), None).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (StatusCode::UNAUTHORIZED, &json!("auth.revoked"))
@@ -103,9 +103,9 @@ async fn a_ban_from_logging_in_is_live_within_a_second(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_ban_takes_the_player_out_of_the_queue(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Moderator", "moderator").await;
-    let (player, _) = world.player("Waiting").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Moderator", "moderator").await;
+    let (player, _) = fixture.player("Waiting").await;
     let ticket = Uuid::now_v7();
     for statement in [
         "insert into ticket (ticket_id, queue, expires_at, rating, deviation, size)
@@ -120,7 +120,7 @@ async fn a_ban_takes_the_player_out_of_the_queue(db: PgPool) {
         }
         query.execute(&db).await.unwrap();
     }
-    world.post("/v1/admin/bans", &token, ban(player, "matchmaking")).await;
+    fixture.post("/v1/admin/bans", &token, ban(player, "matchmaking")).await;
     let state: String =
         sqlx::query_scalar("select state from ticket").fetch_one(&db).await.unwrap();
     let open: i64 =
@@ -130,17 +130,17 @@ async fn a_ban_takes_the_player_out_of_the_queue(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_ban_ends_by_itself_or_is_lifted_once(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Moderator", "moderator").await;
-    let (player, _) = world.player("Talker").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Moderator", "moderator").await;
+    let (player, _) = fixture.player("Talker").await;
     let mut past = ban(player, "chat");
     past["expires_at"] = json!("2020-01-01T00:00:00Z");
-    let (status, _) = world.post("/v1/admin/bans", &token, past).await;
+    let (status, _) = fixture.post("/v1/admin/bans", &token, past).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    let (_, made) = world.post("/v1/admin/bans", &token, ban(player, "chat")).await;
+    let (_, made) = fixture.post("/v1/admin/bans", &token, ban(player, "chat")).await;
     let lift = format!("/v1/admin/bans/{}/lift", made["ban_id"].as_str().unwrap());
-    assert_eq!(world.call(Method::POST, &lift, &token, None).await.0, StatusCode::NO_CONTENT);
-    assert_eq!(world.call(Method::POST, &lift, &token, None).await.0, StatusCode::CONFLICT);
+    assert_eq!(fixture.call(Method::POST, &lift, &token, None).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(fixture.call(Method::POST, &lift, &token, None).await.0, StatusCode::CONFLICT);
     let (before, after): (Value, Value) = sqlx::query_as(
         "select before, after from audit where action = 'bans.lift'
              and outcome = 'done'",
@@ -150,9 +150,9 @@ async fn a_ban_ends_by_itself_or_is_lifted_once(db: PgPool) {
     .unwrap();
     assert_eq!((&before["is_in_force"], &after["is_in_force"]), (&json!(true), &json!(false)));
 
-    let (_, made) = world.post("/v1/admin/bans", &token, ban(player, "chat")).await;
+    let (_, made) = fixture.post("/v1/admin/bans", &token, ban(player, "chat")).await;
     let in_force = format!("/v1/admin/bans?in_force=true&player_id={player}");
-    assert_eq!(world.get(&in_force, &token).await.1["items"].as_array().unwrap().len(), 1);
+    assert_eq!(fixture.get(&in_force, &token).await.1["items"].as_array().unwrap().len(), 1);
     sqlx::query(
         "update ban set issued_at = now() - interval '2 hours',
         expires_at = now() - interval '1 hour' where ban_id = $1::uuid",
@@ -161,53 +161,53 @@ async fn a_ban_ends_by_itself_or_is_lifted_once(db: PgPool) {
     .execute(&db)
     .await
     .unwrap();
-    assert_eq!(world.get(&in_force, &token).await.1["items"].as_array().unwrap().len(), 0);
+    assert_eq!(fixture.get(&in_force, &token).await.1["items"].as_array().unwrap().len(), 0);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_player_appeals_once_and_an_accepted_appeal_lifts(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Moderator", "moderator").await;
-    let (player, theirs) = world.player("Innocent").await;
-    let (_, made) = world.post("/v1/admin/bans", &token, ban(player, "chat")).await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Moderator", "moderator").await;
+    let (player, theirs) = fixture.player("Innocent").await;
+    let (_, made) = fixture.post("/v1/admin/bans", &token, ban(player, "chat")).await;
     let id = made["ban_id"].as_str().unwrap();
     let path = format!("/v1/me/bans/{id}/appeal");
     let appeal = |token: String| {
-        let (public, path) = (world.public.clone(), path.clone());
+        let (public, path) = (fixture.public.clone(), path.clone());
         let body = Some(json!({ "text": "it was my brother" }));
         async move {
             let call = sortie_testing::call(&public, Method::POST, &path, Some(&token), body);
             call.await.0
         }
     };
-    let (_, other) = world.player("Other").await;
+    let (_, other) = fixture.player("Other").await;
     assert_eq!(appeal(other).await, StatusCode::NOT_FOUND);
     assert_eq!(appeal(theirs.clone()).await, StatusCode::NO_CONTENT);
     assert_eq!(appeal(theirs).await, StatusCode::CONFLICT);
     let decide = format!("/v1/admin/bans/{id}/appeal");
-    let (status, _) = world.post(&decide, &token, json!({ "is_accepted": true })).await;
+    let (status, _) = fixture.post(&decide, &token, json!({ "is_accepted": true })).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
-    let (_, detail) = world.get(&format!("/v1/admin/bans/{id}"), &token).await;
+    let (_, detail) = fixture.get(&format!("/v1/admin/bans/{id}"), &token).await;
     assert_eq!(detail["ban"]["is_in_force"], json!(false));
-    let (status, _) = world.post(&decide, &token, json!({ "is_accepted": false })).await;
+    let (status, _) = fixture.post(&decide, &token, json!({ "is_accepted": false })).await;
     assert_eq!(status, StatusCode::CONFLICT);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn who_may_not_log_in_appeals_with_the_token_of_the_refused_login(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Moderator", "moderator").await;
-    let (player, access) = world.player("Innocent").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Moderator", "moderator").await;
+    let (player, access) = fixture.player("Innocent").await;
     let ban_of = async |scope| {
-        let (_, made) = world.post("/v1/admin/bans", &token, ban(player, scope)).await;
+        let (_, made) = fixture.post("/v1/admin/bans", &token, ban(player, scope)).await;
         made["ban_id"].as_str().unwrap().parse::<Uuid>().unwrap()
     };
     let (login, chat) = (ban_of("login").await, ban_of("chat").await);
     let now = time::OffsetDateTime::now_utc();
-    let keys = &world.plane.access;
+    let keys = &fixture.app.access;
     let good = keys.issue_appeal(player, login, now);
     let appeal = async |ban: Uuid, token: &str| {
-        let (public, path) = (&world.public, format!("/v1/bans/{ban}/appeal"));
+        let (public, path) = (&fixture.public, format!("/v1/bans/{ban}/appeal"));
         let body = Some(json!({ "appeal_token": token, "text": "it was my brother" }));
         let (status, body) = sortie_testing::call(public, Method::POST, &path, None, body).await;
         (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
@@ -224,10 +224,10 @@ async fn who_may_not_log_in_appeals_with_the_token_of_the_refused_login(db: PgPo
     assert_eq!(appeal(login, &good).await, refused(409, "ban.appeal_decided"));
     // It opens nothing else.
     let bans =
-        sortie_testing::call(&world.public, Method::GET, "/v1/me/bans", Some(&good), None).await;
+        sortie_testing::call(&fixture.public, Method::GET, "/v1/me/bans", Some(&good), None).await;
     assert_eq!(bans.0, StatusCode::UNAUTHORIZED);
     let open = "/v1/admin/bans?appealed=true";
-    assert_eq!(world.get(open, &token).await.1["items"].as_array().unwrap().len(), 1);
+    assert_eq!(fixture.get(open, &token).await.1["items"].as_array().unwrap().len(), 1);
     let mut last = refused(0, "");
     for _ in 0..10 {
         last = appeal(login, &good).await;
@@ -237,22 +237,22 @@ async fn who_may_not_log_in_appeals_with_the_token_of_the_refused_login(db: PgPo
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn parallel_bans_all_stand_and_the_chain_holds(db: PgPool) {
-    let world = std::sync::Arc::new(World::new(db.clone()));
-    let (_, token) = world.staff("Administrator", "administrator").await;
-    let (player, _) = world.player("Cheater").await;
+    let fixture = std::sync::Arc::new(Fixture::new(db.clone()));
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
+    let (player, _) = fixture.player("Cheater").await;
     let calls: Vec<_> = (0..8)
         .map(|nth| {
-            let (world, token) = (std::sync::Arc::clone(&world), token.clone());
+            let (fixture, token) = (std::sync::Arc::clone(&fixture), token.clone());
             let scope = ["login", "chat", "matchmaking", "purchase"][nth % 4];
-            tokio::spawn(
-                async move { world.post("/v1/admin/bans", &token, ban(player, scope)).await.0 },
-            )
+            tokio::spawn(async move {
+                fixture.post("/v1/admin/bans", &token, ban(player, scope)).await.0
+            })
         })
         .collect();
     for call in calls {
         assert_eq!(call.await.unwrap(), StatusCode::CREATED);
     }
-    let (_, verified) = world.get("/v1/admin/audit/verification", &token).await;
+    let (_, verified) = fixture.get("/v1/admin/audit/verification", &token).await;
     assert_eq!((&verified["is_whole"], &verified["head_seq"]), (&json!(true), &json!(8)));
     for statement in [
         "alter table audit disable trigger audit_keep",
@@ -260,7 +260,7 @@ async fn parallel_bans_all_stand_and_the_chain_holds(db: PgPool) {
     ] {
         sqlx::query(statement).execute(&db).await.unwrap();
     }
-    let (_, verified) = world.get("/v1/admin/audit/verification", &token).await;
+    let (_, verified) = fixture.get("/v1/admin/audit/verification", &token).await;
     assert_eq!((&verified["is_whole"], &verified["first_broken"]), (&json!(false), &json!(5)));
 }
 
@@ -268,12 +268,12 @@ async fn parallel_bans_all_stand_and_the_chain_holds(db: PgPool) {
 async fn a_cookie_is_no_login(db: PgPool) {
     // Browsers send cookies by themselves, which is what CSRF lives on; they never send a Bearer.
     use tower::ServiceExt;
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Administrator", "administrator").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
     let request = axum::http::Request::get("/v1/admin/roles")
         .header("cookie", format!("authorization=Bearer {token}; token={token}"))
         .body(axum::body::Body::empty())
         .unwrap();
-    let response = world.router.clone().oneshot(request).await.unwrap();
+    let response = fixture.router.clone().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 /// The statuses of calls with a NUL wherever staff may write something.
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_nul_in_a_text_is_refused(db: PgPool) {
-    let world = World::new(db);
-    let (_, token) = world.staff("Administrator", "administrator").await;
-    let (player, _) = world.player("Player").await;
+    let fixture = Fixture::new(db);
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
+    let (player, _) = fixture.player("Player").await;
     let nul = "a b\0c";
     let user = format!("/v1/admin/users/{player}");
     let ban = json!({ "player_id": player, "scope": "chat", "reason": nul });
@@ -28,7 +28,7 @@ async fn a_nul_in_a_text_is_refused(db: PgPool) {
         (Method::GET, "/v1/admin/audit?target=a%00b".to_owned(), Value::Null),
     ] {
         let body = Some(body).filter(|body| !body.is_null());
-        let (status, body) = world.call(method.clone(), &path, &token, body).await;
+        let (status, body) = fixture.call(method.clone(), &path, &token, body).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{method} {path}: {body}");
     }
 }
@@ -51,9 +51,9 @@ async fn live_battle(db: &PgPool) -> Uuid {
 /// direction of a text, is taken out of it.
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn what_staff_write_hides_nothing_and_turns_nothing_around(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Administrator", "administrator").await;
-    let (player, players) = world.player("Player").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
+    let (player, players) = fixture.player("Player").await;
     let battle = live_battle(&db).await;
     let seat = "insert into battle_player (battle_id, player_id, team) values ($1, $2, 0)";
     sqlx::query(seat).bind(battle).bind(player).execute(&db).await.unwrap();
@@ -72,12 +72,12 @@ async fn what_staff_write_hides_nothing_and_turns_nothing_around(db: PgPool) {
     };
     for bad in ["a\u{1b}[2Jb c", "a\u{7}bell", "\u{200b}\u{200b}\u{200b}"] {
         for (path, body) in written(bad) {
-            let (status, answer) = world.post(&path, &token, body).await;
+            let (status, answer) = fixture.post(&path, &token, body).await;
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {bad:?}: {answer}");
         }
     }
     for (path, body) in written("he is\u{202e} a ch\u{200b}eat") {
-        let (status, answer) = world.post(&path, &token, body).await;
+        let (status, answer) = fixture.post(&path, &token, body).await;
         assert!(status.is_success(), "{path}: {answer}");
     }
     let texts = "select text from personal.staff_note union all select reason from ban
@@ -92,21 +92,21 @@ async fn what_staff_write_hides_nothing_and_turns_nothing_around(db: PgPool) {
     for (text, expected) in [("a\u{1b}[2Jb", 422), ("through\u{202e} walls", 409)] {
         report["text"] = json!(text);
         let body = Some(report.clone());
-        let call = sortie_testing::call(&world.public, Method::POST, &path, Some(&players), body);
+        let call = sortie_testing::call(&fixture.public, Method::POST, &path, Some(&players), body);
         assert_eq!(call.await.0, expected, "{text:?}");
     }
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_forged_cursor_is_refused(db: PgPool) {
-    let world = World::new(db);
-    let (_, token) = world.staff("Administrator", "administrator").await;
+    let fixture = Fixture::new(db);
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
     for (list, micros) in ["battles", "reviews"].into_iter().flat_map(|list| {
         [i64::MIN, -300_000_000_000_000_000, -1, i64::MAX].map(|micros| (list, micros))
     }) {
         let cursor = BASE64.encode(json!([micros, Uuid::nil()]).to_string());
         let path = format!("/v1/admin/{list}?cursor={cursor}");
-        let (status, body) = world.get(&path, &token).await;
+        let (status, body) = fixture.get(&path, &token).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(body["error"]["code"], "request.cursor");
     }

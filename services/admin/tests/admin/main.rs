@@ -3,10 +3,10 @@
 mod ban;
 mod documents;
 mod first;
+mod fixture;
 mod input;
 mod matrix;
 mod reports;
 mod reviews;
 mod roles;
 mod standing;
-mod world;

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 struct Route {
     method: Method,
@@ -19,8 +19,8 @@ struct Route {
     action: String,
 }
 
-fn routes(world: &World) -> Vec<Route> {
-    let document = serde_json::to_value(&world.document).unwrap();
+fn routes(fixture: &Fixture) -> Vec<Route> {
+    let document = serde_json::to_value(&fixture.document).unwrap();
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -53,16 +53,16 @@ fn fill(path: &str) -> String {
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-async fn call(world: &World, route: &Route, token: Option<&str>) -> (StatusCode, Value) {
+async fn call(fixture: &Fixture, route: &Route, token: Option<&str>) -> (StatusCode, Value) {
     let has_body = [Method::POST, Method::PUT].contains(&route.method);
     let body = has_body.then(|| json!({ "nothing": "that fits" }));
-    sortie_testing::call(&world.router, route.method.clone(), &route.path, token, body).await
+    sortie_testing::call(&fixture.router, route.method.clone(), &route.path, token, body).await
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_route_is_open_exactly_to_the_roles_that_have_its_permission(db: PgPool) {
-    let world = World::new(db.clone());
-    let routes = routes(&world);
+    let fixture = Fixture::new(db.clone());
+    let routes = routes(&fixture);
     assert!(routes.len() >= 30, "{} routes", routes.len());
     let roles: Vec<(String, Vec<String>)> =
         sqlx::query_as("select role, permissions from role where is_template")
@@ -72,19 +72,19 @@ async fn a_route_is_open_exactly_to_the_roles_that_have_its_permission(db: PgPoo
     assert!(roles.len() >= 5);
     let mut judged = 0;
     for (role, permissions) in &roles {
-        let (_, token) = world.staff(&format!("The {role}"), role).await;
+        let (_, token) = fixture.staff(&format!("The {role}"), role).await;
         for route in &routes {
             let known = Permission::ALL.iter().any(|known| known.name() == route.permission);
             let has = permissions.iter().any(|name| name == "*" || *name == route.permission);
-            let refused = world.audited("refused").await;
-            let (status, body) = call(&world, route, Some(&token)).await;
+            let refused = fixture.audited("refused").await;
+            let (status, body) = call(&fixture, route, Some(&token)).await;
             let name = format!("{} {} as {role}: {status} {body}", route.method, route.path);
             let is_let_in = ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
             // The first administrator's route has bad input here; with it, no role is let in.
             if known {
                 assert_eq!(is_let_in, has, "{name}");
                 assert!(!status.is_server_error(), "{name}");
-                let rows = world.audited("refused").await - refused;
+                let rows = fixture.audited("refused").await - refused;
                 assert_eq!(rows, i64::from(!has), "{name}");
             } else {
                 assert_eq!(route.permission, "first_admin_token", "{name}");
@@ -98,19 +98,19 @@ async fn a_route_is_open_exactly_to_the_roles_that_have_its_permission(db: PgPoo
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn nobody_else_is_let_in_anywhere(db: PgPool) {
-    let world = World::new(db.clone());
-    let (player, _) = world.player("No Role").await;
+    let fixture = Fixture::new(db.clone());
+    let (player, _) = fixture.player("No Role").await;
     let now = OffsetDateTime::now_utc();
-    let access = &world.plane.access;
+    let access = &fixture.app.access;
     let session = Uuid::now_v7();
-    let (revoked_player, revoked) = world.staff("Was Here", "administrator").await;
+    let (revoked_player, revoked) = fixture.staff("Was Here", "administrator").await;
     let all = Revocation {
         player_id: revoked_player,
         session_id: None,
         scope: "login".to_owned(),
         why: "staff".to_owned(),
     };
-    world.plane.revoked.note(&all, now.unix_timestamp() + 1);
+    fixture.app.revoked.note(&all, now.unix_timestamp() + 1);
     let callers = [
         ("nobody", None, 401),
         ("rubbish", Some("rubbish".to_owned()), 401),
@@ -119,45 +119,45 @@ async fn nobody_else_is_let_in_anywhere(db: PgPool) {
         ("revoked", Some(revoked), 401),
     ];
     for (who, token, expected) in callers {
-        for route in routes(&world).iter().filter(|route| route.permission.contains('.')) {
-            let (status, body) = call(&world, route, token.as_deref()).await;
+        for route in routes(&fixture).iter().filter(|route| route.permission.contains('.')) {
+            let (status, body) = call(&fixture, route, token.as_deref()).await;
             let name = format!("{} {} {who}: {body}", route.method, route.path);
             assert_eq!(status.as_u16(), expected, "{name}");
         }
     }
-    let refused = world.audited("refused").await;
-    assert!(refused >= 2 * routes(&world).len() as i64 - 2, "{refused} rows");
-    let (done, failed) = (world.audited("done").await, world.audited("failed").await);
+    let refused = fixture.audited("refused").await;
+    assert!(refused >= 2 * routes(&fixture).len() as i64 - 2, "{refused} rows");
+    let (done, failed) = (fixture.audited("done").await, fixture.audited("failed").await);
     assert_eq!((done, failed), (0, 0));
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn staff_need_a_second_factor(db: PgPool) {
-    let world = World::with(db.clone(), Settings::default());
-    let (player, token) = world.staff("Administrator", "administrator").await;
-    let (status, body) = world.get("/v1/admin/roles", &token).await;
+    let fixture = Fixture::with(db.clone(), Settings::default());
+    let (player, token) = fixture.staff("Administrator", "administrator").await;
+    let (status, body) = fixture.get("/v1/admin/roles", &token).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (StatusCode::FORBIDDEN, &json!("admin.totp_required"))
     );
-    assert_eq!(world.audited("refused").await, 1);
-    let old = world.login(player, -60.0).await;
-    world.enrol(player).await;
-    let new = world.login(player, 60.0).await;
+    assert_eq!(fixture.audited("refused").await, 1);
+    let old = fixture.login(player, -60.0).await;
+    fixture.enrol(player).await;
+    let new = fixture.login(player, 60.0).await;
     // Whoever opened the old one had the password only.
     for (token, status) in [(token, 403), (old, 403), (new, 200)] {
-        assert_eq!(world.get("/v1/admin/roles", &token).await.0.as_u16(), status);
+        assert_eq!(fixture.get("/v1/admin/roles", &token).await.0.as_u16(), status);
     }
-    assert_eq!(world.audited("refused").await, 3);
+    assert_eq!(fixture.audited("refused").await, 3);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn calls_that_read_and_calls_that_fail_are_written_down(db: PgPool) {
-    let world = World::new(db.clone());
-    let (player, token) = world.staff("Administrator", "administrator").await;
-    assert_eq!(world.get(&format!("/v1/admin/users/{player}"), &token).await.0, StatusCode::OK);
+    let fixture = Fixture::new(db.clone());
+    let (player, token) = fixture.staff("Administrator", "administrator").await;
+    assert_eq!(fixture.get(&format!("/v1/admin/users/{player}"), &token).await.0, StatusCode::OK);
     let nobody = format!("/v1/admin/users/{}", Uuid::now_v7());
-    assert_eq!(world.get(&nobody, &token).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(fixture.get(&nobody, &token).await.0, StatusCode::NOT_FOUND);
     let rows: Vec<(String, String)> =
         sqlx::query_as("select action, outcome from audit order by seq")
             .fetch_all(&db)
@@ -165,17 +165,17 @@ async fn calls_that_read_and_calls_that_fail_are_written_down(db: PgPool) {
             .unwrap();
     let row = |outcome: &str| ("users.view".to_owned(), outcome.to_owned());
     assert_eq!(rows, [row("done"), row("failed")]);
-    for route in routes(&world).iter().filter(|route| route.method == Method::GET) {
-        let before = world.audited("done").await + world.audited("failed").await;
-        call(&world, route, Some(&token)).await;
-        let after = world.audited("done").await + world.audited("failed").await;
+    for route in routes(&fixture).iter().filter(|route| route.method == Method::GET) {
+        let before = fixture.audited("done").await + fixture.audited("failed").await;
+        call(&fixture, route, Some(&token)).await;
+        let after = fixture.audited("done").await + fixture.audited("failed").await;
         assert_eq!(after - before, 1, "{}", route.action);
         // The head of an answer is an answer.
         let head =
-            sortie_testing::call(&world.router, Method::HEAD, &route.path, Some(&token), None);
+            sortie_testing::call(&fixture.router, Method::HEAD, &route.path, Some(&token), None);
         let (status, _) = head.await;
         assert!(!status.is_server_error(), "HEAD {}: {status}", route.path);
-        let told = world.audited("done").await + world.audited("failed").await;
+        let told = fixture.audited("done").await + fixture.audited("failed").await;
         assert_eq!(told - after, 1, "HEAD {}", route.action);
     }
 }

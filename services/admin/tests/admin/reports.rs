@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 async fn battle(db: &PgPool, players: &[Uuid]) -> Uuid {
     let battle = Uuid::now_v7();
@@ -27,41 +27,44 @@ async fn battle(db: &PgPool, players: &[Uuid]) -> Uuid {
     battle
 }
 
-async fn report(world: &World, token: &str, battle: Uuid, body: Value) -> (u16, String) {
+async fn report(fixture: &Fixture, token: &str, battle: Uuid, body: Value) -> (u16, String) {
     let path = format!("/v1/battles/{battle}/reports");
-    let call = sortie_testing::call(&world.public, Method::POST, &path, Some(token), Some(body));
+    let call = sortie_testing::call(&fixture.public, Method::POST, &path, Some(token), Some(body));
     let (status, body) = call.await;
     (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_player_reports_another_one_of_the_same_battle_once(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, staff) = world.staff("Moderator", "moderator").await;
-    let (ann, token) = world.player("Ann").await;
-    let (bob, bobs) = world.player("Bob").await;
-    let (eve, eves) = world.player("Eve").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, staff) = fixture.staff("Moderator", "moderator").await;
+    let (ann, token) = fixture.player("Ann").await;
+    let (bob, bobs) = fixture.player("Bob").await;
+    let (eve, eves) = fixture.player("Eve").await;
     let fought = battle(&db, &[ann, bob]).await;
     let about = |player: Uuid| {
         let text = "through walls";
         json!({ "player_id": player, "kind": "cheating", "text": text, "tick": 900 })
     };
     let said = |status, code: &str| (status, code.to_owned());
-    assert_eq!(report(&world, &token, fought, about(bob)).await, said(201, ""));
-    assert_eq!(report(&world, &token, fought, about(bob)).await, said(409, "report.already"));
-    assert_eq!(report(&world, &token, fought, about(ann)).await, said(409, "report.oneself"));
-    assert_eq!(report(&world, &token, fought, about(eve)).await, said(409, "report.not_in_battle"));
-    assert_eq!(report(&world, &eves, fought, about(bob)).await, said(404, "battle.unknown"));
+    assert_eq!(report(&fixture, &token, fought, about(bob)).await, said(201, ""));
+    assert_eq!(report(&fixture, &token, fought, about(bob)).await, said(409, "report.already"));
+    assert_eq!(report(&fixture, &token, fought, about(ann)).await, said(409, "report.oneself"));
+    assert_eq!(
+        report(&fixture, &token, fought, about(eve)).await,
+        said(409, "report.not_in_battle")
+    );
+    assert_eq!(report(&fixture, &eves, fought, about(bob)).await, said(404, "battle.unknown"));
     let again = battle(&db, &[ann, bob]).await;
-    assert_eq!(report(&world, &token, again, about(bob)).await, said(201, ""));
+    assert_eq!(report(&fixture, &token, again, about(bob)).await, said(201, ""));
     for (field, value) in [("kind", json!("chat")), ("tick", json!(-1)), ("text", json!("\0"))] {
         let mut bad = about(ann);
         bad[field] = value;
-        assert_eq!(report(&world, &bobs, fought, bad).await.0, 422, "{field}");
+        assert_eq!(report(&fixture, &bobs, fought, bad).await.0, 422, "{field}");
     }
 
     let path = format!("/v1/admin/reports?state=open&kind=cheating&accused={bob}");
-    let (_, page) = world.get(&path, &staff).await;
+    let (_, page) = fixture.get(&path, &staff).await;
     let reports = page["items"].as_array().unwrap();
     assert_eq!(reports.len(), 2, "{page}");
     let first = &reports[1];
@@ -69,7 +72,7 @@ async fn a_player_reports_another_one_of_the_same_battle_once(db: PgPool) {
     assert_eq!(first["replay_place"], "one/replays/x");
     assert_eq!(first["replay_server"], "eu-1", "a path is of some machine");
     let view = format!("/v1/admin/battles/{fought}");
-    let (_, detail) = world.get(&view, &staff).await;
+    let (_, detail) = fixture.get(&view, &staff).await;
     assert_eq!(
         (&detail["replay_place"], &detail["replay_server"]),
         (&json!("one/replays/x"), &json!("eu-1"))
@@ -78,25 +81,25 @@ async fn a_player_reports_another_one_of_the_same_battle_once(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn reports_have_a_rate(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.player("Ann").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.player("Ann").await;
     let body = json!({ "player_id": Uuid::nil(), "kind": "behaviour" });
     for _ in 0..10 {
-        assert_eq!(report(&world, &token, Uuid::nil(), body.clone()).await.0, 404);
+        assert_eq!(report(&fixture, &token, Uuid::nil(), body.clone()).await.0, 404);
     }
-    assert_eq!(report(&world, &token, Uuid::nil(), body).await.0, 429);
+    assert_eq!(report(&fixture, &token, Uuid::nil(), body).await.0, 429);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn there_are_only_flags_that_do_something(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Administrator", "administrator").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
     let put = async |flag: &str, value: Value| {
         let path = format!("/v1/admin/flags/{flag}");
-        world.call(Method::PUT, &path, &token, Some(json!({ "value": value }))).await.0
+        fixture.call(Method::PUT, &path, &token, Some(json!({ "value": value }))).await.0
     };
     let values = async || {
-        let (_, flags) = world.get("/v1/admin/flags", &token).await;
+        let (_, flags) = fixture.get("/v1/admin/flags", &token).await;
         let flags = flags.as_array().unwrap();
         flags.iter().map(|flag| flag["value"].clone()).collect::<Vec<_>>()
     };
@@ -106,17 +109,17 @@ async fn there_are_only_flags_that_do_something(db: PgPool) {
     assert_eq!(put("sign_up_open", json!(false)).await, StatusCode::NO_CONTENT);
     assert_eq!(values().await, [json!(false), json!(true)]);
     let path = "/v1/admin/flags/sign_up_open";
-    let (status, _) = world.call(Method::DELETE, path, &token, None).await;
+    let (status, _) = fixture.call(Method::DELETE, path, &token, None).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert_eq!(values().await, [json!(true), json!(true)]);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn without_somebody_who_opens_seasons_none_is_opened(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, token) = world.staff("Administrator", "administrator").await;
-    let (status, body) = world.post("/v1/admin/seasons", &token, json!({ "name": "Two" })).await;
+    let fixture = Fixture::new(db.clone());
+    let (_, token) = fixture.staff("Administrator", "administrator").await;
+    let (status, body) = fixture.post("/v1/admin/seasons", &token, json!({ "name": "Two" })).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
-    let (_, page) = world.get("/v1/admin/seasons", &token).await;
+    let (_, page) = fixture.get("/v1/admin/seasons", &token).await;
     assert_eq!(page["items"][0]["name"], "Season 1");
 }

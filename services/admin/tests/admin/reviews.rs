@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 /// A battle of this server whose result is kept, from so many minutes ago.
 async fn keep(db: &PgPool, server: Uuid, minutes: i32) -> Uuid {
@@ -44,39 +44,40 @@ fn battles(page: &Value) -> Vec<Uuid> {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn results_under_review_are_listed_newest_first_and_shown_whole(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, staff) = world.staff("Moderator", "moderator").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, staff) = fixture.staff("Moderator", "moderator").await;
     let (one, two) = (server(&db, "eu-1").await, server(&db, "eu-2").await);
     // Battles are not kept in the order in which their ids were made.
     let kept = [keep(&db, one, 5).await, keep(&db, two, 9).await, keep(&db, one, 2).await];
 
-    let (status, first) = world.get("/v1/admin/reviews?limit=2", &staff).await;
+    let (status, first) = fixture.get("/v1/admin/reviews?limit=2", &staff).await;
     assert_eq!((status, battles(&first)), (StatusCode::OK, vec![kept[2], kept[0]]), "{first}");
     let cursor = first["next_cursor"].as_str().unwrap();
-    let (_, last) = world.get(&format!("/v1/admin/reviews?limit=2&cursor={cursor}"), &staff).await;
+    let (_, last) =
+        fixture.get(&format!("/v1/admin/reviews?limit=2&cursor={cursor}"), &staff).await;
     assert_eq!(battles(&last), [kept[1]]);
     assert!(last.get("next_cursor").is_none(), "{last}");
-    let (_, of_two) = world.get(&format!("/v1/admin/reviews?server_id={two}"), &staff).await;
+    let (_, of_two) = fixture.get(&format!("/v1/admin/reviews?server_id={two}"), &staff).await;
     assert_eq!(battles(&of_two), [kept[1]]);
     let item = &of_two["items"][0];
     assert_eq!((&item["server"], &item["map"]), (&json!("eu-2"), &json!("ridge")));
     assert_eq!(item["misfits"], json!(["too_much: 1000 kills"]));
 
-    let (_, whole) = world.get(&format!("/v1/admin/reviews/{}", kept[1]), &staff).await;
+    let (_, whole) = fixture.get(&format!("/v1/admin/reviews/{}", kept[1]), &staff).await;
     assert_eq!(&whole["review"], item);
     assert_eq!(whole["result"]["players"][0]["kills"], 1_000);
     assert_eq!(whole["replay_place"], Value::Null);
     let replay = "insert into replay (battle_id, place, bytes, server_id) values ($1, 'x', 9, $2)";
     sqlx::query(replay).bind(kept[0]).bind(one).execute(&db).await.unwrap();
-    let (_, whole) = world.get(&format!("/v1/admin/reviews/{}", kept[0]), &staff).await;
+    let (_, whole) = fixture.get(&format!("/v1/admin/reviews/{}", kept[0]), &staff).await;
     assert_eq!((&whole["replay_place"], &whole["replay_server"]), (&json!("x"), &json!("eu-1")));
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_battle_whose_result_is_believed_is_under_no_review(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, staff) = world.staff("Moderator", "moderator").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, staff) = fixture.staff("Moderator", "moderator").await;
     let path = format!("/v1/admin/reviews/{}", Uuid::from_u128(7));
-    let (status, body) = world.get(&path, &staff).await;
+    let (status, body) = fixture.get(&path, &staff).await;
     assert_eq!((status, &body["error"]["code"]), (StatusCode::NOT_FOUND, &json!("review.unknown")));
 }

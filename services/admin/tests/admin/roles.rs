@@ -7,15 +7,15 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn templates_stay_and_nobody_gives_what_they_do_not_have(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, all) = world.staff("Administrator", "administrator").await;
+    let fixture = Fixture::new(db.clone());
+    let (_, all) = fixture.staff("Administrator", "administrator").await;
     let put = |path: &str, body| {
-        let (world, path, all) = (&world, path.to_owned(), all.clone());
-        async move { world.call(Method::PUT, &path, &all, Some(body)).await }
+        let (fixture, path, all) = (&fixture, path.to_owned(), all.clone());
+        async move { fixture.call(Method::PUT, &path, &all, Some(body)).await }
     };
     let (status, _) = put("/v1/admin/roles/support", json!({ "permissions": [] })).await;
     assert_eq!(status, StatusCode::CONFLICT);
@@ -24,14 +24,14 @@ async fn templates_stay_and_nobody_gives_what_they_do_not_have(db: PgPool) {
     let own = json!({ "permissions": ["roles.write", "users.read"] });
     assert_eq!(put("/v1/admin/roles/hr", own).await.0, StatusCode::NO_CONTENT);
 
-    let (_, hr) = world.staff("Personnel", "hr").await;
-    let (player, _) = world.player("Friend").await;
+    let (_, hr) = fixture.staff("Personnel", "hr").await;
+    let (player, _) = fixture.player("Friend").await;
     let give = |role: &str| format!("/v1/admin/users/{player}/roles/{role}");
-    let (status, body) = world.call(Method::PUT, &give("administrator"), &hr, None).await;
+    let (status, body) = fixture.call(Method::PUT, &give("administrator"), &hr, None).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
-    assert_eq!(world.call(Method::PUT, &give("hr"), &hr, None).await.0, StatusCode::OK);
+    assert_eq!(fixture.call(Method::PUT, &give("hr"), &hr, None).await.0, StatusCode::OK);
     let beyond = Some(json!({ "permissions": ["bans.write"] }));
-    let (status, _) = world.call(Method::PUT, "/v1/admin/roles/mine", &hr, beyond).await;
+    let (status, _) = fixture.call(Method::PUT, "/v1/admin/roles/mine", &hr, beyond).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     // What is beyond them they do not take away either, in no way: change, removal, from others.
     let theirs = json!({ "permissions": ["bans.write", "users.read"] });
@@ -42,26 +42,26 @@ async fn templates_stay_and_nobody_gives_what_they_do_not_have(db: PgPool) {
         (Method::DELETE, "/v1/admin/roles/judges".to_owned(), None),
         (Method::DELETE, give("judges"), None),
     ] {
-        let (status, body) = world.call(method, &path, &hr, body).await;
+        let (status, body) = fixture.call(method, &path, &hr, body).await;
         assert_eq!(
             (status, &body["error"]["code"]),
             (StatusCode::FORBIDDEN, &json!("role.not_yours_to_give")),
             "{path}"
         );
     }
-    let in_use = world.call(Method::DELETE, "/v1/admin/roles/hr", &all, None).await;
+    let in_use = fixture.call(Method::DELETE, "/v1/admin/roles/hr", &all, None).await;
     assert_eq!(in_use.0, StatusCode::CONFLICT);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn of_two_administrators_who_remove_each_other_one_is_left(db: PgPool) {
-    let world = Arc::new(World::new(db.clone()));
-    let (one, a) = world.staff("One", "administrator").await;
-    let (two, b) = world.staff("Two", "administrator").await;
+    let fixture = Arc::new(Fixture::new(db.clone()));
+    let (one, a) = fixture.staff("One", "administrator").await;
+    let (two, b) = fixture.staff("Two", "administrator").await;
     let take = |whose, token: String| {
-        let world = Arc::clone(&world);
+        let fixture = Arc::clone(&fixture);
         let path = format!("/v1/admin/users/{whose}/roles/administrator");
-        tokio::spawn(async move { world.call(Method::DELETE, &path, &token, None).await.0 })
+        tokio::spawn(async move { fixture.call(Method::DELETE, &path, &token, None).await.0 })
     };
     let (first, second) = (take(two, a.clone()), take(one, b));
     let mut statuses = [first.await.unwrap(), second.await.unwrap()];
@@ -75,33 +75,33 @@ async fn of_two_administrators_who_remove_each_other_one_is_left(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn nobody_bans_those_who_may_do_more(db: PgPool) {
-    let world = World::new(db.clone());
-    let (boss, all) = world.staff("Administrator", "administrator").await;
-    let (_, moderator) = world.staff("Moderator", "moderator").await;
+    let fixture = Fixture::new(db.clone());
+    let (boss, all) = fixture.staff("Administrator", "administrator").await;
+    let (_, moderator) = fixture.staff("Moderator", "moderator").await;
     let ban = json!({ "player_id": boss, "scope": "login", "reason": "revenge" });
-    let (status, body) = world.post("/v1/admin/bans", &moderator, ban.clone()).await;
+    let (status, body) = fixture.post("/v1/admin/bans", &moderator, ban.clone()).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (StatusCode::FORBIDDEN, &json!("admin.outranked"))
     );
-    assert_eq!(world.post("/v1/admin/bans", &all, ban).await.0, StatusCode::CONFLICT);
+    assert_eq!(fixture.post("/v1/admin/bans", &all, ban).await.0, StatusCode::CONFLICT);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_lost_authenticator_is_taken_by_who_ranks_as_high_and_not_by_its_owner(db: PgPool) {
-    let world = World::new(db.clone());
-    let (boss, all) = world.staff("Administrator", "administrator").await;
-    let (_, moderator) = world.staff("Moderator", "moderator").await;
-    let (player, _) = world.player("Player").await;
-    let role = "insert into role (role, permissions) values ('desk', '{users.write}')";
+    let fixture = Fixture::new(db.clone());
+    let (boss, all) = fixture.staff("Administrator", "administrator").await;
+    let (_, moderator) = fixture.staff("Moderator", "moderator").await;
+    let (player, _) = fixture.player("Player").await;
+    let role = "insert into role (role, permissions) values ('front_desk', '{users.write}')";
     sqlx::query(role).execute(&db).await.unwrap();
-    let (desk, desk_token) = world.staff("Desk", "desk").await;
+    let (desk, desk_token) = fixture.staff("StaffRouter", "front_desk").await;
     for enrolled in [boss, player, desk] {
-        world.enrol(enrolled).await;
+        fixture.enrol(enrolled).await;
     }
     let take = async |token: &str, player| {
         let path = format!("/v1/admin/users/{player}/totp");
-        let (status, body) = world.call(Method::DELETE, &path, token, None).await;
+        let (status, body) = fixture.call(Method::DELETE, &path, token, None).await;
         (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
     };
     let refused = |status, code: &str| (status, code.to_owned());

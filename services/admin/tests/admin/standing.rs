@@ -5,29 +5,29 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
-async fn banned(world: &World, by: &str, player: Uuid) -> Uuid {
+async fn banned(fixture: &Fixture, by: &str, player: Uuid) -> Uuid {
     let ban = json!({ "player_id": player, "scope": "chat", "reason": "was rude" });
-    let (status, body) = world.post("/v1/admin/bans", by, ban).await;
+    let (status, body) = fixture.post("/v1/admin/bans", by, ban).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     body["ban_id"].as_str().unwrap().parse().unwrap()
 }
 
-async fn appealed(world: &World, token: &str, ban: Uuid) {
+async fn appealed(fixture: &Fixture, token: &str, ban: Uuid) {
     let path = format!("/v1/me/bans/{ban}/appeal");
     let body = Some(json!({ "text": "not me" }));
     let (status, _) =
-        sortie_testing::call(&world.public, Method::POST, &path, Some(token), body).await;
+        sortie_testing::call(&fixture.public, Method::POST, &path, Some(token), body).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
 }
 
 /// What becomes of lifting and of accepting the appeal.
-async fn tried(world: &World, token: &str, ban: Uuid) -> Vec<(u16, Value)> {
+async fn tried(fixture: &Fixture, token: &str, ban: Uuid) -> Vec<(u16, Value)> {
     let mut all = Vec::new();
     for (path, body) in [("lift", Value::Null), ("appeal", json!({ "is_accepted": true }))] {
         let path = format!("/v1/admin/bans/{ban}/{path}");
-        let (status, body) = world.post(&path, token, body).await;
+        let (status, body) = fixture.post(&path, token, body).await;
         all.push((status.as_u16(), body["error"]["code"].clone()));
     }
     all
@@ -40,26 +40,26 @@ async fn in_force(db: &PgPool) -> i64 {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn nobody_lifts_the_own_ban_or_decides_the_own_appeal(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, boss) = world.staff("Administrator", "administrator").await;
-    let (player, token) = world.staff("Moderator", "moderator").await;
-    let ban = banned(&world, &boss, player).await;
-    appealed(&world, &token, ban).await;
+    let fixture = Fixture::new(db.clone());
+    let (_, boss) = fixture.staff("Administrator", "administrator").await;
+    let (player, token) = fixture.staff("Moderator", "moderator").await;
+    let ban = banned(&fixture, &boss, player).await;
+    appealed(&fixture, &token, ban).await;
     let refused = (409, json!("admin.oneself"));
-    assert_eq!(tried(&world, &token, ban).await, [refused.clone(), refused]);
+    assert_eq!(tried(&fixture, &token, ban).await, [refused.clone(), refused]);
     assert_eq!(in_force(&db).await, 1);
-    assert_eq!(tried(&world, &boss, ban).await[0], (204, Value::Null));
+    assert_eq!(tried(&fixture, &boss, ban).await[0], (204, Value::Null));
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn nobody_lifts_a_ban_of_those_who_may_do_more(db: PgPool) {
-    let world = World::new(db.clone());
-    let (_, boss) = world.staff("Administrator", "administrator").await;
-    let (player, theirs) = world.staff("Other", "administrator").await;
-    let (_, moderator) = world.staff("Moderator", "moderator").await;
-    let ban = banned(&world, &boss, player).await;
-    appealed(&world, &theirs, ban).await;
+    let fixture = Fixture::new(db.clone());
+    let (_, boss) = fixture.staff("Administrator", "administrator").await;
+    let (player, theirs) = fixture.staff("Other", "administrator").await;
+    let (_, moderator) = fixture.staff("Moderator", "moderator").await;
+    let ban = banned(&fixture, &boss, player).await;
+    appealed(&fixture, &theirs, ban).await;
     let refused = (403, json!("admin.outranked"));
-    assert_eq!(tried(&world, &moderator, ban).await, [refused.clone(), refused]);
+    assert_eq!(tried(&fixture, &moderator, ban).await, [refused.clone(), refused]);
     assert_eq!(in_force(&db).await, 1);
 }

@@ -24,7 +24,7 @@ use crate::config::BattleServerConfig;
 use crate::failpoint::{Failpoint, Failpoints, is_frozen, is_frozen_io};
 use crate::journal::{JournalError, JournalReader};
 use crate::resume::{open_battle, recover};
-use crate::server::desk::{self, Desk};
+use crate::server::mailbox::{self, Mailbox};
 use crate::server::{BattleServer, Ending, Finished, Site};
 use crate::store::Store;
 
@@ -54,17 +54,17 @@ pub fn run(
     let failpoints = base.journal.failpoints.clone();
     let spool = Spool::open(&store.dir().join("spool"), config.spool, failpoints)
         .context("cannot open the spool of results")?;
-    let (commands, mut desk) = desk::new();
+    let (commands, mut mailbox) = mailbox::new();
     let on_event = Arc::new(on_event);
     let left = folders.list().context("cannot read the folder of battles")?;
-    desk.shared().unfinished().extend(left.iter().copied());
-    desk.waiting.extend(left);
+    mailbox.shared().unfinished().extend(left.iter().copied());
+    mailbox.waiting.extend(left);
     let mut host = Host {
         config,
         base,
         folders,
         spool,
-        desk: Box::new(desk),
+        mailbox: Box::new(mailbox),
         on_event: Arc::clone(&on_event) as OnEvent,
         unsettled: VecDeque::new(),
         settle_at: Instant::now(),
@@ -73,7 +73,7 @@ pub fn run(
     let site = Site::open(&host.base, store)?;
     let agent = host.start_agent(&site, commands)?;
     let outcome = host.serve(site, &agent, stop);
-    host.desk.shared().drain();
+    host.mailbox.shared().drain();
     agent.finish(host.config.farewell);
     outcome
 }
@@ -85,7 +85,7 @@ struct Host {
     base: BattleServerConfig,
     folders: Folders,
     spool: Spool,
-    desk: Box<Desk>,
+    mailbox: Box<Mailbox>,
     on_event: OnEvent,
     /// Battles that are over and whose result is not in the spool yet.
     unsettled: VecDeque<u128>,
@@ -96,7 +96,7 @@ impl Host {
     fn start_agent(
         &self,
         site: &Site,
-        commands: std::sync::mpsc::SyncSender<desk::Command>,
+        commands: std::sync::mpsc::SyncSender<mailbox::Command>,
     ) -> anyhow::Result<Agent> {
         let config = self.config.clone();
         let listen = site.listen();
@@ -119,7 +119,7 @@ impl Host {
             epoch: 0,
         };
         let (base, folders, spool) = (self.base.clone(), self.folders.clone(), self.spool.clone());
-        let (shared, on_event) = (Arc::clone(self.desk.shared()), Arc::clone(&self.on_event));
+        let (shared, on_event) = (Arc::clone(self.mailbox.shared()), Arc::clone(&self.on_event));
         Agent::start(move |farewell| {
             let line = Line::new(&config)?;
             let (registration, known) = tokio::sync::watch::channel(None);
@@ -154,8 +154,8 @@ impl Host {
         while !stop.load(Ordering::Relaxed) {
             anyhow::ensure!(!agent.has_ended(), "the agent has ended");
             self.give_up_dropped()?;
-            let is_draining = self.desk.shared().is_draining();
-            let Some(battle_id) = self.desk.waiting.pop_front() else {
+            let is_draining = self.mailbox.shared().is_draining();
+            let Some(battle_id) = self.mailbox.waiting.pop_front() else {
                 if is_draining {
                     break;
                 }
@@ -170,7 +170,7 @@ impl Host {
             site = self.fight(site, battle_id, stop)?;
         }
         // Orders that came meanwhile are on the disk: the next start finds them.
-        self.desk.note_durable(u32::MAX);
+        self.mailbox.note_durable(u32::MAX);
         Ok(())
     }
 
@@ -189,11 +189,11 @@ impl Host {
                 }
             }
         }
-        if let Some(command) = self.desk.wait(IDLE_STEP) {
-            self.desk.handle(&command.wish, None);
-            self.desk.note_done(command.order_id, 0);
+        if let Some(command) = self.mailbox.wait(IDLE_STEP) {
+            self.mailbox.handle(&command.wish, None);
+            self.mailbox.note_done(command.order_id, 0);
         }
-        self.desk.note_durable(u32::MAX);
+        self.mailbox.note_durable(u32::MAX);
         Ok(())
     }
 
@@ -235,9 +235,9 @@ impl Host {
         let ending = match decided {
             Some(ending) => ending,
             None => {
-                let desk = std::mem::replace(&mut self.desk, Box::new(desk::new().1));
+                let mailbox = std::mem::replace(&mut self.mailbox, Box::new(mailbox::new().1));
                 server.start_clock(Instant::now());
-                server.sit_at(desk, self.config.empty_after);
+                server.sit_at(mailbox, self.config.empty_after);
                 server.play(stop)
             }
         };
@@ -247,11 +247,11 @@ impl Host {
             tracing::warn!(%error, "cannot note why the battle ends");
         }
         let mut finished = server.finish(ending);
-        if let Some(desk) = finished.desk.take() {
-            self.desk = desk;
+        if let Some(mailbox) = finished.mailbox.take() {
+            self.mailbox = mailbox;
         }
-        self.desk.clear();
-        self.desk.note_durable(u32::MAX);
+        self.mailbox.clear();
+        self.mailbox.note_durable(u32::MAX);
         self.conclude(finished, battle_id, began_ms, ending)
     }
 
@@ -272,7 +272,7 @@ impl Host {
                 None
             }
         };
-        let erased: Vec<_> = self.desk.shared().erased().iter().copied().collect();
+        let erased: Vec<_> = self.mailbox.shared().erased().iter().copied().collect();
         if let Some(path) = replay.as_deref().filter(|_| !erased.is_empty())
             && let Err(error) = crate::journal::blank(path, &erased)
         {
@@ -289,7 +289,7 @@ impl Host {
         }
         (self.on_event)(FleetEvent::Report(&report));
         self.thin_out_replays(&site);
-        self.desk.shared().news.notify_one();
+        self.mailbox.shared().news.notify_one();
         Ok(site)
     }
 
@@ -303,7 +303,7 @@ impl Host {
             Ok(()) => {
                 self.base.journal.failpoints.pass(Failpoint::AfterSpool)?;
                 self.remove(battle_id)?;
-                self.desk.shared().spooled.notify_one();
+                self.mailbox.shared().spooled.notify_one();
             }
             Err(error) if is_frozen_io(&error) => return Err(error.into()),
             Err(error) => {
@@ -318,17 +318,17 @@ impl Host {
 
     fn remove(&mut self, battle_id: u128) -> anyhow::Result<()> {
         self.folders.remove(battle_id).context("cannot remove a battle's folder")?;
-        self.desk.shared().unfinished().remove(&battle_id);
+        self.mailbox.shared().unfinished().remove(&battle_id);
         Ok(())
     }
 
     fn refuse(&mut self, battle_id: u128, why: &str) -> anyhow::Result<()> {
-        self.desk.shared().refuse(battle_id, why);
+        self.mailbox.shared().refuse(battle_id, why);
         self.remove(battle_id)
     }
 
     fn give_up_dropped(&mut self) -> anyhow::Result<()> {
-        for battle_id in std::mem::take(&mut self.desk.dropped) {
+        for battle_id in std::mem::take(&mut self.mailbox.dropped) {
             self.refuse(battle_id, "it was called off before it began")?;
         }
         Ok(())
@@ -341,23 +341,23 @@ impl Host {
             folder = %aside.display(),
             "a battle cannot be run; its folder is set aside"
         );
-        self.desk.shared().unfinished().remove(&battle_id);
+        self.mailbox.shared().unfinished().remove(&battle_id);
         let why = match JournalError::is_version(cause) {
             true => "its journal is of another version",
             false => "its files are damaged",
         };
-        self.desk.shared().refuse(battle_id, why);
+        self.mailbox.shared().refuse(battle_id, why);
         Ok(())
     }
 
     /// Makes the results of battles that ended just before the server died.
     fn settle_what_is_over(&mut self) -> anyhow::Result<()> {
-        let waiting: Vec<u128> = self.desk.waiting.drain(..).collect();
+        let waiting: Vec<u128> = self.mailbox.waiting.drain(..).collect();
         for battle_id in waiting {
             if self.closed_journal(battle_id).is_some() {
                 self.settle(battle_id)?;
             } else {
-                self.desk.waiting.push_back(battle_id);
+                self.mailbox.waiting.push_back(battle_id);
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ use super::spool::Spool;
 use super::status;
 use super::trouble::{Kind, Trouble};
 use crate::config::BattleServerConfig;
-use crate::server::desk::{Command, Shared, Wish};
+use crate::server::mailbox::{Command, Shared, Wish};
 use crate::ticket_clock::TicketClock;
 
 /// How long connecting, and the answer to a call, may take.
@@ -199,7 +199,7 @@ pub(super) struct Link {
     pub shared: Arc<Shared>,
     pub commands: SyncSender<Command>,
     pub registration: watch::Sender<Option<Registration>>,
-    /// Newest order that was handed to the desk in this process.
+    /// Newest order that was handed to the mailbox in this process.
     pub taken: u64,
 }
 

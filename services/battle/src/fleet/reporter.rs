@@ -18,7 +18,7 @@ use super::backoff::Backoff;
 use super::link::{Line, Registration};
 use super::spool::{Spool, Waiting};
 use crate::failpoint::Frozen;
-use crate::server::desk::Shared;
+use crate::server::mailbox::Shared;
 
 /// How long a report may take.
 const REPORT_WITHIN: Duration = Duration::from_secs(10);

@@ -7,8 +7,9 @@
 //! ```
 //! Names are kept for as long as journals are, and whoever is erased may not be in them. So they
 //! stand nowhere else in the file, uncompressed and at fixed places, and the block's checksum
-//! leaves the fields out: [`blank`](super::blank()) writes zeros over a field, in one place, also in a journal that
-//! is being written, and whatever a crash leaves of that is a field that reads as no name.
+//! leaves the fields out: [`blank`](super::blank()) writes zeros over a field, in one place, also
+//! in a journal that is being written, and whatever a crash leaves of that is a field that reads
+//! as no name.
 
 use sortie_sim::id::{PlayerKey, PlayerSlot};
 use sortie_wire::limits::NAME_BYTES_MAX;

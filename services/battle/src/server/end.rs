@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sortie_sim::Battle;
 use sortie_wire::close::CloseCode;
 
-use super::desk::Desk;
+use super::mailbox::Mailbox;
 use super::shard::Shard;
 use super::work::process_cpu;
 use super::{BattleServer, Ending, Outlook, Site};
@@ -33,7 +33,7 @@ pub(crate) struct Finished {
     /// Where the next one can begin.
     pub site: Site,
     /// Where orders come from, if they do.
-    pub desk: Option<Box<Desk>>,
+    pub mailbox: Option<Box<Mailbox>>,
 }
 
 impl BattleServer {
@@ -86,7 +86,14 @@ impl BattleServer {
         let Self { battle, roster, mut site, shards, orders, .. } = self;
         site.sockets = shards.into_iter().map(|shard| shard.socket).collect();
         site.health.set_not_ready("battle", None);
-        Finished { report, kept: kept.map_err(Into::into), battle, roster, site, desk: orders.desk }
+        Finished {
+            report,
+            kept: kept.map_err(Into::into),
+            battle,
+            roster,
+            site,
+            mailbox: orders.mailbox,
+        }
     }
 
     fn say_goodbye(&mut self, code: CloseCode) {

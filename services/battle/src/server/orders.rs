@@ -9,7 +9,7 @@ use sortie_wire::close::CloseCode;
 use sortie_wire::limits::{CLOCK_LEEWAY_MS, TICKET_LIFE_MS_MAX};
 use sortie_wire::message::{ServerMessage, Text};
 
-use super::desk::{Desk, Wish};
+use super::mailbox::{Mailbox, Wish};
 use super::standing::{LoadStanding, Standing};
 use super::{BattleServer, Ending};
 use crate::histogram::Histogram;
@@ -21,7 +21,7 @@ const ORDERS_PER_TICK_MAX: usize = 32;
 #[derive(Default)]
 pub(super) struct Orders {
     /// Where they come from; `None` without a control plane.
-    pub desk: Option<Box<Desk>>,
+    pub mailbox: Option<Box<Mailbox>>,
     /// The end that was ordered, or that is due because nobody is there.
     pub ending: Option<Ending>,
     /// A battle without anybody ends after this long; `None`: not for that.
@@ -44,33 +44,34 @@ impl Orders {
 }
 
 impl BattleServer {
-    /// From now on orders come from this desk, and a battle that is empty for `empty_after` ends.
-    pub(crate) fn sit_at(&mut self, desk: Box<Desk>, empty_after: Option<Duration>) {
-        self.orders.desk = Some(desk);
+    /// From now on orders come from this mailbox, and a battle that is empty for `empty_after`
+    /// ends.
+    pub(crate) fn sit_at(&mut self, mailbox: Box<Mailbox>, empty_after: Option<Duration>) {
+        self.orders.mailbox = Some(mailbox);
         self.orders.empty_after = empty_after;
         self.show_standing(Duration::ZERO);
-        if let Some(desk) = &self.orders.desk {
-            desk.tell_news();
+        if let Some(mailbox) = &self.orders.mailbox {
+            mailbox.tell_news();
         }
     }
 
     /// Carries out what was ordered since the last tick.
     pub(super) fn obey(&mut self, now: Instant) {
-        let Some(mut desk) = self.orders.desk.take() else { return };
-        if let Some(clock) = desk.shared().clock() {
+        let Some(mut mailbox) = self.orders.mailbox.take() else { return };
+        if let Some(clock) = mailbox.shared().clock() {
             self.set_ticket_clock(clock);
         }
-        if let Some(keys) = desk.ticket_keys() {
+        if let Some(keys) = mailbox.ticket_keys() {
             self.admission.set_ticket_keys(&keys);
         }
         for _ in 0..ORDERS_PER_TICK_MAX {
-            let Some(command) = desk.next() else { break };
-            let durable_at = self.carry_out(&command.wish, &mut desk, now);
-            desk.note_done(command.order_id, durable_at);
+            let Some(command) = mailbox.next() else { break };
+            let durable_at = self.carry_out(&command.wish, &mut mailbox, now);
+            mailbox.note_done(command.order_id, durable_at);
         }
         let durable = if self.journal_is_dead { u32::MAX } else { self.journal.durable().0 };
-        desk.note_durable(durable.min(u32::MAX - 1));
-        self.orders.desk = Some(desk);
+        mailbox.note_durable(durable.min(u32::MAX - 1));
+        self.orders.mailbox = Some(mailbox);
         self.end_if_empty(now);
     }
 
@@ -90,7 +91,7 @@ impl BattleServer {
     }
 
     /// Gives the tick that must be durable for the order to be carried out for good.
-    fn carry_out(&mut self, wish: &Wish, desk: &mut Desk, now: Instant) -> u32 {
+    fn carry_out(&mut self, wish: &Wish, mailbox: &mut Mailbox, now: Instant) -> u32 {
         let own = self.header.battle_id;
         match wish {
             Wish::Kick { battle, player, reason } if battle.is_none_or(|id| id == own) => {
@@ -111,7 +112,7 @@ impl BattleServer {
                 u32::MAX
             }
             wish => {
-                desk.handle(wish, Some(own));
+                mailbox.handle(wish, Some(own));
                 0
             }
         }
@@ -145,7 +146,7 @@ impl BattleServer {
     /// Shows the control plane how the battle stands, about once a second. `work` is what the
     /// tick took.
     pub(super) fn show_standing(&mut self, work: Duration) {
-        let Some(desk) = &self.orders.desk else { return };
+        let Some(mailbox) = &self.orders.mailbox else { return };
         self.orders.recent_us.record(work.as_micros() as u64);
         let tick = self.battle.tick().0;
         if tick < self.orders.show_at {
@@ -163,7 +164,7 @@ impl BattleServer {
             |key| self.slots.contains_key(&key),
         );
         // When somebody looks at this moment, the next tick tries again.
-        if desk.show(standing) {
+        if mailbox.show(standing) {
             self.orders.show_at = tick + u32::from(self.battle.config().tick_hz);
             self.orders.recent_us = Histogram::default();
         }

@@ -13,7 +13,7 @@ use sortie_pump::{Pump, SealedLane};
 use sortie_quic::{
     CloseReason, PeerId, SealedLanes, SendMessageError, Server as Quic, ServerEvent, best_suite,
 };
-use sortie_session::codes::DeltaCodes;
+use sortie_session::delta_cache::DeltaCache;
 use sortie_session::history::FrameHistory;
 use sortie_session::peer::Peer;
 use sortie_sim::command::Action;
@@ -71,7 +71,7 @@ pub(super) struct Shard {
     /// Who sent too many broken datagrams since the last tick.
     expelled: Vec<PeerId>,
     /// Deltas that its players share.
-    codes: DeltaCodes,
+    cache: DeltaCache,
     /// What it did.
     pub counters: ShardCounters,
     /// CPU time of its last pass; see [`Self::timed`].
@@ -117,7 +117,7 @@ impl Shard {
             hellos: VecDeque::new(),
             farewells: Vec::new(),
             expelled: Vec::new(),
-            codes: DeltaCodes::default(),
+            cache: DeltaCache::default(),
             counters: ShardCounters::default(),
             took: Duration::ZERO,
             now,
@@ -371,7 +371,7 @@ impl Shard {
             return;
         }
         let is_sealed = seat.choose_lane(self.now);
-        let Self { socket, quic, lanes, pump, counters, codes, .. } = self;
+        let Self { socket, quic, lanes, pump, counters, cache, .. } = self;
         let ways = Ways { quic, lanes: lanes.as_mut(), pump, socket, now };
         let mut lane = ways.to(peer, is_sealed);
         if (tick + u32::from(seat.slot.0)).is_multiple_of(PATH_TICKS) {
@@ -382,7 +382,7 @@ impl Shard {
         let seen = outlook.visibility.visible(seat.slot);
         seat.lens.look(outlook.view, seat.slot, seen, outlook.noises);
         let source = seat.lens.source(seen, outlook.history, outlook.load);
-        let encode = |out: &mut [u8]| seat.session.encode_snapshot(&source, codes, out);
+        let encode = |out: &mut [u8]| seat.session.encode_snapshot(&source, cache, out);
         let bytes = lane.send_with(datagram, encode);
         if bytes > 0 {
             counters.snapshots += 1;

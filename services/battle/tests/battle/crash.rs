@@ -15,8 +15,8 @@ use sortie_wire::close::CloseCode;
 use tempfile::tempdir;
 use uuid::Uuid;
 
+use crate::control_plane::ControlPlane;
 use crate::fleet::{Running, base, door, fleet_config, join};
-use crate::plane::Plane;
 use crate::world::{PATIENCE, Player, run_alone};
 
 /// Tells the process what to be: URL, data directory and address to listen at.
@@ -35,8 +35,8 @@ fn is_a_server_when_started_as_one() {
 struct Process(Child);
 
 impl Process {
-    fn start(plane: &Plane, dir: &Path, listen: &str, failpoints: &str) -> Self {
-        let told = format!("{}|{}|{listen}", plane.url(), dir.display());
+    fn start(control_plane: &ControlPlane, dir: &Path, listen: &str, failpoints: &str) -> Self {
+        let told = format!("{}|{}|{listen}", control_plane.url(), dir.display());
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["crash::is_a_server_when_started_as_one", "--exact", "--nocapture"])
             .env(CHILD, told)
@@ -70,8 +70,8 @@ impl Drop for Process {
 }
 
 /// What a client must know, from what the server told when it registered.
-fn registered(plane: &Plane, time: usize) -> Ready {
-    let request = plane.wait("a registration", |told| told.registers.get(time).cloned());
+fn registered(control_plane: &ControlPlane, time: usize) -> Ready {
+    let request = control_plane.wait("a registration", |told| told.registers.get(time).cloned());
     Ready {
         listen: request.address.parse::<SocketAddr>().unwrap(),
         fingerprint: HEXLOWER.encode(&request.fingerprint),
@@ -87,15 +87,15 @@ fn registered(plane: &Plane, time: usize) -> Ready {
 
 #[test]
 fn a_killed_server_takes_its_battle_up_and_reports_all_of_it() {
-    let (dir, plane) = (tempdir().unwrap(), Plane::start());
-    let server = Process::start(&plane, dir.path(), "127.0.0.1:0", "");
-    let door = registered(&plane, 0);
+    let (dir, control_plane) = (tempdir().unwrap(), ControlPlane::start());
+    let server = Process::start(&control_plane, dir.path(), "127.0.0.1:0", "");
+    let door = registered(&control_plane, 0);
     let battle = Uuid::from_u128(0x11);
-    plane.open(battle, 0);
-    plane.running(battle);
+    control_plane.open(battle, 0);
+    control_plane.running(battle);
     let mut players = join(&door, battle, &[1, 2, 3]);
     let seen = |count| {
-        let told = plane.told();
+        let told = control_plane.told();
         told.heartbeat.battles.first().is_some_and(|status| status.players == count)
     };
     // Driven all the time: a client that stood still has no time left to say that it goes.
@@ -103,20 +103,23 @@ fn a_killed_server_takes_its_battle_up_and_reports_all_of_it() {
     players[2].client.leave(Instant::now());
     run_alone(&mut players, "one to be gone", |_| seen(2));
     // What was acknowledged is durable, and with it all that was before.
-    let order = plane.kick(99, "");
-    run_alone(&mut players, "an order to be done", |_| plane.told().heartbeat.order_done >= order);
+    let order = control_plane.kick(99, "");
+    run_alone(&mut players, "an order to be done", |_| {
+        control_plane.told().heartbeat.order_done >= order
+    });
     server.kill();
 
-    let again = Process::start(&plane, dir.path(), &door.listen.to_string(), "");
-    let listed = plane.wait("the second registration", |told| told.registers.get(1).cloned());
+    let again = Process::start(&control_plane, dir.path(), &door.listen.to_string(), "");
+    let listed =
+        control_plane.wait("the second registration", |told| told.registers.get(1).cloned());
     assert_eq!(listed.battles, [battle.to_string()]);
     let mut gone = vec![players.pop().unwrap()];
     run_alone(&mut players, "all to come back", |players| {
         let restarted = |event: &Event| matches!(event, Event::Welcomed { restarted: true, .. });
         players.iter().all(|player| player.events.iter().any(restarted) && player.is_playing())
     });
-    plane.end(battle);
-    let result = plane.result(battle);
+    control_plane.end(battle);
+    let result = control_plane.result(battle);
     assert_eq!((result.epoch, result.players.len()), (2, 3));
     assert!(result.players[2].left_tick.is_some(), "before the crash, and still known");
     assert!(result.players[..2].iter().all(|row| row.left_tick.is_none() && row.joined_tick > 0));
@@ -137,19 +140,19 @@ fn no_death_between_the_end_and_the_receipt_loses_or_doubles_a_result() {
         "spool-reported",
     ];
     for point in points {
-        let (dir, plane) = (tempdir().unwrap(), Plane::start());
+        let (dir, control_plane) = (tempdir().unwrap(), ControlPlane::start());
         let faults = format!("{point}:1:kill");
-        let server = Process::start(&plane, dir.path(), "127.0.0.1:0", &faults);
-        let door = registered(&plane, 0);
+        let server = Process::start(&control_plane, dir.path(), "127.0.0.1:0", &faults);
+        let door = registered(&control_plane, 0);
         let battle = Uuid::from_u128(0x21);
-        plane.open(battle, 1);
-        plane.running(battle);
+        control_plane.open(battle, 1);
+        control_plane.running(battle);
         let players = join(&door, battle, &[1]);
         server.wait_for_death();
         drop(players);
-        let again = Process::start(&plane, dir.path(), "127.0.0.1:0", "");
-        registered(&plane, 1);
-        let result = plane.result(battle);
+        let again = Process::start(&control_plane, dir.path(), "127.0.0.1:0", "");
+        registered(&control_plane, 1);
+        let result = control_plane.result(battle);
         assert_eq!((&*result.ended_by, result.last_tick), ("duration", 30), "{point}");
         assert_eq!(result.players.len(), 1, "{point}");
         let waiting = |name: &str| std::fs::read_dir(dir.path().join(name)).unwrap().count();
@@ -160,35 +163,35 @@ fn no_death_between_the_end_and_the_receipt_loses_or_doubles_a_result() {
             std::thread::yield_now();
         }
         assert_eq!((waiting("spool/refused"), waiting("spool/torn")), (0, 0), "{point}");
-        for report in &plane.told().reports {
+        for report in &control_plane.told().reports {
             let same =
                 sortie_rpc::ranking::v1::ReportRequest { epoch: result.epoch, ..report.clone() };
             assert_eq!(same, result, "{point}: told twice, it is the same");
         }
-        assert_eq!(plane.told().stored.len(), 1, "{point}");
+        assert_eq!(control_plane.told().stored.len(), 1, "{point}");
         drop(again);
     }
 }
 
 #[test]
 fn a_battle_that_is_to_be_forgotten_ends_without_a_result() {
-    let (dir, plane) = (tempdir().unwrap(), Plane::start());
-    let server = Running::start(fleet_config(&plane.url()), base(dir.path()));
+    let (dir, control_plane) = (tempdir().unwrap(), ControlPlane::start());
+    let server = Running::start(fleet_config(&control_plane.url()), base(dir.path()));
     let door = door(&server.registered());
     let (forgotten, next) = (Uuid::from_u128(0x31), Uuid::from_u128(0x32));
-    plane.open(forgotten, 0);
-    plane.running(forgotten);
+    control_plane.open(forgotten, 0);
+    control_plane.running(forgotten);
     let mut players: Vec<Player> = join(&door, forgotten, &[1]);
     {
-        let mut told = plane.told();
+        let mut told = control_plane.told();
         told.forget = vec![forgotten.to_string()];
         told.forgets_servers = true;
     }
     run_alone(&mut players, "to be sent off", |players| players[0].closed_by().is_some());
     assert_eq!(players[0].closed_by(), Some(CloseCode::ShuttingDown.number()));
     // The order to open it is not obeyed again, and the next battle finds the place empty.
-    plane.open(next, 1);
-    assert_eq!(plane.result(next).ended_by, "duration");
-    assert_eq!(plane.told().stored.len(), 1);
+    control_plane.open(next, 1);
+    assert_eq!(control_plane.result(next).ended_by, "duration");
+    assert_eq!(control_plane.told().stored.len(), 1);
     server.stop().unwrap();
 }

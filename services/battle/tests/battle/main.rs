@@ -1,6 +1,7 @@
 //! The battle server from outside: journals, recovery, replays, and real clients over loopback.
 
 mod common;
+mod control_plane;
 mod crash;
 mod fleet;
 mod intruder;
@@ -8,7 +9,6 @@ mod journal;
 mod leaving;
 mod names;
 mod operations;
-mod plane;
 mod recovery;
 mod replay;
 mod scene;

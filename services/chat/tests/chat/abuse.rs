@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use serde_json::json;
 use sortie_chat::Settings;
+use sortie_control::app::AppState;
 use sortie_control::bus::Rate;
-use sortie_control::plane::Plane;
 use sortie_control::revoked::{self, Revocation};
 use sqlx::PgPool;
 use tokio::time::{Instant, timeout};
@@ -19,9 +19,9 @@ use crate::harness::{Node, eventually, global, settings};
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_token_comes_with_the_upgrade_or_in_the_first_frame_in_time(db: PgPool) {
     let quick = Settings { hello_timeout: Duration::from_millis(300), ..settings() };
-    let node = Node::start(&Plane::local(db.clone()), quick).await;
+    let node = Node::start(&AppState::local(db.clone()), quick).await;
     let player = sortie_testing::player(&db, "ann").await;
-    let token = sortie_testing::login(&node.plane, player).await;
+    let token = sortie_testing::login(&node.app, player).await;
     let mut ann = node.connect(&[]).await.unwrap();
     let hello = ann.ok(json!({ "type": "hello", "token": token })).await;
     assert_eq!(hello["player"], json!({ "player_id": player, "name": "ann" }));
@@ -48,7 +48,7 @@ async fn a_token_comes_with_the_upgrade_or_in_the_first_frame_in_time(db: PgPool
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn garbage_is_answered_and_then_closed(db: PgPool) {
-    let node = Node::start(&Plane::local(db), settings()).await;
+    let node = Node::start(&AppState::local(db), settings()).await;
     let mut ann = node.player("ann").await;
     for (garbage, cid) in [
         ("", json!(null)),
@@ -85,7 +85,7 @@ async fn garbage_is_answered_and_then_closed(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn oversized_frames_close_the_socket(db: PgPool) {
-    let node = Node::start(&Plane::local(db), settings()).await;
+    let node = Node::start(&AppState::local(db), settings()).await;
     let mut ann = node.player("ann").await;
     let ping = |bytes: usize| {
         let bare = r#"{"cid":1,"type":"ping"}"#.len();
@@ -102,7 +102,7 @@ async fn floods_are_refused_by_kind_and_closed_as_a_whole(db: PgPool) {
     let mut limited = settings();
     limited.rates.say = Rate::per(3, Duration::from_secs(3_600));
     limited.rates.frames = Rate::per(50, Duration::from_secs(3_600));
-    let node = Node::start(&Plane::local(db), limited).await;
+    let node = Node::start(&AppState::local(db), limited).await;
     let mut ann = node.player("ann").await;
     ann.join(&global()).await;
     for n in 0..3 {
@@ -123,7 +123,7 @@ async fn floods_are_refused_by_kind_and_closed_as_a_whole(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_slow_reader_is_closed_and_the_others_go_on(db: PgPool) {
-    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    let node = Node::start(&AppState::local(db.clone()), settings()).await;
     let (mut slow, mut ann) = (node.player("slow").await, node.player("ann").await);
     for client in [&mut slow, &mut ann] {
         client.join(&global()).await;
@@ -132,19 +132,19 @@ async fn a_slow_reader_is_closed_and_the_others_go_on(db: PgPool) {
     let channel = Uuid::parse_str("00000000-0000-7000-8000-000000000001").unwrap();
     let text = "🙂".repeat(500);
     for _ in 0..400 {
-        let deeds: Vec<_> = (0..20)
+        let changes: Vec<_> = (0..20)
             .map(|_| {
                 let line = json!({
                     "message_id": Uuid::now_v7(), "author": ann.player, "name": "ann",
                     "text": text, "said_at": "2026-01-01T00:00:00Z", "edited_at": null,
                     "is_deleted": false,
                 });
-                json!({ "place": ["global", ""], "deed": { "said": line } })
+                json!({ "place": ["global", ""], "change": { "said": line } })
             })
             .collect();
-        let parcel = json!({ "node": Uuid::from_u128(1), "deeds": deeds });
+        let parcel = json!({ "node": Uuid::from_u128(1), "changes": changes });
         let body = Bytes::from(parcel.to_string());
-        node.plane.bus.topics.publish(&format!("chat/{channel}"), body).await.unwrap();
+        node.app.bus.topics.publish(&format!("chat/{channel}"), body).await.unwrap();
         for _ in 0..20 {
             ann.hear().await;
         }
@@ -156,7 +156,7 @@ async fn a_slow_reader_is_closed_and_the_others_go_on(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn the_oldest_of_too_many_sockets_is_closed(db: PgPool) {
     let two = Settings { per_player_max: 2, ..settings() };
-    let node = Node::start(&Plane::local(db), two).await;
+    let node = Node::start(&AppState::local(db), two).await;
     let mut first = node.player("ann").await;
     let mut second = node.client(first.player).await;
     let _third = node.client(first.player).await;
@@ -167,7 +167,7 @@ async fn the_oldest_of_too_many_sockets_is_closed(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_revocation_closes_within_a_second(db: PgPool) {
     let calm = Settings { refresh_every: Duration::from_secs(3_600), ..settings() };
-    let node = Node::start(&Plane::local(db), calm).await;
+    let node = Node::start(&AppState::local(db), calm).await;
     for (scope, code) in [("login", 4001), ("chat", 4003)] {
         let mut ann = node.player(&format!("ann {scope}")).await;
         let mut bob = node.player(&format!("bob {scope}")).await;
@@ -179,7 +179,7 @@ async fn a_revocation_closes_within_a_second(db: PgPool) {
             why: "banned".to_owned(),
         };
         let since = Instant::now();
-        revoked::tell(&node.plane.bus, &revocation).await.unwrap();
+        revoked::tell(&node.app.bus, &revocation).await.unwrap();
         let closed = timeout(Duration::from_secs(1), ann.closed()).await;
         assert_eq!(closed.expect("closed within a second"), code);
         assert!(since.elapsed() < Duration::from_secs(1));
@@ -189,7 +189,7 @@ async fn a_revocation_closes_within_a_second(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn bans_keep_out_and_are_found_without_the_bus(db: PgPool) {
-    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    let node = Node::start(&AppState::local(db.clone()), settings()).await;
     let mut ann = node.player("ann").await;
     ann.ok(json!({ "type": "ping" })).await;
     let ban = "insert into ban (ban_id, player_id, scope, reason) values ($1, $2, 'chat', 'rude')";
@@ -198,7 +198,7 @@ async fn bans_keep_out_and_are_found_without_the_bus(db: PgPool) {
     let refused = node.try_client(ann.player).await;
     assert!(matches!(refused, Err(Error::Http(answer)) if answer.status() == 403));
     let mut later = node.connect(&[]).await.unwrap();
-    let token = sortie_testing::login(&node.plane, ann.player).await;
+    let token = sortie_testing::login(&node.app, ann.player).await;
     let hello = json!({ "type": "hello", "token": token });
     assert_eq!(later.refused(hello).await, "chat.banned");
     assert_eq!(later.closed().await, 4003);
@@ -208,7 +208,7 @@ async fn bans_keep_out_and_are_found_without_the_bus(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn sockets_of_logins_that_are_gone_are_found_without_the_bus(db: PgPool) {
-    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    let node = Node::start(&AppState::local(db.clone()), settings()).await;
     for (name, end) in [
         ("ann", "delete from personal.login_session where player_id = $1"),
         ("bob", "update personal.login_session set revoked_at = now() where player_id = $1"),
@@ -223,7 +223,7 @@ async fn sockets_of_logins_that_are_gone_are_found_without_the_bus(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_node_that_stops_says_goodbye(db: PgPool) {
-    let node = Node::start(&Plane::local(db), settings()).await;
+    let node = Node::start(&AppState::local(db), settings()).await;
     let mut ann = node.player("ann").await;
     ann.ok(json!({ "type": "ping" })).await;
     node.stop();

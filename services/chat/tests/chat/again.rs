@@ -1,7 +1,7 @@
 //! A message that is sent again, because its answer was lost, is said once.
 
 use serde_json::{Value, json};
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ async fn stored(db: &PgPool) -> i64 {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_message_that_is_sent_again_is_said_once(db: PgPool) {
-    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    let node = Node::start(&AppState::local(db.clone()), settings()).await;
     let (mut ann, mut bob) = (node.player("ann").await, node.player("bob").await);
     for client in [&mut ann, &mut bob] {
         client.join(&global()).await;
@@ -58,7 +58,7 @@ async fn a_message_that_is_sent_again_is_said_once(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn sixty_four_at_once_are_one(db: PgPool) {
-    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    let node = Node::start(&AppState::local(db.clone()), settings()).await;
     let (mut ann, mut bob) = (node.player("ann").await, node.player("bob").await);
     for client in [&mut ann, &mut bob] {
         client.join(&global()).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sortie_chat::Settings;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ const WITHIN: Duration = Duration::from_secs(1);
 async fn node(db: &PgPool) -> Node {
     let never = Duration::from_secs(86_400);
     let settings = Settings { refresh_every: never, ..settings() };
-    Node::start(&Plane::local(db.clone()), settings).await
+    Node::start(&AppState::local(db.clone()), settings).await
 }
 
 /// Does something to a player.

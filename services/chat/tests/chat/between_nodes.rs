@@ -2,16 +2,16 @@
 
 use serde_json::json;
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::bus::Bus;
-use sortie_control::plane::Plane;
 use sqlx::PgPool;
 
 use crate::harness::{Node, Redis, eventually, global, settings};
 
 async fn two_nodes(db: &PgPool, redis: &Redis) -> (Node, Node) {
     let keys = AccessKeys::generate();
-    let first = Plane::new(db.clone(), redis.bus().await, keys.clone());
-    let second = Plane::new(db.clone(), redis.bus().await, keys);
+    let first = AppState::new(db.clone(), redis.bus().await, keys.clone());
+    let second = AppState::new(db.clone(), redis.bus().await, keys);
     (Node::start(&first, settings()).await, Node::start(&second, settings()).await)
 }
 
@@ -24,8 +24,8 @@ async fn on_two_nodes_all_is_heard_in_order_and_once(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn on_one_node_without_redis_all_is_heard_in_order_and_once(db: PgPool) {
-    let plane = Plane::new(db, Bus::local(), AccessKeys::generate());
-    let node = Node::start(&plane, settings()).await;
+    let app = AppState::new(db, Bus::local(), AccessKeys::generate());
+    let node = Node::start(&app, settings()).await;
     all_is_heard(&node, &node).await;
 }
 
@@ -86,9 +86,9 @@ async fn all_is_heard(first: &Node, second: &Node) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn what_a_node_stores_in_its_last_moments_is_heard_on_the_others(db: PgPool) {
     let keys = AccessKeys::generate();
-    let plane = Plane::new(db.clone(), Bus::local(), keys);
-    let first = Node::start(&plane, settings()).await;
-    let second = Node::start(&plane, settings()).await;
+    let app = AppState::new(db.clone(), Bus::local(), keys);
+    let first = Node::start(&app, settings()).await;
+    let second = Node::start(&app, settings()).await;
     let (mut ann, mut bob) = (first.player("ann").await, second.player("bob").await);
     for client in [&mut ann, &mut bob] {
         client.join(&global()).await;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::bus::Bus;
-use sortie_control::plane::Plane;
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 
@@ -13,9 +13,9 @@ use crate::harness::{Node, global, settings};
 async fn nodes(db: &PgPool) -> [Node; 2] {
     let (bus, access) = (Bus::local(), AccessKeys::generate());
     let node = async |seconds| {
-        let plane = Plane::new(db.clone(), bus.clone(), access.clone());
-        plane.clock.set_machine_ahead(Duration::seconds(seconds));
-        Node::start(&plane, settings()).await
+        let app = AppState::new(db.clone(), bus.clone(), access.clone());
+        app.clock.set_machine_ahead(Duration::seconds(seconds));
+        Node::start(&app, settings()).await
     };
     [node(15).await, node(-15).await]
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::json;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
@@ -18,7 +18,7 @@ async fn without_postgres_sockets_stay_and_go_on_when_it_is_back(db: PgPool) {
     let server = PgConnectOptions::from_str(&url).unwrap().database("postgres");
     let mut server = server.connect().await.unwrap();
     let own = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(1));
-    let node = Node::start(&Plane::local(own.connect_lazy_with(options)), settings()).await;
+    let node = Node::start(&AppState::local(own.connect_lazy_with(options)), settings()).await;
     let mut ann = node.player("ann").await;
     ann.join(&global()).await;
     ann.say(&global(), "before").await;

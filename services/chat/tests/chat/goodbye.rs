@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sqlx::PgPool;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -13,7 +13,7 @@ use crate::harness::{Node, SOON, global, settings};
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn what_came_before_a_close_is_answered_and_so_is_the_close(db: PgPool) {
-    let node = Node::start(&Plane::local(db), settings()).await;
+    let node = Node::start(&AppState::local(db), settings()).await;
     for round in 0..4 {
         let mut ann = node.player(&format!("ann{round}")).await;
         let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };

@@ -9,11 +9,11 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use sortie_chat::{Rates, Settings, service};
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::bus::seal::Seal;
 use sortie_control::bus::{Bus, Rate, redis};
 use sortie_control::clock::Clock;
 use sortie_control::http::{HttpOptions, serve};
-use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -47,25 +47,25 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) struct Node {
-    pub plane: Plane,
+    pub app: AppState,
     pub address: SocketAddr,
     stopper: Stopper,
 }
 
 impl Node {
-    pub(crate) async fn start(plane: &Plane, settings: Settings) -> Self {
+    pub(crate) async fn start(app: &AppState, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, mut asked) = stop();
-        let service = service(plane, settings, &asked);
+        let service = service(app, settings, &asked);
         for job in service.jobs {
             tokio::spawn(job.work);
         }
         let (router, _) = service.routes.split_for_parts();
         let options = HttpOptions { calls: None, ..HttpOptions::default() };
         let stopped = async move { asked.asked().await };
-        tokio::spawn(serve(listener, router, plane.bus.clone(), options, stopped));
-        Self { plane: plane.clone(), address, stopper }
+        tokio::spawn(serve(listener, router, app.bus.clone(), options, stopped));
+        Self { app: app.clone(), address, stopper }
     }
 
     pub(crate) fn stop(&self) {
@@ -73,7 +73,7 @@ impl Node {
     }
 
     pub(crate) async fn player(&self, name: &str) -> Client {
-        let player = sortie_testing::player(&self.plane.db, name).await;
+        let player = sortie_testing::player(&self.app.db, name).await;
         self.client(player).await
     }
 
@@ -82,7 +82,7 @@ impl Node {
     }
 
     pub(crate) async fn try_client(&self, player: Uuid) -> tungstenite::Result<Client> {
-        let token = sortie_testing::login(&self.plane, player).await;
+        let token = sortie_testing::login(&self.app, player).await;
         let mut client = self.connect(&[("authorization", &format!("Bearer {token}"))]).await?;
         client.player = player;
         Ok(client)

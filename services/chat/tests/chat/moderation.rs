@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use sortie_chat::service;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service::stop;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::harness::{Node, eventually, global, settings};
 
 async fn node(db: &PgPool) -> Node {
-    Node::start(&Plane::local(db.clone()), settings()).await
+    Node::start(&AppState::local(db.clone()), settings()).await
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -172,16 +172,16 @@ async fn channels_of_battles_and_parties_are_for_their_members(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn history_comes_in_pages_over_rest_too(db: PgPool) {
-    let plane = Plane::local(db.clone());
-    let node = Node::start(&plane, settings()).await;
+    let app = AppState::local(db.clone());
+    let node = Node::start(&app, settings()).await;
     let mut ann = node.player("ann").await;
     ann.join(&global()).await;
     for n in 0..5 {
         ann.say(&global(), &n.to_string()).await;
     }
     let (_stopper, stop) = stop();
-    let (router, _) = service(&plane, settings(), &stop).routes.split_for_parts();
-    let token = sortie_testing::token(&plane, ann.player);
+    let (router, _) = service(&app, settings(), &stop).routes.split_for_parts();
+    let token = sortie_testing::token(&app, ann.player);
     let mut path = "/v1/chat/channels/global/-/messages?limit=2".to_owned();
     let mut texts = Vec::new();
     loop {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sortie_chat::forget_old;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ async fn age(db: &PgPool, message: &str, days: i64) -> Uuid {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn old_messages_are_deleted_and_reported_ones_stay(db: PgPool) {
-    let node = Node::start(&Plane::local(db.clone()), settings()).await;
+    let node = Node::start(&AppState::local(db.clone()), settings()).await;
     let (mut ann, mut bob) = (node.player("Ann").await, node.player("Bob").await);
     for client in [&mut ann, &mut bob] {
         client.ask(json!({ "type": "join", "channel": global() })).await;

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::Serialize;
 use sortie_battles::state::BattleState;
+use sortie_control::app::AppState;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path};
-use sortie_control::plane::Plane;
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
 use sqlx::PgPool;
@@ -18,7 +18,7 @@ use super::list::Battle;
 use crate::error::FleetError;
 use crate::status::Status;
 
-pub(crate) fn router() -> OpenApiRouter<Plane> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(get_battle))
 }
 
@@ -63,11 +63,11 @@ pub(crate) struct Participant {
     )
 )]
 async fn get_battle(
-    State(plane): State<Plane>,
+    State(app): State<AppState>,
     _: Caller,
     Path(battle_id): Path<Uuid>,
 ) -> ApiResult<Json<BattleDetail>> {
-    Ok(Json(battle(&plane.db, battle_id).await?))
+    Ok(Json(battle(&app.db, battle_id).await?))
 }
 
 /// One battle.

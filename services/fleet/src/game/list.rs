@@ -5,10 +5,10 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sortie_battles::state::BattleState;
+use sortie_control::app::AppState;
 use sortie_control::error::{ApiError, ApiResult, ErrorBody};
 use sortie_control::json::{Json, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
-use sortie_control::plane::Plane;
 use sortie_control::vocabulary::{EndedByName, ModeName};
 use sortie_control::who::Caller;
 use sortie_rpc::game::v1 as rpc;
@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-pub(crate) fn router() -> OpenApiRouter<Plane> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list_battles))
 }
 
@@ -79,12 +79,12 @@ pub(crate) struct Battle {
     )
 )]
 async fn list_battles(
-    State(plane): State<Plane>,
+    State(app): State<AppState>,
     _: Caller,
     Query(query): Query<BattlesQuery>,
 ) -> ApiResult<Json<Page<Battle>>> {
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    Ok(Json(battles(&plane.db, query.state, &page).await?))
+    Ok(Json(battles(&app.db, query.state, &page).await?))
 }
 
 /// A page of battles.

@@ -12,11 +12,11 @@ use prost::Message;
 use serde_json::Value;
 use sortie_battles::state::is_live;
 use sortie_control::access::Claims;
+use sortie_control::app::AppState;
 use sortie_control::audit::{self, AuditOutcome, Entry};
 use sortie_control::bus::{Heard, Rate, Subscription};
 use sortie_control::error::ApiError;
 use sortie_control::permission::Permission;
-use sortie_control::plane::Plane;
 use sortie_control::service::Stop;
 use sortie_control::who;
 use sortie_rpc::fleet::v1::BattleStatus;
@@ -59,20 +59,20 @@ pub(super) struct Seat {
 
 /// Begins a watch; it goes on in a task of its own, which keeps the seat.
 pub(super) async fn begin(
-    plane: Plane,
+    app: AppState,
     settings: Settings,
     stop: Stop,
     asked: Asked,
     seat: Seat,
 ) -> Result<Stream, Status> {
     let bucket = format!("game/watch/{}", asked.claims.sub);
-    plane.bus.limiter.take(&bucket, WATCHES).await.map_err(ApiError::too_many)?;
+    app.bus.limiter.take(&bucket, WATCHES).await.map_err(ApiError::too_many)?;
     if asked.all {
-        require_permission(&plane, &asked).await?;
+        require_permission(&app, &asked).await?;
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let tasks = plane.tasks.clone();
-    let watch = Watch { plane, settings, asked };
+    let tasks = app.tasks.clone();
+    let watch = Watch { app, settings, asked };
     // The battle is looked for before the stream begins: whoever asks for none gets an error.
     let (state, told) = watch.stored().await?;
     tasks.spawn("battle_watch", async move {
@@ -89,9 +89,9 @@ pub(super) async fn begin(
 }
 
 /// A refusal is in the audit log, as those over REST are.
-async fn require_permission(plane: &Plane, asked: &Asked) -> Result<(), ApiError> {
+async fn require_permission(app: &AppState, asked: &Asked) -> Result<(), ApiError> {
     let player_id = asked.claims.sub;
-    let permissions = who::permissions_of(&plane.db, player_id).await?;
+    let permissions = who::permissions_of(&app.db, player_id).await?;
     if permissions.allow(Permission::BattlesWatch) {
         return Ok(());
     }
@@ -103,12 +103,12 @@ async fn require_permission(plane: &Plane, asked: &Asked) -> Result<(), ApiError
         before: None,
         after: None,
     };
-    audit::append(&mut *plane.db.acquire().await?, &entry).await?;
+    audit::append(&mut *app.db.acquire().await?, &entry).await?;
     Err(who::lacks(Permission::BattlesWatch))
 }
 
 struct Watch {
-    plane: Plane,
+    app: AppState,
     settings: Settings,
     asked: Asked,
 }
@@ -126,7 +126,7 @@ impl Watch {
         let mut waiting = Delay::new(delay, every);
         waiting.push(told, Instant::now());
         // Without the bus there is still the store.
-        let mut bus = self.plane.bus.topics.subscribe(&topic(self.asked.battle_id)).await.ok();
+        let mut bus = self.app.bus.topics.subscribe(&topic(self.asked.battle_id)).await.ok();
         let mut heard_at = Instant::now();
         let mut looked_at = Instant::now();
         let mut ticks = tokio::time::interval(every);
@@ -174,7 +174,7 @@ impl Watch {
         let battle_id = self.asked.battle_id;
         let row: Option<(String, Value)> =
             sqlx::query!("select state, status from battle where battle_id = $1", battle_id)
-                .fetch_optional(&self.plane.db)
+                .fetch_optional(&self.app.db)
                 .await?
                 .map(|row| (row.state, row.status));
         let (state, status) = row.ok_or(FleetError::UnknownBattle(battle_id))?;
@@ -184,13 +184,12 @@ impl Watch {
 
     /// A login that ended, or a role that was taken, ends the watch.
     async fn recheck(&self) -> Result<(), Status> {
-        if self.plane.revoked.covers(&self.asked.claims) {
+        if self.app.revoked.covers(&self.asked.claims) {
             let text = "this login has ended; log in again";
             return Err(ApiError::unauthenticated("auth.revoked", text).into());
         }
         if self.asked.all
-            && let Ok(permissions) =
-                who::permissions_of(&self.plane.db, self.asked.claims.sub).await
+            && let Ok(permissions) = who::permissions_of(&self.app.db, self.asked.claims.sub).await
             && !permissions.allow(Permission::BattlesWatch)
         {
             return Err(who::lacks(Permission::BattlesWatch).into());

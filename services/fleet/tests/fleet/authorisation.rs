@@ -18,20 +18,20 @@ async fn every_method_is_open_to_whom_it_is_for_and_to_nobody_else(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
     let player = sortie_testing::player(&db, "Nobody special").await;
     let session_id = Uuid::now_v7();
-    let ended = node.plane.access.issue(player, session_id, false, OffsetDateTime::now_utc());
+    let ended = node.app.access.issue(player, session_id, false, OffsetDateTime::now_utc());
     let end = Revocation {
         player_id: player,
         session_id: Some(session_id),
         scope: "login".to_owned(),
         why: "logout".to_owned(),
     };
-    node.plane.revoked.note(&end, OffsetDateTime::now_utc().unix_timestamp());
+    node.app.revoked.note(&end, OffsetDateTime::now_utc().unix_timestamp());
     let listeners = Listeners {
         internal: node.internal,
         public: node.public,
         secret: SECRET.to_owned(),
-        credential: node.plane.access.issue_server(Uuid::now_v7(), 1, OffsetDateTime::now_utc()),
-        token: sortie_testing::token(&node.plane, player),
+        credential: node.app.access.issue_server(Uuid::now_v7(), 1, OffsetDateTime::now_utc()),
+        token: sortie_testing::token(&node.app, player),
         ended,
     };
     let (faults, calls) = authorisation_faults(&listeners).await;
@@ -56,7 +56,7 @@ async fn too_long_messages_are_refused_unread(db: PgPool) {
     line.send(beat).await;
     assert_eq!(line.end().await.code(), Code::OutOfRange);
     let mut game = node.game().await;
-    let token = sortie_testing::token(&node.plane, sortie_testing::player(&db, "Long").await);
+    let token = sortie_testing::token(&node.app, sortie_testing::player(&db, "Long").await);
     let battle_id = "x".repeat(300 << 10);
     let request = sortie_rpc::game::v1::GetBattleRequest { battle_id };
     let refused = game.get_battle(with(request, &token)).await.unwrap_err();

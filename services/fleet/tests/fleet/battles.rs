@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::service::stop;
 use sortie_fleet::Settings;
 use sortie_rpc::game::v1 as rpc;
@@ -14,15 +14,15 @@ use uuid::Uuid;
 
 use crate::common::{Node, ask, enlist, quick, registration, status, until, until_state, with};
 
-fn rest(plane: &Plane) -> Router {
+fn rest(app: &AppState) -> Router {
     let (_stopper, stop) = stop();
-    sortie_fleet::service(plane, Settings::default(), &stop).routes.split_for_parts().0
+    sortie_fleet::service(app, Settings::default(), &stop).routes.split_for_parts().0
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn battles_are_listed_newest_first_a_page_at_a_time(db: PgPool) {
-    let plane = Plane::local(db.clone());
-    let (router, token) = (rest(&plane), token(&plane, player(&db, "Reader").await));
+    let app = AppState::local(db.clone());
+    let (router, token) = (rest(&app), token(&app, player(&db, "Reader").await));
     let mut newest_first = Vec::new();
     for _ in 0..5 {
         newest_first.insert(0, ask(&db, 64).await.to_string());
@@ -43,8 +43,8 @@ async fn battles_are_listed_newest_first_a_page_at_a_time(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn bad_questions_are_refused(db: PgPool) {
-    let plane = Plane::local(db.clone());
-    let (router, token) = (rest(&plane), token(&plane, player(&db, "Reader").await));
+    let app = AppState::local(db.clone());
+    let (router, token) = (rest(&app), token(&app, player(&db, "Reader").await));
     let cursor = "W10"; // An empty list.
     for (path, expected) in [
         ("/v1/battles?limit=0", 422),
@@ -67,7 +67,7 @@ async fn bad_questions_are_refused(db: PgPool) {
 async fn a_battle_is_the_same_over_rest_and_grpc(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
     let player_id = player(&db, "Soldier").await;
-    let token = token(&node.plane, player_id);
+    let token = token(&node.app, player_id);
     let battle = ask(&db, 64).await;
     enlist(&db, battle, player_id).await;
     sqlx::query("update battle_player set kills = 3 where battle_id = $1")
@@ -76,7 +76,7 @@ async fn a_battle_is_the_same_over_rest_and_grpc(db: PgPool) {
         .await
         .unwrap();
     let path = format!("/v1/battles/{battle}");
-    let (status, body) = call(&rest(&node.plane), Method::GET, &path, Some(&token), None).await;
+    let (status, body) = call(&rest(&node.app), Method::GET, &path, Some(&token), None).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!((body["state"].as_str(), body["players"].as_u64()), (Some("asked"), Some(1)));
     assert_eq!(body["participants"][0]["kills"], 3);
@@ -94,7 +94,7 @@ async fn a_battle_is_the_same_over_rest_and_grpc(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_finished_battle_is_over_whatever_its_server_told_last(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
-    let token = token(&node.plane, player(&db, "Late").await);
+    let token = token(&node.app, player(&db, "Late").await);
     let server = node.fleet().await.register(registration("one", 2)).await;
     let battle = ask(&db, 64).await;
     sqlx::query(
@@ -108,7 +108,7 @@ async fn a_finished_battle_is_over_whatever_its_server_told_last(db: PgPool) {
     .await
     .unwrap();
     let path = format!("/v1/battles/{battle}");
-    let (_, body) = call(&rest(&node.plane), Method::GET, &path, Some(&token), None).await;
+    let (_, body) = call(&rest(&node.app), Method::GET, &path, Some(&token), None).await;
     let status = &body["status"];
     assert_eq!((&body["state"], &status["is_over"]), (&json!("finished"), &json!(true)), "{body}");
     assert_eq!((&status["tick"], &status["players"]), (&json!(900), &json!(0)));
@@ -118,7 +118,7 @@ async fn a_finished_battle_is_over_whatever_its_server_told_last(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn grpc_lists_page_by_page_and_refuses_what_rest_refuses(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
-    let token = token(&node.plane, player(&db, "Reader").await);
+    let token = token(&node.app, player(&db, "Reader").await);
     for _ in 0..3 {
         ask(&db, 64).await;
     }
@@ -142,7 +142,7 @@ async fn grpc_lists_page_by_page_and_refuses_what_rest_refuses(db: PgPool) {
 async fn statistics_are_those_of_the_player(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
     let player_id = player(&db, "Veteran").await;
-    let token = token(&node.plane, player_id);
+    let token = token(&node.app, player_id);
     sqlx::query(
         "with mode as (insert into player_statistics (player_id, mode, battles, kills)
              values ($1, 'conquest', 4, 31))
@@ -167,7 +167,7 @@ async fn statistics_are_those_of_the_player(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_player_who_asks_without_end_is_told_to_wait(db: PgPool) {
     let node = Node::without_jobs(&db, quick()).await;
-    let token = token(&node.plane, player(&db, "Poller").await);
+    let token = token(&node.app, player(&db, "Poller").await);
     let mut game = node.game().await;
     let mut refused = None;
     for _ in 0..1_000 {

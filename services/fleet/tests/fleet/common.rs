@@ -4,8 +4,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sortie_control::app::AppState;
 use sortie_control::internal::{self, FleetDoor, SharedSecret};
-use sortie_control::plane::Plane;
 use sortie_control::service::{Stop, Stopper, stop};
 use sortie_fleet::Settings;
 use sortie_keys::PublicKeys;
@@ -53,7 +53,7 @@ pub(crate) fn quick() -> Settings {
 
 /// One node: both listeners and, if asked for, the jobs.
 pub(crate) struct Node {
-    pub plane: Plane,
+    pub app: AppState,
     pub internal: SocketAddr,
     pub public: SocketAddr,
     stopper: Stopper,
@@ -67,21 +67,21 @@ impl Node {
     }
 
     pub(crate) async fn without_jobs(db: &PgPool, settings: Settings) -> Self {
-        let plane = Plane::local(db.clone());
+        let app = AppState::local(db.clone());
         let (stopper, stop) = stop();
         let secret = SharedSecret::new(SECRET).unwrap();
         let mut routes = Routes::builder();
-        let wakes = sortie_fleet::add_rpc(&mut routes, &plane, &settings, &secret, &stop);
-        let door = FleetDoor::new(secret, plane.access.clone());
+        let wakes = sortie_fleet::add_rpc(&mut routes, &app, &settings, &secret, &stop);
+        let door = FleetDoor::new(secret, app.access.clone());
         routes.add_service(InterceptedService::new(ResultsServer::new(NoResults), door));
         sortie_fleet::health_and_reflection(&mut routes, INTERNAL.iter().copied());
         let (internal, inside) = listen(routes.routes(), stop.clone()).await;
         let mut routes = Routes::builder();
-        sortie_fleet::game::add_rpc(&mut routes, &plane, &settings, &stop);
+        sortie_fleet::game::add_rpc(&mut routes, &app, &settings, &stop);
         sortie_fleet::health_and_reflection(&mut routes, PUBLIC.iter().copied());
         let (public, outside) = listen(routes.routes(), stop).await;
         Self {
-            plane,
+            app,
             internal,
             public,
             stopper,
@@ -91,7 +91,7 @@ impl Node {
 
     fn with_jobs(mut self, settings: Settings) -> Self {
         let (stopper, stop) = stop();
-        let service = sortie_fleet::service(&self.plane, settings, &stop);
+        let service = sortie_fleet::service(&self.app, settings, &stop);
         self.tasks.extend(service.jobs.into_iter().map(|job| tokio::spawn(job.work)));
         let first = std::mem::replace(&mut self.stopper, stopper);
         // Both stop together.

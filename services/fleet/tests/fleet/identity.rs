@@ -85,11 +85,7 @@ async fn nobody_speaks_for_another_server(db: PgPool) {
     assert_eq!(ended.code(), Code::PermissionDenied, "{ended:?}");
     // … of another epoch, …
     let answer = rpc::RegisterResponse {
-        credential: node.plane.access.issue_server(
-            server.uuid(),
-            7,
-            time::OffsetDateTime::now_utc(),
-        ),
+        credential: node.app.access.issue_server(server.uuid(), 7, time::OffsetDateTime::now_utc()),
         ..other.answer.clone()
     };
     let of_another_epoch = Server { answer, ..as_other };

@@ -45,7 +45,7 @@ async fn next(stream: &mut Streaming<WatchBattleResponse>) -> Option<BattleStatu
 async fn players_see_the_score_and_neither_positions_nor_regions(db: PgPool) {
     let node = Node::start(&db, quick()).await;
     let (battle, server, line) = running(&db, &node).await;
-    let token = sortie_testing::token(&node.plane, sortie_testing::player(&db, "Watcher").await);
+    let token = sortie_testing::token(&node.app, sortie_testing::player(&db, "Watcher").await);
     let mut stream = watch(&node, battle, &token, false).await.unwrap();
     assert_eq!(next(&mut stream).await.unwrap().score, [100, 90], "what is stored comes first");
     for tick in 2..200 {
@@ -73,7 +73,7 @@ async fn positions_need_the_permission_and_refusals_are_audited(db: PgPool) {
     let node = Node::start(&db, quick()).await;
     let (battle, _server, _line) = running(&db, &node).await;
     let player = sortie_testing::player(&db, "Curious").await;
-    let token = sortie_testing::token(&node.plane, player);
+    let token = sortie_testing::token(&node.app, player);
     let refused = watch(&node, battle, &token, true).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let audited: i64 = sqlx::query_scalar(
@@ -96,7 +96,7 @@ async fn spectators_see_positions_as_late_as_they_should(db: PgPool) {
     let (battle, server, line) = running(&db, &node).await;
     let staff = sortie_testing::player(&db, "Referee").await;
     sortie_testing::grant(&db, staff, "moderator").await;
-    let token = sortie_testing::token(&node.plane, staff);
+    let token = sortie_testing::token(&node.app, staff);
     let mut stream = watch(&node, battle, &token, true).await.unwrap();
     let sending = tokio::spawn(async move {
         let mut sent_at = Vec::new();
@@ -132,7 +132,7 @@ async fn another_node_without_a_common_bus_shows_what_is_stored(db: PgPool) {
     let node = Node::start(&db, quick()).await;
     let other = Node::without_jobs(&db, quick()).await;
     let (battle, server, line) = running(&db, &node).await;
-    let token = sortie_testing::token(&other.plane, sortie_testing::player(&db, "Elsewhere").await);
+    let token = sortie_testing::token(&other.app, sortie_testing::player(&db, "Elsewhere").await);
     let mut stream = watch(&other, battle, &token, false).await.unwrap();
     let mut pace = tokio::time::interval(quick().heartbeat);
     for tick in 2.. {
@@ -153,8 +153,8 @@ async fn another_node_without_a_common_bus_shows_what_is_stored(db: PgPool) {
 async fn one_player_watches_four_battles_at_a_time_and_leaves_the_rest_to_others(db: PgPool) {
     let node = Node::start(&db, quick()).await;
     let (battle, _server, _line) = running(&db, &node).await;
-    let greedy = sortie_testing::token(&node.plane, sortie_testing::player(&db, "Greedy").await);
-    let other = sortie_testing::token(&node.plane, sortie_testing::player(&db, "Other").await);
+    let greedy = sortie_testing::token(&node.app, sortie_testing::player(&db, "Greedy").await);
+    let other = sortie_testing::token(&node.app, sortie_testing::player(&db, "Other").await);
     let mut held = Vec::new();
     for _ in 0..4 {
         held.push(watch(&node, battle, &greedy, false).await.unwrap());
@@ -174,7 +174,7 @@ async fn a_watch_ends_with_the_login(db: PgPool) {
     let node = Node::start(&db, quick()).await;
     let (battle, _server, _line) = running(&db, &node).await;
     let player = sortie_testing::player(&db, "Banned").await;
-    let token = sortie_testing::token(&node.plane, player);
+    let token = sortie_testing::token(&node.app, player);
     let mut stream = watch(&node, battle, &token, false).await.unwrap();
     next(&mut stream).await.unwrap();
     let revocation = sortie_control::revoked::Revocation {
@@ -183,7 +183,7 @@ async fn a_watch_ends_with_the_login(db: PgPool) {
         scope: "login".to_owned(),
         why: "banned".to_owned(),
     };
-    node.plane.revoked.note(&revocation, i64::MAX);
+    node.app.revoked.note(&revocation, i64::MAX);
     let ended = loop {
         match soon("the watch ends", stream.message()).await {
             Ok(Some(_)) => {}

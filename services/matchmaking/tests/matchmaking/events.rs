@@ -24,7 +24,7 @@ struct Events {
 
 impl Events {
     async fn open(node: &Node, player: Uuid, ticket: &str) -> Self {
-        let token = sortie_testing::token(&node.plane, player);
+        let token = sortie_testing::token(&node.app, player);
         Self::open_as(node, &token, &format!("{}/events", path(ticket))).await.unwrap()
     }
 
@@ -198,7 +198,7 @@ async fn streams_are_bounded_and_give_their_places_back(db: PgPool) {
     }
     let [ada, bob, eve] = players;
     let open = async |player: Uuid, ticket: &str| {
-        let token = sortie_testing::token(&node.plane, player);
+        let token = sortie_testing::token(&node.app, player);
         Events::open_as(&node, &token, &format!("{}/events", path(ticket))).await
     };
     let first = open(ada, &tickets[0]).await.ok().unwrap();
@@ -214,7 +214,7 @@ async fn streams_are_bounded_and_give_their_places_back(db: PgPool) {
     drop(second);
     let refused = open(eve, &tickets[0]).await.err().unwrap();
     assert_eq!(refused, (404, "matchmaking.unknown_ticket".to_owned()), "another's");
-    let token = sortie_testing::token(&node.plane, ada);
+    let token = sortie_testing::token(&node.app, ada);
     for for_s in [0, 301] {
         let path = format!("{}/events?for_s={for_s}", path(&tickets[0]));
         let refused = Events::open_as(&node, &token, &path).await.err().unwrap();
@@ -228,7 +228,7 @@ async fn a_login_that_has_ended_hears_no_more_and_a_time_that_is_over_ends_it(db
     let [ada] = node.players(["Ada"]).await;
     let ticket = node.wait_in(ada, "duel").await;
     let path = format!("{}/events", path(&ticket));
-    let token = sortie_testing::token(&node.plane, ada);
+    let token = sortie_testing::token(&node.app, ada);
     let mut heard = Events::open_as(&node, &token, &path).await.ok().unwrap();
     heard.ticket().await;
     let path_for_s = format!("{path}?for_s=1");
@@ -236,7 +236,7 @@ async fn a_login_that_has_ended_hears_no_more_and_a_time_that_is_over_ends_it(db
     short.ticket().await;
     short.ends().await;
     // The access token is good for minutes: the stream, which reads the clock, ends with it.
-    node.plane.clock.advance(time::Duration::hours(1));
+    node.app.clock.advance(time::Duration::hours(1));
     heard.ends().await;
     let state = node.count("select count(*) from ticket where state = 'waiting'").await;
     assert_eq!(state, 1, "the ticket goes on");

@@ -75,8 +75,8 @@ fn room() -> Option<Value> {
     Some(json!({ "name": "Friday night", "mode": "conquest", "map": "ridge", "players_max": 4 }))
 }
 
-/// One world: a queue, a server and players of its own.
-struct World {
+/// One fixture: a queue, a server and players of its own.
+struct Fixture {
     node: Node,
     players: Vec<Uuid>,
     server: Uuid,
@@ -84,7 +84,7 @@ struct World {
     codes: Mutex<Vec<Value>>,
 }
 
-impl World {
+impl Fixture {
     async fn new(db: &PgPool, case: u64, ready_check_s: Option<u32>) -> Self {
         let mut pairs = Queue {
             team_max: 2,
@@ -221,7 +221,7 @@ async fn a_player_is_in_one_place_whatever_happens_at_once(db: PgPool) {
     for case in 0..cases {
         let mut random = Random(seed.wrapping_add(case));
         let ready_check_s = random.next().is_multiple_of(2).then_some(3);
-        let world = Arc::new(World::new(&db, case, ready_check_s).await);
+        let fixture = Arc::new(Fixture::new(&db, case, ready_check_s).await);
         let start = Arc::new(Barrier::new(PARALLEL));
         let mut callers = tokio::task::JoinSet::new();
         for _ in 0..PARALLEL {
@@ -231,11 +231,11 @@ async fn a_player_is_in_one_place_whatever_happens_at_once(db: PgPool) {
                     (player, random.next() % 24, random.next() as usize)
                 })
                 .collect();
-            let (world, start) = (Arc::clone(&world), Arc::clone(&start));
+            let (fixture, start) = (Arc::clone(&fixture), Arc::clone(&start));
             callers.spawn(async move {
                 start.wait().await;
                 for (player, what, pick) in steps {
-                    world.step(world.players[player], what, pick).await;
+                    fixture.step(fixture.players[player], what, pick).await;
                 }
             });
         }

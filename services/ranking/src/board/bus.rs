@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use sortie_control::app::AppState;
 use sortie_control::bus::BusError;
-use sortie_control::plane::Plane;
 
 use super::{After, Board, Row, store};
 
@@ -33,7 +33,7 @@ pub(super) struct Seen {
 /// All leaderboards, as one node sees them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Boards {
-    plane: Plane,
+    app: AppState,
     states: Arc<Mutex<HashMap<Board, State>>>,
 }
 
@@ -47,16 +47,16 @@ pub(crate) enum FillError {
 }
 
 impl Boards {
-    pub(crate) fn new(plane: &Plane) -> Self {
-        Self { plane: plane.clone(), states: Arc::default() }
+    pub(crate) fn new(app: &AppState) -> Self {
+        Self { app: app.clone(), states: Arc::default() }
     }
 
     pub(crate) fn db(&self) -> &PgPool {
-        &self.plane.db
+        &self.app.db
     }
 
-    pub(crate) fn plane(&self) -> &Plane {
-        &self.plane
+    pub(crate) fn app(&self) -> &AppState {
+        &self.app
     }
 
     /// Up to `count` rows after one. On the bus a page continues at the rank, in Postgres at the
@@ -68,7 +68,7 @@ impl Boards {
         count: i64,
     ) -> sqlx::Result<Vec<Row>> {
         if self.is_current(board).await? && self.is_complete(board).await {
-            let (name, boards) = (board.name(), &self.plane.bus.boards);
+            let (name, boards) = (board.name(), &self.app.bus.boards);
             let range = boards.range(&name, after.rank.unsigned_abs(), count.unsigned_abs());
             if let Ok(rows) = range.await {
                 count_read("bus");
@@ -76,7 +76,7 @@ impl Boards {
             }
         }
         count_read("store");
-        store::page(&self.plane.db, board, after, count).await
+        store::page(&self.app.db, board, after, count).await
     }
 
     /// A player's row with up to `before` and `after` rows around it; empty: the player has none.
@@ -95,7 +95,7 @@ impl Boards {
             return Ok(rows);
         }
         count_read("store");
-        store::around(&self.plane.db, board, player_id, before, after).await
+        store::around(&self.app.db, board, player_id, before, after).await
     }
 
     /// `None`: the bus is away, or the player not on it yet.
@@ -106,7 +106,7 @@ impl Boards {
         before: i64,
         after: i64,
     ) -> Option<Vec<Row>> {
-        let (name, boards) = (board.name(), &self.plane.bus.boards);
+        let (name, boards) = (board.name(), &self.app.bus.boards);
         let (place, _) = boards.place(&name, player_id).await.ok()??;
         let from = place.saturating_sub(before.unsigned_abs());
         let count = place - from + 1 + after.unsigned_abs();
@@ -118,14 +118,14 @@ impl Boards {
 
     /// Past seasons are read from Postgres only.
     async fn is_current(&self, board: Board) -> sqlx::Result<bool> {
-        Ok(crate::season::open_id(&self.plane.db).await? == board.season_id)
+        Ok(crate::season::open_id(&self.app.db).await? == board.season_id)
     }
 
     /// Whether the set on the bus has all rows, as far as this node knows; if not, it is filled.
     pub(crate) async fn is_complete(&self, board: Board) -> bool {
         let state = self.states().get(&board).copied();
         if let Some(State::Complete(seen)) = state {
-            let (name, boards) = (board.name(), &self.plane.bus.boards);
+            let (name, boards) = (board.name(), &self.app.bus.boards);
             let (size, mark) = tokio::join!(boards.size(&name), boards.mark(&name));
             let (Ok(rows), Ok(mark)) = (size, mark) else { return false };
             // An empty set looks like a lost one; and Postgres is quick to say nothing.
@@ -142,7 +142,7 @@ impl Boards {
         let boards = self.clone();
         if !self.states().contains_key(&board) {
             let fill = async move { boards.complete(board).await };
-            self.plane.tasks.spawn("leaderboard_fill", fill);
+            self.app.tasks.spawn("leaderboard_fill", fill);
         }
         false
     }
@@ -166,7 +166,7 @@ impl Boards {
             return;
         }
         let filling = Filling { boards: self, board };
-        let filled = fill(&self.plane, board).await;
+        let filled = fill(&self.app, board).await;
         drop(filling);
         match filled {
             Ok(seen) => drop(self.states().insert(board, State::Complete(seen))),
@@ -208,17 +208,17 @@ impl Drop for Filling<'_> {
 }
 
 /// Makes a set complete; gives what it has at least.
-async fn fill(plane: &Plane, board: Board) -> Result<Seen, FillError> {
-    let (name, boards) = (board.name(), &plane.bus.boards);
+async fn fill(app: &AppState, board: Board) -> Result<Seen, FillError> {
+    let (name, boards) = (board.name(), &app.bus.boards);
     // Whatever is read from here on is at least as new.
-    let newest = store::newest(&plane.db, board.season_id).await?;
-    let before = store::size(&plane.db, board).await?;
+    let newest = store::newest(&app.db, board.season_id).await?;
+    let before = store::size(&app.db, board).await?;
     let (size, mark) = (boards.size(&name).await?, boards.mark(&name).await?);
     // Results may come while we look.
-    let after = store::size(&plane.db, board).await?;
+    let after = store::size(&app.db, board).await?;
     // One that is not as far lacks no rows; the job that follows brings it up to date. One that is
     // farther than Postgres is of another database, or of a later time of this one.
-    let is_foreign = mark > Some(store::newest(&plane.db, board.season_id).await?);
+    let is_foreign = mark > Some(store::newest(&app.db, board.season_id).await?);
     if (before..=after).contains(&size) && mark.is_some() && !is_foreign {
         return Ok(Seen { rows: before, mark: newest });
     }
@@ -228,7 +228,7 @@ async fn fill(plane: &Plane, board: Board) -> Result<Seen, FillError> {
     // Without need it is not cleared: other nodes may fill it, too.
     let mut last = After::START;
     loop {
-        let rows = store::page(&plane.db, board, last, FILLED_AT_ONCE).await?;
+        let rows = store::page(&app.db, board, last, FILLED_AT_ONCE).await?;
         let Some(row) = rows.last() else { break };
         last = After { rank: row.rank, shown: row.shown, player_id: row.player_id };
         let scores = rows.iter().map(|row| (row.player_id, i64::from(row.shown)));

@@ -34,7 +34,7 @@ pub(crate) async fn job(boards: Boards, stop: Stop) {
 /// Hears of results until the bus ends. What was missed is found in Postgres by the job that
 /// follows it.
 async fn hear(boards: Boards, hearing: Hearing) -> Result<(), DeafError> {
-    let mut heard = boards.plane().bus.topics.subscribe(TOPIC).await?;
+    let mut heard = boards.app().bus.topics.subscribe(TOPIC).await?;
     hearing.works();
     while let Some(heard) = heard.next().await {
         let Heard::Message(body) = heard else { continue };
@@ -63,7 +63,7 @@ pub(super) async fn act(boards: &Boards, event: &Event) -> Result<bool, FillErro
     .fetch_all(&mut *tx)
     .await?;
     if !players.is_empty() {
-        put(boards.plane(), finished.season_id, &players).await?;
+        put(boards.app(), finished.season_id, &players).await?;
     }
     // Only now: a node that ends before leaves the event to the next one who hears it.
     tx.commit().await?;
@@ -73,7 +73,7 @@ pub(super) async fn act(boards: &Boards, event: &Event) -> Result<bool, FillErro
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use sortie_control::plane::Plane;
+    use sortie_control::app::AppState;
     use sqlx::PgPool;
 
     use super::*;
@@ -93,7 +93,7 @@ mod tests {
         ] {
             sqlx::query(statement).bind(battle_id).bind(player).execute(&db).await.unwrap();
         }
-        let boards = Boards::new(&Plane::local(db.clone()));
+        let boards = Boards::new(&AppState::local(db.clone()));
         let event = Event {
             event_id: 5,
             topic: TOPIC.to_owned(),
@@ -103,7 +103,7 @@ mod tests {
         let (one, two) = tokio::join!(act(&boards, &event), act(&boards, &event));
         assert_ne!(one.unwrap(), two.unwrap());
         assert!(!act(&boards, &event).await.unwrap());
-        let place = boards.plane().bus.boards.place("rating/1/conquest", player).await.unwrap();
+        let place = boards.app().bus.boards.place("rating/1/conquest", player).await.unwrap();
         assert_eq!(place, Some((0, 1400)));
     }
 }

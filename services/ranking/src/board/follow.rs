@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use sortie_control::plane::Plane;
+use sortie_control::app::AppState;
 use sortie_control::rounds::Rounds;
 use sortie_control::service::Stop;
 
@@ -27,14 +27,14 @@ const FOLLOWED_AT_ONCE: i64 = 5_000;
 const PASSES_PER_COMPARISON: u32 = 60;
 
 /// Puts the scores of players, as they are in Postgres now, in all modes.
-pub(super) async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Result<(), FillError> {
+pub(super) async fn put(app: &AppState, season_id: i32, players: &[Uuid]) -> Result<(), FillError> {
     let rows = sqlx::query!(
         "select player_id, mode, shown from rating
         where player_id = any($1) and season_id = $2 and battles > 0",
         players,
         season_id
     )
-    .fetch_all(&plane.db)
+    .fetch_all(&app.db)
     .await?;
     let mut boards: BTreeMap<Option<&'static str>, BTreeMap<Uuid, i64>> = BTreeMap::new();
     for row in rows {
@@ -48,7 +48,7 @@ pub(super) async fn put(plane: &Plane, season_id: i32, players: &[Uuid]) -> Resu
     }
     for (mode, scores) in boards {
         let scores: Vec<(Uuid, i64)> = scores.into_iter().collect();
-        plane.bus.boards.put(&Board { season_id, mode }.name(), &scores).await?;
+        app.bus.boards.put(&Board { season_id, mode }.name(), &scores).await?;
     }
     Ok(())
 }
@@ -97,7 +97,7 @@ impl Follower {
     }
 
     async fn bring_up_to_date(&mut self, boards: &Boards, newest: i64) -> Result<(), FillError> {
-        let (db, plane) = (boards.db(), boards.plane());
+        let (db, app) = (boards.db(), boards.app());
         let now =
             sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(db).await?;
         bring_to_mark(boards, self.season_id, newest).await?;
@@ -105,7 +105,7 @@ impl Follower {
         let mut since = self.since.unwrap_or(now - time::Duration::HOUR);
         loop {
             let (players, last) = changed_since(db, self.season_id, since).await?;
-            put(plane, self.season_id, &players).await?;
+            put(app, self.season_id, &players).await?;
             match last {
                 Some(last) => since = last,
                 None => break,
@@ -119,7 +119,7 @@ impl Follower {
 /// Puts what changed since the sets' marks, and moves the marks to `newest`. Sets without a mark
 /// are filled, not brought up to date.
 async fn bring_to_mark(boards: &Boards, season_id: i32, newest: i64) -> Result<(), FillError> {
-    let bus = &boards.plane().bus.boards;
+    let bus = &boards.app().bus.boards;
     let mut marked = Vec::new();
     for board in Board::of_season(season_id) {
         if let Some(mark) = bus.mark(&board.name()).await? {
@@ -130,7 +130,7 @@ async fn bring_to_mark(boards: &Boards, season_id: i32, newest: i64) -> Result<(
         let mut mark = oldest;
         loop {
             let (players, last) = changed_after(boards.db(), season_id, mark).await?;
-            put(boards.plane(), season_id, &players).await?;
+            put(boards.app(), season_id, &players).await?;
             match last {
                 Some(last) => mark = last,
                 None => break,

@@ -6,9 +6,9 @@ use tonic::service::RoutesBuilder;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
+use sortie_control::app::AppState;
 use sortie_control::error::ApiError;
 use sortie_control::internal::{FleetCaller, FleetDoor, SharedSecret};
-use sortie_control::plane::Plane;
 use sortie_rpc::ranking::v1 as rpc;
 use sortie_rpc::ranking::v1::results_server::{Results, ResultsServer};
 use sortie_rpc::ranking::{Receipt, RefusalCode};
@@ -26,18 +26,18 @@ pub const REPORT_BYTES_MAX: usize = 32 << 20;
 /// where the server is older than those.
 pub fn add_rpc(
     routes: &mut RoutesBuilder,
-    plane: &Plane,
+    app: &AppState,
     secret: SharedSecret,
     settings: Settings,
 ) {
-    let results = Reports { plane: plane.clone(), settings };
+    let results = Reports { app: app.clone(), settings };
     let server = ResultsServer::new(results).max_decoding_message_size(REPORT_BYTES_MAX);
-    let door = FleetDoor::new(secret, plane.access.clone());
+    let door = FleetDoor::new(secret, app.access.clone());
     routes.add_service(InterceptedService::new(server, door));
 }
 
 struct Reports {
-    plane: Plane,
+    app: AppState,
     settings: Settings,
 }
 
@@ -66,9 +66,9 @@ impl Results for Reports {
         }
         let battle_id = result.battle_id;
         // A task of its own: a caller that hangs up must not cut a transaction in two.
-        let (plane, settings) = (self.plane.clone(), self.settings.clone());
-        let stored = self.plane.tasks.spawn("result", async move {
-            let outcome = store(&plane.db, &settings, &result).await?;
+        let (app, settings) = (self.app.clone(), self.settings.clone());
+        let stored = self.app.tasks.spawn("result", async move {
+            let outcome = store(&app.db, &settings, &result).await?;
             if let Outcome::Stored(stored) = &outcome {
                 count(stored);
             }

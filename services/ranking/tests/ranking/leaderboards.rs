@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::common::{Random, World};
+use crate::common::{Fixture, Random};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
+use sortie_control::app::AppState;
 use sortie_control::bus::{Boards, BusError};
-use sortie_control::plane::Plane;
 use sortie_control::service::{Stop, stop};
 use sortie_ranking::{Settings, service};
 use sortie_rpc::game::GameMode;
@@ -18,20 +18,20 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 struct Site {
-    world: World,
-    plane: Plane,
+    fixture: Fixture,
+    app: AppState,
     router: Router,
 }
 
 impl Site {
     async fn new(db: PgPool) -> Self {
-        let world = World::new(db.clone()).await;
-        Self::on(world, Plane::local(db))
+        let fixture = Fixture::new(db.clone()).await;
+        Self::on(fixture, AppState::local(db))
     }
 
-    fn on(world: World, plane: Plane) -> Self {
+    fn on(fixture: Fixture, app: AppState) -> Self {
         let (_, stop) = stop();
-        Self { world, router: router(&plane, &stop), plane }
+        Self { fixture, router: router(&app, &stop), app }
     }
 
     /// The board as SQL orders it.
@@ -43,7 +43,7 @@ impl Site {
             group by player_id order by best desc, player_id",
         )
         .bind(mode)
-        .fetch_all(&self.world.db)
+        .fetch_all(&self.fixture.db)
         .await
         .unwrap()
     }
@@ -66,7 +66,7 @@ impl Site {
     }
 
     async fn get(&self, path: &str, player: Option<Uuid>) -> Value {
-        let token = player.map(|player| token(&self.plane, player));
+        let token = player.map(|player| token(&self.app, player));
         let (status, body) = call(&self.router, Method::GET, path, token.as_deref(), None).await;
         assert_eq!(status, StatusCode::OK, "{path}: {body}");
         body
@@ -77,29 +77,29 @@ impl Site {
         let name = self.name(mode).await;
         let expected = self.expected(mode).await.len() as u64;
         let started = Instant::now();
-        while self.plane.bus.boards.size(&name).await.unwrap() != expected {
+        while self.app.bus.boards.size(&name).await.unwrap() != expected {
             assert!(started.elapsed() < Duration::from_secs(20), "{name} is not filled");
             tokio::task::yield_now().await;
         }
     }
 
     async fn name(&self, mode: &str) -> String {
-        let season = self.world.count("select max(season_id)::int8 from season").await;
+        let season = self.fixture.count("select max(season_id)::int8 from season").await;
         format!("rating/{season}/{mode}")
     }
 
     async fn fight(&self, random: &mut Random, players: &[Uuid]) {
         let mode = GameMode::ALL[random.below(3)].name();
-        let battle = self.world.battle_of(mode, true).await;
+        let battle = self.fixture.battle_of(mode, true).await;
         let count = 4 + random.below(players.len() - 3);
-        let mut report = self.world.report(battle, &random.choose(players, count));
+        let mut report = self.fixture.report(battle, &random.choose(players, count));
         report.winner = [None, Some(0), Some(1)][random.below(3)];
-        self.world.store(report).await;
+        self.fixture.store(report).await;
     }
 }
 
-fn router(plane: &Plane, stop: &Stop) -> Router {
-    service(plane, Settings::default(), stop).routes.split_for_parts().0
+fn router(app: &AppState, stop: &Stop) -> Router {
+    service(app, Settings::default(), stop).routes.split_for_parts().0
 }
 
 fn id(row: &Value) -> Uuid {
@@ -112,18 +112,19 @@ async fn a_result_is_on_the_board_as_soon_as_the_outbox_tells_of_it(db: PgPool) 
     let (stopper, asked) = stop();
     // Two nodes hear of it; neither follows Postgres in this test.
     for _ in 0..2 {
-        let jobs = service(&site.plane, Settings::default(), &asked).jobs;
+        let jobs = service(&site.app, Settings::default(), &asked).jobs;
         for job in jobs.into_iter().filter(|job| job.name != "leaderboards") {
             tokio::spawn(job.work);
         }
     }
-    let players = site.world.players(6).await;
-    let battle = site.world.battle().await;
-    site.world.store(site.world.report(battle, &players)).await;
+    let players = site.fixture.players(6).await;
+    let battle = site.fixture.battle().await;
+    site.fixture.store(site.fixture.report(battle, &players)).await;
     site.filled("conquest").await;
     site.filled("global").await;
     let started = Instant::now();
-    while site.world.count("select count(*) from inbox where source = 'leaderboards'").await != 1 {
+    while site.fixture.count("select count(*) from inbox where source = 'leaderboards'").await != 1
+    {
         assert!(started.elapsed() < Duration::from_secs(20), "the event is not remembered");
         tokio::task::yield_now().await;
     }
@@ -136,25 +137,25 @@ const BOARDS: [&str; 4] = ["conquest", "deathmatch", "walk", "global"];
 async fn boards_are_as_sql_orders_them_also_when_the_bus_is_emptied(db: PgPool) {
     let site = Site::new(db).await;
     let mut random = Random::new();
-    let players = site.world.players(40).await;
+    let players = site.fixture.players(40).await;
     // Equal scores: the order of ids decides.
     sqlx::query(
         "insert into rating (player_id, season_id, mode, rating, uncertainty, shown, battles)
         select player_id, 1, 'conquest', 25, 5, 1400, 1 from player",
     )
-    .execute(&site.world.db)
+    .execute(&site.fixture.db)
     .await
     .unwrap();
     for round in 0..12 {
         site.fight(&mut random, &players).await;
         for mode in BOARDS {
             if random.below(3) == 0 {
-                site.plane.bus.boards.clear(&site.name(mode).await).await.unwrap();
+                site.app.bus.boards.clear(&site.name(mode).await).await.unwrap();
             }
             let limit = 1 + random.below(17);
             // Nobody puts scores on the bus in this test: what is not cleared may be stale, so
             // the set is emptied, and read while it is being filled, and after that.
-            site.plane.bus.boards.clear(&site.name(mode).await).await.unwrap();
+            site.app.bus.boards.clear(&site.name(mode).await).await.unwrap();
             let expected = site.expected(mode).await;
             assert_eq!(site.pages(mode, limit).await, expected, "round {round}, {mode}");
             site.filled(mode).await;
@@ -168,16 +169,16 @@ async fn the_job_brings_what_a_node_did_not_live_to_put(db: PgPool) {
     let site = Site::new(db).await;
     let (stopper, stop) = stop();
     let settings = Settings { boards_period: Duration::from_millis(20), ..Settings::default() };
-    let service = service(&site.plane, settings, &stop);
+    let service = service(&site.app, settings, &stop);
     let jobs: Vec<_> = service.jobs.into_iter().map(|job| tokio::spawn(job.work)).collect();
     let mut random = Random::new();
-    let players = site.world.players(12).await;
+    let players = site.fixture.players(12).await;
     for _ in 0..5 {
         site.fight(&mut random, &players).await;
         for mode in BOARDS {
             let (name, expected) = (site.name(mode).await, site.expected(mode).await);
             let started = Instant::now();
-            while site.plane.bus.boards.range(&name, 0, 100).await.unwrap() != expected {
+            while site.app.bus.boards.range(&name, 0, 100).await.unwrap() != expected {
                 assert!(started.elapsed() < Duration::from_secs(20), "{name} does not follow");
                 tokio::task::yield_now().await;
             }
@@ -194,7 +195,7 @@ async fn the_job_brings_what_a_node_did_not_live_to_put(db: PgPool) {
 async fn everybody_finds_the_neighbours(db: PgPool) {
     let site = Site::new(db).await;
     let mut random = Random::new();
-    let players = site.world.players(30).await;
+    let players = site.fixture.players(30).await;
     for _ in 0..6 {
         site.fight(&mut random, &players).await;
     }
@@ -218,9 +219,9 @@ async fn everybody_finds_the_neighbours(db: PgPool) {
             site.filled(mode).await;
         }
     }
-    let stranger = site.world.players(1).await[0];
+    let stranger = site.fixture.players(1).await[0];
     let path = "/v1/leaderboards/global/around-me";
-    let token = token(&site.plane, stranger);
+    let token = token(&site.app, stranger);
     let (status, body) = call(&site.router, Method::GET, path, Some(&token), None).await;
     assert_eq!(
         (status, &body["error"]["code"]),
@@ -264,11 +265,11 @@ impl Boards for Away {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn without_the_bus_postgres_answers(db: PgPool) {
-    let world = World::new(db.clone()).await;
-    let mut plane = Plane::local(db);
-    plane.bus.boards = Arc::new(Away);
-    let site = Site::on(world, plane);
-    let players = site.world.players(10).await;
+    let fixture = Fixture::new(db.clone()).await;
+    let mut app = AppState::local(db);
+    app.bus.boards = Arc::new(Away);
+    let site = Site::on(fixture, app);
+    let players = site.fixture.players(10).await;
     site.fight(&mut Random::new(), &players).await;
     for mode in BOARDS {
         assert_eq!(site.pages(mode, 3).await, site.expected(mode).await);
@@ -278,15 +279,15 @@ async fn without_the_bus_postgres_answers(db: PgPool) {
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn past_seasons_stay_readable(db: PgPool) {
     let site = Site::new(db).await;
-    let players = site.world.players(8).await;
-    let battle = site.world.battle().await;
-    site.world.store(site.world.report(battle, &players)).await;
+    let players = site.fixture.players(8).await;
+    let battle = site.fixture.battle().await;
+    site.fixture.store(site.fixture.report(battle, &players)).await;
     let first = site.pages("conquest", 10).await;
     assert_eq!(first.len(), 8);
     site.filled("conquest").await;
     let old_board = site.name("conquest").await;
-    sortie_ranking::open_season(&site.plane, "Season 2").await.unwrap();
-    assert_eq!(site.plane.bus.boards.size(&old_board).await.unwrap(), 0);
+    sortie_ranking::open_season(&site.app, "Season 2").await.unwrap();
+    assert_eq!(site.app.bus.boards.size(&old_board).await.unwrap(), 0);
     assert!(site.pages("conquest", 10).await.is_empty(), "nobody has fought yet");
     let past = site.get("/v1/leaderboards/conquest?season=1", None).await;
     let past: Vec<Uuid> = past["items"].as_array().unwrap().iter().map(id).collect();

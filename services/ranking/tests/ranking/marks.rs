@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::{Method, StatusCode};
+use sortie_control::app::AppState;
 use sortie_control::bus::local::LocalBoards;
 use sortie_control::bus::{Boards, BusError};
-use sortie_control::plane::Plane;
 use sortie_control::service::{Stopper, stop};
 use sortie_ranking::{Settings, service};
 use sortie_testing::call;
@@ -84,18 +84,18 @@ impl Site {
                 values ($1, 1, 'conquest', 25, 8, $2, 1)";
             sqlx::query(rating).bind(player).bind(1_000 + number).execute(&db).await.unwrap();
         }
-        let mut plane = Plane::local(db.clone());
+        let mut app = AppState::local(db.clone());
         let sets = Arc::new(Fickle::default());
-        plane.bus.boards = Arc::clone(&sets) as Arc<dyn Boards>;
+        app.bus.boards = Arc::clone(&sets) as Arc<dyn Boards>;
         let (stopper, asked) = stop();
         // As shipped: how often a node follows is part of what is promised.
-        let service = service(&plane, Settings::default(), &asked);
+        let service = service(&app, Settings::default(), &asked);
         for job in service.jobs {
             tokio::spawn(job.work);
         }
         let router = service.routes.split_for_parts().0;
         let reader = sortie_testing::player(&db, "Reader").await;
-        let reader = sortie_testing::token(&plane, reader);
+        let reader = sortie_testing::token(&app, reader);
         let site = Self { db, sets, router, reader, _stopper: stopper };
         for board in BOARDS {
             let filled = async || site.sets.size(&name(board)).await.unwrap() == 8;

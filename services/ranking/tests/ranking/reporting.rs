@@ -1,8 +1,8 @@
 //! The gRPC service, over a real listener.
 
-use crate::common::{World, player};
+use crate::common::{Fixture, player};
+use sortie_control::app::AppState;
 use sortie_control::internal::{self, SharedSecret};
-use sortie_control::plane::Plane;
 use sortie_control::service::stop;
 use sortie_ranking::{Settings, add_rpc};
 use sortie_rpc::ranking::v1 as rpc;
@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 const SECRET: &str = "a secret of some length";
 
-async fn client(plane: &Plane) -> ResultsClient<Channel> {
+async fn client(app: &AppState) -> ResultsClient<Channel> {
     let mut routes = Routes::builder();
-    add_rpc(&mut routes, plane, SharedSecret::new(SECRET).unwrap(), Settings::default());
+    add_rpc(&mut routes, app, SharedSecret::new(SECRET).unwrap(), Settings::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stopper, mut stop) = stop();
@@ -41,13 +41,13 @@ fn with_secret(report: rpc::ReportRequest, secret: &str) -> Request<rpc::ReportR
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn receipts_say_what_became_of_a_result(db: PgPool) {
-    let world = World::new(db.clone()).await;
-    let plane = Plane::local(db);
-    let mut client = client(&plane).await;
-    let players = world.players(8).await;
-    let battle = world.battle().await;
-    let report = world.report(battle, &players);
-    crate::common::seat(&world.db, &report).await;
+    let fixture = Fixture::new(db.clone()).await;
+    let app = AppState::local(db);
+    let mut client = client(&app).await;
+    let players = fixture.players(8).await;
+    let battle = fixture.battle().await;
+    let report = fixture.report(battle, &players);
+    crate::common::seat(&fixture.db, &report).await;
     let mut receipt = async |report: rpc::ReportRequest| {
         let answer = client.report(with_secret(report, SECRET)).await.unwrap().into_inner();
         (answer.outcome, answer.why)
@@ -57,7 +57,7 @@ async fn receipts_say_what_became_of_a_result(db: PgPool) {
     let malformed = "ranking.malformed: players.team: must be 0 or 1";
     assert_eq!(receipt(bad).await, ("refused".to_owned(), malformed.to_owned()));
     let mut other = report.clone();
-    other.server_id = crate::common::server(&world.db, "other").await.to_string();
+    other.server_id = crate::common::server(&fixture.db, "other").await.to_string();
     let (outcome, why) = receipt(other).await;
     assert_eq!(outcome, "refused");
     assert!(why.starts_with("ranking.other_server: "), "{why}");
@@ -65,32 +65,32 @@ async fn receipts_say_what_became_of_a_result(db: PgPool) {
     let known = ("known".to_owned(), "ranking.finished".to_owned());
     assert_eq!(receipt(report).await, known);
     // Leaderboards, and whoever else wants to know, hear of it from the outbox: once.
-    assert_eq!(world.count("select count(*) from outbox").await, 1);
+    assert_eq!(fixture.count("select count(*) from outbox").await, 1);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn without_the_secret_nothing_is_read(db: PgPool) {
-    let world = World::new(db.clone()).await;
-    let plane = Plane::local(db);
-    let mut client = client(&plane).await;
-    let players = world.players(8).await;
-    let report = world.report(world.battle().await, &players);
+    let fixture = Fixture::new(db.clone()).await;
+    let app = AppState::local(db);
+    let mut client = client(&app).await;
+    let players = fixture.players(8).await;
+    let report = fixture.report(fixture.battle().await, &players);
     let refused = client.report(with_secret(report.clone(), "another secret")).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     let refused = client.report(report).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
-    assert_eq!(world.count("select count(*) from rating_change").await, 0);
+    assert_eq!(fixture.count("select count(*) from rating_change").await, 0);
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn the_largest_battle_fits(db: PgPool) {
-    let world = World::new(db.clone()).await;
-    let plane = Plane::local(db);
-    let mut client = client(&plane).await;
-    let players = world.players(8_192).await;
-    let mut report = world.report(world.battle().await, &players);
+    let fixture = Fixture::new(db.clone()).await;
+    let app = AppState::local(db);
+    let mut client = client(&app).await;
+    let players = fixture.players(8_192).await;
+    let mut report = fixture.report(fixture.battle().await, &players);
     report.events = vec![crate::common::event(5, "kill"); 20_000];
-    crate::common::seat(&world.db, &report).await;
+    crate::common::seat(&fixture.db, &report).await;
     let too_many = {
         let mut report = report.clone();
         report.players.push(player(Uuid::now_v7()));
@@ -99,14 +99,14 @@ async fn the_largest_battle_fits(db: PgPool) {
     assert_eq!(too_many.why, "ranking.malformed: players: 8193; at most 8192");
     let answer = client.report(with_secret(report, SECRET)).await.unwrap().into_inner();
     assert_eq!(answer.outcome, "stored");
-    assert_eq!(world.count("select count(*) from rating_change where is_ranked").await, 8_192);
-    assert_eq!(world.count("select count(*) from battle_log").await, 20_000);
+    assert_eq!(fixture.count("select count(*) from rating_change where is_ranked").await, 8_192);
+    assert_eq!(fixture.count("select count(*) from battle_log").await, 20_000);
 }
 
 #[tokio::test]
 async fn a_database_that_is_away_is_worth_another_try() {
     let db = sortie_control::store::pool("postgres://127.0.0.1:1/none", 1).unwrap();
-    let mut client = client(&Plane::local(db)).await;
+    let mut client = client(&AppState::local(db)).await;
     let report = rpc::ReportRequest {
         server_id: Uuid::now_v7().to_string(),
         battle_id: Uuid::now_v7().to_string(),

@@ -2,24 +2,24 @@
 
 use std::collections::HashMap;
 
-use crate::common::{TICKS, World, guest};
+use crate::common::{Fixture, TICKS, guest};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 /// Gain and loss of the first player of each team, as (of team 0 by winning, of team 0 by losing,
 /// of team 1 by winning, of team 1 by losing); each time all are new.
-async fn at_stake(world: &World, teams: [&[Who]; 2]) -> [f64; 4] {
+async fn at_stake(fixture: &Fixture, teams: [&[Who]; 2]) -> [f64; 4] {
     let mut stakes = Vec::new();
     for winner in [0, 1] {
         let mut players = Vec::new();
         for who in teams.concat() {
             players.push(match who {
-                Member => world.players(1).await[0],
-                _ => guest(&world.db, &format!("Guest {}", short())).await,
+                Member => fixture.players(1).await[0],
+                _ => guest(&fixture.db, &format!("Guest {}", short())).await,
             });
         }
-        let battle = world.battle().await;
-        let mut report = world.report(battle, &players);
+        let battle = fixture.battle().await;
+        let mut report = fixture.report(battle, &players);
         report.winner = Some(winner);
         for (at, who) in teams.concat().iter().enumerate() {
             report.players[at].team = u32::from(at >= teams[0].len());
@@ -27,13 +27,13 @@ async fn at_stake(world: &World, teams: [&[Who]; 2]) -> [f64; 4] {
                 report.players[at].joined_tick = TICKS / 2;
             }
         }
-        world.store(report).await;
+        fixture.store(report).await;
         let changes: Vec<(Uuid, f64)> = sqlx::query_as(
             "select player_id, rating_after - rating_before from rating_change
             where battle_id = $1",
         )
         .bind(battle)
-        .fetch_all(&world.db)
+        .fetch_all(&fixture.db)
         .await
         .unwrap();
         let changes: HashMap<Uuid, f64> = changes.into_iter().collect();
@@ -58,9 +58,10 @@ use Who::{Guest, GuestForHalf, Member};
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn four_guests_of_thirty_two_change_nothing(db: PgPool) {
-    let world = World::new(db).await;
+    let fixture = Fixture::new(db).await;
     let with_guests = [&[Member; 28][..], &[Guest; 4]].concat();
-    let [won, lost, other_won, other_lost] = at_stake(&world, [&[Member; 32], &with_guests]).await;
+    let [won, lost, other_won, other_lost] =
+        at_stake(&fixture, [&[Member; 32], &with_guests]).await;
     // Nobody was to win: what winning brings, losing costs, in either team.
     assert!(won > 0.0 && (won + lost).abs() < 0.01 * won, "{won} {lost}");
     assert!((won - other_won).abs() < 0.01 * won, "{won} {other_won}");
@@ -69,20 +70,20 @@ async fn four_guests_of_thirty_two_change_nothing(db: PgPool) {
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn a_pair_with_six_guests_does_not_climb_by_losing_half_of_its_battles(db: PgPool) {
-    let world = World::new(db).await;
+    let fixture = Fixture::new(db).await;
     let pair = [&[Member; 2][..], &[Guest; 6]].concat();
-    let [won, lost, ..] = at_stake(&world, [&pair, &[Member; 8]]).await;
+    let [won, lost, ..] = at_stake(&fixture, [&pair, &[Member; 8]]).await;
     assert!(won > 0.0 && (won + lost).abs() < 0.01 * won, "{won} {lost}");
 }
 
 #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
 async fn who_came_for_half_of_the_battle_counts_half(db: PgPool) {
-    let world = World::new(db).await;
+    let fixture = Fixture::new(db).await;
     let thin = [&[Member; 6][..], &[GuestForHalf; 2]].concat();
-    let [won, lost, other_won, other_lost] = at_stake(&world, [&thin, &[Member; 8]]).await;
+    let [won, lost, other_won, other_lost] = at_stake(&fixture, [&thin, &[Member; 8]]).await;
     // One head short: the few were not to win, and the many were.
     assert!(won > other_won && other_won > 0.0, "{won} {other_won}");
     assert!(other_lost < lost && lost < 0.0, "{other_lost} {lost}");
-    let even = at_stake(&world, [&[Member; 8], &[Member; 8]]).await[0];
+    let even = at_stake(&fixture, [&[Member; 8], &[Member; 8]]).await[0];
     assert!(won < 1.5 * even, "{won} {even}: two were there for half, not absent");
 }

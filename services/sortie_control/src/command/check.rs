@@ -5,7 +5,7 @@ use serde_json::json;
 use sortie_control::store;
 
 use crate::command::serve::{self, ServeArgs};
-use crate::plane::node;
+use crate::control_plane::node;
 use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
@@ -17,13 +17,12 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
     runtime::small().or_fail(Failure::Start)?.block_on(async {
         let redis = args.redis();
         let (url, access) = checked.outside();
-        let plane = node::plane(url, 2, redis, access).await.or_fail(Failure::Start)?;
-        store::require_direct(&plane.db).await.or_fail(Failure::Promise)?;
-        store::require_current(&plane.db).await.or_fail(Failure::Promise)?;
-        store::require_writable(&plane.db).await.or_fail(Failure::Promise)?;
+        let app = node::app(url, 2, redis, access).await.or_fail(Failure::Start)?;
+        store::require_direct(&app.db).await.or_fail(Failure::Promise)?;
+        store::require_current(&app.db).await.or_fail(Failure::Promise)?;
+        store::require_writable(&app.db).await.or_fail(Failure::Promise)?;
         if redis.is_some() {
-            plane
-                .bus
+            app.bus
                 .boards
                 .size("check")
                 .await

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::plane::openapi;
+use crate::control_plane::openapi;
 use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 

@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_account::mail::Mailer;
 use sortie_control::access::AccessKeys;
+use sortie_control::app::AppState;
 use sortie_control::bus::redis::{PREFIX, check_prefix};
 use sortie_control::http::{HttpOptions, PLAYERS_PER_ADDRESS, crowd};
 use sortie_control::internal::SharedSecret;
-use sortie_control::plane::Plane;
 use sortie_control::store;
 use sortie_kit::causes;
 use sqlx::PgPool;
 
 use super::origin;
-use crate::plane::first;
-use crate::plane::keys::{KeyFiles, Keys};
-use crate::plane::listeners::Addresses;
-use crate::plane::mail::{self, MailOptions};
-use crate::plane::node::{self, Node, NodeConfig, RedisAt};
-use crate::plane::services::{Role, Settings};
+use crate::control_plane::first;
+use crate::control_plane::keys::{KeyFiles, Keys};
+use crate::control_plane::listeners::Addresses;
+use crate::control_plane::mail::{self, MailOptions};
+use crate::control_plane::node::{self, Node, NodeConfig, RedisAt};
+use crate::control_plane::services::{Role, Settings};
 use crate::{queues, runtime};
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
@@ -288,9 +288,9 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
     let flag = signals::stop_flag().or_fail(Failure::Start)?;
     runtime::server().or_fail(Failure::Start)?.block_on(async {
         let (url, access) = checked.outside();
-        let plane = node::plane(url, args.database_connections, args.redis(), access).await;
-        let plane = plane.or_fail(Failure::Start)?;
-        refuse_foreign_schema(&plane).await?;
+        let app = node::app(url, args.database_connections, args.redis(), access).await;
+        let app = app.or_fail(Failure::Start)?;
+        refuse_foreign_schema(&app).await?;
         let config = NodeConfig {
             roles: args.role.clone(),
             listen: args.listen.clone(),
@@ -303,23 +303,23 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
             services: checked.settings,
             fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
         };
-        let node = Node::start(config, &plane).await.or_fail(Failure::Start)?;
-        let (addresses, db, json) = (node.addresses.clone(), plane.db.clone(), common.json);
+        let node = Node::start(config, &app).await.or_fail(Failure::Start)?;
+        let (addresses, db, json) = (node.addresses.clone(), app.db.clone(), common.json);
         let telling = tokio::spawn(async move { tell(&addresses, &db, json).await });
         let lived = node.live(runtime::is_set(flag), args.drain.0).await;
         telling.abort();
-        drop(tokio::time::timeout(CLOSE_WITHIN, plane.db.close()).await);
+        drop(tokio::time::timeout(CLOSE_WITHIN, app.db.close()).await);
         lived.or_fail(Failure::Run)
     })
 }
 
 /// A schema that is not ours ends the start. A database that is away does not: it is waited for,
 /// and /readyz tells.
-async fn refuse_foreign_schema(plane: &Plane) -> Result {
-    match store::schema_state(&plane.db).await {
-        Ok(_) => store::require_current(&plane.db).await.or_fail(Failure::Start),
+async fn refuse_foreign_schema(app: &AppState) -> Result {
+    match store::schema_state(&app.db).await {
+        Ok(_) => store::require_current(&app.db).await.or_fail(Failure::Start),
         // The pool does not say why it has no connection.
-        Err(sqlx::Error::PoolTimedOut | sqlx::Error::Database(_)) => refuse_pooler(plane).await,
+        Err(sqlx::Error::PoolTimedOut | sqlx::Error::Database(_)) => refuse_pooler(app).await,
         Err(error) => {
             tracing::warn!(%error, "the database is away; this node waits for it");
             Ok(())
@@ -328,8 +328,8 @@ async fn refuse_foreign_schema(plane: &Plane) -> Result {
 }
 
 /// A pooler that drops what sessions are started with ends the start.
-async fn refuse_pooler(plane: &Plane) -> Result {
-    match store::require_direct(&plane.db).await {
+async fn refuse_pooler(app: &AppState) -> Result {
+    match store::require_direct(&app.db).await {
         Err(error) if error.is::<store::PoolerError>() => Err(Failure::Start.because(error)),
         Err(error) => {
             tracing::warn!(error = causes::told(&error), "the database is away; this node waits");

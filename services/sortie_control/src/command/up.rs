@@ -11,10 +11,10 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sortie_account::mail::LogMailer;
+use sortie_control::app::AppState;
 use sortie_control::bus::redis::PREFIX;
 use sortie_control::http::HttpOptions;
 use sortie_control::internal::SharedSecret;
-use sortie_control::plane::Plane;
 use sortie_control::service;
 use sortie_control::store;
 use sortie_control::vocabulary::GameMode;
@@ -28,7 +28,11 @@ use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::demo::bots::Town;
+use crate::control_plane::first;
+use crate::control_plane::keys::{KeyFiles, Keys};
+use crate::control_plane::node::{self, Node, NodeConfig, RedisAt};
+use crate::control_plane::services::{Role, Settings};
+use crate::demo::bots::BotPool;
 use crate::demo::child::{BattleServer, News};
 use crate::demo::leftover::{self, Leftover};
 use crate::demo::ports::Ports;
@@ -37,10 +41,6 @@ use crate::demo::report::{EndedBy, UpReport};
 use crate::demo::screen::Screen;
 use crate::demo::servers::Site;
 use crate::demo::tally::Tally;
-use crate::plane::first;
-use crate::plane::keys::{KeyFiles, Keys};
-use crate::plane::node::{self, Node, NodeConfig, RedisAt};
-use crate::plane::services::{Role, Settings};
 use crate::runtime;
 use sortie_cli::exit::{Failure, OrFail, Result};
 use sortie_cli::program::Common;
@@ -147,7 +147,7 @@ struct Up {
     servers: Vec<BattleServer>,
     site: Site,
     node: Node,
-    plane: Plane,
+    app: AppState,
     cluster: Option<PrivateCluster>,
     secret: String,
     started: OffsetDateTime,
@@ -174,14 +174,14 @@ impl Up {
         let keys = files.read()?;
         let prefix = &args.redis_prefix;
         let redis = args.redis_url.as_deref().map(|url| RedisAt { url, prefix });
-        let plane = node::plane(&url, 32, redis, keys.access.clone()).await?;
-        store::migrate(&plane.db).await?;
-        let earlier = Arc::new(leftover::unfinished(&plane.db).await?);
+        let app = node::app(&url, 32, redis, keys.access.clone()).await?;
+        store::migrate(&app.db).await?;
+        let earlier = Arc::new(leftover::unfinished(&app.db).await?);
         let mut left = Leftover::default();
         if cluster.is_some() {
-            left = leftover::clear(&plane.db, "its players are gone: all was started anew").await?;
+            left = leftover::clear(&app.db, "its players are gone: all was started anew").await?;
         }
-        let started = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&plane.db).await?;
+        let started = sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&app.db).await?;
         let config = NodeConfig {
             roles: Role::ALL.to_vec(),
             listen: ports.listen(),
@@ -195,7 +195,7 @@ impl Up {
             services: settings(args, &keys, &data_dir),
             fleet_secret: SharedSecret::new(&keys.fleet_secret)?,
         };
-        let node = Node::start(config, &plane).await?;
+        let node = Node::start(config, &app).await?;
         let site = Site {
             program,
             fleet: node.addresses.at("fleet").context("the API has a fleet listener")?,
@@ -207,7 +207,7 @@ impl Up {
             earlier,
         };
         let (servers, secret) = (Vec::new(), keys.fleet_secret);
-        let mut up = Self { servers, site, node, plane, cluster, secret, started };
+        let mut up = Self { servers, site, node, app, cluster, secret, started };
         for number in 0..args.servers {
             up.servers.push(up.site.start(number, News::default()).await?);
         }
@@ -218,7 +218,7 @@ impl Up {
     /// Tells where everything is.
     async fn show(&self, url: &str, left: &Leftover, json: bool) -> anyhow::Result<()> {
         // Made anew at each start until somebody has used it: only the newest is good.
-        let token = first::token(&self.plane.db).await;
+        let token = first::token(&self.app.db).await;
         let addresses = &self.node.addresses;
         let battle: Vec<&str> = self.servers.iter().map(|server| &*server.address).collect();
         if json {
@@ -253,12 +253,12 @@ impl Up {
         flag: &Arc<AtomicBool>,
     ) -> anyhow::Result<UpReport> {
         let rest = self.node.addresses.at("rest").context("the API has a REST listener")?;
-        let town = Arc::new(Town::new(rest, QUEUE.name().to_owned(), self.secret.clone())?);
+        let pool = Arc::new(BotPool::new(rest, QUEUE.name().to_owned(), self.secret.clone())?);
         let news = self.servers.iter().map(|server| server.news.clone()).collect();
         let whole = args.duration.map(|duration| duration.0);
-        let mut screen = Screen::new(common.json || args.bots == 0, whole, &town, news);
+        let mut screen = Screen::new(common.json || args.bots == 0, whole, &pool, news);
         let (gate, closing) = service::stop();
-        let bots = town.settle(usize::from(args.bots), &closing);
+        let bots = pool.settle(usize::from(args.bots), &closing);
         let mut report = UpReport { bots: args.bots, ..UpReport::default() };
         report.ended_by = self.watch(whole, flag, &mut screen, &mut report).await;
         report.duration_s = screen.elapsed().as_secs_f64();
@@ -267,7 +267,7 @@ impl Up {
         let ended = screen.during(self.end(&mut report, bots)).await;
         screen.end();
         ended?;
-        report.add_deeds(&town.deeds);
+        report.add_counters(&pool.counters);
         if report.failure.is_none() {
             report.check();
         }
@@ -321,11 +321,11 @@ impl Up {
 
     /// Battle servers first: they end their battles, and hand over what waits in their spools.
     async fn end(self, report: &mut UpReport, mut bots: JoinSet<()>) -> anyhow::Result<()> {
-        let Self { servers, node, plane, mut cluster, started, .. } = self;
+        let Self { servers, node, app, mut cluster, started, .. } = self;
         let is_own = cluster.is_some();
         if !is_own {
             // Without it, battle servers would end with results that nobody has taken.
-            wait_for(&plane.db).await;
+            wait_for(&app.db).await;
         }
         let ids: Vec<Uuid> = servers.iter().map(|server| server.server_id).collect();
         let ends: Vec<_> = servers
@@ -357,17 +357,17 @@ impl Up {
                 Err(error) => tracing::error!(error = causes::told(&error), "at the end"),
             }
         }
-        let mut asked = tally(&plane.db, is_own, started, &ids).await;
+        let mut asked = tally(&app.db, is_own, started, &ids).await;
         if asked.is_err() {
             if is_own {
                 keep(&mut cluster, report).await;
             } else {
-                wait_for(&plane.db).await;
+                wait_for(&app.db).await;
             }
-            asked = tally(&plane.db, is_own, started, &ids).await;
+            asked = tally(&app.db, is_own, started, &ids).await;
         }
         node.stop(Duration::ZERO).await;
-        plane.db.close().await;
+        app.db.close().await;
         if let Some(cluster) = cluster {
             tokio::task::spawn_blocking(move || cluster.stop()).await??;
         }

@@ -33,7 +33,7 @@ const GROUPS: [usize; 5] = [1, 2, 1, 4, 2];
 
 /// What bots did, counted as they do it.
 #[derive(Debug, Default)]
-pub(crate) struct Deeds {
+pub(crate) struct BotCounters {
     /// Signed up or logged in.
     pub entered: AtomicU64,
     /// Waiting in a queue now.
@@ -67,7 +67,7 @@ impl Drop for Counted<'_> {
 }
 
 /// What all bots share.
-pub(crate) struct Town {
+pub(crate) struct BotPool {
     /// The REST listener.
     pub rest: SocketAddr,
     /// Where they queue.
@@ -77,19 +77,19 @@ pub(crate) struct Town {
     /// Drives their clients.
     pub drivers: DriverPool,
     /// What they did.
-    pub deeds: Deeds,
+    pub counters: BotCounters,
     http: reqwest::Client,
 }
 
-impl Town {
+impl BotPool {
     /// Nobody lives there yet.
     ///
     /// # Errors
     /// The system has no threads or sockets left.
     pub(crate) fn new(rest: SocketAddr, queue: String, secret: String) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        let (drivers, deeds) = (DriverPool::start(1)?, Deeds::default());
-        Ok(Self { rest, queue, secret, drivers, deeds, http })
+        let (drivers, counters) = (DriverPool::start(1)?, BotCounters::default());
+        Ok(Self { rest, queue, secret, drivers, counters, http })
     }
 
     /// Lets `count` bots live there until `closing`: then nobody queues any more, and each bot
@@ -99,7 +99,7 @@ impl Town {
         let (mut next, mut sizes) = (0, GROUPS.iter().cycle());
         while next < count {
             let size = (*sizes.next().unwrap_or(&1)).min(count - next);
-            let group = Group { town: Arc::clone(self), players: Vec::new() };
+            let group = Group { pool: Arc::clone(self), players: Vec::new() };
             groups.spawn(group.live(next..next + size, closing.clone()));
             next += size;
         }
@@ -120,7 +120,7 @@ impl Town {
 
 /// Bots that queue together.
 struct Group {
-    town: Arc<Town>,
+    pool: Arc<BotPool>,
     players: Vec<Player>,
 }
 
@@ -151,13 +151,13 @@ impl Group {
     }
 
     async fn enter(&mut self, number: usize, closing: &mut Stop) -> Result<(), Closed> {
-        let town = Arc::clone(&self.town);
-        let who = town.who(number);
+        let pool = Arc::clone(&self.pool);
+        let who = pool.who(number);
         loop {
-            match Player::enter(&town.http, town.rest, &who).await {
+            match Player::enter(&pool.http, pool.rest, &who).await {
                 Ok(player) => {
                     self.players.push(player);
-                    town.deeds.entered.fetch_add(1, Relaxed);
+                    pool.counters.entered.fetch_add(1, Relaxed);
                     return Ok(());
                 }
                 Err(error) if self.wait_after(&error, closing).await => {}
@@ -179,23 +179,23 @@ impl Group {
     /// Queues, fights, and comes back.
     async fn one_battle(&mut self, closing: &mut Stop) -> Result<(), CallError> {
         let size = self.players.len() as u64;
-        let ticket = self.players[0].queue(&self.town.queue).await?;
-        let deeds = &self.town.deeds;
-        let waiting = Counted::new(&deeds.waiting, size);
+        let ticket = self.players[0].queue(&self.pool.queue).await?;
+        let counters = &self.pool.counters;
+        let waiting = Counted::new(&counters.waiting, size);
         let matched = wait(&mut self.players[0], ticket, closing).await;
         drop(waiting);
         let Some(battle_id) = matched? else { return Ok(()) };
-        let matched = Counted::new(&deeds.matched, size);
+        let matched = Counted::new(&counters.matched, size);
         let mut stays = Vec::new();
         for player in &mut self.players {
             // One that is not let in must not keep the others from fighting.
             match admission(player, battle_id, closing).await {
                 Ok(admission) => {
-                    let stay = admission.and_then(|admission| visit(&self.town, &admission));
-                    stays.extend(stay.map(|stay| (stay, Counted::new(&deeds.fighting, 1))));
+                    let stay = admission.and_then(|admission| visit(&self.pool, &admission));
+                    stays.extend(stay.map(|stay| (stay, Counted::new(&counters.fighting, 1))));
                 }
                 Err(error) => {
-                    deeds.retries.fetch_add(1, Relaxed);
+                    counters.retries.fetch_add(1, Relaxed);
                     tracing::warn!(%error, "a bot cannot join its battle");
                 }
             }
@@ -204,10 +204,10 @@ impl Group {
         for (stay, fighting) in stays {
             let visited = stay.await.unwrap_or_default();
             drop(fighting);
-            deeds.visits.fetch_add(1, Relaxed);
+            counters.visits.fetch_add(1, Relaxed);
             tracing::debug!(?visited, "a bot came back");
             if !visited.played {
-                deeds.shut_out.fetch_add(1, Relaxed);
+                counters.shut_out.fetch_add(1, Relaxed);
                 tracing::warn!(why = visited.why, "a bot was not let into its battle");
             }
         }
@@ -216,7 +216,7 @@ impl Group {
 
     /// Waits as the service asks for; false when nobody queues any more.
     async fn wait_after(&self, error: &CallError, closing: &mut Stop) -> bool {
-        self.town.deeds.retries.fetch_add(1, Relaxed);
+        self.pool.counters.retries.fetch_add(1, Relaxed);
         let asked = match error {
             CallError::Refused { retry_after_s, .. } => Duration::from_secs(*retry_after_s),
             CallError::Network(_) => TRY_AGAIN,
@@ -285,13 +285,13 @@ async fn admission(
     }
 }
 
-fn visit(town: &Town, admission: &Admission) -> Option<oneshot::Receiver<Visited>> {
+fn visit(pool: &BotPool, admission: &Admission) -> Option<oneshot::Receiver<Visited>> {
     let ticket = BASE64.decode(&admission.join_ticket).ok()?;
     let fingerprint = key_from_hex(&admission.fingerprint).ok()?;
     let (told, end) = oneshot::channel();
     let seed = u64::from_le_bytes(sortie_keys::random_bytes());
     let (addr, lane) = (admission.address, LanePolicy::Auto);
-    town.drivers.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
+    pool.drivers.send(Visit { addr, fingerprint, ticket, lane, seed }, move |visited| {
         // The group is gone when everything is stopped at once.
         drop(told.send(visited));
     });

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use anyhow::{Context, ensure};
 
-use crate::plane::listeners::{Addresses, LISTENERS};
+use crate::control_plane::listeners::{Addresses, LISTENERS};
 
 /// From the first port to that of the first battle server.
 const BATTLES_FROM: u16 = 10;

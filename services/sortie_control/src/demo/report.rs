@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::bots::Deeds;
+use super::bots::BotCounters;
 use super::child::Told;
 use super::tally::{Leader, Tally, TicketFaults};
 use sortie_cli::counts::{counted, pace};
@@ -60,11 +60,11 @@ pub(crate) struct UpReport {
 
 impl UpReport {
     /// Takes over what bots did.
-    pub(crate) fn add_deeds(&mut self, deeds: &Deeds) {
-        self.bots_entered = deeds.entered.load(Relaxed);
-        self.visits = deeds.visits.load(Relaxed);
-        self.shut_out = deeds.shut_out.load(Relaxed);
-        self.retries = deeds.retries.load(Relaxed);
+    pub(crate) fn add_counters(&mut self, counters: &BotCounters) {
+        self.bots_entered = counters.entered.load(Relaxed);
+        self.visits = counters.visits.load(Relaxed);
+        self.shut_out = counters.shut_out.load(Relaxed);
+        self.retries = counters.retries.load(Relaxed);
     }
 
     /// Notes which promises were not kept.

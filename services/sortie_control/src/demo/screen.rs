@@ -9,7 +9,7 @@ use sortie_cli::counts::counted;
 use sortie_cli::progress::Lines;
 use sortie_kit::telemetry::errors_logged;
 
-use super::bots::{Deeds, Town};
+use super::bots::{BotCounters, BotPool};
 use super::child::{News, Told};
 
 /// Between two looks.
@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Screen {
     lines: Lines,
     began: Instant,
-    town: Arc<Town>,
+    pool: Arc<BotPool>,
     news: Vec<News>,
     phase: &'static str,
 }
@@ -29,11 +29,11 @@ impl Screen {
     pub(crate) fn new(
         silent: bool,
         whole: Option<Duration>,
-        town: &Arc<Town>,
+        pool: &Arc<BotPool>,
         news: Vec<News>,
     ) -> Self {
-        let (lines, town) = (Lines::new(silent, whole), Arc::clone(town));
-        Self { lines, began: Instant::now(), town, news, phase: "" }
+        let (lines, pool) = (Lines::new(silent, whole), Arc::clone(pool));
+        Self { lines, began: Instant::now(), pool, news, phase: "" }
     }
 
     /// How long the run has lasted.
@@ -44,7 +44,7 @@ impl Screen {
     /// Shows how it stands.
     pub(crate) fn show(&mut self) {
         let (elapsed, phase) = (self.began.elapsed(), self.phase);
-        self.lines.show(elapsed, || line(phase, &self.town.deeds, &told(&self.news)));
+        self.lines.show(elapsed, || line(phase, &self.pool.counters, &told(&self.news)));
     }
 
     /// The same from now on with another word before it, and at once.
@@ -78,14 +78,14 @@ pub(crate) fn told(news: &[News]) -> Told {
     news.iter().map(News::told).fold(Told::default(), Told::plus)
 }
 
-fn line(phase: &str, deeds: &Deeds, told: &Told) -> String {
+fn line(phase: &str, counters: &BotCounters, told: &Told) -> String {
     let count = |number: &AtomicU64| number.load(Relaxed);
     format!(
         "{phase}{} in, {} queueing, {} matched, {} fighting  {}: {} running, {} won, {} drawn  {}",
-        counted(count(&deeds.entered), "bot"),
-        count(&deeds.waiting),
-        count(&deeds.matched),
-        count(&deeds.fighting),
+        counted(count(&counters.entered), "bot"),
+        count(&counters.waiting),
+        count(&counters.matched),
+        count(&counters.fighting),
         counted(told.battles + told.running, "battle"),
         told.running,
         told.won,
@@ -100,14 +100,17 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_server_is_shown() {
-        let deeds = Deeds::default();
-        for (number, count) in
-            [(&deeds.entered, 9), (&deeds.waiting, 2), (&deeds.matched, 3), (&deeds.fighting, 4)]
-        {
+        let counters = BotCounters::default();
+        for (number, count) in [
+            (&counters.entered, 9),
+            (&counters.waiting, 2),
+            (&counters.matched, 3),
+            (&counters.fighting, 4),
+        ] {
             number.store(count, Relaxed);
         }
         let told = Told { battles: 4, running: 1, won: 3, drawn: 1, ..Told::default() };
-        let line = line("ending  ", &deeds, &told);
+        let line = line("ending  ", &counters, &told);
         let expected = "ending  9 bots in, 2 queueing, 3 matched, 4 fighting  \
                         5 battles: 1 running, 3 won, 1 drawn  ";
         assert!(line.starts_with(expected), "{line}");

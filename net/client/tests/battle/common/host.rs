@@ -22,7 +22,7 @@ use sortie_quic::{
 };
 use sortie_sealed::PAYLOAD_BYTES_MAX;
 use sortie_session::{
-    codes::DeltaCodes,
+    delta_cache::DeltaCache,
     history::FrameHistory,
     peer::{LossCounters, Peer, SendError},
     server::{InputVerdict, ServerSession, SessionConfig},
@@ -67,7 +67,7 @@ pub(crate) struct Host {
     sealed_out: VecDeque<(SocketAddr, Vec<u8>)>,
     now: Instant,
     history: FrameHistory,
-    codes: DeltaCodes,
+    cache: DeltaCache,
     visibility: Visibility,
     /// Checkpoints of the last ticks: what a journal would have.
     saved: VecDeque<Vec<u8>>,
@@ -100,7 +100,7 @@ impl Host {
             sealed_out: VecDeque::new(),
             now,
             history: FrameHistory::new(),
-            codes: DeltaCodes::default(),
+            cache: DeltaCache::default(),
             visibility: Visibility::new(&config),
             saved: VecDeque::new(),
             identity,
@@ -124,7 +124,7 @@ impl Host {
         self.lanes = lanes();
         self.sealed_out.clear();
         self.history = FrameHistory::new();
-        self.codes = DeltaCodes::default();
+        self.cache = DeltaCache::default();
         self.visibility = Visibility::new(&self.config);
         self.feed = Feed::new(self.config.tick_hz);
         self.slots.clear();
@@ -359,7 +359,7 @@ impl Host {
             }
             let session = &mut player.session;
             let mut encode =
-                |out: &mut [u8]| session.encode_snapshot(&source, &mut self.codes, out);
+                |out: &mut [u8]| session.encode_snapshot(&source, &mut self.cache, out);
             let Self { lanes, sealed_out, now, .. } = self;
             let mut packet = Vec::new();
             if std::mem::take(&mut player.owes_sign)
