@@ -10,7 +10,7 @@ use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
 use sortie_control::permission::needs;
-use sortie_control::vocabulary::Mode;
+use sortie_control::vocabulary::ModeName;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -29,7 +29,7 @@ pub(crate) fn routes(router: StaffRouter) -> StaffRouter {
 #[derive(Debug, Serialize, ToSchema)]
 struct Review {
     battle_id: Uuid,
-    #[schema(value_type = Mode)]
+    #[schema(value_type = ModeName)]
     mode: String,
     map: String,
     /// The battle server that told it, and its name.

@@ -15,8 +15,8 @@ use clap::ArgMatches;
 use sortie_cli::program::{self, Origin};
 use sortie_cli::{completions, exit, healthcheck, moved};
 
-use app::listeners::Listener;
 use cli::{Cli, Command};
+use control_plane::listeners::Listener;
 
 fn main() -> ExitCode {
     program::run(dispatch)

@@ -24,12 +24,14 @@ pub const NEAR_M: f32 = 40.0;
 /// Who is near enough to be looked for at all is found out every so many ticks.
 const GATHER_TICKS: u32 = 6;
 
+/// How fast somebody falls after 34 m. Whoever falls faster may be looked for a gathering late.
+const FALL_MPS: f32 = 26.0;
+
 /// What all observers of a battle go by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LookRules {
     interest: InterestRules,
-    /// Bodies may come nearer by this much between two gatherings, metres: both as fast as they
-    /// can along the ground, pushed, and one of them in a fall.
+    /// Bodies may come nearer by this much between two gatherings, metres: two sprints and a fall.
     approach_m: f32,
     /// A mate anywhere is shown for one of so many ticks, for the map: once a second.
     far_mate_ticks: u32,
@@ -37,8 +39,7 @@ pub(super) struct LookRules {
 
 impl LookRules {
     pub(super) fn new(config: &SimConfig) -> Self {
-        let ground_mps = config.movement.sprint_mps + config.body.push_mps_max;
-        let approach_mps = 2.0 * ground_mps + config.movement.fall_mps_max;
+        let approach_mps = 2.0 * config.movement.sprint_mps + FALL_MPS;
         Self {
             interest: config.interest,
             approach_m: approach_mps * GATHER_TICKS as f32 / f32::from(config.tick_hz),

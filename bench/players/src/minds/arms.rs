@@ -68,7 +68,10 @@ mod tests {
             let loadout = rules.loadout(class);
             for weapon in loadout.weapons {
                 let known = arms.of(weapon.0, class as u8);
-                assert!((20.0..=REACH_MAX_M).contains(&known.reach_m), "{class:?} {known:?}");
+                assert!(
+                    (20.0..=rules.interest.view_m).contains(&known.reach_m),
+                    "{class:?} {known:?}"
+                );
                 assert!(known.throw_mps > 5.0 && known.throw_gravity_mps2 > 1.0);
             }
         }
