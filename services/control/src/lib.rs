@@ -27,6 +27,7 @@ pub mod flag;
 mod fleet_door;
 mod gate;
 pub mod headers;
+mod hearing;
 pub mod helps;
 pub mod http;
 pub mod idempotency;

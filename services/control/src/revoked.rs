@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::access;
-use crate::app::AppState;
 use crate::bus::{Bus, BusError, Heard};
 use crate::clock::Clock;
 use crate::listening::{self, DeafError, Hearing};
@@ -142,9 +141,9 @@ impl Revoked {
     }
 }
 
-/// The job that hears which logins have ended.
-pub fn job(app: &AppState, stop: &Stop) -> Job {
-    let (revoked, bus) = (app.revoked.clone(), app.bus.clone());
+/// The job that hears on `bus` which logins have ended.
+pub fn job(revoked: &Revoked, bus: &Bus, stop: &Stop) -> Job {
+    let (revoked, bus) = (revoked.clone(), bus.clone());
     let hearing = Hearing::new("revocations", "logins that have ended may be let in");
     let listen = move |hearing| revoked.clone().listen(bus.clone(), hearing);
     Job::new("revocations", listening::listen(hearing, stop.clone(), listen))
@@ -164,6 +163,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
+    use crate::app::AppState;
     use crate::service::stop;
 
     fn claims(session: u128, iat: i64) -> access::Claims {
@@ -213,7 +213,7 @@ mod tests {
         let (revoked, bus) = (app.revoked.clone(), app.bus.clone());
         let (stopper, stop) = stop();
         let early = ended(&db, player).await;
-        let listening = tokio::spawn(job(&app, &stop).work);
+        let listening = tokio::spawn(job(&app.revoked, &app.bus, &stop).work);
         comes_to_cover(&revoked, &of(player, early)).await;
 
         let other = sortie_testing::player(&db, "Bob").await;

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use super::redis_link::Link;
 use super::seal::Seal;
 use super::{BusError, Heard, Subscription, Topics};
-use crate::listening::{DeafError, Hearing};
+use crate::hearing::Hearing;
 
 /// Messages that a slow subscriber may be behind before it hears a gap.
 const BACKLOG: usize = 1_024;
@@ -148,7 +148,7 @@ impl Shared {
             listening.spawn(Arc::clone(&self).listen());
             match listening.join_next().await {
                 Some(Err(panic)) => hearing.fails(&panic),
-                _ => return hearing.fails(&DeafError::Ended),
+                _ => return hearing.fails(&"the connection has ended"),
             }
             // Nothing was heard meanwhile: all topics are subscribed anew, with a gap each.
             self.forget_subscriptions();

@@ -23,7 +23,7 @@ use sqlx::PgPool;
 use super::origin;
 use crate::control_plane::first;
 use crate::control_plane::keys::{KeyFiles, Keys};
-use crate::control_plane::listeners::Addresses;
+use crate::control_plane::listeners::{Addresses, WebOptions};
 use crate::control_plane::mail::{self, MailOptions};
 use crate::control_plane::node::{self, Node, NodeConfig, RedisAt};
 use crate::control_plane::services::{Role, Settings};
@@ -294,12 +294,14 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result {
         let config = NodeConfig {
             roles: args.role.clone(),
             listen: args.listen.clone(),
-            http: HttpOptions {
-                trusted_proxies: args.trusted_proxy.clone(),
-                origins: args.cors_origin.clone(),
-                ..HttpOptions::default().for_players(args.players_per_address)
+            web: WebOptions {
+                http: HttpOptions {
+                    trusted_proxies: args.trusted_proxy.clone(),
+                    origins: args.cors_origin.clone(),
+                    ..HttpOptions::default().for_players(args.players_per_address)
+                },
+                admin_origins: args.admin_cors_origin.clone(),
             },
-            admin_origins: args.admin_cors_origin.clone(),
             services: checked.settings,
             fleet_secret: SharedSecret::new(&checked.keys.fleet_secret).or_fail(Failure::Start)?,
         };

@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use crate::control_plane::first;
 use crate::control_plane::keys::{KeyFiles, Keys};
+use crate::control_plane::listeners::WebOptions;
 use crate::control_plane::node::{self, Node, NodeConfig, RedisAt};
 use crate::control_plane::services::{Role, Settings};
 use crate::demo::bots::BotPool;
@@ -185,13 +186,15 @@ impl Up {
         let config = NodeConfig {
             roles: Role::ALL.to_vec(),
             listen: ports.listen(),
-            http: HttpOptions {
-                // Bots tell an address of their own each, as a proxy in front of players would.
-                trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-                grace: SECOND * 2,
-                ..HttpOptions::default()
+            web: WebOptions {
+                http: HttpOptions {
+                    // Bots tell an address of their own each, as a proxy in front of players would.
+                    trusted_proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+                    grace: SECOND * 2,
+                    ..HttpOptions::default()
+                },
+                admin_origins: Vec::new(),
             },
-            admin_origins: Vec::new(),
             services: settings(args, &keys, &data_dir),
             fleet_secret: SharedSecret::new(&keys.fleet_secret)?,
         };

@@ -11,9 +11,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::http::header;
-use axum::routing::get;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -21,13 +18,10 @@ use serde_json::{Map, Value, json};
 use sortie_control::app::AppState;
 use sortie_control::http::HttpOptions;
 use sortie_control::internal::SharedSecret;
-use sortie_control::query;
 use sortie_control::service::{Job, Stop};
 use sortie_fleet::RpcHealth;
 use tonic::service::{Routes, RoutesBuilder};
 
-use super::node::NodeConfig;
-use super::openapi;
 use super::services::{Role, Settings};
 
 /// All of them, in the order in which they are shown.
@@ -43,10 +37,7 @@ pub(crate) static LISTENERS: &[Listener] = &[
         variable: "SORTIE_API_LISTEN",
         default: "127.0.0.1:7700",
         role: Some(Role::Api),
-        serves: Serves::Http {
-            routes: |of_role| of_role.merge(query::strict(document_route().into())),
-            limits: |config| config.http.clone(),
-        },
+        serves: Serves::Http { routes: |of_role| of_role, limits: |web| web.http.clone() },
     },
     Listener {
         key: "chat",
@@ -59,7 +50,7 @@ pub(crate) static LISTENERS: &[Listener] = &[
         variable: "SORTIE_CHAT_LISTEN",
         default: "127.0.0.1:7701",
         role: Some(Role::Chat),
-        serves: Serves::Http { routes: |of_role| of_role, limits: |config| config.http.clone() },
+        serves: Serves::Http { routes: |of_role| of_role, limits: |web| web.http.clone() },
     },
     Listener {
         key: "admin",
@@ -74,10 +65,7 @@ pub(crate) static LISTENERS: &[Listener] = &[
         role: Some(Role::Admin),
         serves: Serves::Http {
             routes: |of_role| of_role,
-            limits: |config| HttpOptions {
-                origins: config.admin_origins.clone(),
-                ..config.http.clone()
-            },
+            limits: |web| HttpOptions { origins: web.admin_origins.clone(), ..web.http.clone() },
         },
     },
     Listener {
@@ -142,6 +130,14 @@ pub(crate) static LISTENERS: &[Listener] = &[
     },
 ];
 
+/// What the HTTP listeners of a node are told.
+pub(crate) struct WebOptions {
+    /// Limits of all of them.
+    pub http: HttpOptions,
+    /// Web pages that may call what staff call; those of `http` may not.
+    pub admin_origins: Vec<String>,
+}
+
 /// A listener, wherever it is.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -178,7 +174,7 @@ pub(crate) enum Serves {
         /// Makes its routes of those of all services of its role.
         routes: fn(Router) -> Router,
         /// Limits of its calls and connections.
-        limits: fn(&NodeConfig) -> HttpOptions,
+        limits: fn(&WebOptions) -> HttpOptions,
     },
     /// These services, with health and reflection. Its limits are those of
     /// [`sortie_control::internal`].
@@ -357,17 +353,6 @@ impl<'de> Deserialize<'de> for Addresses {
             Some(key) => Err(D::Error::custom(format_args!("there is no key `{key}`"))),
         }
     }
-}
-
-/// `GET /v1/openapi.json`
-fn document_route() -> Router {
-    // Shared by all answers: a client that reads slowly holds no text of its own.
-    let text = Bytes::from(openapi::text());
-    let answer = move || {
-        let text = text.clone();
-        async move { ([(header::CONTENT_TYPE, "application/json")], text) }
-    };
-    Router::new().route("/v1/openapi.json", get(answer))
 }
 
 #[cfg(test)]

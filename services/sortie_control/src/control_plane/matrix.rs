@@ -208,7 +208,7 @@ impl Fixture {
         let (router, ended) = (routers[&Role::Chat].clone(), asked(stop.clone()));
         let options = HttpOptions { calls: None, ..HttpOptions::default() };
         tokio::spawn(http::serve(listener, router, Bus::local(), options, ended));
-        tokio::spawn(revoked::job(&app, &stop).work);
+        tokio::spawn(revoked::job(&app.revoked, &app.bus, &stop).work);
         let taking = operations().into_iter().filter(|(_, one)| one["requestBody"].is_object());
         let taking = taking.map(|(route, _)| route).collect();
         Self { app, settings, routers, taking, chat, stopper, stop }

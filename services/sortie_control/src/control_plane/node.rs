@@ -9,7 +9,7 @@ use axum::Router;
 use sortie_control::app::AppState;
 use sortie_control::bus::seal::Seal;
 use sortie_control::clock::Clock;
-use sortie_control::http::{self, HttpOptions};
+use sortie_control::http;
 use sortie_control::internal::{self, SharedSecret};
 use sortie_control::service::{Job, Service, Stop, Stopper, stop};
 use sortie_control::tasks::Tasks;
@@ -22,9 +22,9 @@ use sortie_kit::ops::OpsListener;
 use tokio::net::TcpListener;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::listeners::{Addresses, Listener, Rpc, RpcNode, Serves};
-use super::readiness;
+use super::listeners::{Addresses, Listener, Rpc, RpcNode, Serves, WebOptions};
 use super::services::{Role, Settings, of_roles};
+use super::{openapi, readiness};
 
 /// What a node is made of.
 pub(crate) struct NodeConfig {
@@ -32,10 +32,8 @@ pub(crate) struct NodeConfig {
     pub roles: Vec<Role>,
     /// Listeners that it may have, and where.
     pub listen: Addresses,
-    /// Limits of the HTTP listeners.
-    pub http: HttpOptions,
-    /// Web pages that may call what staff call; those of the options may not.
-    pub admin_origins: Vec<String>,
+    /// Of the HTTP listeners.
+    pub web: WebOptions,
     /// Of all services.
     pub services: Settings,
     /// What battle servers show.
@@ -108,9 +106,13 @@ impl Node {
         node.health.set_not_ready("start", Some("is starting".to_owned()));
         let by_role = of_roles(app, &config.services, &config.roles, &ending);
         let routes = by_role.into_iter().map(|(role, services)| (role, node.take_on(services)));
+        let mut routes: BTreeMap<Role, Router> = routes.collect();
+        if let Some(api) = routes.remove(&Role::Api) {
+            routes.insert(Role::Api, api.merge(query::strict(openapi::route().into())));
+        }
         let opening = Opening {
-            routes: routes.collect(),
-            secret: config.fleet_secret.clone().behind(&config.http.trusted_proxies),
+            routes,
+            secret: config.fleet_secret.clone().behind(&config.web.http.trusted_proxies),
             config: &config,
             app,
             closing,
@@ -122,7 +124,7 @@ impl Node {
             }
         }
         node.work_all(vec![
-            revoked::job(app, &ending),
+            revoked::job(&app.revoked, &app.bus, &ending),
             Job::new("heartbeat", readiness::beat(node.health.clone(), ending.clone())),
             Job::new("readiness", readiness::watch(app.clone(), node.health.clone(), ending)),
         ]);
@@ -156,7 +158,7 @@ impl Node {
         match &listener.serves {
             Serves::Http { routes: chosen, limits } => {
                 let of_role = listener.role.and_then(|role| routes.get(&role)).cloned();
-                let (router, limits) = (chosen(of_role.unwrap_or_default()), limits(config));
+                let (router, limits) = (chosen(of_role.unwrap_or_default()), limits(&config.web));
                 let (bus, stop) = (app.bus.clone(), asked(closing.clone()));
                 self.serve(listener.flag, http::serve(socket, router, bus, limits, stop));
             }
@@ -166,7 +168,7 @@ impl Node {
                 let Rpc { routes, health, jobs } = Rpc::new(services, &of);
                 self.rpc_health.push(health);
                 self.work_all(jobs);
-                let proxies = config.http.trusted_proxies.clone();
+                let proxies = config.web.http.trusted_proxies.clone();
                 self.serve(listener.flag, serve_rpc(socket, routes, proxies, closing.clone()));
             }
             Serves::Operations => {}
@@ -336,6 +338,7 @@ mod tests {
     use axum::routing::get;
     use sortie_control::access::AccessKeys;
     use sortie_control::bus::Bus;
+    use sortie_control::http::HttpOptions;
     use sqlx::PgPool;
     use tokio::net::TcpStream;
     use tonic::transport::Endpoint;
@@ -353,8 +356,7 @@ mod tests {
         let config = NodeConfig {
             roles: vec![Role::Admin],
             listen: Addresses(all.collect()),
-            http: HttpOptions::default(),
-            admin_origins: Vec::new(),
+            web: WebOptions { http: HttpOptions::default(), admin_origins: Vec::new() },
             services: Settings::default(),
             fleet_secret: SharedSecret::new("a secret of some length").unwrap(),
         };
@@ -402,7 +404,7 @@ mod tests {
             role: Some(Role::Admin),
             serves: Serves::Http {
                 routes: |_| Router::new().route("/v1/planted", get(async || "here")),
-                limits: |config| config.http.clone(),
+                limits: |web| web.http.clone(),
             },
         },
         Listener {

@@ -13,6 +13,10 @@ mod pages;
 #[cfg(test)]
 mod rules;
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header;
+use axum::routing::get;
 use serde_json::{Value, json};
 use sortie_control::app::AppState;
 use sortie_control::bus::Bus;
@@ -110,3 +114,14 @@ pub(crate) fn operations(
 
 /// What a path may have besides: servers, parameters.
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
+
+/// `GET /v1/openapi.json`
+pub(crate) fn route() -> Router {
+    // Shared by all answers: a client that reads slowly holds no text of its own.
+    let text = Bytes::from(text());
+    let answer = move || {
+        let text = text.clone();
+        async move { ([(header::CONTENT_TYPE, "application/json")], text) }
+    };
+    Router::new().route("/v1/openapi.json", get(answer))
+}
