@@ -1,7 +1,7 @@
 //! `Fleet.Serve`: heartbeats up, orders down, for one connection of one server.
 //!
-//! Each stream is a task of its own, which the node waits for at its end, so that what it does in the database is never cut off in the
-//! middle when the server hangs up.
+//! Each stream is a task of its own, which the node waits for at its end, so that what it does in
+//! the database is never cut off in the middle when the server hangs up.
 
 use std::collections::HashSet;
 use std::time::Duration;

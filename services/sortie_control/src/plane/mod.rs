@@ -1,8 +1,9 @@
 //! The control plane as one process runs it: which services, on which listeners, with which keys.
 //!
 //! [`services`] is the one list of all services, [`listeners`] of what they are served on; [`node`]
-//! brings both together and ends them in order; [`readiness`] says whether calls would succeed. `sortie-control serve` runs
-//! a node beside others, `sortie-control up` runs one beside everything else.
+//! brings both together and ends them in order; [`readiness`] says whether calls would succeed.
+//! `sortie-control serve` runs a node beside others, `sortie-control up` runs one beside everything
+//! else.
 
 #[cfg(test)]
 mod erasure;
