@@ -22,7 +22,7 @@ fn a_server_that_stands_still_ends_with_the_swarm_that_started_it() {
     let command = command.arg(&data).stdout(Stdio::null()).stderr(Stdio::null());
     let mut swarm = command.spawn().unwrap();
     let server = Orphan(until("the swarm has a server", || child_of(swarm.id())));
-    // Its files come after it has set itself up.
+    // Its own files come after it has set itself up; the rules are the swarm's.
     until("the server has files", || has_files(&data).then_some(()));
     kill_process(server.0, Signal::STOP).unwrap();
     until("the server stands still", || (state_of(server.0) == Some('T')).then_some(()));
@@ -75,5 +75,6 @@ fn stat_of(pid: Pid, number: usize) -> Option<String> {
 
 fn has_files(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|path| path.is_file() || has_files(&path))
+    let is_own = |path: &Path| path.is_file() && path.extension().is_none_or(|end| end != "toml");
+    entries.map(|entry| entry.path()).any(|path| is_own(&path) || has_files(&path))
 }
