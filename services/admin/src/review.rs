@@ -80,13 +80,18 @@ async fn list(
     Ok(Json(Page::new(reviews, limit, |review| (micros(review.received_at), review.battle_id))))
 }
 
+/// The result of a battle as its server told it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+struct ToldResult(Value);
+
 /// A result under review, whole.
 #[derive(Debug, Serialize, ToSchema)]
 struct ReviewDetail {
     review: Review,
     /// As the battle server told it: ids, no names.
-    #[schema(value_type = Object)]
-    result: Value,
+    result: ToldResult,
     /// Where the replay of the battle lies: a path on the battle server of this name, or an
     /// object's name.
     replay_place: Option<String>,
@@ -126,7 +131,7 @@ async fn view(
             misfits: row.misfits,
             received_at: row.received_at,
         },
-        result: row.result,
+        result: ToldResult(row.result),
         replay_place: row.replay_place,
         replay_server: row.replay_server,
     }))

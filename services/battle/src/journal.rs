@@ -28,5 +28,5 @@ pub use header::JournalHeader;
 pub use names::Named;
 pub use reader::{BlockPosition, Found, JournalReader, Tail, Walk};
 pub use roster::{Admitted, JournalRoster, Totals};
-pub use tally::{DEEDS_MAX, Deed, DeedKind, KILLS_MAX, PlayerTally, Tally};
+pub use tally::{EVENTS_MAX, KILLS_MAX, PlayerTally, Tally, TallyEvent, TallyEventKind};
 pub use writer::{Journal, JournalOptions};

@@ -115,6 +115,7 @@ const OPAQUE: &[&str] = &[
     "replay",
     "role",
     "season",
+    "season_carrying",
     "result_review",
     "server_order.kind",
     "ticket",

@@ -12,10 +12,10 @@ use sortie_sim::id::PlayerSlot;
 use sortie_sim::view::SoldierRow;
 use uuid::Uuid;
 
-use crate::journal::{Deed, DeedKind, JournalRoster, PlayerTally};
+use crate::journal::{JournalRoster, PlayerTally, TallyEvent, TallyEventKind};
 
 /// The spool keeps results of 4 MiB and the control plane takes 32; this leaves room for who
-/// reports and when. A battle of 2,000 players with all its deeds has less than 1 MiB.
+/// reports and when. A battle of 2,000 players with all its events has less than 1 MiB.
 const RESULT_BYTES_MAX: usize = 3 << 20;
 
 /// What the result is made of.
@@ -100,16 +100,16 @@ fn weapons_of(battle: &Battle, slot: PlayerSlot, tally: &PlayerTally) -> Vec<Wea
     rows.filter(|row| row.shots + row.hits + row.kills > 0).collect()
 }
 
-/// As many deeds as fit; the rest is only counted. In battles of thousands the weapons of players
+/// As many events as fit; the rest is only counted. In battles of thousands the weapons of players
 /// have no room either.
 fn add_events(result: &mut ReportRequest, battle: &Battle, roster: &JournalRoster) {
     if result.encoded_len() > RESULT_BYTES_MAX {
         result.players.iter_mut().for_each(|player| player.weapons.clear());
     }
     let mut left = RESULT_BYTES_MAX.saturating_sub(result.encoded_len());
-    let mut left_out = roster.tally.deeds_left_out;
-    for deed in &roster.tally.deeds {
-        let event = event_of(deed, battle);
+    let mut left_out = roster.tally.events_left_out;
+    for event in &roster.tally.events {
+        let event = event_of(event, battle);
         // A length and a tag stand before it.
         let bytes = event.encoded_len() + 4;
         if bytes > left {
@@ -126,15 +126,15 @@ fn add_events(result: &mut ReportRequest, battle: &Battle, roster: &JournalRoste
     }
 }
 
-fn event_of(deed: &Deed, battle: &Battle) -> LogEvent {
+fn event_of(event: &TallyEvent, battle: &Battle) -> LogEvent {
     let player = |slot: PlayerSlot| {
         let row = battle.view().soldiers.get(usize::from(slot.0));
         row.map_or(Value::Null, |row| text_of(row.key.0).into())
     };
-    let (kind, body) = match deed.what {
-        DeedKind::Joined(slot) => ("joined", json!({ "player": player(slot) })),
-        DeedKind::Left(slot) => ("left", json!({ "player": player(slot) })),
-        DeedKind::Downed { victim, killer, weapon } => {
+    let (kind, body) = match event.what {
+        TallyEventKind::Joined(slot) => ("joined", json!({ "player": player(slot) })),
+        TallyEventKind::Left(slot) => ("left", json!({ "player": player(slot) })),
+        TallyEventKind::Downed { victim, killer, weapon } => {
             let weapons = &battle.config().weapons;
             let weapon = weapon.and_then(|id| weapons.get(usize::from(id.0)));
             let body = json!({
@@ -144,14 +144,14 @@ fn event_of(deed: &Deed, battle: &Battle) -> LogEvent {
             });
             ("killed", body)
         }
-        DeedKind::Captured { point, owner } => {
+        TallyEventKind::Captured { point, owner } => {
             let point = battle.field().map().points.get(usize::from(point));
             let name = point.map(|point| &*point.name);
             ("captured", json!({ "point": name, "team": owner }))
         }
-        DeedKind::RoundEnded { winner } => ("round_ended", json!({ "winner": winner })),
+        TallyEventKind::RoundEnded { winner } => ("round_ended", json!({ "winner": winner })),
     };
-    LogEvent { tick: deed.tick, kind: kind.to_owned(), body: body.to_string() }
+    LogEvent { tick: event.tick, kind: kind.to_owned(), body: body.to_string() }
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
     use sortie_sim::id::{Class, PlayerKey, WeaponId};
 
     use super::*;
-    use crate::journal::{DEEDS_MAX, KILLS_MAX};
+    use crate::journal::{EVENTS_MAX, KILLS_MAX};
 
     /// The result of a battle of `players` who all killed somebody with every weapon.
     fn large(players: u16) -> (usize, ReportRequest) {
@@ -189,15 +189,15 @@ mod tests {
             row.weapon_kills = (0..weapons).map(kills).collect();
         }
         // As many kills, and as much else, as is kept at all.
-        let kill = |at: usize| DeedKind::Downed {
+        let kill = |at: usize| TallyEventKind::Downed {
             victim: PlayerSlot(at as u16 % players),
             killer: Some(PlayerSlot((at + 1) as u16 % players)),
             weapon: Some(WeaponId((at % weapons) as u8)),
         };
-        let killed = |at| Deed { tick: 100_000, what: kill(at) };
-        roster.tally.deeds.truncate(DEEDS_MAX - KILLS_MAX);
-        roster.tally.deeds.extend((0..KILLS_MAX).map(killed));
-        roster.tally.deeds_left_out = 0;
+        let killed = |at| TallyEvent { tick: 100_000, what: kill(at) };
+        roster.tally.events.truncate(EVENTS_MAX - KILLS_MAX);
+        roster.tally.events.extend((0..KILLS_MAX).map(killed));
+        roster.tally.events_left_out = 0;
         let (battle, roster) = (&battle, &roster);
         let facts =
             Facts { battle_id: 7, battle, roster, ended_by: EndedBy::Duration, replay: None };
@@ -213,7 +213,7 @@ mod tests {
             assert!(bytes < RESULT_BYTES_MAX, "{players} players: {bytes} bytes");
             assert_eq!(result.players.len(), usize::from(players));
             assert!(result.players.iter().all(|player| player.weapons.len() == weapons));
-            assert_eq!(result.events.len(), DEEDS_MAX);
+            assert_eq!(result.events.len(), EVENTS_MAX);
             assert!(result.events.iter().all(|event| event.kind != "left_out"));
         }
     }

@@ -1,5 +1,5 @@
 //! What a battle remembers of its players for the result, beyond what the simulation counts:
-//! when they came and went, what they killed with, and the deeds worth keeping.
+//! when they came and went, what they killed with, and the events worth keeping.
 //!
 //! It is part of the roster, so that it stands in every checkpoint, and it is counted from the
 //! ticks' events alone: a battle that is taken up from its journal counts the same again.
@@ -10,8 +10,8 @@ use sortie_sim::id::{PlayerSlot, WeaponId};
 use super::bytes::{Parts, put_varint};
 use super::error::Damage;
 
-/// Deeds that are kept, most; later ones are only counted.
-pub const DEEDS_MAX: usize = 2_048;
+/// Events that are kept, most; later ones are only counted.
+pub const EVENTS_MAX: usize = 2_048;
 /// Of these, kills, most: captures and departures of a long battle still find room.
 pub const KILLS_MAX: usize = 1_536;
 
@@ -30,16 +30,16 @@ pub struct PlayerTally {
 
 /// Something worth keeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub struct TallyEvent {
     /// The tick in which it happened.
     pub tick: u32,
     /// What happened in that tick.
-    pub what: DeedKind,
+    pub what: TallyEventKind,
 }
 
-/// What a [`Deed`] is.
+/// What a [`TallyEvent`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeedKind {
+pub enum TallyEventKind {
     /// A player joined.
     Joined(PlayerSlot),
     /// A player left for good.
@@ -72,10 +72,10 @@ pub enum DeedKind {
 pub struct Tally {
     /// By slot; leavers keep their rows.
     pub players: Vec<PlayerTally>,
-    /// The first [`DEEDS_MAX`].
-    pub deeds: Vec<Deed>,
-    /// Deeds that are only counted.
-    pub deeds_left_out: u32,
+    /// The first [`EVENTS_MAX`].
+    pub events: Vec<TallyEvent>,
+    /// Events that are only counted.
+    pub events_left_out: u32,
     kills: u32,
 }
 
@@ -91,25 +91,25 @@ impl Tally {
                     // Who comes again has its place again: the first join counts.
                     row.joined = if is_known { row.joined } else { tick };
                     (row.left, row.team) = (None, team as u8);
-                    self.keep(tick, DeedKind::Joined(player));
+                    self.keep(tick, TallyEventKind::Joined(player));
                 }
                 Event::Left { player } => {
                     self.row(player).left = Some(tick);
-                    self.keep(tick, DeedKind::Left(player));
+                    self.keep(tick, TallyEventKind::Left(player));
                 }
                 Event::Downed { victim, killer, weapon, .. } => {
                     if let (Some(killer), Some(weapon)) = (killer, weapon) {
                         self.count_kill(victim, killer, weapon);
                     }
-                    self.keep(tick, DeedKind::Downed { victim, killer, weapon });
+                    self.keep(tick, TallyEventKind::Downed { victim, killer, weapon });
                 }
                 Event::PointOwner { point, owner } => {
                     let owner = owner.map(|team| team as u8);
-                    self.keep(tick, DeedKind::Captured { point: point.0, owner });
+                    self.keep(tick, TallyEventKind::Captured { point: point.0, owner });
                 }
                 Event::RoundEnded { winner } => {
                     let winner = winner.map(|team| team as u8);
-                    self.keep(tick, DeedKind::RoundEnded { winner });
+                    self.keep(tick, TallyEventKind::RoundEnded { winner });
                 }
                 _ => {}
             }
@@ -135,17 +135,17 @@ impl Tally {
         }
     }
 
-    fn keep(&mut self, tick: u32, what: DeedKind) {
-        let is_kill = matches!(what, DeedKind::Downed { .. });
+    fn keep(&mut self, tick: u32, what: TallyEventKind) {
+        let is_kill = matches!(what, TallyEventKind::Downed { .. });
         let is_full =
-            self.deeds.len() >= DEEDS_MAX || (is_kill && self.kills as usize >= KILLS_MAX);
+            self.events.len() >= EVENTS_MAX || (is_kill && self.kills as usize >= KILLS_MAX);
         // The end is always told: it comes once.
-        if is_full && !matches!(what, DeedKind::RoundEnded { .. }) {
-            self.deeds_left_out = self.deeds_left_out.saturating_add(1);
+        if is_full && !matches!(what, TallyEventKind::RoundEnded { .. }) {
+            self.events_left_out = self.events_left_out.saturating_add(1);
             return;
         }
         self.kills += u32::from(is_kill);
-        self.deeds.push(Deed { tick, what });
+        self.events.push(TallyEvent { tick, what });
     }
 
     pub(super) fn put(&self, out: &mut Vec<u8>) {
@@ -160,9 +160,9 @@ impl Tally {
                 put_varint(out, *kills);
             }
         }
-        put_varint(out, self.deeds.len() as u32);
-        self.deeds.iter().for_each(|deed| deed.put(out));
-        put_varint(out, self.deeds_left_out);
+        put_varint(out, self.events.len() as u32);
+        self.events.iter().for_each(|event| event.put(out));
+        put_varint(out, self.events_left_out);
     }
 
     pub(super) fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
@@ -176,49 +176,49 @@ impl Tally {
             tally.players.push(PlayerTally { joined, left, team, weapon_kills });
         }
         for _ in 0..parts.varint()? {
-            let deed = Deed::take(parts)?;
-            tally.kills += u32::from(matches!(deed.what, DeedKind::Downed { .. }));
-            tally.deeds.push(deed);
+            let event = TallyEvent::take(parts)?;
+            tally.kills += u32::from(matches!(event.what, TallyEventKind::Downed { .. }));
+            tally.events.push(event);
         }
-        tally.deeds_left_out = parts.varint()?;
+        tally.events_left_out = parts.varint()?;
         Ok(tally)
     }
 }
 
-impl Deed {
+impl TallyEvent {
     fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.tick);
         match self.what {
-            DeedKind::Joined(player) => put_parts(out, 0, &[Some(player.0.into())]),
-            DeedKind::Left(player) => put_parts(out, 1, &[Some(player.0.into())]),
-            DeedKind::Downed { victim, killer, weapon } => {
+            TallyEventKind::Joined(player) => put_parts(out, 0, &[Some(player.0.into())]),
+            TallyEventKind::Left(player) => put_parts(out, 1, &[Some(player.0.into())]),
+            TallyEventKind::Downed { victim, killer, weapon } => {
                 let killer = killer.map(|killer| killer.0.into());
                 let weapon = weapon.map(|weapon| weapon.0.into());
                 put_parts(out, 2, &[Some(victim.0.into()), killer, weapon]);
             }
-            DeedKind::Captured { point, owner } => {
+            TallyEventKind::Captured { point, owner } => {
                 put_parts(out, 3, &[Some(point.into()), owner.map(u32::from)]);
             }
-            DeedKind::RoundEnded { winner } => put_parts(out, 4, &[winner.map(u32::from)]),
+            TallyEventKind::RoundEnded { winner } => put_parts(out, 4, &[winner.map(u32::from)]),
         }
     }
 
     fn take(parts: &mut Parts<'_>) -> Result<Self, Damage> {
         let tick = parts.varint()?;
         let what = match parts.u8()? {
-            0 => DeedKind::Joined(take_slot(parts)?),
-            1 => DeedKind::Left(take_slot(parts)?),
-            2 => DeedKind::Downed {
+            0 => TallyEventKind::Joined(take_slot(parts)?),
+            1 => TallyEventKind::Left(take_slot(parts)?),
+            2 => TallyEventKind::Downed {
                 victim: take_slot(parts)?,
                 killer: take_small(parts)?.map(PlayerSlot),
                 weapon: take_small(parts)?.map(WeaponId),
             },
-            3 => DeedKind::Captured {
-                point: take_small(parts)?.ok_or(Damage("a deed has no point"))?,
+            3 => TallyEventKind::Captured {
+                point: take_small(parts)?.ok_or(Damage("an event has no point"))?,
                 owner: take_small(parts)?,
             },
-            4 => DeedKind::RoundEnded { winner: take_small(parts)? },
-            _ => return Err(Damage("a deed is of no known kind")),
+            4 => TallyEventKind::RoundEnded { winner: take_small(parts)? },
+            _ => return Err(Damage("an event is of no known kind")),
         };
         Ok(Self { tick, what })
     }
@@ -244,7 +244,7 @@ fn take_small<T: TryFrom<u32>>(parts: &mut Parts<'_>) -> Result<Option<T>, Damag
 }
 
 fn take_slot(parts: &mut Parts<'_>) -> Result<PlayerSlot, Damage> {
-    take_small(parts)?.map(PlayerSlot).ok_or(Damage("a deed has no player"))
+    take_small(parts)?.map(PlayerSlot).ok_or(Damage("an event has no player"))
 }
 
 #[cfg(test)]
@@ -292,13 +292,13 @@ mod tests {
         let mut tally = Tally::default();
         tally.note(&tick(1, &[joined(0, Team::Red), joined(1, Team::Blue)]));
         (2..5_000).for_each(|at| tally.note(&tick(at, &[downed(1, 0)])));
-        assert_eq!(tally.deeds.len(), KILLS_MAX + 2);
+        assert_eq!(tally.events.len(), KILLS_MAX + 2);
         let captured = Event::PointOwner { point: PointId(2), owner: None };
         (5_000..9_000).for_each(|at| tally.note(&tick(at, &[captured])));
         tally.note(&tick(9_000, &[Event::RoundEnded { winner: None }]));
-        assert_eq!(tally.deeds.len(), DEEDS_MAX + 1);
-        assert_eq!(tally.deeds.last().unwrap().what, DeedKind::RoundEnded { winner: None });
+        assert_eq!(tally.events.len(), EVENTS_MAX + 1);
+        assert_eq!(tally.events.last().unwrap().what, TallyEventKind::RoundEnded { winner: None });
         assert_eq!(tally.players[0].weapon_kills, [(3, 4_998)], "all of them count");
-        assert!(tally.deeds_left_out > 6_000);
+        assert!(tally.events_left_out > 6_000);
     }
 }
