@@ -77,7 +77,20 @@ fn scripts() -> Vec<String> {
     }
     found.sort();
     assert!(found.contains(&"infra/test".to_owned()) && found.len() > 10, "{found:?}");
+    found.retain(|script| has_interpreter(script));
     found
+}
+
+/// Whether the program that a script's first line names is on this machine: those in Python are not
+/// for everybody.
+fn has_interpreter(script: &str) -> bool {
+    let text = fs::read_to_string(workspace_root().join(script)).expect("scripts are UTF-8");
+    let named = text.strip_prefix("#!").and_then(|line| line.split_whitespace().next());
+    let is_there = Path::new(named.expect("a script names its program")).exists();
+    if !is_there {
+        println!("{script} is passed over: {named:?} is not here");
+    }
+    is_there
 }
 
 /// A folder with [`TOOLS`] and nothing else, of the test of this name.
