@@ -17,7 +17,7 @@ use crate::id::{PlayerKey, PlayerSlot, Team, Tick};
 use crate::movement::MoveRows;
 use crate::objective::{Round, battle_end, next_round};
 use crate::place::{Place, place_of};
-use crate::publish::Face;
+use crate::publish::PublishedView;
 use crate::receive::Inbox;
 use crate::region::{Leaf, Regions};
 use crate::rng::Rng;
@@ -114,7 +114,7 @@ impl Battle {
 
     /// The world as it stands after the last tick.
     pub fn view(&self) -> &View {
-        &self.world.resource::<Face>().0
+        &self.world.resource::<PublishedView>().0
     }
 
     /// The place of a player in the next tick, `commands` being what that tick has so far.
@@ -234,7 +234,7 @@ fn insert_resources(world: &mut World, setup: &BattleSetup) {
     world.init_resource::<Work>();
     world.init_resource::<MoveRows>();
     world.init_resource::<SeparationGrid>();
-    world.init_resource::<Face>();
+    world.init_resource::<PublishedView>();
     world.insert_resource(History::new(setup.config.history_ticks()));
     world.insert_resource(Round::new(setup.field.map().points.len()));
     world.init_resource::<Combat>();

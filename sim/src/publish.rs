@@ -13,7 +13,7 @@ use crate::world::{Clock, Rules};
 
 /// The view as a part of the world.
 #[derive(Resource, Debug, Default)]
-pub(crate) struct Face(pub View);
+pub(crate) struct PublishedView(pub View);
 
 pub(crate) fn add_systems(timetable: &mut Timetable) {
     timetable.add(Phase::View, (publish_soldiers, publish_props, publish_round).chain());
@@ -36,9 +36,9 @@ fn publish_soldiers(
     rules: Res<Rules>,
     round: Res<Round>,
     soldiers: Query<SoldierParts>,
-    mut face: ResMut<Face>,
+    mut published: ResMut<PublishedView>,
 ) {
-    let view = &mut face.0;
+    let view = &mut published.0;
     view.tick = clock.tick;
     view.soldiers.clear();
     let rows = soldiers.iter_many(roster.entities()).flatten().map(
@@ -80,8 +80,8 @@ fn publish_soldiers(
     view.soldiers.extend(rows);
 }
 
-fn publish_props(table: Res<PropTable>, props: Query<&Prop>, mut face: ResMut<Face>) {
-    let view = &mut face.0;
+fn publish_props(table: Res<PropTable>, props: Query<&Prop>, mut published: ResMut<PublishedView>) {
+    let view = &mut published.0;
     view.props.clear();
     let entities = table.rows().iter().map(|&(_, entity)| entity);
     let rows = props.iter_many(entities).flatten().map(|prop| PropRow {
@@ -96,8 +96,8 @@ fn publish_props(table: Res<PropTable>, props: Query<&Prop>, mut face: ResMut<Fa
     view.props.extend(rows);
 }
 
-fn publish_round(round: Res<Round>, rules: Res<Rules>, mut face: ResMut<Face>) {
-    let view = &mut face.0;
+fn publish_round(round: Res<Round>, rules: Res<Rules>, mut published: ResMut<PublishedView>) {
+    let view = &mut published.0;
     view.round = round.state;
     view.tickets = round.score(&rules);
     view.points.clear();

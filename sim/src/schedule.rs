@@ -19,7 +19,7 @@ pub enum Phase {
     Move,
     /// Hands act: reload, switch, throw; triggers are pulled.
     Fire,
-    /// Rounds and props meet what stands in their way.
+    /// Projectiles and props meet what stands in their way.
     Hit,
     /// Damage is applied: down, dead, revived, healed.
     Damage,

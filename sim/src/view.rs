@@ -1,4 +1,4 @@
-//! The world's read-only face after a tick: plain rows that the bridge, bots, reports and
+//! The world after a tick, read-only: plain rows that the bridge, bots, reports and
 //! spectators read without touching the ECS.
 
 use sortie_field::{Pitch, Vec3, Yaw, body::Body};

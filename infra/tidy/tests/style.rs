@@ -137,10 +137,11 @@ fn riddles_are_told_from_facts() {
 }
 
 /// Words that were once names here and hid what the trade has a name for, with that name.
-const HIDING_WORDS: [(&str, &str); 10] = [
+const HIDING_WORDS: [(&str, &str); 11] = [
     ("Deed", "change"),
     ("Deeds", "counters"),
     ("Desk", "router, mailbox or fixture"),
+    ("Face", "view"),
     ("Faces", "team views"),
     ("Gain", "priority"),
     ("Office", "state"),

@@ -20,7 +20,7 @@ pub fn publish(view: &View, rules: &MoveRules, history: &mut FrameHistory) {
     let mut frame = history.begin(view.tick.0);
     for row in &view.soldiers {
         let in_field = matches!(row.status, Status::Alive | Status::Down);
-        frame.soldier(in_field.then(|| soldier_faces(row, view.tick, sprint_mps)));
+        frame.soldier(in_field.then(|| soldier_views(row, view.tick, sprint_mps)));
     }
     for row in &view.props {
         frame.prop(row.id.0, [prop_state(row); 2]);
@@ -34,7 +34,7 @@ fn sprint_shows_mps(rules: &MoveRules) -> f32 {
     rules.run_mps + 0.25 * (rules.sprint_mps - rules.run_mps)
 }
 
-fn soldier_faces(row: &SoldierRow, now: Tick, sprint_mps: f32) -> TeamViews {
+fn soldier_views(row: &SoldierRow, now: Tick, sprint_mps: f32) -> TeamViews {
     let mut known = EntityState {
         team: row.team as u8,
         class: row.class as u8,

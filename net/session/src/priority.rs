@@ -1,7 +1,7 @@
 //! How urgent news of an entity is to one player.
 //!
-//! Priority is gain x ticks that the news has waited: sending makes the wait start anew. So a far
-//! walker is told seldom but surely, and nothing starves. The gain of whoever is near, in view,
+//! Priority is weight x ticks that the news has waited: sending makes the wait start anew. So a far
+//! walker is told seldom but surely, and nothing starves. The weight of whoever is near, in view,
 //! fast or in combat is higher.
 //!
 //! In a crowd everyone's priority is computed for everyone in every tick, so it is a handful of
@@ -36,17 +36,17 @@ pub struct Viewer<'a> {
     pub squad: &'a [u32],
 }
 
-/// Nobody is nearer than so many metres: from there on the gain falls with the distance.
+/// Nobody is nearer than so many metres: from there on the weight falls with the distance.
 const NEAR_M: f32 = 25.0;
 /// And nobody counts as farther.
 const FAR_END_M: f32 = 400.0;
-/// Gain at [`NEAR_M`].
-const NEAR_GAIN: f32 = 32.0;
+/// Weight at [`NEAR_M`].
+const NEAR_WEIGHT: f32 = 32.0;
 /// Entities beyond this are the far bands that overload thins out first, metres.
 pub const FAR_M: f32 = 60.0;
 /// Half the view cone is 45 degrees: the square of its cosine.
 const CONE_COS_SQUARED: f32 = 0.5;
-/// Doublings of the gain for whoever is in the view cone, as a factor of its square.
+/// Doublings of the weight for whoever is in the view cone, as a factor of its square.
 const IN_VIEW_SQUARED: f32 = 4.0;
 
 /// Classes of priority.
@@ -61,7 +61,7 @@ pub(crate) struct Marks {
     x: Vec<f32>,
     /// Metres south.
     z: Vec<f32>,
-    /// The square of the gain at one metre.
+    /// The square of the weight at one metre.
     weight_squared: Vec<f32>,
 }
 
@@ -103,12 +103,12 @@ impl Marks {
     }
 }
 
-/// Gain at one metre.
+/// Weight at one metre.
 fn weight(state: &EntityState) -> f32 {
     // Fast: a late update shows as a jump.
     let fast = if state.kind != 0 || state.flags & flags::SPRINTING != 0 { 1.5 } else { 1.0 };
     let firing = if state.flags & flags::FIRING != 0 { 2.0 } else { 1.0 };
-    NEAR_GAIN * NEAR_M * fast * firing
+    NEAR_WEIGHT * NEAR_M * fast * firing
 }
 
 /// The square of the priority after one tick.

@@ -43,7 +43,7 @@ use std::time::Duration;
 use sortie_control::app::AppState;
 use sortie_control::idempotency;
 use sortie_control::keeper::Keeper;
-use sortie_control::rounds::Rounds;
+use sortie_control::rounds::{Round, Rounds};
 use sortie_control::season::Seasons;
 use sortie_control::service::{Job, Service, Stop};
 use utoipa_axum::router::OpenApiRouter;
@@ -109,13 +109,16 @@ pub fn public_service(app: &AppState, stop: &Stop) -> Service {
 }
 
 fn forget_keys(app: &AppState, stop: &Stop) -> Job {
-    let db = app.db.clone();
+    let (db, clock) = (app.db.clone(), app.clock.clone());
     let failing = "old idempotency keys could not be forgotten";
     let rounds = Rounds::new("idempotency keys", FORGET_EVERY, failing, stop.clone());
     let mut rounds = rounds.later();
     Job::new("idempotency keys", async move {
         while rounds.next().await {
-            rounds.ended(idempotency::forget_old(&db).await.map(drop));
+            rounds.ended(match clock.lets_remove(&db).await {
+                Ok(true) => idempotency::forget_old(&db).await.map(|_| Round::Done),
+                lets => lets.map(|_| Round::NotYet),
+            });
         }
     })
 }

@@ -59,7 +59,7 @@ pub fn job(name: &'static str, rules: &'static [Rule], app: &AppState, stop: &St
     Job::new(name, async move {
         while rounds.next().await {
             rounds.ended(match clock.lets_remove(&db).await {
-                Ok(true) => keep_house(&db, rules).await.map(|_| Round::Done),
+                Ok(true) => apply_rules(&db, rules).await.map(|_| Round::Done),
                 lets => lets.map(|_| Round::NotYet),
             });
         }
@@ -70,7 +70,7 @@ pub fn job(name: &'static str, rules: &'static [Rule], app: &AppState, stop: &St
 ///
 /// # Errors
 /// The database is away; what was removed stays so.
-pub async fn keep_house(db: &PgPool, rules: &[Rule]) -> sqlx::Result<u64> {
+pub async fn apply_rules(db: &PgPool, rules: &[Rule]) -> sqlx::Result<u64> {
     let mut all = 0;
     for rule in rules {
         loop {
@@ -116,9 +116,9 @@ mod tests {
         plant(&db, 15, "A").await;
         plant(&db, -1, "B").await;
         assert_eq!(left(&db).await, (4, 2));
-        assert_eq!(keep_house(&db, RULES).await.unwrap(), 2);
+        assert_eq!(apply_rules(&db, RULES).await.unwrap(), 2);
         // An event that was never told stays, however old it is.
         assert_eq!(left(&db).await, (3, 1));
-        assert_eq!(keep_house(&db, RULES).await.unwrap(), 0);
+        assert_eq!(apply_rules(&db, RULES).await.unwrap(), 0);
     }
 }

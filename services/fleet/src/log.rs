@@ -19,14 +19,14 @@ pub(crate) async fn run(db: PgPool, clock: Clock, settings: Settings, stop: Stop
     let mut rounds = Rounds::new("battle log", EVERY, failing, stop);
     while rounds.next().await {
         rounds.ended(match clock.lets_remove(&db).await {
-            Ok(true) => keep_house(&db, &settings).await.map(|_| Round::Done),
+            Ok(true) => apply_rules(&db, &settings).await.map(|_| Round::Done),
             lets => lets.map(|_| Round::NotYet),
         });
     }
 }
 
 /// Once; says how many partitions were dropped.
-pub(crate) async fn keep_house(db: &PgPool, settings: &Settings) -> sqlx::Result<i32> {
+pub(crate) async fn apply_rules(db: &PgPool, settings: &Settings) -> sqlx::Result<i32> {
     let mut tx = db.begin().await?;
     // Making and dropping partitions locks the table: one node is enough.
     let is_ours = sqlx::query_scalar!(
@@ -80,9 +80,9 @@ mod tests {
         .await
         .unwrap();
         assert_eq!(months(&db).await.len(), before.len() + 2);
-        assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 2);
+        assert_eq!(apply_rules(&db, &Settings::default()).await.unwrap(), 2);
         assert_eq!(months(&db).await, before);
-        assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 0);
+        assert_eq!(apply_rules(&db, &Settings::default()).await.unwrap(), 0);
     }
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -94,7 +94,7 @@ mod tests {
                 (gen_random_uuid(), 1, 0, 'kill', '{}', now() - interval '3 years');
             perform battle_log_partition('2020-01-15'); end $$";
         sqlx::query(unprepared).execute(&db).await.unwrap();
-        assert_eq!(keep_house(&db, &Settings::default()).await.unwrap(), 1);
+        assert_eq!(apply_rules(&db, &Settings::default()).await.unwrap(), 1);
         let left = sqlx::query_scalar("select at > now() - interval '1 day' from battle_log");
         let left: Vec<bool> = left.fetch_all(&db).await.unwrap();
         assert_eq!(left, [true], "this month's event is kept, the old one is not");

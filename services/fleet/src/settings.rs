@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sortie_keys::PublicKeys;
+use sortie_keys::{KeyPair, PublicKeys};
 
 /// Times and limits. The defaults are for production; tests take shorter times.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Ed25519 public keys that battle servers check join tickets with, the one that signs first.
-    /// The default, one that is all zeros, lets nobody in.
+    /// The default lets nobody in: nobody has its private half.
     pub ticket_keys: PublicKeys,
     /// How often servers are asked to send a heartbeat. Default 1 s.
     pub heartbeat: Duration,
@@ -51,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         let days = |days: u64| Duration::from_secs(days * 86_400);
         Self {
-            ticket_keys: [0; 32].into(),
+            ticket_keys: KeyPair::generate().public_key().into(),
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(5),
             order_poll: Duration::from_secs(1),

@@ -32,7 +32,7 @@ pub(crate) const RULES: &[Rule] = &[
 
 #[cfg(test)]
 mod tests {
-    use sortie_control::retention::keep_house;
+    use sortie_control::retention::apply_rules;
     use sqlx::PgPool;
     use uuid::Uuid;
 
@@ -67,9 +67,9 @@ mod tests {
         plant(&db, 15, "AAAAAA").await;
         plant(&db, -1, "BBBBBB").await;
         assert_eq!(left(&db).await, (2, 2, 2));
-        assert_eq!(keep_house(&db, RULES).await.unwrap(), 2);
+        assert_eq!(apply_rules(&db, RULES).await.unwrap(), 2);
         assert_eq!(left(&db).await, (1, 1, 1));
-        assert_eq!(keep_house(&db, RULES).await.unwrap(), 0);
+        assert_eq!(apply_rules(&db, RULES).await.unwrap(), 0);
     }
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -82,13 +82,13 @@ mod tests {
         .execute(&db)
         .await
         .unwrap();
-        keep_house(&db, RULES).await.unwrap();
+        apply_rules(&db, RULES).await.unwrap();
         let parties = "select count(*) from party";
         let count: i64 = sqlx::query_scalar(parties).fetch_one(&db).await.unwrap();
         assert_eq!(count, 1);
         let gone = "update personal.login_session set seen_at = now() - interval '25 hours'";
         sqlx::query(gone).execute(&db).await.unwrap();
-        keep_house(&db, RULES).await.unwrap();
+        apply_rules(&db, RULES).await.unwrap();
         let count: i64 = sqlx::query_scalar(parties).fetch_one(&db).await.unwrap();
         assert_eq!(count, 0);
     }

@@ -63,6 +63,8 @@ pub async fn carry_over(db: &PgPool) -> sqlx::Result<u64> {
 /// Carries a batch; `None`: there is nothing to do, or another node does it.
 async fn carry_some(db: &PgPool) -> sqlx::Result<Option<usize>> {
     let mut tx = db.begin().await?;
+    // Before any rating, as results do: otherwise a season that is being opened stands between.
+    sqlx::query("lock table season in row share mode").execute(&mut *tx).await?;
     // Never a later season: its ratings come out of the first.
     let carrying = sqlx::query!(
         "select season_id, from_season, player_id, mode from season_carrying

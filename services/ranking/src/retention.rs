@@ -15,7 +15,7 @@ pub(crate) const RULES: &[Rule] = &[Rule {
 
 #[cfg(test)]
 mod tests {
-    use sortie_control::retention::keep_house;
+    use sortie_control::retention::apply_rules;
     use sqlx::PgPool;
     use uuid::Uuid;
 
@@ -39,11 +39,11 @@ mod tests {
     async fn what_is_long_over_is_removed_and_nothing_else(db: PgPool) {
         plant(&db, 15).await;
         plant(&db, -1).await;
-        assert_eq!(keep_house(&db, RULES).await.unwrap(), 1);
+        assert_eq!(apply_rules(&db, RULES).await.unwrap(), 1);
         // The battle stays.
         let left = "select (select count(*) from replay), (select count(*) from battle)";
         let left: (i64, i64) = sqlx::query_as(left).fetch_one(&db).await.unwrap();
         assert_eq!(left, (1, 2));
-        assert_eq!(keep_house(&db, RULES).await.unwrap(), 0);
+        assert_eq!(apply_rules(&db, RULES).await.unwrap(), 0);
     }
 }

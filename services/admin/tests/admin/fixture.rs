@@ -1,4 +1,4 @@
-//! An app with the service on it, and players with roles.
+//! The service with its database, and players with roles.
 
 use std::sync::Arc;
 

@@ -95,8 +95,8 @@ async fn a_lost_authenticator_is_taken_by_who_ranks_as_high_and_not_by_its_owner
     let (player, _) = fixture.player("Player").await;
     let role = "insert into role (role, permissions) values ('front_desk', '{users.write}')";
     sqlx::query(role).execute(&db).await.unwrap();
-    let (desk, desk_token) = fixture.staff("StaffRouter", "front_desk").await;
-    for enrolled in [boss, player, desk] {
+    let (clerk, clerk_token) = fixture.staff("Clerk", "front_desk").await;
+    for enrolled in [boss, player, clerk] {
         fixture.enrol(enrolled).await;
     }
     let take = async |token: &str, player| {
@@ -106,16 +106,16 @@ async fn a_lost_authenticator_is_taken_by_who_ranks_as_high_and_not_by_its_owner
     };
     let refused = |status, code: &str| (status, code.to_owned());
     assert_eq!(take(&moderator, player).await, refused(403, "auth.forbidden"));
-    assert_eq!(take(&desk_token, boss).await, refused(403, "admin.outranked"));
-    assert_eq!(take(&desk_token, desk).await, refused(409, "admin.oneself"));
-    assert_eq!(take(&desk_token, player).await, refused(204, ""));
-    assert_eq!(take(&desk_token, player).await, refused(409, "user.no_totp"));
-    assert_eq!(take(&all, desk).await, refused(204, ""));
+    assert_eq!(take(&clerk_token, boss).await, refused(403, "admin.outranked"));
+    assert_eq!(take(&clerk_token, clerk).await, refused(409, "admin.oneself"));
+    assert_eq!(take(&clerk_token, player).await, refused(204, ""));
+    assert_eq!(take(&clerk_token, player).await, refused(409, "user.no_totp"));
+    assert_eq!(take(&all, clerk).await, refused(204, ""));
     let left = "select player_id from personal.credential where totp_secret is not null";
     let left: Vec<Uuid> = sqlx::query_scalar(left).fetch_all(&db).await.unwrap();
     assert_eq!(left, [boss]);
     let done = "select actor, target from audit
         where action = 'users.remove_totp' and outcome = 'done' order by seq";
     let done: Vec<(Uuid, String)> = sqlx::query_as(done).fetch_all(&db).await.unwrap();
-    assert_eq!(done, [(desk, format!("player:{player}")), (boss, format!("player:{desk}"))]);
+    assert_eq!(done, [(clerk, format!("player:{player}")), (boss, format!("player:{clerk}"))]);
 }

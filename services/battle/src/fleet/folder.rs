@@ -3,12 +3,17 @@
 //! ```text
 //! battles/ID/order.json       what was ordered, and why it ended once that is decided
 //! battles/ID/battle.journal   until it becomes replays/ID.sortie
+//! ticket-keys.json            whose join tickets are good, as the control plane told last
 //! ```
+//!
+//! Which keys count is a matter of the server and not of a battle: a battle that is taken up after a
+//! crash lets nobody in by a key that was taken away meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context;
+use sortie_keys::PublicKeys;
 use sortie_rpc::ranking::EndedBy;
 use sortie_sim::id::PlayerKey;
 
@@ -38,6 +43,31 @@ impl Folders {
     /// The data directory with the journal in this battle's folder.
     pub(super) fn store_of(&self, battle_id: u128) -> Store {
         self.store.with_journal_in(self.dir_of(battle_id))
+    }
+
+    /// Keeps the keys of join tickets over restarts; they are on the disk when this returns.
+    pub(super) fn keep_ticket_keys(&self, keys: &PublicKeys) -> io::Result<()> {
+        let keys: Vec<&[u8; 32]> = keys.iter().collect();
+        let content = serde_json::to_vec(&keys).map_err(io::Error::other)?;
+        self.store.write_whole(&self.ticket_keys_path(), &content)
+    }
+
+    /// The keys that were kept last; `None` before that.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub(super) fn ticket_keys(&self) -> anyhow::Result<Option<PublicKeys>> {
+        let path = self.ticket_keys_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let keys: Vec<[u8; 32]> = serde_json::from_slice(&fs::read(path)?)?;
+        let (first, others) = keys.split_first().context("there are none")?;
+        Ok(Some(PublicKeys::new(*first, others.iter().copied())?))
+    }
+
+    fn ticket_keys_path(&self) -> PathBuf {
+        self.store.dir().join("ticket-keys.json")
     }
 
     /// Keeps an order; it is on the disk when this returns.
@@ -137,5 +167,27 @@ impl Folders {
         fs::rename(&dir, &aside)?;
         sync_dir(&self.dir)?;
         Ok(aside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_join_tickets_outlive_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let folders = Folders::open(&store).unwrap();
+        assert_eq!(folders.ticket_keys().unwrap(), None);
+        for keys in [vec![[1; 32], [2; 32]], vec![[2; 32]]] {
+            let keys = PublicKeys::new(keys[0], keys[1..].iter().copied()).unwrap();
+            folders.keep_ticket_keys(&keys).unwrap();
+            assert_eq!(Folders::open(&store).unwrap().ticket_keys().unwrap(), Some(keys));
+        }
+        for damaged in ["", "[]", "[[1]]", "{}"] {
+            fs::write(dir.path().join("ticket-keys.json"), damaged).unwrap();
+            assert!(folders.ticket_keys().is_err(), "{damaged}");
+        }
     }
 }

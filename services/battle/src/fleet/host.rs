@@ -54,7 +54,11 @@ pub fn run(
     let failpoints = base.journal.failpoints.clone();
     let spool = Spool::open(&store.dir().join("spool"), config.spool, failpoints)
         .context("cannot open the spool of results")?;
+    let ticket_keys = folders.ticket_keys().context("cannot read ticket-keys.json")?;
     let (commands, mut mailbox) = mailbox::new();
+    if let Some(keys) = ticket_keys {
+        mailbox.shared().set_ticket_keys(keys);
+    }
     let on_event = Arc::new(on_event);
     let left = folders.list().context("cannot read the folder of battles")?;
     mailbox.shared().unfinished().extend(left.iter().copied());

@@ -280,7 +280,7 @@ impl Link {
         let registration = read_registration(&answer)?;
         let first = std::iter::once(&answer.ticket_public_key);
         let ticket_keys = read_ticket_keys(first.chain(&answer.other_ticket_public_keys))?;
-        self.shared.set_ticket_keys(ticket_keys);
+        self.take_ticket_keys(ticket_keys);
         if let Ok(time_ms @ 1..) = u64::try_from(answer.time_ms) {
             self.set_clock(time_ms, asked_at.elapsed());
         }
@@ -386,10 +386,21 @@ impl Link {
         }
     }
 
+    /// From now on these count, after a restart as well.
+    fn take_ticket_keys(&self, keys: PublicKeys) {
+        if self.shared.ticket_keys().is_some_and(|known| *known == keys) {
+            return;
+        }
+        if let Err(error) = self.folders.keep_ticket_keys(&keys) {
+            tracing::error!(%error, "keys of join tickets cannot be kept for a restart");
+        }
+        self.shared.set_ticket_keys(keys);
+    }
+
     async fn take(&mut self, order: Order) {
         if let Some(What::TicketKeys(keys)) = &order.what {
             match read_ticket_keys(&keys.public_keys) {
-                Ok(keys) => self.shared.set_ticket_keys(keys),
+                Ok(keys) => self.take_ticket_keys(keys),
                 Err(error) => tracing::warn!(%error, "keys of join tickets are passed over"),
             }
             return;

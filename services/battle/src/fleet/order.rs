@@ -30,11 +30,8 @@ pub(super) struct BattleOrder {
     pub players_max: u16,
     /// Seconds; 0: until the round is over.
     pub duration_s: u32,
-    /// Who signs join tickets.
+    /// Who signs join tickets, until the server knows better.
     pub ticket_public_key: [u8; 32],
-    /// Whose tickets are good as well, while keys are exchanged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub other_ticket_public_keys: Vec<[u8; 32]>,
     /// Why it ended, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
@@ -66,7 +63,6 @@ impl BattleOrder {
             players_max,
             duration_s: open.duration_s,
             ticket_public_key: ticket_keys.first(),
-            other_ticket_public_keys: ticket_keys.iter().skip(1).copied().collect(),
             ended_by: None,
         };
         let config = order.config(base)?;
@@ -85,9 +81,7 @@ impl BattleOrder {
         config.rules.mode = mode::of_name(&self.mode)?;
         config.rules.players_max = self.players_max;
         config.map = map_of(&self.map, base)?;
-        let others = self.other_ticket_public_keys.iter().copied();
-        let ticket_keys = PublicKeys::new(self.ticket_public_key, others)?;
-        config.tickets = TicketAuthority::PublicKeys(ticket_keys);
+        config.tickets = TicketAuthority::PublicKeys(self.ticket_public_key.into());
         config.duration = match self.duration_s {
             0 => base.duration,
             seconds => Some(std::time::Duration::from_secs(seconds.into())),

@@ -50,6 +50,8 @@ struct Shared {
     connection: AtomicU64,
     /// Pings without an answer, one after another.
     silences: AtomicU64,
+    /// Whether Redis answers.
+    hearing: Hearing,
     /// Held while subscriptions change, so that Redis hears of changes in their order.
     changing: tokio::sync::Mutex<()>,
 }
@@ -66,8 +68,18 @@ impl RedisTopics {
         let changing = tokio::sync::Mutex::default();
         let (topics, connection) = (Mutex::default(), AtomicU64::new(0));
         let silences = AtomicU64::new(0);
-        let shared = Shared { subscriber, channels, seal, topics, connection, silences, changing };
-        let shared = Arc::new(shared);
+        let hearing = Hearing::new("redis_topics", "this node does not hear the others");
+        hearing.show(false);
+        let shared = Arc::new(Shared {
+            subscriber,
+            channels,
+            seal,
+            topics,
+            connection,
+            silences,
+            hearing,
+            changing,
+        });
         let listening = tokio::spawn(Arc::clone(&shared).keep_listening());
         Self { publisher, shared, listening }
     }
@@ -140,15 +152,13 @@ impl Shared {
 
     /// Listens until the client ends, also after a panic: a node that went deaf would not know.
     async fn keep_listening(self: Arc<Self>) {
-        let hearing = Hearing::new("redis_topics", "this node does not hear the others");
         loop {
-            hearing.works();
             // Ended with this task.
             let mut listening = JoinSet::new();
             listening.spawn(Arc::clone(&self).listen());
             match listening.join_next().await {
-                Some(Err(panic)) => hearing.fails(&panic),
-                _ => return hearing.fails(&"the connection has ended"),
+                Some(Err(panic)) => self.hearing.fails(&panic),
+                _ => return self.hearing.fails(&"the connection has ended"),
             }
             // Nothing was heard meanwhile: all topics are subscribed anew, with a gap each.
             self.forget_subscriptions();
@@ -231,11 +241,13 @@ impl Shared {
     async fn ping(&self) {
         let answer: FredResult<String> = self.subscriber.ping(None).await;
         if answer.is_ok() {
+            self.hearing.works();
             if self.silences.swap(0, Ordering::SeqCst) > 0 {
                 self.gap_for_all();
             }
             return;
         }
+        self.hearing.fails(&"Redis does not answer");
         let silences = self.silences.fetch_add(1, Ordering::SeqCst) + 1;
         if silences.is_multiple_of(SILENCES_MAX) && self.subscriber.is_connected() {
             let anew = self.subscriber.force_reconnection();

@@ -166,10 +166,12 @@ impl Boards {
             return;
         }
         let filling = Filling { boards: self, board };
-        let filled = fill(&self.app, board).await;
-        drop(filling);
-        match filled {
-            Ok(seen) => drop(self.states().insert(board, State::Complete(seen))),
+        match fill(&self.app, board).await {
+            Ok(seen) => {
+                self.states().insert(board, State::Complete(seen));
+                // Settled: nobody may begin to fill it again in between.
+                std::mem::forget(filling);
+            }
             Err(error) => {
                 tracing::debug!(%error, board = board.name(), "a leaderboard was not filled");
             }
