@@ -17,6 +17,10 @@ use super::config::NetworkConditions;
 /// A path counts as usable when nothing was in the way for so long.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
+/// Nothing goes wrong any more for so long before the end of a run: whoever is on its way back then
+/// arrives, and a bot that is lost at the end is lost. Coming back takes 3 to 4 s.
+const CALM: Duration = Duration::from_secs(6);
+
 /// Resident memory of the server may grow by so much, MiB, from six tenths of the run to its end:
 /// what an allocator keeps for itself.
 pub const MEMORY_GROWTH_MAX_MIB: f64 = 6.0;
@@ -117,6 +121,8 @@ pub(super) struct BotFaults {
     /// The fault that comes or is there, from when until when.
     next: (BotFault, Instant, Instant),
     is_on: bool,
+    /// From then on nothing is in the way.
+    calm_from: Instant,
     /// When the last one ended.
     over: Instant,
     judged: Judged,
@@ -148,18 +154,20 @@ pub(super) enum Change {
 }
 
 impl BotFaults {
-    /// Faults drawn from `seed`, the first some seconds after `arrival`.
-    pub(super) fn new(seed: u64, arrival: Instant) -> Self {
+    /// Faults drawn from `seed`, the first some seconds after `arrival`, in a run until `end`.
+    pub(super) fn new(seed: u64, arrival: Instant, end: Instant) -> Self {
         let mut rng = Rng::new(seed);
         let next = draw(&mut rng, arrival);
         let (judged, seen, done) = Default::default();
-        Self { rng, next, is_on: false, over: arrival, judged, seen, done }
+        let calm_from = end.checked_sub(CALM).unwrap_or(arrival);
+        Self { rng, next, is_on: false, calm_from, over: arrival, judged, seen, done }
     }
 
     /// Begins or ends what is due.
     pub(super) fn turn(&mut self, now: Instant) -> Change {
         let (fault, from, until) = self.next;
-        if !self.is_on && now >= from {
+        let is_calm = now >= self.calm_from;
+        if !self.is_on && now >= from && !is_calm {
             self.is_on = true;
             let count = match fault {
                 BotFault::Spike(_) => &mut self.done.spikes,
@@ -171,7 +179,7 @@ impl BotFaults {
             *count += 1;
             return Change::Begins(fault);
         }
-        if self.is_on && now >= until {
+        if self.is_on && (now >= until || is_calm) {
             self.is_on = false;
             // What a spike holds back arrives after its end, and everything else behind it.
             self.over =
@@ -182,10 +190,13 @@ impl BotFaults {
         Change::None
     }
 
-    /// When the next one begins or the present one ends.
-    pub(super) fn next_at(&self) -> Instant {
+    /// When the next one begins or the present one ends; `None`: nothing comes any more.
+    pub(super) fn next_at(&self) -> Option<Instant> {
         let (_, from, until) = self.next;
-        if self.is_on { until } else { from }
+        match self.is_on {
+            true => Some(until.min(self.calm_from)),
+            false => (from < self.calm_from).then_some(from),
+        }
     }
 
     /// Whether the bot stands still.
@@ -305,7 +316,7 @@ impl ServerFaults {
                 ServerFault::Resume
             });
         }
-        if now >= from {
+        if now >= from && now + CALM < self.started + self.duration {
             self.is_stalled = true;
             self.done.server_stalls += 1;
             outage.begin();
@@ -356,11 +367,11 @@ mod tests {
     #[test]
     fn faults_follow_one_another() {
         let start = Instant::now();
-        let mut faults = BotFaults::new(7, start);
+        let mut faults = BotFaults::new(7, start, start + 86_400 * S);
         let mut kinds = [0; 6];
         let mut ended = start;
         for _ in 0..200 {
-            let from = faults.next_at();
+            let from = faults.next_at().unwrap();
             assert!(from - ended >= 8 * S && from - ended <= 31 * S);
             let Change::Begins(fault) = faults.turn(from) else { panic!("nothing began") };
             kinds[match fault {
@@ -371,7 +382,7 @@ mod tests {
                 BotFault::Move => 4,
                 BotFault::Loss => 5,
             }] += 1;
-            ended = faults.next_at();
+            ended = faults.next_at().unwrap();
             assert!(ended - from <= 12 * S);
             assert_eq!(faults.turn(ended), Change::Ends);
         }
@@ -382,10 +393,31 @@ mod tests {
     }
 
     #[test]
+    fn a_run_ends_in_peace() {
+        let start = Instant::now();
+        for seed in 0..100 {
+            let mut faults = BotFaults::new(seed, start, start + 60 * S);
+            let mut calm_from = start;
+            while let Some(at) = faults.next_at() {
+                assert_ne!(faults.turn(at), Change::None, "seed {seed}");
+                calm_from = at;
+            }
+            assert!(calm_from <= start + 54 * S, "seed {seed}");
+            assert_eq!(faults.turn(start + 59 * S), Change::None, "seed {seed}");
+            let outage = Outage::new(start);
+            let mut server = ServerFaults::new(seed, start, 60 * S);
+            for quarter in 0..240 {
+                let _ = server.turn(start + quarter * S / 4, &outage);
+            }
+            assert!(!server.is_stalled, "seed {seed}");
+        }
+    }
+
+    #[test]
     fn time_without_control_counts_only_while_the_path_is_usable() {
         let start = Instant::now();
         let outage = Outage::new(start);
-        let mut faults = BotFaults::new(1, start);
+        let mut faults = BotFaults::new(1, start, start + 86_400 * S);
         let mut look = |at: Duration, without: Duration| {
             faults.judge(start + at, &outage, without, 0, 0);
             faults.result().0.without_max
@@ -401,10 +433,10 @@ mod tests {
     fn ticks_count_only_while_the_path_is_usable() {
         let start = Instant::now();
         let outage = Outage::new(start);
-        let mut faults = BotFaults::new(1, start);
+        let mut faults = BotFaults::new(1, start, start + 86_400 * S);
         faults.judge(start, &outage, S, 100, 100);
         faults.judge(start + 2 * S, &outage, S, 160, 103);
-        let from = faults.next_at();
+        let from = faults.next_at().unwrap();
         assert_ne!(faults.turn(from), Change::None);
         faults.judge(from, &outage, S, 220, 150);
         let judged = faults.result().0;

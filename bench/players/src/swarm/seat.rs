@@ -48,7 +48,7 @@ pub(super) struct Seat {
     socket: UdpSocket,
     path: Option<Path>,
     rebind: Option<(Duration, Instant)>,
-    load: Option<TransportRun>,
+    faulty: Option<FaultyPath>,
     lane: LanePolicy,
     mind: NetMind,
     fields: Fields,
@@ -71,7 +71,7 @@ pub(super) enum Admission {
 }
 
 /// What is done to a bot of a hostile run.
-struct TransportRun {
+struct FaultyPath {
     faults: BotFaults,
     outage: Arc<Outage>,
     /// Its path when nothing is wrong.
@@ -212,8 +212,8 @@ impl Seat {
             let share = (number % 97) as f64 / 97.0;
             (every, arrival + every.mul_f64(0.5 + share))
         });
-        let load = config.hostile.then(|| TransportRun {
-            faults: BotFaults::new(seed.rotate_left(32), arrival),
+        let faulty = config.hostile.then(|| FaultyPath {
+            faults: BotFaults::new(seed.rotate_left(32), arrival, started + config.duration),
             outage: Arc::clone(outage),
             usual: config.link,
         });
@@ -236,7 +236,7 @@ impl Seat {
             socket: open(target.addr)?,
             path: needs_path.then(|| Path::new(&config.link, seed)),
             rebind,
-            load,
+            faulty,
             lane: config.lane,
             mind: NetMind::new(config.scenario, config.seed, fields.clone()),
             fields: fields.clone(),
@@ -258,7 +258,7 @@ impl Seat {
             socket: open(visit.addr)?,
             path: None,
             rebind: None,
-            load: None,
+            faulty: None,
             lane: visit.lane,
             mind: NetMind::new(Scenario::Conquest, visit.seed, fields.clone()),
             fields: fields.clone(),
@@ -387,8 +387,8 @@ impl Seat {
         };
         let stats = client.stats();
         let (newest, status) = (client.view().snapshot_tick, self.status());
-        let (control, hostile) = match &self.load {
-            Some(load) => load.faults.result(),
+        let (control, hostile) = match &self.faulty {
+            Some(faulty) => faulty.faults.result(),
             None => {
                 let (told, unplayed) = (stats.session.snapshots, stats.session.starved);
                 let without_max = client.without_control_max(now);
@@ -434,13 +434,13 @@ impl Seat {
 
     /// Begins or ends the fault that is due in a hostile run.
     fn apply_faults(&mut self, now: Instant, registry: &Registry, token: Token) -> io::Result<()> {
-        let (Some(load), Some(path)) = (&mut self.load, &mut self.path) else { return Ok(()) };
-        match load.faults.turn(now) {
+        let (Some(faulty), Some(path)) = (&mut self.faulty, &mut self.path) else { return Ok(()) };
+        match faulty.faults.turn(now) {
             Change::None => {}
-            Change::Ends => path.set(&load.usual, &load.usual),
+            Change::Ends => path.set(&faulty.usual, &faulty.usual),
             Change::Begins(BotFault::Move) => self.take_new_address(registry, token)?,
             Change::Begins(fault) => {
-                let (up, down) = fault.links(&load.usual);
+                let (up, down) = fault.links(&faulty.usual);
                 path.set(&up, &down);
             }
         }
@@ -448,7 +448,7 @@ impl Seat {
     }
 
     fn is_asleep(&self) -> bool {
-        self.load.as_ref().is_some_and(|load| load.faults.is_asleep())
+        self.faulty.as_ref().is_some_and(|faulty| faulty.faults.is_asleep())
     }
 
     fn is_playing(&self) -> bool {
@@ -511,7 +511,7 @@ impl Seat {
     fn note_wake(&mut self) {
         let is_asleep = self.is_asleep();
         let Some(client) = &mut self.client else { return };
-        let fault = self.load.as_ref().map(|load| load.faults.next_at());
+        let fault = self.faulty.as_ref().and_then(|faulty| faulty.faults.next_at());
         if let Some(until) = fault.filter(|_| is_asleep) {
             self.wake = until;
             return;
@@ -556,11 +556,11 @@ impl Seat {
             // Several may have come at once.
             self.seen.first_tick = Some(newest.saturating_sub(count as u32 - 1));
         }
-        if let Some(load) = &mut self.load
+        if let Some(faulty) = &mut self.faulty
             && !matches!(client.state(), State::Closed { .. })
         {
             let (without, session) = (client.without_control(now), client.stats().session);
-            load.faults.judge(now, &load.outage, without, session.snapshots, session.starved);
+            faulty.faults.judge(now, &faulty.outage, without, session.snapshots, session.starved);
         }
         if client.state() == State::Playing && self.seen.rtt_next.is_none_or(|next| next <= now) {
             self.seen.rtt_next = Some(now + RTT_EVERY);
