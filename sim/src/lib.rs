@@ -13,7 +13,7 @@
 //! | to learn | read |
 //! |---|---|
 //! | what a soldier is made of | [`components`] |
-//! | what a tick's systems tell each other | [`facts`] |
+//! | what a tick's systems tell each other | [`transient`] |
 //! | what is hashed and saved, all of it | `state.rs`, [`codec`] |
 //! | how work is shared out, and what regions are | [`region`], [`workers`] |
 //! | what a player may know | [`interest`] |
