@@ -1,8 +1,8 @@
 //! What staff do: players, roles, bans, battles, servers, chat, reports, results under
 //! review, flags, the audit log.
 //!
-//! Start with [`staff_router`]: the only way a route comes into this service is through it, with the
-//! permission that it needs and the name that the audit log calls it by. The router lets nobody
+//! Start with [`staff_router`]: the only way a route comes into this service is through it, with
+//! the permission that it needs and the name that the audit log calls it by. The router lets nobody
 //! else in, and writes down every call: what was done (in the transaction that does it), refused
 //! and failed. [`effect`] is what a ban does to those who are logged in and fighting.
 //!
