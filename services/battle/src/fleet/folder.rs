@@ -6,8 +6,8 @@
 //! ticket-keys.json            whose join tickets are good, as the control plane told last
 //! ```
 //!
-//! Which keys count is a matter of the server and not of a battle: a battle that is taken up after a
-//! crash lets nobody in by a key that was taken away meanwhile.
+//! Which keys count is a matter of the server and not of a battle: a battle that is taken up after
+//! a crash lets nobody in by a key that was taken away meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
