@@ -72,27 +72,16 @@ impl PublicKeys {
         ids.join(" ")
     }
 
-    /// Whether `signature` is one of `bytes`, by the key of this id. `None`: by any of them, for
-    /// what was signed before there were ids.
+    /// Whether `signature` is one of `bytes`, by the key of this id: one check, however many keys
+    /// are held.
     ///
     /// # Errors
     /// `UnknownKey` or `Wrong`.
-    pub fn verify(
-        &self,
-        id: Option<KeyId>,
-        bytes: &[u8],
-        signature: &[u8],
-    ) -> Result<(), SignatureError> {
-        let fits =
-            |key: &[u8; 32]| UnparsedPublicKey::new(&ED25519, key).verify(bytes, signature).is_ok();
-        let is_good = match id {
-            None => self.iter().any(fits),
-            Some(id) => {
-                let found = self.0.iter().find(|(known, _)| *known == id);
-                fits(&found.ok_or(SignatureError::UnknownKey)?.1)
-            }
-        };
-        if is_good { Ok(()) } else { Err(SignatureError::Wrong) }
+    pub fn verify(&self, id: KeyId, bytes: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        let found = self.0.iter().find(|(known, _)| *known == id);
+        let (_, key) = found.ok_or(SignatureError::UnknownKey)?;
+        let key = UnparsedPublicKey::new(&ED25519, key);
+        key.verify(bytes, signature).map_err(|_| SignatureError::Wrong)
     }
 }
 
@@ -107,21 +96,16 @@ mod tests {
         let keys = PublicKeys::new(old.public_key(), [new.public_key()]).unwrap();
         for pair in [&old, &new] {
             let signature = pair.sign(b"text");
-            assert_eq!(keys.verify(Some(pair.id()), b"text", &signature), Ok(()));
-            assert_eq!(keys.verify(None, b"text", &signature), Ok(()));
-            let wrong = keys.verify(Some(pair.id()), b"other", &signature);
+            assert_eq!(keys.verify(pair.id(), b"text", &signature), Ok(()));
+            let wrong = keys.verify(pair.id(), b"other", &signature);
             assert_eq!(wrong, Err(SignatureError::Wrong));
         }
         let by_old = old.sign(b"text");
-        assert_eq!(keys.verify(Some(new.id()), b"text", &by_old), Err(SignatureError::Wrong));
+        assert_eq!(keys.verify(new.id(), b"text", &by_old), Err(SignatureError::Wrong));
         let by_other = other.sign(b"text");
         let unknown = Err(SignatureError::UnknownKey);
-        assert_eq!(keys.verify(Some(other.id()), b"text", &by_other), unknown);
-        assert_eq!(keys.verify(None, b"text", &by_other), Err(SignatureError::Wrong));
-        assert_eq!(
-            PublicKeys::from(new.public_key()).verify(Some(old.id()), b"text", &by_old),
-            unknown
-        );
+        assert_eq!(keys.verify(other.id(), b"text", &by_other), unknown);
+        assert_eq!(PublicKeys::from(new.public_key()).verify(old.id(), b"text", &by_old), unknown);
     }
 
     #[test]

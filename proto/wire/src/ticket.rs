@@ -6,7 +6,7 @@
 //! | name length (u8) | name | audience length (u8) | audience | Ed25519 signature (64 bytes)
 //! ```
 //! Integers are little-endian, text is UTF-8. The signature covers the bytes of `CONTEXT` and all
-//! bytes before the signature. Version 1 has no key id and is read as well.
+//! bytes before the signature. Version 1 had no key id and is refused.
 
 use sortie_keys::{KeyId, KeyPair, PublicKeys, SignatureError, random_bytes};
 
@@ -19,8 +19,6 @@ use crate::limits::{
 pub const CONTEXT: &[u8] = b"sortie join ticket\0";
 
 const VERSION: u8 = 2;
-/// Of before there were key ids. Read for servers whose control plane is a release behind.
-const VERSION_WITHOUT_KEY_ID: u8 = 1;
 const NO_TEAM: u8 = 255;
 const SIGNATURE_BYTES: usize = 64;
 /// Version, key id, three ids, team, class, expiry.
@@ -213,8 +211,7 @@ fn write_body(key_id: KeyId, ticket: &Ticket, out: &mut Vec<u8>) {
 
 /// Reads what comes before the signature. Public for fuzzing beneath the signature.
 ///
-/// Anything that [`TicketSigner::sign`] would not have written, or would not have when it wrote
-/// version 1, is `None`.
+/// Anything that [`TicketSigner::sign`] would not have written is `None`.
 pub fn read_body(body: &[u8]) -> Option<Ticket> {
     let (_, mut body) = split_key_id(body)?;
     let [ticket_id, player_key, battle_id] =
@@ -236,15 +233,11 @@ pub fn read_body(body: &[u8]) -> Option<Ticket> {
     (body.is_empty() && is_lawful(&ticket)).then_some(ticket)
 }
 
-/// The key that a ticket names, if its version has one, and what stands behind it.
-fn split_key_id(mut body: &[u8]) -> Option<(Option<KeyId>, &[u8])> {
+/// The key that a ticket names, and what stands behind it.
+fn split_key_id(mut body: &[u8]) -> Option<(KeyId, &[u8])> {
     let [version] = take(&mut body)?;
-    let key_id = match version {
-        VERSION => Some(KeyId::from_bytes(take(&mut body)?)),
-        VERSION_WITHOUT_KEY_ID => None,
-        _ => return None,
-    };
-    Some((key_id, body))
+    let key_id = KeyId::from_bytes(take(&mut body)?);
+    (version == VERSION).then_some((key_id, body))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -350,20 +343,18 @@ mod tests {
         assert_eq!(verifier.verify(&by_old, NOW_MS), Err(TicketError::UnknownKey));
     }
 
+    /// Each held key would have to be tried, which is more than a hello may cost.
     #[test]
-    fn a_ticket_of_before_there_were_key_ids_is_good() {
-        let [other, pair] = [8, 9].map(|seed| KeyPair::from_seed(&[seed; 32]));
+    fn a_ticket_that_names_no_key_is_refused() {
+        let pair = KeyPair::from_seed(&[9; 32]);
         let mut signed = CONTEXT.to_vec();
         write_body(pair.id(), &ticket(), &mut signed);
         let body = CONTEXT.len();
         signed.drain(body + 1..body + 1 + KeyId::BYTES);
-        signed[body] = VERSION_WITHOUT_KEY_ID;
+        signed[body] = 1;
         let bytes = [&signed[body..], &pair.sign(&signed)].concat();
-        let keys = PublicKeys::new(other.public_key(), [pair.public_key()]).unwrap();
-        let verifier = TicketVerifier::new(keys, 3, "alpha");
-        assert_eq!(verifier.verify(&bytes, NOW_MS), Ok(ticket()));
-        let stranger = TicketVerifier::new(other.public_key(), 3, "alpha");
-        assert_eq!(stranger.verify(&bytes, NOW_MS), Err(TicketError::Invalid));
+        let verifier = TicketVerifier::new(pair.public_key(), 3, "alpha");
+        assert_eq!(verifier.verify(&bytes, NOW_MS), Err(TicketError::Invalid));
     }
 
     #[test]

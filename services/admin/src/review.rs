@@ -5,7 +5,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sortie_control::error::{ApiResult, ErrorBody};
 use sortie_control::json::{Json, Path, Query};
 use sortie_control::page::{Page, PageQuery, time_of_micros};
@@ -80,11 +80,12 @@ async fn list(
     Ok(Json(Page::new(reviews, limit, |review| (micros(review.received_at), review.battle_id))))
 }
 
-/// The result of a battle as its server told it.
+/// The result of a battle as its server told it: the text itself, since a tree of its 32 MiB at most
+/// would take several times as much memory.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]
-struct ToldResult(Value);
+struct ToldResult(Box<RawValue>);
 
 /// A result under review, whole.
 #[derive(Debug, Serialize, ToSchema)]
@@ -109,7 +110,8 @@ async fn view(
     Path(battle_id): Path<Uuid>,
 ) -> ApiResult<Json<ReviewDetail>> {
     let row = sqlx::query!(
-        r#"select mode, map, r.server_id, s.name as server, misfits, received_at, result,
+        r#"select mode, map, r.server_id, s.name as server, misfits, received_at,
+               result::text as "result!",
                place as "replay_place?", keeper.name as "replay_server?"
            from result_review r join battle using (battle_id)
                join battle_server s on s.server_id = r.server_id
@@ -131,7 +133,7 @@ async fn view(
             misfits: row.misfits,
             received_at: row.received_at,
         },
-        result: ToldResult(row.result),
+        result: ToldResult(RawValue::from_string(row.result).map_err(sqlx::Error::decode)?),
         replay_place: row.replay_place,
         replay_server: row.replay_server,
     }))

@@ -6,10 +6,9 @@
 //!
 //! What is deliberately absent: rules of the battle (the simulation's), bytes on the wire (the
 //! wire's), what a player may know (the simulation's interest and the bridge's team views),
-//! accounts
-//! and what results are worth (other services'), and async: the operations listener has a thread
-//! of its own, the journal and the control plane's agent ([`fleet`]) have others, and nothing else
-//! waits for anything.
+//! accounts and what results are worth (other services'), and async: the operations listener has a
+//! thread of its own, the journal and the control plane's agent ([`fleet`]) have others, and
+//! nothing else waits for anything.
 
 pub mod admission;
 pub mod config;

@@ -26,9 +26,6 @@ pub const LIFE: Duration = Duration::minutes(5);
 const HEADER_BEGIN: &str = r#"{"alg":"EdDSA","kid":""#;
 const HEADER_END: &str = r#"","typ":"JWT"}"#;
 
-/// `{"alg":"EdDSA","typ":"JWT"}`: of tokens of before there were key ids. They are checked with
-/// all keys; what is left of them is credentials of servers that registered before.
-const HEADER_WITHOUT_KEY_ID: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
 const AUDIENCE: &str = "sortie";
 
 /// How long a token of [`AccessKeys::issue_appeal`] is good for: time to write.
@@ -238,8 +235,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The key that it names, if it names one, and the rest.
-    fn of(token: &'a str) -> Option<(Option<KeyId>, Self)> {
+    /// The key that it names, and the rest.
+    fn of(token: &'a str) -> Option<(KeyId, Self)> {
         if token.len() > BYTES_MAX {
             return None;
         }
@@ -254,15 +251,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The key that a header names; `Some(None)`: it is of before there were ids; `None`: it is no
-/// header of ours.
-fn key_id(header: &str) -> Option<Option<KeyId>> {
-    if header == HEADER_WITHOUT_KEY_ID {
-        return Some(None);
-    }
+/// The key that a header names; `None`: it is no header of ours.
+fn key_id(header: &str) -> Option<KeyId> {
     let json = String::from_utf8(BASE64.decode(header).ok()?).ok()?;
     let id = json.strip_prefix(HEADER_BEGIN)?.strip_suffix(HEADER_END)?;
-    KeyId::from_hex(id).map(Some)
+    KeyId::from_hex(id)
 }
 
 fn bus_secret(seed: &[u8; 32]) -> [u8; 32] {
@@ -342,16 +335,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_before_there_were_key_ids_is_good() {
-        let keys = AccessKeys::with_others(&[2; 32], &[[1; 32]]).unwrap();
+    fn a_token_that_names_no_key_is_invalid() {
+        let keys = AccessKeys::from_seed(&[1; 32]);
         let token = keys.issue(Uuid::from_u128(1), Uuid::from_u128(2), false, now());
         let body = token.split('.').nth(1).unwrap();
-        for seed in [[1; 32], [2; 32], [3; 32]] {
-            let signed = format!("{HEADER_WITHOUT_KEY_ID}.{body}");
-            let signature = BASE64.encode(KeyPair::from_seed(&seed).sign(signed.as_bytes()));
-            let found = keys.verify(&format!("{signed}.{signature}"), now());
-            assert_eq!(found.is_ok(), seed != [3; 32], "{found:?}");
-        }
+        let signed = format!("{}.{body}", BASE64.encode(r#"{"alg":"EdDSA","typ":"JWT"}"#));
+        let signature = BASE64.encode(KeyPair::from_seed(&[1; 32]).sign(signed.as_bytes()));
+        let token = format!("{signed}.{signature}");
+        assert_eq!(keys.verify(&token, now()), Err(AccessError::Invalid));
     }
 
     /// Where the id of the key ends in a token: 38 bytes of JSON in base64, rounded up.

@@ -29,9 +29,9 @@ const AT_ONCE: i64 = 1_000;
 /// Carries ratings until the stop is asked for. Nodes share the work.
 pub(crate) async fn job(db: PgPool, stop: Stop) {
     let failing = "ratings are not carried into the open season";
-    let mut rounds = Rounds::new("season-carrying", PERIOD, failing, stop);
+    let mut rounds = Rounds::new("season-carrying", PERIOD, failing, stop.clone());
     while rounds.next().await {
-        let carried = carry_over(&db).await;
+        let carried = carry_until(&db, || stop.is_asked()).await;
         if let Ok(ratings @ 1..) = carried {
             tracing::info!(ratings, "ratings were carried into the open season");
         }
@@ -53,8 +53,15 @@ pub(crate) async fn begin(db: &mut PgConnection, from: i32, to: i32) -> sqlx::Re
 /// # Errors
 /// The database is away; what was done before stays.
 pub async fn carry_over(db: &PgPool) -> sqlx::Result<u64> {
+    carry_until(db, || false).await
+}
+
+/// As [`carry_over`], a batch after the other until `is_over`.
+async fn carry_until(db: &PgPool, is_over: impl Fn() -> bool) -> sqlx::Result<u64> {
     let mut all = 0;
-    while let Some(ratings) = carry_some(db).await? {
+    while !is_over()
+        && let Some(ratings) = carry_some(db).await?
+    {
         all += ratings as u64;
     }
     Ok(all)

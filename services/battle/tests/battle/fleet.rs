@@ -447,18 +447,20 @@ fn a_ticket_for_another_server_opens_nothing() {
 }
 
 /// The steps of docs/operations.md, "Rotate a key", as a server sees them that stays registered:
-/// the nodes are started anew, and their streams tell it the keys.
+/// the nodes are started anew, and their streams tell it the keys. It keeps them over a restart, for
+/// battles that were ordered before.
 #[test]
 fn keys_of_join_tickets_are_exchanged_while_a_battle_runs() {
     let (old, new) = (control_plane::SEED, [77; 32]);
     let (dir, mut control_plane) = (tempdir().unwrap(), ControlPlane::start());
     let server = Running::start(fleet_config(&control_plane.url()), base(dir.path()));
     let door = door(&server.registered());
-    let battle = Uuid::from_u128(0x4e7);
+    let (battle, next) = (Uuid::from_u128(0x4e7), Uuid::from_u128(0x4e8));
     control_plane.open(battle, 0);
     control_plane.running(battle);
+    control_plane.open(next, 0);
     let mut number = 0;
-    let mut come = |seed| {
+    let mut come = |battle, seed| {
         number += 1;
         let mut players =
             vec![Player::new(&door, control_plane::ticket_by(seed, battle, number, number))];
@@ -468,7 +470,7 @@ fn keys_of_join_tickets_are_exchanged_while_a_battle_runs() {
         players[0].closed_by()
     };
     let unknown = Some(CloseCode::TicketKeyUnknown.number());
-    assert_eq!((come(old), come(new)), (None, unknown), "before");
+    assert_eq!((come(battle, old), come(battle, new)), (None, unknown), "before");
     for (seeds, of_old, of_new, step) in [
         (vec![old, new], None, None, "the new key is known"),
         (vec![new, old], None, None, "the new key signs"),
@@ -480,9 +482,15 @@ fn keys_of_join_tickets_are_exchanged_while_a_battle_runs() {
         // Once it is carried out, the keys that came before it count.
         let order = control_plane.say(battle, step);
         control_plane.wait(step, |told| (told.heartbeat.order_done >= order).then_some(()));
-        assert_eq!((come(old), come(new)), (of_old, of_new), "{step}");
+        assert_eq!((come(battle, old), come(battle, new)), (of_old, of_new), "{step}");
     }
     assert_eq!(control_plane.told().registers.len(), 1);
+
+    control_plane.go_away();
+    server.stop().unwrap();
+    let again = BattleServerConfig { listen: door.listen, ..base(dir.path()) };
+    let server = Running::start(fleet_config(&control_plane.url()), again);
+    assert_eq!((come(next, old), come(next, new)), (unknown, None), "after a restart");
     server.stop().unwrap();
 }
 

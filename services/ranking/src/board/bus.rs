@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use sortie_control::app::AppState;
 use sortie_control::bus::BusError;
+use sortie_control::listening::DeafError;
 
 use super::{After, Board, Row, store};
 
@@ -44,6 +45,15 @@ pub(crate) enum FillError {
     Bus(#[from] BusError),
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+impl From<FillError> for DeafError {
+    fn from(error: FillError) -> Self {
+        match error {
+            FillError::Bus(error) => Self::Bus(error),
+            FillError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl Boards {

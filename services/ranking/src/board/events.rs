@@ -31,8 +31,8 @@ pub(crate) async fn job(boards: Boards, stop: Stop) {
     listening::listen(hearing, stop, |hearing| hear(boards.clone(), hearing)).await;
 }
 
-/// Hears of results until the bus ends. What was missed is found in Postgres by the job that
-/// follows it.
+/// Hears of results until the bus ends, or one cannot be acted upon. What was missed is found in
+/// Postgres by the job that follows it.
 async fn hear(boards: Boards, hearing: Hearing) -> Result<(), DeafError> {
     let mut heard = boards.app().bus.topics.subscribe(TOPIC).await?;
     hearing.works();
@@ -42,7 +42,7 @@ async fn hear(boards: Boards, hearing: Hearing) -> Result<(), DeafError> {
             tracing::warn!("an event cannot be read");
             continue;
         };
-        hearing.note(&act(&boards, &event).await);
+        act(&boards, &event).await?;
     }
     Ok(())
 }

@@ -78,7 +78,8 @@ const LISTENERS_GRACE: Duration = Duration::from_secs(8);
 const JOBS_GRACE: Duration = Duration::from_secs(5);
 
 impl Node {
-    /// Binds all listeners, then serves.
+    /// Binds all listeners, then begins to work and to serve: a node that cannot be is none that
+    /// has done something.
     ///
     /// # Errors
     /// An address cannot be listened at.
@@ -104,6 +105,14 @@ impl Node {
             ops: ops.transpose()?,
         };
         node.health.set_not_ready("start", Some("is starting".to_owned()));
+        let mut sockets = Vec::new();
+        for (listener, addr) in &config.listen.0 {
+            if listener.is_of(&config.roles) {
+                let (socket, addr) = node.bind(listener, *addr).await?;
+                node.addresses.0.push((listener, addr));
+                sockets.extend(socket.map(|socket| (*listener, socket)));
+            }
+        }
         let by_role = of_roles(app, &config.services, &config.roles, &ending);
         let routes = by_role.into_iter().map(|(role, services)| (role, node.take_on(services)));
         let mut routes: BTreeMap<Role, Router> = routes.collect();
@@ -117,11 +126,8 @@ impl Node {
             app,
             closing,
         };
-        for (listener, addr) in &config.listen.0 {
-            if listener.is_of(&config.roles) {
-                let addr = node.open(listener, *addr, &opening).await?;
-                node.addresses.0.push((listener, addr));
-            }
+        for (listener, socket) in sockets {
+            node.open(listener, socket, &opening);
         }
         node.work_all(vec![
             revoked::job(&app.revoked, &app.bus, &ending),
@@ -142,18 +148,22 @@ impl Node {
         router
     }
 
-    /// Opens a listener; gives where it is.
-    async fn open(
-        &mut self,
+    /// The socket of a listener, and where it is; that of operations is open already.
+    async fn bind(
+        &self,
         listener: &Listener,
         addr: SocketAddr,
-        with: &Opening<'_>,
-    ) -> anyhow::Result<SocketAddr> {
+    ) -> anyhow::Result<(Option<TcpListener>, SocketAddr)> {
         if let (Serves::Operations, Some(ops)) = (&listener.serves, &self.ops) {
-            return Ok(ops.addr());
+            return Ok((None, ops.addr()));
         }
         let socket = internal::bind(addr, listener.flag).await?;
         let addr = socket.local_addr()?;
+        Ok((Some(socket), addr))
+    }
+
+    /// Begins to serve what a listener serves.
+    fn open(&mut self, listener: &Listener, socket: TcpListener, with: &Opening<'_>) {
         let Opening { config, app, routes, secret, closing } = with;
         match &listener.serves {
             Serves::Http { routes: chosen, limits } => {
@@ -173,7 +183,6 @@ impl Node {
             }
             Serves::Operations => {}
         }
-        Ok(addr)
     }
 
     fn work_all(&mut self, jobs: Vec<Job>) {
@@ -334,6 +343,7 @@ pub(crate) async fn app(
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     use axum::routing::get;
     use sortie_control::access::AccessKeys;
@@ -349,19 +359,27 @@ mod tests {
     use super::super::listeners::{LISTENERS, RpcService};
     use super::*;
 
+    const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
     /// A node for staff, at free ports; with these listeners beside those that all have.
     async fn node(db: PgPool, planted: &'static [Listener]) -> Node {
-        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let all = LISTENERS.iter().chain(planted).map(|listener| (listener, free));
+        let all = LISTENERS.iter().chain(planted).map(|listener| (listener, FREE));
+        started(db, all.collect()).await.unwrap()
+    }
+
+    async fn started(
+        db: PgPool,
+        listen: Vec<(&'static Listener, SocketAddr)>,
+    ) -> anyhow::Result<Node> {
         let config = NodeConfig {
             roles: vec![Role::Admin],
-            listen: Addresses(all.collect()),
+            listen: Addresses(listen),
             web: WebOptions { http: HttpOptions::default(), admin_origins: Vec::new() },
             services: Settings::default(),
             fleet_secret: SharedSecret::new("a secret of some length").unwrap(),
         };
         let app = AppState::new(db, Bus::local(), AccessKeys::generate());
-        Node::start(config, &app).await.unwrap()
+        Node::start(config, &app).await
     }
 
     #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
@@ -459,6 +477,39 @@ mod tests {
         for addr in [rest, rpc, ops] {
             assert!(TcpStream::connect(addr).await.is_err(), "{addr} is still there");
         }
+    }
+
+    static HAS_WORKED: AtomicBool = AtomicBool::new(false);
+
+    static WORKING: &[Listener] = &[Listener {
+        key: "working",
+        name: "working",
+        about: "What a test wants",
+        protocol: Some("gRPC"),
+        is_inner: true,
+        url: ("grpc", ""),
+        flag: "--working-listen",
+        variable: "A_TEST_WORKS",
+        default: "127.0.0.1:7711",
+        role: Some(Role::Admin),
+        serves: Serves::Rpc(&[RpcService {
+            name: "sortie.planted.v1.Working",
+            add: |_, _| {
+                HAS_WORKED.store(true, Relaxed);
+                Vec::new()
+            },
+        }]),
+    }];
+
+    /// Somebody has started the same node twice.
+    #[sqlx::test(migrator = "sortie_control::store::MIGRATOR")]
+    async fn a_node_without_all_of_its_addresses_does_nothing(db: PgPool) {
+        let taken = TcpListener::bind(FREE).await.unwrap();
+        let admin = LISTENERS.iter().find(|listener| listener.key == "admin").unwrap();
+        let listen = vec![(&WORKING[0], FREE), (admin, taken.local_addr().unwrap())];
+        let refused = started(db, listen).await.err().unwrap();
+        assert!(format!("{refused:#}").contains("--admin-listen"), "{refused:#}");
+        assert!(!HAS_WORKED.load(Relaxed));
     }
 
     #[tokio::test]
