@@ -80,8 +80,8 @@ async fn list(
     Ok(Json(Page::new(reviews, limit, |review| (micros(review.received_at), review.battle_id))))
 }
 
-/// The result of a battle as its server told it: the text itself, since a tree of its 32 MiB at most
-/// would take several times as much memory.
+/// The result of a battle as its server told it.
+// The text itself: a tree of its 32 MiB at most would take several times as much memory.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]

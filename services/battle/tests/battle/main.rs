@@ -11,6 +11,7 @@ mod names;
 mod operations;
 mod recovery;
 mod replay;
+mod rotation;
 mod scene;
 mod server;
 mod world;
